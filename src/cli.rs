@@ -1,0 +1,3 @@
+//! (to come)
+/// Runs.
+pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }

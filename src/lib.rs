@@ -1,0 +1,23 @@
+//! joulerace: how much energy does the same training job cost in Keras, in PyTorch and in JAX?
+//!
+//! A host plans an [experiment](run), runs each [trial](plan::Trial) in a fresh [worker] process
+//! that embeds CPython, samples the machine's energy with a [meter] while it runs, and hands the
+//! [samples] to [energy] accounting and then to the [analysis].
+
+pub mod analysis;
+pub mod cli;
+pub mod dataset;
+pub mod doctor;
+pub mod energy;
+pub mod env;
+pub mod error;
+pub mod meter;
+pub mod paths;
+pub mod phase;
+pub mod plan;
+pub mod run;
+pub mod samples;
+pub mod settings;
+pub mod snapshot;
+pub mod units;
+pub mod worker;
