@@ -1,0 +1,167 @@
+"""The CNN in JAX, with Flax and Optax."""
+
+if __name__ == "__main__":
+    # The harness settles threads and variables, then imports this file as a module.
+    import sys
+
+    import harness
+
+    sys.exit(harness.main("jax"))
+
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+import spec
+from flax import linen as nn
+from flax.training.train_state import TrainState
+from jax import numpy as jnp
+
+
+def limit_threads(threads):
+    """JAX has no call for this: XLA's pool has as many threads as the process has cores."""
+
+
+def place(images, labels):
+    """Images and labels as arrays on the device."""
+    return jnp.asarray(images), jnp.asarray(labels)
+
+
+class CNN(nn.Module):
+    """The network of `spec`; returns logits."""
+
+    @nn.compact
+    def __call__(self, x):
+        pool = (spec.POOL, spec.POOL)
+        x = nn.relu(nn.Conv(spec.CONV1_FILTERS, (spec.CONV1_KERNEL,) * 2, name="conv1")(x))
+        x = nn.max_pool(x, pool, strides=pool)
+        x = nn.relu(nn.Conv(spec.CONV2_FILTERS, (spec.CONV2_KERNEL,) * 2, name="conv2")(x))
+        x = nn.max_pool(x, pool, strides=pool)
+        return nn.Dense(spec.CLASSES, name="dense")(x.reshape(len(x), -1))
+
+
+class Network:
+    """What a trial trains: the train state, which holds parameters and optimiser."""
+
+    def __init__(self, job, params):
+        self.batch_size = job.batch_size
+        self.state = TrainState.create(
+            apply_fn=CNN().apply,
+            params=params,
+            tx=optax.adam(
+                job.learning_rate, b1=spec.BETA_1, b2=spec.BETA_2, eps=spec.EPSILON
+            ),
+        )
+
+
+def build(job, initial):
+    """The network with the initial weights (canonical layout), and its optimiser."""
+    params = {}
+    for name, value in initial.items():
+        layer, part = name.split("/")
+        params.setdefault(layer, {})[part] = jnp.array(value)
+    return Network(job, params)
+
+
+def warm_call(network, train_count, test_count):
+    """Runs each step once on a throw-away batch and a throw-away copy of the state."""
+    for size in spec.batch_shapes(train_count, network.batch_size):
+        images, labels = jnp.zeros((size, *spec.IMAGE_SHAPE)), jnp.zeros(size, jnp.int32)
+        copy = jax.tree.map(jnp.copy, network.state)
+        jax.block_until_ready(train_step(copy, Totals.zero(), images, labels, jnp.arange(size)))
+    for size in spec.batch_shapes(test_count, network.batch_size):
+        images, labels = jnp.zeros((size, *spec.IMAGE_SHAPE)), jnp.zeros(size, jnp.int32)
+        jax.block_until_ready(eval_step(network.state, Totals.zero(), images, labels))
+
+
+@partial(jax.jit, donate_argnums=(0, 1))
+def train_step(state, totals, images, labels, batch):
+    """One batch: forward, backward, update. Adds its losses and hits to the totals, on device."""
+    images, labels = images[batch], labels[batch]
+
+    def loss_fn(params):
+        logits = state.apply_fn({"params": params}, images)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(), logits
+
+    (loss, logits), gradients = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
+    return state.apply_gradients(grads=gradients), Totals.add(totals, loss, logits, labels)
+
+
+@partial(jax.jit, donate_argnums=1)
+def eval_step(state, totals, images, labels):
+    """One test batch. Adds its losses and hits to the totals, on device."""
+    logits = state.apply_fn({"params": state.params}, images)
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    return Totals.add(totals, loss, logits, labels)
+
+
+def train_epoch(network, train_set, order):
+    """Trains on the images in this order, batch by batch, the last partial one included."""
+    images, labels = train_set
+    totals = Totals.zero()
+    for begin in range(0, len(order), network.batch_size):
+        batch = order[begin : begin + network.batch_size]
+        network.state, totals = train_step(network.state, totals, images, labels, batch)
+    return Totals.result(totals)
+
+
+def evaluate(network, test_set):
+    """Mean loss and accuracy on the test set, in the same batch size."""
+    images, labels = test_set
+    totals = Totals.zero()
+    for begin in range(0, len(labels), network.batch_size):
+        batch = slice(begin, begin + network.batch_size)
+        totals = eval_step(network.state, totals, images[batch], labels[batch])
+    return Totals.result(totals)
+
+
+class Totals:
+    """Sums that stay on the device until the pass is over."""
+
+    @staticmethod
+    def zero():
+        zero = jnp.zeros((), jnp.int32)
+        return {"loss": jnp.zeros(()), "hits": zero, "images": zero + 0, "batches": zero + 0}
+
+    @staticmethod
+    def add(totals, loss, logits, labels):
+        return {
+            "loss": totals["loss"] + loss * len(labels),
+            "hits": totals["hits"] + (logits.argmax(-1) == labels).sum(),
+            "images": totals["images"] + len(labels),
+            "batches": totals["batches"] + 1,
+        }
+
+    @staticmethod
+    def result(totals):
+        images = int(totals["images"])
+        return {
+            "loss": float(totals["loss"]) / images,
+            "accuracy": int(totals["hits"]) / images,
+            "images": images,
+            "batches": int(totals["batches"]),
+        }
+
+
+def logits(network, images):
+    """The network's output for images in the canonical form, as a NumPy array."""
+    return np.array(network.state.apply_fn({"params": network.state.params}, images))
+
+
+def weights(network):
+    """The present weights, in the canonical layout."""
+    params = network.state.params
+    return {name: np.array(params[layer][part]) for name in spec.SHAPES
+            for layer, part in [name.split("/")]}
+
+
+def steps_taken(network):
+    """Updates made so far, by the optimiser's own count."""
+    return int(network.state.opt_state[0].count)
+
+
+def placement(network):
+    """Data type and device of the weights."""
+    weight = network.state.params["dense"]["kernel"]
+    return str(weight.dtype), weight.device.platform

@@ -1,0 +1,134 @@
+"""The one specification of the training job; every script and every check reads it.
+
+The job is the 2025 study's: a convolutional network on 28×28 grey images of ten digits, trained
+with Adam on the mean cross-entropy of each batch, then evaluated once on the test set.
+
+    image 28×28×1, float32 in [0, 1]
+    conv    64 filters 3×3, stride 1, 'same', bias, ReLU      → 28×28×64
+    maxpool 2×2, stride 2                                     → 14×14×64
+    conv    128 filters 5×5, stride 1, 'same', bias, ReLU     → 14×14×128
+    maxpool 2×2, stride 2                                     →  7×7×128
+    flatten (height, width, channel), dense 10, bias          → 10 logits
+    softmax, inside the loss
+
+Only the standard library is needed here, so that the host's checks can read it anywhere.
+"""
+
+import os
+from dataclasses import dataclass, fields
+
+IMAGE_SHAPE = (28, 28, 1)
+"""Height, width, channels of one image."""
+
+CLASSES = 10
+
+CONV1_FILTERS, CONV1_KERNEL = 64, 3
+CONV2_FILTERS, CONV2_KERNEL = 128, 5
+POOL = 2
+"""Side and stride of both max pools."""
+
+FLAT = 7 * 7 * CONV2_FILTERS
+"""Inputs of the dense layer: both pools halve the 28 pixels."""
+
+SHAPES = {
+    "conv1/kernel": (CONV1_KERNEL, CONV1_KERNEL, IMAGE_SHAPE[2], CONV1_FILTERS),
+    "conv1/bias": (CONV1_FILTERS,),
+    "conv2/kernel": (CONV2_KERNEL, CONV2_KERNEL, CONV1_FILTERS, CONV2_FILTERS),
+    "conv2/bias": (CONV2_FILTERS,),
+    "dense/kernel": (FLAT, CLASSES),
+    "dense/bias": (CLASSES,),
+}
+"""The canonical layout of the weights: convolution kernels are (height, width, in, out), the dense
+kernel is (in, out) with its inputs flattened in the order height, width, channel."""
+
+DTYPE = "float32"
+"""Of images, weights, optimiser state and arithmetic. No mixed precision, no bfloat16 passes."""
+
+PIXEL_SCALE = 255
+"""An image's bytes are divided by this, once, in the data phase."""
+
+BETA_1 = 0.9
+BETA_2 = 0.999
+EPSILON = 1e-7
+"""Adam's ε, added to √v̂ *after* the bias correction, as in Kingma & Ba (2015), algorithm 1:
+
+    w ← w − lr · m̂ / (√v̂ + ε),   m̂ = m / (1 − β1ᵗ),   v̂ = v / (1 − β2ᵗ)
+
+PyTorch and Optax compute this. Keras adds ε to √v *before* the correction (the paper's "ε-hat"),
+which is the formula above with an ε of ε / √(1 − β2ᵗ): 32 times larger at the first step. The
+Keras script corrects its ε accordingly; see README.md for the choice and its error argument."""
+
+
+def parameter_count() -> int:
+    """Trainable parameters of the network: 268,298."""
+    total = 0
+    for shape in SHAPES.values():
+        size = 1
+        for side in shape:
+            size *= side
+        total += size
+    return total
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training job. The defaults are the study's settings."""
+
+    epochs: int = 3
+    batch_size: int = 64
+    learning_rate: float = 0.001
+    seed: int = 42
+    """Of the initial weights and the batch order; nothing else in a trial is random."""
+    train_samples: int | None = None
+    """Train on the first N images only; None means all."""
+    test_samples: int | None = None
+    """Evaluate on the first N images only; None means all."""
+    threads: int | None = None
+    """The cap on threads and cores, the same for every framework; None means all cores."""
+    dataset: str = "mnist"
+    data_dir: str | None = None
+    """Where the four IDX files are."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("train_samples", "test_samples", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; it must be at least 1, or left out")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must be at least 0")
+
+    @classmethod
+    def from_request(cls, job: dict) -> "Job":
+        """A job from the host's request; settings that this side does not know are ignored."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in job.items() if name in known})
+
+    def resolved_threads(self) -> int:
+        """The cap in force: what was asked for, but never more than the cores this process has."""
+        available = available_cores()
+        return min(self.threads or available, available)
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def batches(count: int, batch_size: int) -> int:
+    """Batches in one pass over `count` images; the last, partial one counts and is trained on."""
+    return -(-count // batch_size)
+
+
+def batch_shapes(count: int, batch_size: int) -> list[int]:
+    """The distinct batch sizes of one pass over `count` images, the full one first."""
+    sizes = [batch_size] if count >= batch_size else []
+    if count % batch_size:
+        sizes.append(count % batch_size)
+    return sizes
