@@ -1,0 +1,51 @@
+"""Each group by itself: location, spread and normality of every metric."""
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from analysis.table import Table
+
+
+def shapiro(values: np.ndarray) -> tuple[float | None, float | None]:
+    """Shapiro–Wilk W and p, or nothing where it is not defined (n < 3, or no spread)."""
+    if len(values) < 3 or np.ptp(values) == 0:
+        return None, None
+    found = stats.shapiro(values)
+    return float(found.statistic), float(found.pvalue)
+
+
+def describe(values: np.ndarray) -> dict[str, Any]:
+    """n, mean, sample standard deviation, median, minimum, maximum and Shapiro–Wilk."""
+    if not len(values):
+        keys = ("mean", "sd", "median", "min", "max", "shapiro_w", "shapiro_p")
+        return {"n": 0, **dict.fromkeys(keys)}
+    w, p = shapiro(values)
+    return {
+        "n": len(values),
+        "mean": float(np.mean(values)),
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "median": float(np.median(values)),
+        "min": float(np.min(values)),
+        "max": float(np.max(values)),
+        "shapiro_w": w,
+        "shapiro_p": p,
+    }
+
+
+def summarise(table: Table) -> list[dict[str, Any]]:
+    """One row per group and metric, with the normality of the logarithms beside that of the values.
+
+    The logarithms' normality (``shapiro_log_w``, ``shapiro_log_p``) is what the primary analysis
+    leans on; it goes to ``summary.json`` and the report.
+    """
+    rows = []
+    for group in table.all_groups:
+        for metric in table.metrics:
+            values = table.values(metric.name, group)
+            row = {"group": group, "metric": metric.name, **describe(values)}
+            row["shapiro_log_w"], row["shapiro_log_p"] = shapiro(np.log(values))
+            row["geometric_mean"] = float(stats.gmean(values)) if len(values) else None
+            rows.append(row)
+    return rows

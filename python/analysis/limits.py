@@ -1,0 +1,42 @@
+"""How few data are too few: where even the most extreme outcome could not be significant."""
+
+import math
+
+
+def smallest_paired_p(pairs: int) -> float:
+    """The smallest two-sided p of an exact Wilcoxon signed-rank test: all differences one way."""
+    return 2.0 / 2.0**pairs
+
+
+def smallest_unpaired_p(n_a: int, n_b: int) -> float:
+    """The smallest two-sided p of an exact Mann–Whitney test: no overlap at all."""
+    return 2.0 / math.comb(n_a + n_b, n_a)
+
+
+def blocks_needed(alpha: float) -> int:
+    """The fewest blocks with which an exact paired test can reach ``alpha``; 6 at 0.05."""
+    blocks = 2
+    while smallest_paired_p(blocks) >= alpha:
+        blocks += 1
+    return blocks
+
+
+def too_few_pairs(pairs: int, alpha: float) -> str | None:
+    """Why ``pairs`` blocks are too few for a p-value, or nothing."""
+    needed = blocks_needed(alpha)
+    if pairs >= needed:
+        return None
+    return (
+        f"{pairs} complete {'block' if pairs == 1 else 'blocks'}: an exact two-sided signed-rank "
+        f"test cannot fall below {alpha:g} with fewer than {needed}"
+    )
+
+
+def too_few_unpaired(n_a: int, n_b: int, alpha: float) -> str | None:
+    """Why groups of ``n_a`` and ``n_b`` trials are too small for a p-value, or nothing."""
+    if min(n_a, n_b) >= 2 and smallest_unpaired_p(n_a, n_b) < alpha:
+        return None
+    return (
+        f"{n_a} and {n_b} trials: an exact two-sided rank-sum test cannot fall below {alpha:g} "
+        "with groups that small"
+    )

@@ -1,0 +1,110 @@
+"""Whether the groups differ at all, before any pair: with blocks, and without."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pingouin
+from scipy import stats
+
+from analysis import limits, metrics
+from analysis.settings import Settings
+from analysis.table import Table
+
+
+def test(table: Table, settings: Settings) -> list[dict[str, Any]]:
+    """Four tests of each headline metric; nothing where there are fewer than three groups.
+
+    With two groups the paired test of the pair is the same question.
+    """
+    rows = []
+    if len(table.groups) < 3:
+        return rows
+    for metric in metrics.HEADLINE:
+        if metric in table.metrics:
+            rows += _blocked(table, metric.name, settings)
+            rows += _free(table, metric.name)
+    return rows
+
+
+def _blocked(table: Table, metric: str, settings: Settings) -> list[dict[str, Any]]:
+    wide = table.blocks(metric, table.groups)
+    blocks = len(wide)
+    head = {"metric": metric, "blocked": True, "blocks": blocks, "note": None}
+    note = limits.too_few_pairs(blocks, settings.alpha)
+    if note is None and (np.ptp(wide.to_numpy(), axis=0) == 0).any():
+        note = "a group without any spread"
+    if note:
+        empty = {"statistic": None, "p": None, "note": note}
+        return [head | {"test": name} | empty for name in ("rm-anova-log", "friedman")]
+    return [head | _rm_anova(np.log(wide)), head | _friedman(wide)]
+
+
+def _rm_anova(logs: pd.DataFrame) -> dict[str, Any]:
+    """One-way repeated-measures ANOVA, the p-value corrected after Greenhouse and Geisser."""
+    tidy = logs.reset_index(names="block").melt("block", var_name="group", value_name="value")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pingouin's own future-version notices
+        found = pingouin.rm_anova(
+            tidy, dv="value", within="group", subject="block", correction=True, detailed=False
+        ).iloc[0]
+    return {
+        "test": "rm-anova-log",
+        "statistic": float(found["F"]),
+        "df1": float(found["ddof1"] * found["eps"]),
+        "df2": float(found["ddof2"] * found["eps"]),
+        "p": float(found["p-GG-corr"]),
+        "p_uncorrected": float(found["p-unc"]),
+        "epsilon": float(found["eps"]),
+        "effect_size": float(found["ng2"]),
+    }
+
+
+def _friedman(wide: pd.DataFrame) -> dict[str, Any]:
+    """Friedman's rank test, with Kendall's W as its effect size."""
+    groups = [wide[name].to_numpy() for name in wide]
+    found = stats.friedmanchisquare(*groups)
+    return {
+        "test": "friedman",
+        "statistic": float(found.statistic),
+        "df1": float(len(groups) - 1),
+        "p": float(found.pvalue),
+        "effect_size": float(found.statistic / (len(wide) * (len(groups) - 1))),
+    }
+
+
+def _free(table: Table, metric: str) -> list[dict[str, Any]]:
+    """Welch's ANOVA on the logarithms and Kruskal–Wallis, all usable trials."""
+    groups = [table.values(metric, name) for name in table.groups]
+    head = {"metric": metric, "blocked": False, "blocks": None, "note": None}
+    if min(map(len, groups)) < 4 or any(np.ptp(values) == 0 for values in groups):
+        note = "a group with fewer than four trials, or without any spread"
+        empty = {"statistic": None, "p": None, "note": note}
+        return [head | {"test": name} | empty for name in ("welch-anova-log", "kruskal-wallis")]
+    tidy = pd.DataFrame(
+        {
+            "group": np.repeat(np.arange(len(groups)), [len(values) for values in groups]),
+            "value": np.log(np.concatenate(groups)),
+        }
+    )
+    anova = pingouin.welch_anova(tidy, dv="value", between="group").iloc[0]
+    ranks = stats.kruskal(*groups)
+    return [
+        head
+        | {
+            "test": "welch-anova-log",
+            "statistic": float(anova["F"]),
+            "df1": float(anova["ddof1"]),
+            "df2": float(anova["ddof2"]),
+            "p": float(anova["p-unc"]),
+            "effect_size": float(anova["np2"]),
+        },
+        head
+        | {
+            "test": "kruskal-wallis",
+            "statistic": float(ranks.statistic),
+            "df1": float(len(groups) - 1),
+            "p": float(ranks.pvalue),
+        },
+    ]

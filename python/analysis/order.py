@@ -1,0 +1,117 @@
+"""Whether the order that was run was random and balanced.
+
+A study's training script once reseeded the generator that its orchestrator shuffled with, and all
+42 blocks followed one cycle of four. So the order that was run is tested, not the one intended.
+"""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.settings import Settings
+from analysis.table import Table
+
+#: Random orders drawn to see how unbalanced chance alone would be.
+_DRAWS = 4999
+
+#: A repetition that chance would show less often than this is called one.
+_UNLIKELY = 1e-3
+
+
+def check(table: Table, settings: Settings) -> dict[str, Any]:
+    """The order's balance, repetition and whether blocks were run one after another.
+
+    ``verdict`` is one of ``unknown``, ``sequential`` (groups ran one after another, not in blocks),
+    ``cyclic`` (the order repeats), ``unbalanced`` (positions are), ``random`` and ``few``.
+    """
+    frame = table.frame[table.frame["block"].notna() & table.frame["run_order"].notna()]
+    names = [g for g in table.all_groups if g in set(frame["group"])]
+    if len(names) < 2:
+        return {"verdict": "unknown", "blocks": 0, "groups": names}
+    frame = frame[frame["group"].isin(names)].sort_values("run_order")
+    whole = _whole_blocks(frame, names)
+    found: dict[str, Any] = {"groups": names, "blocks": len(whole)}
+    if _sequential(frame):
+        return found | {"verdict": "sequential"}
+    if len(whole) < 3:
+        return found | {"verdict": "few"}
+    positions = np.array([[names.index(g) for g in order] for order in whole])
+    found |= _balance(positions, len(names), settings.seed)
+    found |= _repetition(whole, len(names))
+    if found["period"]:
+        verdict = "cyclic"
+    elif found["balance_p"] < settings.alpha:
+        verdict = "unbalanced"
+    else:
+        verdict = "random"
+    return found | {"verdict": verdict}
+
+
+def _whole_blocks(frame: pd.DataFrame, names: list[str]) -> list[tuple[str, ...]]:
+    """Each complete block's groups in the order in which they ran, blocks in time order."""
+    orders = frame.groupby("block", sort=False)["group"].agg(tuple)
+    return [order for order in orders if len(order) == len(names) == len(set(order))]
+
+
+def _sequential(frame: pd.DataFrame) -> bool:
+    """Whether a group changes so seldom that the groups must have run one after another."""
+    changes = int((frame["group"] != frame["group"].shift()).sum()) - 1
+    groups = frame["group"].nunique()
+    return len(frame) >= 3 * groups and changes == groups - 1
+
+
+def _balance(positions: np.ndarray, groups: int, seed: int) -> dict[str, Any]:
+    """Chi-square of group by position against its distribution over random orders.
+
+    Every block is a permutation, so the counts' margins are fixed and the usual chi-square table
+    does not apply; the p-value is the share of random orders at least as unbalanced.
+    """
+    blocks = len(positions)
+    rng = np.random.default_rng(seed)
+    draws = np.tile(np.arange(groups), (_DRAWS, blocks, 1))
+    draws = rng.permuted(draws, axis=2)
+    observed = _chi_square(positions[None], groups)[0]
+    chance = _chi_square(draws, groups)
+    counts = [
+        np.bincount(positions[:, place], minlength=groups).tolist() for place in range(groups)
+    ]
+    return {
+        "position_counts": np.array(counts).T.tolist(),
+        "balance_chi_square": float(observed),
+        "balance_p": float((1 + np.sum(chance >= observed - 1e-9)) / (_DRAWS + 1)),
+    }
+
+
+def _chi_square(orders: np.ndarray, groups: int) -> np.ndarray:
+    """For (draws, blocks, places) of group numbers: the statistic of each draw."""
+    expected = orders.shape[1] / groups
+    total = np.zeros(len(orders))
+    for group in range(groups):
+        counts = (orders == group).sum(axis=1)
+        total += ((counts - expected) ** 2 / expected).sum(axis=1)
+    return total
+
+
+def _repetition(orders: list[tuple[str, ...]], groups: int) -> dict[str, Any]:
+    """The shortest cycle that the orders repeat, where chance would hardly make it.
+
+    A cycle of length p leaves ``n - p`` blocks that each had to match by a chance of 1 in k!.
+    """
+    blocks, arrangements = len(orders), math.factorial(groups)
+    found: dict[str, Any] = {
+        "distinct_orders": len(set(orders)),
+        "possible_orders": arrangements,
+        "same_as_previous": sum(x == y for x, y in pairwise(orders)),
+        "period": None,
+        "period_chance": None,
+    }
+    for period in range(1, blocks // 2 + 1):
+        if all(orders[i] == orders[i - period] for i in range(period, blocks)):
+            chance = float(arrangements ** -(blocks - period))
+            if chance < _UNLIKELY:
+                found |= {"period": period, "period_chance": chance, "cycle": orders[:period]}
+            break
+    return found

@@ -1,0 +1,34 @@
+"""The pictures: each one drawn once, saved as SVG and PNG, and handed to the report."""
+
+from collections.abc import Callable
+
+from analysis.findings import Findings
+from analysis.plots import drift, effects, paired, phases, power, quantiles, violins
+from analysis.plots.style import Figure, Palette, configure
+from analysis.settings import Settings
+from analysis.table import Table
+
+__all__ = ["Figure", "Palette", "draw"]
+
+_Painter = Callable[[Table, Findings, Settings, Palette], list[Figure]]
+
+#: In the order of the report.
+_PAINTERS: tuple[_Painter, ...] = (
+    violins.draw,
+    effects.draw,
+    paired.draw,
+    power.draw,
+    phases.draw,
+    drift.draw,
+    quantiles.draw,
+)
+
+
+def draw(table: Table, found: Findings, settings: Settings) -> list[Figure]:
+    """Draw what the data can show into ``plots/``; a picture without data is left out."""
+    if not table.groups:
+        return []
+    (settings.output / "plots").mkdir(exist_ok=True)
+    configure()
+    palette = Palette.of(table)
+    return [figure for paint in _PAINTERS for figure in paint(table, found, settings, palette)]

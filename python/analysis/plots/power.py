@@ -1,0 +1,99 @@
+"""Power over time: median and spread of each group, its phases shaded."""
+
+import numpy as np
+
+from analysis import metrics, text
+from analysis.findings import Findings
+from analysis.plots.style import INK, MUTED, PHASE_COLOURS, Figure, Palette, finish, label
+from analysis.plots.style import Canvas as Blank
+from analysis.settings import Settings
+from analysis.table import Table, Trace
+
+#: Points of the common time axis.
+_POINTS = 240
+
+#: More panels than this make the figure too tall to read.
+_MOST_GROUPS = 6
+
+
+def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
+    """One panel per group, all on one time axis."""
+    traces = {name: _traces(table, name) for name in table.groups[:_MOST_GROUPS]}
+    traces = {name: found for name, found in traces.items() if found}
+    if not traces:
+        return []
+    figure = Blank(figsize=(4.8, 0.55 + 1.15 * len(traces)), layout="constrained")
+    panels = figure.subplots(len(traces), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    longest = max(_span(group) for group in traces.values())
+    medians, phased = [], False
+    for axes, (name, group) in zip(panels, traces.items(), strict=True):
+        level = _panel(axes, group, palette.colours[name])
+        medians.append(f"{label(name)} {text.significant(level)} W")
+        phased |= _shade(axes, _phases(table, name), first=axes is panels[0])
+        axes.text(
+            0.995, 0.93, label(name), transform=axes.transAxes, ha="right", va="top",
+            fontweight="bold", color=palette.colours[name],
+        )  # fmt: skip
+        axes.set_ylim(bottom=0)
+    panels[-1].set_xlim(0, longest)
+    panels[-1].set_xlabel("Time since the first sample (s)")
+    panels[len(panels) // 2].set_ylabel("Power (W)")
+    phases = " Shaded: the phases, by their median durations." if phased else ""
+    return [
+        finish(
+            figure,
+            settings,
+            "power_over_time",
+            "Power over time",
+            "Line: median over the trials; band: the middle 90% of them; drawn while at least half "
+            f"of the trials still ran.{phases}",
+            f"Power over time per group. Typical power: {text.join(medians)}.",
+        )
+    ]
+
+
+def _traces(table: Table, group: str) -> list[Trace]:
+    trials = table.usable.loc[table.usable["group"] == group, "trial"]
+    return [table.traces[t] for t in trials if t in table.traces]
+
+
+def _span(traces: list[Trace]) -> float:
+    """How long at least half of the trials ran, in seconds."""
+    return float(np.median([t.seconds[-1] for t in traces]))
+
+
+def _panel(axes, traces: list[Trace], colour: str) -> float:
+    """Draw a group's median and band; return its median power in watts."""
+    grid = np.linspace(0, _span(traces), _POINTS)
+    watts = np.array([np.interp(grid, t.seconds, t.watts, right=np.nan) for t in traces])
+    low, middle, high = np.nanquantile(watts, [0.05, 0.5, 0.95], axis=0)
+    if len(traces) > 1:
+        axes.fill_between(grid, low, high, color=colour, alpha=0.25, linewidth=0, zorder=2)
+    axes.plot(grid, middle, color=colour, linewidth=1.3, zorder=3)
+    return float(np.median(middle))
+
+
+def _phases(table: Table, group: str) -> list[tuple[str, float, float]]:
+    """Phase name, begin and end in seconds: the median durations one after another."""
+    rows = table.frame[(table.frame["group"] == group) & table.frame["usable"]]
+    found, begin = [], 0.0
+    for phase in metrics.PHASES:
+        column = f"phase_{phase}_s"
+        if column not in rows or rows[column].notna().sum() == 0:
+            continue
+        end = begin + float(rows[column].median())
+        found.append((phase, begin, end))
+        begin = end
+    return found
+
+
+def _shade(axes, phases: list[tuple[str, float, float]], first: bool) -> bool:
+    for phase, begin, end in phases:
+        axes.axvspan(begin, end, color=PHASE_COLOURS[phase][0], alpha=0.22, linewidth=0, zorder=0)
+        if first and end - begin > 0.1 * phases[-1][2]:
+            axes.text(
+                (begin + end) / 2, 0.05, phase, transform=axes.get_xaxis_transform(), ha="center",
+                va="bottom", fontsize=8, color=INK,
+            )  # fmt: skip
+        axes.axvline(end, color=MUTED, linewidth=0.5, alpha=0.5, zorder=1)
+    return bool(phases)

@@ -1,0 +1,224 @@
+"""One look for all pictures: colours, markers, sizes, and how a figure becomes SVG and PNG."""
+
+import io
+import os
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from analysis.settings import Settings
+from analysis.table import Table
+
+#: Text and axes, lesser text, grid lines. The report maps them to its light and dark theme.
+INK, MUTED, GRID, PAPER = "#1b1f24", "#5b6470", "#dfe3e8", "#fffffe"
+
+#: Colours that stay apart for colour-blind readers (Okabe and Ito 2008; two more by Tol), each
+#: with the lighter shade that the report uses on a dark page.
+COLOURS = {
+    "#d55e00": "#f28b4b",
+    "#009e73": "#3ecfa3",
+    "#0072b2": "#5fb0e8",
+    "#cc79a7": "#e3a1c5",
+    "#e69f00": "#f2bd4a",
+    "#56b4e9": "#8fd0f5",
+    "#882255": "#cf7aa4",
+    "#997700": "#cbb04a",
+}
+
+#: The frameworks' own colours, the same in every report.
+_KNOWN = {"torch": "#d55e00", "keras": "#009e73", "jax": "#0072b2"}
+
+_MARKERS = "osD^vPX*"
+
+#: Phases from light to dark, each with its shade for a dark page; hatches tell them apart in print.
+PHASE_COLOURS = {
+    "import": ("#d4d8de", "#4a525c"),
+    "data": ("#a9c9e3", "#3d6280"),
+    "build": ("#6fa3cf", "#5489b5"),
+    "train": ("#2b6ca3", "#7db8e8"),
+    "evaluate": ("#e0b354", "#e0b354"),
+}
+
+#: Width of a figure in inches: it is shown near its own size, so that its text stays readable.
+WIDTH = 4.8
+
+_LONGEST_LABEL = 18
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A finished picture. ``svg`` is for the page, ``files`` lie below the output folder."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: str
+    files: list[str]
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colour and marker of every group; the A/A twin is grey."""
+
+    colours: dict[str, str]
+    markers: dict[str, str]
+
+    @classmethod
+    def of(cls, table: Table) -> "Palette":
+        """Known frameworks keep their colour; the others take what is left, by name."""
+        colours: dict[str, str] = {}
+        names = sorted(table.groups)
+        for name in names:
+            framework = name.split("@")[0]
+            if framework in _KNOWN and _KNOWN[framework] not in colours.values():
+                colours[name] = _KNOWN[framework]
+        for name in names:
+            free = [c for c in COLOURS if c not in colours.values()] or list(COLOURS)
+            colours.setdefault(name, free[0])
+        markers = {name: _MARKERS[i % len(_MARKERS)] for i, name in enumerate(names)}
+        if table.twin:
+            colours[table.twin], markers[table.twin] = MUTED, "x"
+        return cls(colours, markers)
+
+
+def configure() -> None:
+    """Set matplotlib's defaults for all figures of this process."""
+    matplotlib.rcParams.update(
+        {
+            "svg.fonttype": "none",  # text stays text: searchable, editable, readable aloud
+            "svg.hashsalt": "joulerace",
+            "font.family": "DejaVu Sans",
+            "font.size": 9,
+            "axes.titlesize": 9.5,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 9,
+            "axes.edgecolor": MUTED,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "axes.linewidth": 0.8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.formatter.use_mathtext": False,
+            "axes.formatter.useoffset": False,
+            "axes.unicode_minus": True,
+            "grid.color": GRID,
+            "grid.linewidth": 0.7,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "xtick.major.size": 3,
+            "ytick.major.size": 3,
+            "text.color": INK,
+            "text.parse_math": False,  # a group called "$x$" is a name, no formula
+            "legend.frameon": False,
+            "legend.fontsize": 8.5,
+            "hatch.linewidth": 0.6,
+            "hatch.color": INK,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+        }
+    )
+
+
+def canvas(height: float, width: float = WIDTH, columns: int = 1) -> tuple[Canvas, list[Axes]]:
+    """An empty figure of one row; sizes in inches."""
+    figure = Canvas(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+
+
+def label(name: str) -> str:
+    """A group's name as a label: short enough not to run into its neighbours."""
+    return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
+
+
+def group_axis(axes: Axes, names: list[str]) -> None:
+    """Write the groups below the axis, slanted where they would touch."""
+    axes.set_xticks(range(len(names)))
+    room = 52 // max(len(names), 1)
+    slanted = max(len(label(n)) for n in names) > room
+    axes.set_xticklabels(
+        [label(n) for n in names],
+        rotation=30 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else "default",
+    )
+    axes.grid(axis="x", visible=False)
+    axes.tick_params(axis="x", length=0)
+
+
+def finish(
+    figure: Canvas,
+    settings: Settings,
+    name: str,
+    title: str,
+    caption: str,
+    alt: str,
+    wide: bool = False,
+) -> Figure:
+    """Save a figure as ``plots/<name>.svg`` and ``.png`` and keep its SVG for the page."""
+    folder = settings.output / "plots"
+    with warnings.catch_warnings():
+        # A group's name in a script that the font lacks: the SVG still holds the text itself.
+        warnings.simplefilter("ignore")
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "joulerace"})
+        _save(figure, folder / f"{name}.png")
+    svg = buffer.getvalue()
+    paper = '<rect width="100%" height="100%" style="fill: #ffffff"/>'
+    standalone = re.sub(r"(<svg\b[^>]*>)", lambda m: m.group(1) + paper, svg, count=1)
+    draft = folder / f"{name}.svg.part"
+    draft.write_text(standalone, encoding="utf-8")
+    os.replace(draft, folder / f"{name}.svg")
+    files = [f"plots/{name}.svg", f"plots/{name}.png"]
+    return Figure(name, title, caption, alt, inline(svg, name), files, wide)
+
+
+def _save(figure: Canvas, path: Path) -> None:
+    draft = path.with_name(path.name + ".part")
+    figure.savefig(draft, format="png", dpi=200, facecolor="white")
+    os.replace(draft, path)
+
+
+def inline(svg: str, name: str) -> str:
+    """An SVG for the middle of a page: ids of its own, the page's font, colours by theme.
+
+    The caller wraps it with a role and a text alternative.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\b(id|xlink:href|href)="(#?)', rf'\1="\2{name}-', body)
+    body = body.replace("url(#", f"url(#{name}-")
+    body = re.sub(r"font(-family)?: ([^;\"]*?)'DejaVu Sans'[^;\"]*", _font, body)
+    for colour in (INK, MUTED, GRID, PAPER, *COLOURS, *(c for c, _ in PHASE_COLOURS.values())):
+        body = body.replace(colour, f"var(--c{colour[1:]})")
+    head = re.match(r"<svg\b[^>]*>", body).group(0)
+    view = re.search(r'viewBox="([^"]*)"', head).group(1)
+    width = float(view.split()[2])
+    start = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}" aria-hidden="true" '
+        f'focusable="false" style="max-width: {width * 4 / 3:.0f}px">'
+    )
+    return start + body[len(head) :].replace("xlink:href", "href")
+
+
+def _font(match: re.Match[str]) -> str:
+    return (
+        f"font{match.group(1) or ''}: {match.group(2)}inherit"
+        if match.group(1)
+        else (f"font: {match.group(2)}var(--font)")
+    )

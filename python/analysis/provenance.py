@@ -1,0 +1,120 @@
+"""What is known about the trials' making: the meter, the work gate, the integrity of the samples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.settings import Settings
+from analysis.table import Table
+
+#: Words of the work gate's verdict that mean it did not pass.
+_BAD = {"failed", "fail", "different", "invalid", "error", "mismatch"}
+_GOOD = {"passed", "pass", "ok", "identical", "equivalent", "same"}
+
+
+def estimated(table: Table) -> str:
+    """``"all"``, ``"some"`` or ``"none"`` of the usable trials' energy is an estimate."""
+    flags = table.usable["estimated"].map(lambda v: str(v).lower() == "true")
+    if not len(flags) or not flags.any():
+        return "none"
+    return "all" if flags.all() else "some"
+
+
+def meters(table: Table) -> list[str]:
+    """The meters that the usable trials' energy comes from."""
+    return sorted({str(m) for m in table.usable["meter"].dropna()})
+
+
+def work_gate(settings: Settings) -> tuple[str, list[str]]:
+    """Whether the groups' work was proved identical: ``passed``, ``failed`` or ``unknown``.
+
+    Reads ``experiment["work_gate"]`` (or ``"verification"``): ``{"status"|"verdict": str,
+    "reasons"|"findings": [str, ...]}``. The second part is the gate's own reasons.
+    """
+    experiment = settings.experiment or {}
+    gate = experiment.get("work_gate") or experiment.get("verification")
+    if not isinstance(gate, Mapping):
+        return "unknown", []
+    reasons = [str(r) for r in gate.get("reasons") or gate.get("findings") or []]
+    for key in ("status", "verdict", "passed", "ok"):
+        word = gate.get(key)
+        if isinstance(word, bool):
+            return ("passed" if word else "failed"), reasons
+        if isinstance(word, str):
+            if word.lower() in _BAD:
+                return "failed", reasons
+            if word.lower() in _GOOD:
+                return "passed", reasons
+    return "unknown", reasons
+
+
+def invalid_trials(table: Table) -> int:
+    """Trials that the host marked as not having done the work asked for."""
+    return int(table.frame["status"].eq("invalid").sum())
+
+
+def integrity(table: Table) -> list[dict[str, Any]]:
+    """Per group: trials, usable ones, and how many were wrapped, retried, failed or left out."""
+    rows = []
+    for group in sorted(
+        set(table.frame["group"]), key=lambda g: (g not in table.all_groups, _place(table, g), g)
+    ):
+        trials = table.frame[table.frame["group"] == group]
+        flags = trials["flags"].str.split(";")
+        status = trials["status"]
+
+        def flagged(word: str, flags: Any = flags) -> int:
+            return int(
+                flags.map(lambda words: any(w.strip().startswith(word) for w in words)).sum()
+            )
+
+        rows.append(
+            {
+                "group": group,
+                "trials": len(trials),
+                "usable": int(trials["usable"].sum()),
+                "wrapped": int(
+                    (trials["wraps"].gt(0) | trials["flags"].str.contains("wrap")).sum()
+                ),
+                "resets": int(
+                    (trials["resets"].gt(0) | trials["flags"].str.contains("reset")).sum()
+                ),
+                "gaps": int((trials["gaps"].gt(0) | trials["flags"].str.contains("gap")).sum()),
+                "interference": flagged("interference"),
+                "implausible": flagged("implausible") + flagged("core-above-package"),
+                "retried": flagged("retried"),
+                "failed": int(status.eq("failed").sum()),
+                "invalid": int(status.eq("invalid").sum()),
+                "excluded": int(status.eq("excluded").sum()),
+            }
+        )
+    return rows
+
+
+def _place(table: Table, group: str) -> int:
+    return table.all_groups.index(group) if group in table.all_groups else 0
+
+
+def exclusions(table: Table, settings: Settings) -> list[dict[str, str]]:
+    """Every trial and file that is not part of the numbers, with its reason."""
+    rows = []
+    for _, trial in table.frame[~table.frame["usable"]].iterrows():
+        rows.append(
+            {
+                "what": str(trial["trial"]),
+                "file": str(trial["file"] or ""),
+                "status": str(trial["status"]) if trial["status"] != "ok" else "unusable",
+                "reason": str(trial["reason"] or "no reason recorded"),
+            }
+        )
+    for entry in settings.excluded:
+        row = entry.get("row")
+        where = f" (row {row})" if row not in (None, "") else ""
+        rows.append(
+            {
+                "what": "file",
+                "file": str(entry.get("file", "")),
+                "status": "unreadable",
+                "reason": f"{entry.get('reason', 'no reason recorded')}{where}",
+            }
+        )
+    return rows

@@ -1,0 +1,354 @@
+"""The ten questions that a reviewer asks, each answered from the data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis import metrics, pairs, provenance, tables, text
+from analysis.findings import Findings
+from analysis.settings import EQUIVALENCE_MARGIN_PCT, Settings
+from analysis.table import Table
+from analysis.tables import Tabulation
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``short`` is the answer in a few words; ``mark`` is good, warn or unknown."""
+
+    question: str
+    mark: str
+    short: str
+    paragraphs: list[str] = field(default_factory=list)
+    tables: list[Tabulation] = field(default_factory=list)
+
+
+def answer_all(table: Table, found: Findings, settings: Settings) -> list[Answer]:
+    """The ten answers in their order."""
+    parts = (
+        _order, _accounted, _robust, _work, _domains, _window, _idle, _floor, _size, _reproduce,
+    )  # fmt: skip
+    return [part(table, found, settings) for part in parts]
+
+
+def _kept(*found: Tabulation | None) -> list[Tabulation]:
+    return [t for t in found if t]
+
+
+def _order(table: Table, found: Findings, settings: Settings) -> Answer:
+    order, drift = found.order, found.drift
+    verdict = order["verdict"]
+    short, mark = {
+        "random": ("Random and balanced, as far as can be tested", "good"),
+        "few": ("Too few complete blocks to test the order", "unknown"),
+        "unbalanced": ("Positions were not balanced", "warn"),
+        "cyclic": ("No: the order repeats itself", "warn"),
+        "sequential": ("No: the groups ran one after another", "warn"),
+        "unknown": ("The order is not known", "unknown"),
+    }[verdict]
+    lines = []
+    if "balance_p" in order:
+        lines.append(
+            f"Over {text.count(order['blocks'], 'complete block')}, position counts give "
+            f"χ² = {text.significant(order['balance_chi_square'])}; of random orders, a share of "
+            f"{text.significant(order['balance_p'], 2)} is at least as unbalanced. "
+            f"{order['distinct_orders']} of {order['possible_orders']} possible orders occurred; "
+            f"{text.count(order['same_as_previous'], 'block')} repeated the one before."
+        )
+    if verdict == "cyclic":
+        cycle = "; ".join(" → ".join(one) for one in order["cycle"])
+        lines.append(
+            f"The orders follow a cycle of {text.count(order['period'], 'block')} ({cycle}); random "
+            f"orders would do that with a chance of {text.significant(order['period_chance'], 1)}."
+        )
+    lines.append(_slopes(drift))
+    lines.append(_factors(drift))
+    return Answer(
+        "Was the order that was run random and balanced; do position or predecessor matter?",
+        mark,
+        short,
+        [line for line in lines if line],
+        _kept(tables.positions(found), tables.autocorrelation(found)),
+    )
+
+
+def _slopes(drift: dict[str, Any]) -> str:
+    slope = drift["time"] or drift["run_order"]
+    if not slope:
+        return "Drift over time cannot be estimated from these data."
+    if "pct" not in slope:
+        return f"Drift over time: {slope['note']}."
+    decimals = text.percent_decimals(slope["ci_low"], slope["ci_high"])
+    return (
+        f"Energy drifted by {text.percent(slope['pct'], decimals)} {slope['unit']} (95% interval "
+        f"{text.percent(slope['ci_low'], decimals)} to {text.percent(slope['ci_high'], decimals)}, "
+        f"{text.p_equation(slope['p'])}), {text.percent(slope['pct_over_experiment'], 2)} over the "
+        "whole experiment."
+    )
+
+
+def _factors(drift: dict[str, Any]) -> str:
+    lines = []
+    for name in ("position", "predecessor"):
+        part = drift[name]
+        if part is None:
+            lines.append(f"The effect of {name} cannot be estimated from these data.")
+        elif not part["separable"]:
+            lines.append(f"The effect of {name} cannot be told from that of the group.")
+        else:
+            lines.append(
+                f"{name.capitalize()}: F({part['df1']:g}, {part['df2']:g}) = "
+                f"{text.significant(part['f'])}, {text.p_equation(part['p'])}, largest difference "
+                f"{text.percent(part['largest_pct'], 2, sign=False)}."
+            )
+    return " ".join(lines)
+
+
+def _accounted(table: Table, found: Findings, settings: Settings) -> Answer:
+    rows = provenance.integrity(table)
+    left_out = provenance.exclusions(table, settings)
+    wrapped = sum(r["wrapped"] for r in rows)
+    retried = sum(r["retried"] for r in rows)
+    short = (
+        f"{len(table.usable)} of {text.count(len(table.frame), 'trial')} usable; {wrapped} wrapped "
+        f"(corrected), {retried} retried, {len(left_out)} left out"
+    )
+    lines = []
+    ranges = sorted(set(table.frame["wrap_range_j"].dropna()))
+    if wrapped and ranges:
+        sizes = text.join([f"{r:,.0f} J".replace(",", "\u202f") for r in ranges])
+        lines.append(f"Wrapped counters were subtracted modulo their range of {sizes}.")
+    if left_out:
+        lines.append("Everything left out, with its reason, is listed under “What was left out”.")
+    complete = table.blocks("energy_j", table.groups) if table.groups else ()
+    outside = int((~table.usable["block"].isin(set(getattr(complete, "index", ())))).sum())
+    lines.append(
+        f"{text.count(len(complete), 'block')} complete over all groups; "
+        f"{text.count(outside, 'usable trial')} outside them, used in the unpaired reading and in "
+        "pairs whose block is complete."
+    )
+    mark = "warn" if left_out else "good"
+    title = "How many trials wrapped, failed, were retried or excluded, per treatment, and why?"
+    return Answer(title, mark, short, lines, [tables.integrity(rows)])
+
+
+def _robust(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "Does the conclusion survive all data, rank tests and dropping any one block?"
+    tested = [r for r in found.leave_one_out if r["survives"] is not None]
+    lines = [found.outliers["rule"]]
+    if found.outliers["trials"]:
+        names = text.join([f"{b:g}" for b in found.outliers["blocks"]])
+        blocks = "block" if len(found.outliers["blocks"]) == 1 else "blocks"
+        lines.append(f"The rule names {blocks} {names}; the result without is beside the one with.")
+    else:
+        lines.append("The rule names no trial.")
+    extra = _kept(tables.leave_one_out(found), *tables.outliers(found))
+    if not tested:
+        return Answer(title, "unknown", "Too few complete blocks to leave one out", lines, extra)
+    disagree = [
+        f"{b} against {a}"
+        for a, b in {(r["a"], r["b"]): None for r in tested}
+        if not _agree(found, a, b, settings.alpha)
+    ]
+    fragile = [f"{r['b']} against {r['a']}" for r in tested if not r["survives"]]
+    if disagree:
+        lines.append(f"The parametric and the rank test disagree for {text.join(disagree)}.")
+    if fragile:
+        lines.append(f"Leaving out a single block changes the outcome of {text.join(fragile)}.")
+    good = not disagree and not fragile
+    short = "Yes, for every pair" if good else "Not for every pair"
+    return Answer(title, "good" if good else "warn", short, lines, extra)
+
+
+def _agree(found: Findings, a: str, b: str, alpha: float) -> bool:
+    rows = [found.pair(a, b, test) for test in (pairs.PAIRED_T, pairs.WILCOXON)]
+    sides = {row["p_holm"] < alpha for row in rows if row and row["p_holm"] is not None}
+    return len(sides) < 2
+
+
+def _work(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "Was the work identical, with equal accuracy?"
+    state, reasons = provenance.work_gate(settings)
+    accuracy = tables.accuracy(table)
+    lines = list(reasons)
+    if invalid := provenance.invalid_trials(table):
+        lines.append(f"{text.count(invalid, 'trial')} did not do the work asked for; left out.")
+    if accuracy is None:
+        lines.append("The trials carry no accuracy.")
+    short, mark = {
+        "passed": ("Yes: the work gate passed", "good"),
+        "failed": ("No: the work gate failed", "warn"),
+        "unknown": ("Not on record", "unknown"),
+    }[state]
+    return Answer(title, mark, short, lines, _kept(accuracy))
+
+
+def _domains(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "Which domains were measured, by which meter, and what is missing?"
+    domains = [m for m in table.metrics if metrics.is_domain(m.name)]
+    meters = text.join(provenance.meters(table)) or "unknown"
+    names = [m.label for m in domains]
+    state = provenance.estimated(table)
+    absent = [
+        word
+        for word, keys in (
+            ("DRAM", ("energy_dram_j", "energy_system_j")),
+            ("GPU", ("energy_gpu_j", "energy_gpu0_j", "energy_system_j")),
+        )
+        if not any(m.name in keys for m in domains)
+    ]
+    lines = [f"Domains: {text.join(names) or 'not named'}."]
+    if absent:
+        lines.append(f"No reading of {text.join(absent, 'or')}.")
+    lines.append(
+        "Mains power is not measured: power supply losses, fans, disks and the display are missing "
+        "from every figure. Core energy is part of package energy and is never added to it."
+    )
+    if state != "none":
+        lines.insert(0, "The energy is estimated from CPU load: a model's guess, no measurement.")
+    short = f"Meter: {meters}" + {"all": " (an estimate)", "some": " (partly an estimate)"}.get(
+        state, ""
+    )
+    return Answer(title, "good" if state == "none" else "warn", short, lines)
+
+
+def _window(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "What lies inside the window?"
+    phases = [m for m in table.metrics if m.name.startswith("phase_") and m.name.endswith("_j")]
+    if settings.source != "experiment" or not phases:
+        return Answer(
+            title,
+            "unknown" if settings.source != "experiment" else "warn",
+            "The whole file, first to last sample",
+            ["The files carry no phase marks: starting up, importing and loading data are inside."],
+        )
+    own = tables.groups(found.groups, phases)
+    return Answer(
+        title,
+        "good",
+        "Building the model, training and evaluation; import and data loading are outside",
+        ["The energy of every phase is given separately; edges between samples are interpolated."],
+        own,
+    )
+
+
+def _idle(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "Gross or above idle; what was idle power, and did it drift?"
+    baseline = settings.baseline or {}
+    before, after = baseline.get("before_w"), baseline.get("after_w")
+    if before is None and after is None:
+        short = "Gross; idle power was not measured"
+        return Answer(title, "unknown", short, ["All energies contain what the machine uses idle."])
+    parts = [
+        f"{text.significant(w)} W {when}"
+        for w, when in ((before, "before the first trial"), (after, "after the last"))
+        if w is not None
+    ]
+    drift = baseline.get("drift_w")
+    if drift is None and before is not None and after is not None:
+        drift = after - before
+    lines = []
+    mark = "good"
+    if drift is not None and before:
+        lines.append(
+            f"Idle power drifted by {text.significant(drift, 2)} W "
+            f"({text.percent(100 * drift / before)})."
+        )
+        mark = "warn" if abs(drift) > 0.1 * before else "good"
+    above = next((m for m in table.metrics if m.name == "above_idle_j"), None)
+    extra = tables.groups(found.groups, [above]) if above else []
+    comparison = tables.comparisons(found.pairs, above) if above else None
+    return Answer(
+        title, mark, f"Gross, and above idle beside it; idle: {text.join(parts)}", lines,
+        extra + _kept(comparison),
+    )  # fmt: skip
+
+
+def _floor(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "What is the noise floor and the smallest effect that this experiment could see?"
+    own = _kept(tables.detectable(found))
+    seen = [r["pct"] for r in found.detectable if r["pct"] is not None]
+    smallest = f"changes from {text.significant(max(seen), 2)}% on could be seen" if seen else ""
+    floor = found.floor
+    if floor is None:
+        short = f"Noise floor not known: no A/A control{'; ' + smallest if smallest else ''}"
+        return Answer(title, "unknown", short, [], own)
+    if floor["floor_pct"] is None:
+        return Answer(title, "unknown", f"The A/A control says nothing: {floor['note']}", [], own)
+    decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
+    same = "are" if floor["tost_p"] < settings.alpha else "are not shown to be"
+    lines = [
+        (
+            f"{floor['treatment']} ran twice in each of {floor['blocks']} blocks. The mean paired "
+            f"difference is {text.percent(floor['pct_change'], decimals)} (95% band "
+            f"{text.percent(floor['ci_low'], decimals)} to {text.percent(floor['ci_high'], decimals)}); "
+            f"a single block may differ by {text.percent(floor['block_low'])} to "
+            f"{text.percent(floor['block_high'])}."
+        ),
+        (
+            f"By two one-sided tests the two {same} equivalent within ±{EQUIVALENCE_MARGIN_PCT:g}% "
+            f"({text.p_equation(floor['tost_p'])}); they would be within "
+            f"±{text.significant(floor['equivalent_within_pct'], 2)}%."
+        ),
+    ]
+    short = f"Noise floor ±{text.significant(floor['floor_pct'], 2)}%; {smallest}"
+    return Answer(title, "good", short, lines, own)
+
+
+def _size(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "Is the effect power or time; how large, with an interval; does it matter in practice?"
+    own = _kept(tables.split(found), tables.effects(found), tables.practical(found, settings))
+    if not found.split:
+        return Answer(title, "unknown", "A single group has no effect", [], own)
+    shares = {(r["a"], r["b"]): r["time_share"] for r in found.split if r["time_share"] is not None}
+    parts = [
+        f"{b} against {a}: {_share(share)}" for (a, b), share in shares.items() if a == table.base
+    ]
+    practical = settings.practical
+    lines = [
+        f"Practical figures are for {practical.runs_per_year:,.0f} runs per year at "
+        f"{practical.price_per_kwh:g} {practical.currency}/kWh and "
+        f"{practical.carbon_intensity:g} g CO2e/kWh ({practical.carbon_source}). They cover the "
+        "measured domains only.".replace(",", "\u202f", 1)
+    ]
+    short = "; ".join(parts) if parts else "No pair's interval excludes no change"
+    return Answer(title, "good" if parts else "unknown", short, lines, own)
+
+
+def _share(share: float) -> str:
+    if share > 1.1:
+        return f"time, {100 * share:.0f}% of it; power made up for part"
+    if share >= 0.8:
+        return f"almost only time ({100 * share:.0f}%)"
+    if share > 0.5:
+        return f"mostly time ({100 * share:.0f}%)"
+    if share >= 0.2:
+        return f"mostly power (time {100 * share:.0f}%)"
+    if share >= -0.1:
+        return f"almost only power (time {100 * share:.0f}%)"
+    return "power; time made up for part"
+
+
+def _reproduce(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "What reproduces it: hardware, versions, seeds, order, raw files, one command?"
+    experiment = settings.experiment or {}
+    known = [
+        word
+        for word, keys in (
+            ("hardware", ("machine", "snapshot", "hardware")),
+            ("versions", ("versions", "environment", "environments", "packages")),
+            ("order", ("plan", "order")),
+            ("seeds", ("seed", "seeds", "settings", "job")),
+        )
+        if any(isinstance(experiment.get(k), Mapping | list | str | int) for k in keys)
+    ]
+    lines = [
+        f"Analysis seed {settings.seed}, alpha {settings.alpha:g}, joulerace {settings.version}."
+    ]
+    if settings.command:
+        lines.append(f"Command: {settings.command}")
+    if not experiment:
+        short = "The raw files and this command; the machine and versions are not on record"
+        return Answer(title, "warn", short, lines)
+    missing = [w for w in ("hardware", "versions") if w not in known]
+    short = f"On record: {text.join(known)}" if known else "An experiment record without details"
+    return Answer(title, "warn" if missing else "good", short, lines)

@@ -1,0 +1,213 @@
+"""report.html, one file that needs nothing else, and report.md with the same tables."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from analysis import carbon, limits, metrics, provenance, questions, tables, verdict
+from analysis.findings import Findings
+from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
+from analysis.settings import POWER, RESAMPLES, Settings
+from analysis.summary import write_text
+from analysis.table import Table
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+#: Parts of experiment.json that describe the machine and the software, in the order shown.
+_RECORDS = (
+    ("machine", "Machine"), ("snapshot", "Machine"), ("meter", "Meter"), ("dataset", "Dataset"),
+    ("environment", "Environment"), ("environments", "Environments"), ("versions", "Versions"),
+    ("job", "Job"), ("settings", "Settings"),
+)  # fmt: skip
+
+#: Records longer than this are cut in the report; experiment.json has them whole.
+_MOST_ENTRIES = 80
+
+
+def write(
+    table: Table,
+    found: Findings,
+    answer: verdict.Verdict,
+    rows: Mapping[str, list[dict[str, Any]]],
+    figures: list[Figure],
+    settings: Settings,
+) -> list[str]:
+    """Write both reports and return their names."""
+    context = _context(table, found, answer, rows, figures, settings)
+    style, script = _asset("report.css") + _theme(), _asset("report.js")
+    page = _environment(html=True).get_template("report.html.j2")
+    html = page.render(
+        context,
+        style=Markup(style),  # our own file, no user's text in it
+        script=Markup(script),
+        script_hash=_hash(script),
+        pictures={f.name: Markup(f.svg) for f in figures},  # matplotlib escapes the text inside
+    )
+    write_text(settings.output / "report.html", html)
+    markdown = _environment(html=False).get_template("report.md.j2").render(context)
+    write_text(settings.output / "report.md", re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
+    return ["report.html", "report.md"]
+
+
+def _context(
+    table: Table,
+    found: Findings,
+    answer: verdict.Verdict,
+    rows: Mapping[str, list[dict[str, Any]]],
+    figures: list[Figure],
+    settings: Settings,
+) -> dict[str, Any]:
+    shown = [m for m in table.metrics if not m.name.startswith("phase_")]
+    headline = [m for m in metrics.HEADLINE if m in table.metrics]
+    return {
+        "settings": settings,
+        "verdict": answer,
+        "table": table,
+        "found": found,
+        "figures": figures,
+        "figure": {f.name: f for f in figures},
+        "answers": questions.answer_all(table, found, settings),
+        "group_tables": tables.groups(found.groups, shown),
+        "pair_tables": [t for m in shown if (t := tables.comparisons(found.pairs, m))],
+        "omnibus": tables.omnibus(found),
+        "published": _published(rows, found, headline),
+        "exclusions": tables.exclusions(provenance.exclusions(table, settings)),
+        "ignored": [_ignored(entry) for entry in settings.ignored],
+        "records": _records(settings.experiment or {}),
+        "carbon": carbon,
+        "carbon_table": _carbon_table(),
+        "resamples": RESAMPLES,
+        "power": POWER,
+        "blocks_needed": limits.blocks_needed(settings.alpha),
+        "outlier_rule": found.outliers["rule"],
+        "trials": len(table.frame),
+        "complete_blocks": len(table.blocks("energy_j", table.groups)) if table.groups else 0,
+        "year": _year(table),
+    }
+
+
+def _published(
+    rows: Mapping[str, list[dict[str, Any]]], found: Findings, headline: list[metrics.Metric]
+) -> dict[str, Any] | None:
+    """The tables of the published recipe, and what it dropped."""
+    if not found.published:
+        return None
+    dropped = [
+        [
+            tables.words(r["group"]),
+            tables.words(next(m.label for m in metrics.HEADLINE if m.name == r["metric"])),
+            tables.number(r["negative_energy"], str(r["negative_energy"])),
+            tables.number(r["beyond_3_sd"], str(r["beyond_3_sd"])),
+        ]
+        for r in found.published["dropped"]
+    ]
+    columns = [
+        tables.Column("Group", False), tables.Column("Metric", False),
+        tables.Column("Negative energy"), tables.Column("Beyond 3 SD"),
+    ]  # fmt: skip
+    return {
+        "dropped": tables.Tabulation("Values that the recipe dropped", columns, dropped),
+        "groups": tables.groups(rows["groups"], headline),
+        "pairs": [t for m in headline if (t := tables.comparisons(rows["pairs"], m))],
+    }
+
+
+def _carbon_table() -> tables.Tabulation:
+    columns = [tables.Column("Place", False), tables.Column("g CO2e/kWh")]
+    cells = [
+        [tables.words(i.place), tables.number(i.grams_per_kwh, f"{i.grams_per_kwh:g}")]
+        for i in carbon.TABLE
+    ]
+    return tables.Tabulation(f"Carbon intensity, {carbon.YEAR} means", columns, cells)
+
+
+def _ignored(entry: Any) -> str:
+    if isinstance(entry, Mapping):
+        return ": ".join(str(v) for v in entry.values() if v not in (None, ""))
+    return str(entry)
+
+
+def _records(experiment: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The experiment's record as headings with name and value; nested names joined by dots."""
+    found = []
+    for key, heading in _RECORDS:
+        if experiment.get(key):
+            entries = list(_flatten("", experiment[key]))
+            more = len(entries) - _MOST_ENTRIES
+            if more > 0:
+                entries = [*entries[:_MOST_ENTRIES], ("…", f"{more} more in experiment.json")]
+            found.append((heading, entries))
+    return found
+
+
+def _flatten(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flatten(f"{name}.{key}" if name else str(key), inner)
+    elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
+        for place, inner in enumerate(value):
+            yield from _flatten(f"{name}[{place}]", inner)
+    elif isinstance(value, list | tuple):
+        yield name, ", ".join(str(v) for v in value)
+    elif value is not None:
+        yield name, ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _year(table: Table) -> str:
+    """The year of the measurements, for the citation; empty where it is not known."""
+    start = table.frame["start_unix_s"].dropna()
+    if not len(start):
+        return ""
+    import datetime
+
+    return str(datetime.datetime.fromtimestamp(start.min(), datetime.UTC).year)
+
+
+def _environment(html: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=html,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["md"] = markdown_text
+    return environment
+
+
+def markdown_text(value: Any) -> str:
+    """Text for Markdown: nothing in it is taken for markup, HTML or a table's edge."""
+    escaped = re.sub(r"([\\`*_\[\]|<>#~])", r"\\\1", str(value))
+    return re.sub(r"\s+", " ", escaped).replace("&", "&amp;")
+
+
+def _theme() -> str:
+    """The pictures' colours as variables, for the light and for the dark page."""
+    light = {c: c for c in (INK, MUTED, GRID, PAPER, *COLOURS)}
+    light |= {c: c for c, _ in PHASE_COLOURS.values()}
+    dark = {INK: "#e8eaed", MUTED: "#a3adb9", GRID: "#343b44", PAPER: "#1c2127", **COLOURS}
+    dark |= dict(PHASE_COLOURS.values())
+
+    def block(colours: Mapping[str, str]) -> str:
+        return ";".join(f"--c{name[1:]}:{colour}" for name, colour in colours.items())
+
+    return (
+        f"\n:root{{{block(light)}}}\n@media screen and (prefers-color-scheme:dark)"
+        f"{{:root{{{block(dark)}}}}}\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """The script's hash for the page's policy: no other script can run."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return "sha256-" + base64.b64encode(digest).decode()

@@ -1,0 +1,114 @@
+"""The request of the host, turned once into typed settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis import carbon
+
+#: Resamples behind every bootstrap interval.
+RESAMPLES = 9999
+
+#: Largest A/A difference, in per cent, that still counts as "the same" in the equivalence test.
+EQUIVALENCE_MARGIN_PCT = 1.0
+
+#: Power of the smallest detectable effect: the chance to see an effect of that size.
+POWER = 0.80
+
+
+class RequestError(ValueError):
+    """The host asked for something that cannot be analysed; the message names the part."""
+
+
+@dataclass(frozen=True)
+class Practical:
+    """What one run more or less is worth: how often it runs, and what a kilowatt-hour costs."""
+
+    runs_per_year: float = 1000.0
+    price_per_kwh: float = 0.30
+    currency: str = "EUR"
+    carbon_intensity: float = carbon.DEFAULT.grams_per_kwh
+    carbon_source: str = carbon.DEFAULT.describe()
+
+
+@dataclass(frozen=True)
+class Control:
+    """An A/A control: ``twin`` is ``treatment`` run a second time in every block."""
+
+    treatment: str
+    twin: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the analysis was told; repeated verbatim in ``summary.json``."""
+
+    output: Path
+    title: str = "Energy experiment"
+    source: str = "csv"
+    method: str = "joulerace"
+    alpha: float = 0.05
+    seed: int = 42
+    base: str | None = None
+    practical: Practical = field(default_factory=Practical)
+    experiment: Mapping[str, Any] | None = None
+    excluded: tuple[Mapping[str, Any], ...] = ()
+    ignored: tuple[Any, ...] = ()
+    control: Control | None = None
+    baseline: Mapping[str, Any] | None = None
+    command: str = ""
+    version: str = ""
+
+    @property
+    def published(self) -> bool:
+        """Whether the tables repeat the published recipe."""
+        return self.method == "published"
+
+    @property
+    def confidence(self) -> float:
+        """Level of every interval, such as 0.95."""
+        return 1.0 - self.alpha
+
+    @classmethod
+    def parse(cls, request: Mapping[str, Any]) -> "Settings":
+        """Check the request's settings.
+
+        Raises:
+            RequestError: a part is missing or out of range.
+        """
+        output = Path(_required(request, "output"))
+        if not output.is_dir():
+            raise RequestError(f"output: {output} is no folder; create it first")
+        method = request.get("method") or "joulerace"
+        if method not in ("joulerace", "published"):
+            raise RequestError(f"method: {method!r} is neither 'joulerace' nor 'published'")
+        alpha = float(request.get("alpha") or 0.05)
+        if not 0.0 < alpha < 0.5:
+            raise RequestError(f"alpha: {alpha} is not between 0 and 0.5")
+        practical = {k: v for k, v in (request.get("practical") or {}).items() if v is not None}
+        control = request.get("control")
+        seed = request.get("seed")
+        return cls(
+            output=output,
+            title=request.get("title") or cls.title,
+            source=request.get("source") or cls.source,
+            method=method,
+            alpha=alpha,
+            seed=cls.seed if seed is None else int(seed),
+            base=request.get("base"),
+            practical=Practical(**practical),
+            experiment=request.get("experiment"),
+            excluded=tuple(request.get("excluded") or ()),
+            ignored=tuple(request.get("ignored") or ()),
+            control=Control(control["treatment"], control["twin"]) if control else None,
+            baseline=request.get("baseline"),
+            command=request.get("command") or "",
+            version=request.get("version") or "",
+        )
+
+
+def _required(request: Mapping[str, Any], key: str) -> Any:
+    if not request.get(key):
+        raise RequestError(f"{key}: missing from the request")
+    return request[key]

@@ -1,0 +1,138 @@
+"""The tidy files: groups.csv, pairs.csv and summary.json, each written whole or not at all."""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis import limits, provenance
+from analysis.findings import Findings
+from analysis.settings import EQUIVALENCE_MARGIN_PCT, POWER, RESAMPLES, Settings
+from analysis.table import Table
+from analysis.verdict import Verdict
+
+#: Columns of groups.csv.
+GROUP_COLUMNS = (
+    "group", "metric", "n", "mean", "sd", "median", "min", "max", "shapiro_w", "shapiro_p",
+)  # fmt: skip
+
+#: Columns of pairs.csv.
+PAIR_COLUMNS = (
+    "metric", "a", "b", "test", "paired", "n", "statistic", "p", "p_holm", "pct_change", "ci_low",
+    "ci_high", "hedges_g", "cliffs_delta",
+)  # fmt: skip
+
+
+def write(
+    table: Table, found: Findings, verdict: Verdict, settings: Settings
+) -> dict[str, list[dict[str, Any]]]:
+    """Write the three files and return the rows of the two tables."""
+    tables = {"groups": found.groups, "pairs": found.pairs}
+    if found.published:
+        tables = {"groups": found.published["groups"], "pairs": found.published["pairs"]}
+    write_text(settings.output / "groups.csv", _csv(tables["groups"], GROUP_COLUMNS))
+    write_text(settings.output / "pairs.csv", _csv(tables["pairs"], PAIR_COLUMNS))
+    content = plain(_content(table, found, verdict, settings))
+    write_text(
+        settings.output / "summary.json",
+        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+    )
+    return tables
+
+
+def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings) -> dict[str, Any]:
+    complete = table.blocks("energy_j", table.groups) if table.groups else ()
+    used = set(complete.index) if len(complete) else set()
+    unpaired = table.usable[~table.usable["block"].isin(used)]
+    gate, reasons = provenance.work_gate(settings)
+    return {
+        "sentence": verdict.sentence,
+        "level": verdict.level,
+        "sure": verdict.sure,
+        "cautions": verdict.cautions,
+        "comparisons": verdict.comparisons,
+        "trials": {
+            "all": len(table.frame),
+            "usable": len(table.usable),
+            "complete_blocks": len(complete),
+            "in_complete_blocks": len(table.usable) - len(unpaired),
+            "outside_complete_blocks": len(unpaired),
+            "integrity": provenance.integrity(table),
+            "exclusions": provenance.exclusions(table, settings),
+        },
+        "meters": provenance.meters(table),
+        "estimated": provenance.estimated(table),
+        "work_gate": {"status": gate, "reasons": reasons},
+        "base": table.base,
+        "metrics": [asdict(metric) for metric in table.metrics],
+        "groups": found.groups,
+        "pairs": found.pairs,
+        "omnibus": found.omnibus,
+        "noise_floor": found.floor,
+        "detectable": found.detectable,
+        "leave_one_out": found.leave_one_out,
+        "outliers": found.outliers,
+        "decomposition": found.split,
+        "practical": found.practical,
+        "drift": found.drift,
+        "order": found.order,
+        "published": found.published,
+        "baseline": settings.baseline,
+        "settings": asdict(settings)
+        | {
+            "experiment": None,
+            "resamples": RESAMPLES,
+            "power": POWER,
+            "equivalence_margin_pct": EQUIVALENCE_MARGIN_PCT,
+            "blocks_needed": limits.blocks_needed(settings.alpha),
+        },
+    }
+
+
+def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as CSV: numbers with all their digits, missing ones empty, booleans in lower case."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: NumPy numbers as numbers, what is not finite as null."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def write_text(path: Path, content: str) -> None:
+    """Replace a file by a whole new one, so that a reader never sees half of it."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(content, encoding="utf-8")
+    os.replace(draft, path)

@@ -1,0 +1,169 @@
+"""The trials as one tidy table: a row per trial, and what can be paired within blocks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import metrics
+from analysis.settings import RequestError, Settings
+
+#: String columns that every table has, even when the host knows nothing about them.
+_STRINGS = (
+    "trial", "group", "file", "meter", "estimated", "status", "reason", "flags", "predecessor",
+)  # fmt: skip
+
+#: Numeric columns that other modules may ask for without checking.
+_NUMBERS = (
+    "block", "position", "run_order", "start_unix_s", "time_s", "energy_j", "power_w", "edp_js",
+    "ed2p_js2", "accuracy", "loss", "samples", "wraps", "wrap_range_j", "resets", "gaps",
+    "max_gap_s", "published_energy_j", "published_time_s", "trial_energy_j", "trial_time_s",
+    "above_idle_j",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Power over time of one trial: seconds since its first sample, watts."""
+
+    seconds: np.ndarray
+    watts: np.ndarray
+
+
+@dataclass(frozen=True)
+class Table:
+    """All trials, the usable ones among them, and the groups in the order of presentation.
+
+    ``groups`` are what is compared, the base first and then by mean energy; an A/A twin is no
+    group of its own but in ``twin``. ``metrics`` are those that the usable trials have.
+    """
+
+    frame: pd.DataFrame
+    usable: pd.DataFrame
+    groups: tuple[str, ...]
+    twin: str | None
+    metrics: tuple[metrics.Metric, ...]
+    traces: Mapping[str, Trace]
+
+    @property
+    def base(self) -> str | None:
+        """The group that all others are compared with."""
+        return self.groups[0] if self.groups else None
+
+    @property
+    def all_groups(self) -> tuple[str, ...]:
+        """The groups and, last, the twin."""
+        return self.groups + ((self.twin,) if self.twin else ())
+
+    def values(self, metric: str, group: str) -> np.ndarray:
+        """A group's values of a metric, missing ones left out."""
+        rows = self.usable[self.usable["group"] == group]
+        return rows[metric].dropna().to_numpy()
+
+    def blocks(self, metric: str, groups: tuple[str, ...]) -> pd.DataFrame:
+        """One row per block in which each of ``groups`` has exactly one value of ``metric``.
+
+        A block in which a group has two usable trials cannot be paired and is left out.
+        """
+        rows = self.usable[self.usable["group"].isin(groups) & self.usable["block"].notna()]
+        rows = rows[["block", "group", metric]].dropna()
+        rows = rows[~rows.duplicated(["block", "group"], keep=False)]
+        wide = rows.pivot(index="block", columns="group", values=metric)
+        return wide.reindex(columns=list(groups)).dropna().sort_index()
+
+    def without_blocks(self, blocks: list[float]) -> "Table":
+        """The same table with whole blocks left out."""
+        kept = self.usable[~self.usable["block"].isin(blocks)]
+        return Table(self.frame, kept, self.groups, self.twin, self.metrics, self.traces)
+
+
+def build(
+    arrays: Mapping[str, Any], strings: Mapping[str, list[str | None]], settings: Settings
+) -> Table:
+    """Put the host's arrays together.
+
+    A trial is usable when its status is ``ok`` and its energy and time are positive numbers; of
+    any other metric a value that is not positive counts as missing, for it has no logarithm.
+
+    Raises:
+        RequestError: no ``group`` column, or columns of different lengths.
+    """
+    frame = _frame(arrays, strings)
+    ok = frame["status"].eq("ok") & frame["energy_j"].gt(0) & frame["time_s"].gt(0)
+    frame.loc[frame["status"].eq("ok") & ~ok, "reason"] = frame["reason"].fillna(
+        "no positive energy or time"
+    )
+    frame["usable"] = ok
+    usable = frame[ok].copy()
+    names = {c: int(usable[c].gt(0).sum()) for c in usable.select_dtypes("number")}
+    known = tuple(metrics.available(names))
+    for metric in known:
+        usable[metric.name] = usable[metric.name].where(usable[metric.name] > 0)
+    twin = settings.control.twin if settings.control else None
+    if twin not in set(usable["group"]):
+        twin = None
+    return Table(
+        frame, usable, _order(usable, settings.base, twin), twin, known, _traces(arrays, frame)
+    )
+
+
+def _frame(arrays: Mapping[str, Any], strings: Mapping[str, list[str | None]]) -> pd.DataFrame:
+    if "group" not in strings:
+        raise RequestError("strings: no column 'group'")
+    rows = len(strings["group"])
+    columns: dict[str, Any] = {}
+    for name in (*_STRINGS, *(k for k in strings if k not in _STRINGS)):
+        columns[name] = pd.Series(strings.get(name) or [None] * rows, dtype=object)
+    for name in (*_NUMBERS, *(k for k in arrays if k not in _NUMBERS)):
+        if name.startswith("trace:"):
+            continue
+        values = arrays.get(name)
+        columns[name] = np.full(rows, np.nan) if values is None else np.array(values, float)
+    wrong = [name for name, values in columns.items() if len(values) != rows]
+    if wrong:
+        raise RequestError(f"columns of another length than 'group' ({rows}): {', '.join(wrong)}")
+    frame = pd.DataFrame(columns)
+    numbers = frame.select_dtypes("number").columns
+    frame[numbers] = frame[numbers].replace([np.inf, -np.inf], np.nan)
+    unnamed = frame["trial"].isna()
+    frame.loc[unnamed, "trial"] = [f"trial {i + 1}" for i in frame.index[unnamed]]
+    frame["group"] = frame["group"].fillna("(no group)")
+    frame["status"] = frame["status"].fillna("ok")
+    frame["flags"] = frame["flags"].fillna("")
+    _derive(frame)
+    return frame
+
+
+def _derive(frame: pd.DataFrame) -> None:
+    """Fill in what follows from other columns: power, EDP, and the order from the start times."""
+    power = frame["energy_j"] / frame["time_s"].where(frame["time_s"] > 0)
+    frame["power_w"] = frame["power_w"].fillna(power)
+    frame["edp_js"] = frame["edp_js"].fillna(frame["energy_j"] * frame["time_s"])
+    frame["ed2p_js2"] = frame["ed2p_js2"].fillna(frame["energy_j"] * frame["time_s"] ** 2)
+    if frame["run_order"].isna().all() and frame["start_unix_s"].notna().all():
+        frame["run_order"] = frame["start_unix_s"].rank(method="first")
+    if frame["position"].isna().all() and frame["run_order"].notna().all():
+        frame["position"] = frame.groupby("block")["run_order"].rank(method="first")
+    if frame["predecessor"].isna().all() and frame["run_order"].notna().all():
+        ordered = frame.sort_values("run_order")
+        frame["predecessor"] = ordered["group"].shift(1).reindex(frame.index)
+
+
+def _order(usable: pd.DataFrame, base: str | None, twin: str | None) -> tuple[str, ...]:
+    means = usable[usable["group"] != twin].groupby("group")["energy_j"].mean().sort_values()
+    names = list(means.index)
+    if base is not None and base not in names:
+        known = ", ".join(names) or "none"
+        raise RequestError(f"base: no usable trial of the group {base!r}; groups: {known}")
+    return tuple(sorted(names, key=lambda name: name != base)) if base else tuple(names)
+
+
+def _traces(arrays: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, Trace]:
+    traces = {}
+    for trial in frame["trial"]:
+        seconds, watts = arrays.get(f"trace:{trial}:t"), arrays.get(f"trace:{trial}:w")
+        if seconds is not None and watts is not None and len(seconds) == len(watts) > 1:
+            traces[trial] = Trace(np.asarray(seconds, float), np.asarray(watts, float))
+    return traces

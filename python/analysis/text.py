@@ -1,0 +1,115 @@
+"""Numbers as people read them: units of a fitting size, sensible digits, real minus signs."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+
+#: Units that take a prefix; seconds and watts stay as they are within reason.
+_PREFIXED = ("J", "J·s", "J·s²", "Wh", "W")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a column of numbers is written: divided by ``factor``, in ``unit``, ``decimals`` kept."""
+
+    factor: float
+    unit: str
+    decimals: int
+
+    @classmethod
+    def fit(cls, values: Iterable[float], unit: str, digits: int = 4) -> "Scale":
+        """A scale that shows the largest of ``values`` with ``digits`` significant digits."""
+        sizes = [abs(v) for v in values if v is not None and math.isfinite(v) and v]
+        largest = max(sizes, default=1.0)
+        factor, prefix = 1.0, ""
+        if unit in _PREFIXED and not (0.1 <= largest < 2000):
+            fits = [(f, p) for f, p in _PREFIXES if largest >= f]
+            factor, prefix = fits[0] if fits else _PREFIXES[-1]
+        whole = math.floor(math.log10(largest / factor)) + 1
+        return cls(factor, prefix + unit, min(max(digits - whole, 0), 6))
+
+    def format(self, value: float | None) -> str:
+        """The number without its unit, or a dash."""
+        if value is None or not math.isfinite(value):
+            return "–"
+        return minus(f"{value / self.factor:.{self.decimals}f}")
+
+    def with_unit(self, value: float | None) -> str:
+        """The number with its unit."""
+        return f"{self.format(value)} {self.unit}"
+
+
+def quantity(value: float, unit: str, digits: int = 3) -> str:
+    """One number with a fitting unit: ``quantity(2231, "J")`` is ``2.23 kJ``."""
+    return Scale.fit([value], unit, digits).with_unit(value)
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """A plain number with significant digits and no exponent where that is readable."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size < -4 or size > 6:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        return minus(f"{mantissa}×10{superscript(int(exponent))}")
+    return minus(f"{value:.{max(digits - 1 - size, 0)}f}")
+
+
+def superscript(number: int) -> str:
+    """A whole number in superscript characters."""
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def percent_decimals(*values: float | None) -> int:
+    """Decimals that show percentages to about two significant digits of the smallest span."""
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    span = (max(known) - min(known)) if len(known) > 1 else abs(known[0] if known else 1.0)
+    if span <= 0:
+        span = max((abs(v) for v in known), default=1.0) or 1.0
+    return min(max(1 - math.floor(math.log10(span)), 0), 3)
+
+
+def percent(value: float | None, decimals: int = 1, sign: bool = True) -> str:
+    """A percentage such as ``+14.2%``."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    rounded = f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
+    if float(rounded) == 0:
+        rounded = rounded.lstrip("+-")
+    return minus(rounded) + "%"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value with two or three digits, ``< 0.001`` below that, or a dash."""
+    if p is None or not math.isfinite(p):
+        return "–"
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def p_equation(p: float | None) -> str:
+    """``p = 0.013`` or ``p < 0.001``."""
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def minus(text: str) -> str:
+    """The text with a minus sign where it has a hyphen."""
+    return text.replace("-", "−")
+
+
+def join(words: Sequence[str], last: str = "and") -> str:
+    """A list in words: ``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{number} {noun if number == 1 else noun + 's'}"

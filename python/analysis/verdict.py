@@ -1,0 +1,244 @@
+"""The answer in a sentence, and how sure it is. It never claims more than the data hold."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis import pairs, provenance, resolution, text
+from analysis.findings import Findings
+from analysis.settings import Settings
+from analysis.table import Table
+
+#: How sure a verdict is, from nothing to everything the experiment can give.
+LEVELS = ("nothing", "too few", "not comparable", "not resolved", "tentative", "firm")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``sentence`` is the answer, ``sure`` says how sure and why, ``cautions`` what limits it."""
+
+    level: str
+    sentence: str
+    sure: str
+    cautions: list[str] = field(default_factory=list)
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
+
+
+def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
+    """Put the answer about energy into words."""
+    if not table.groups:
+        return Verdict("nothing", "There is no usable trial, so there is nothing to say.", "", [])
+    prefix, cautions = _limits(table, found, settings)
+    if len(table.groups) == 1:
+        return _alone(table, found, prefix, cautions)
+    comparisons = [_compare(table, found, settings, b) for b in table.groups[1:]]
+    level = _level(table, comparisons, settings, found)
+    sentence = _sentence(table, comparisons, level)
+    return Verdict(
+        level, prefix + sentence, _sure(comparisons, level, found), cautions, comparisons
+    )
+
+
+def _alone(table: Table, found: Findings, prefix: str, cautions: list[str]) -> Verdict:
+    group = table.groups[0]
+    row = next(r for r in found.groups if r["group"] == group and r["metric"] == "energy_j")
+    spread = ""
+    if row["sd"] is not None:
+        spread = f" (standard deviation {text.quantity(row['sd'], 'J')})"
+    sentence = (
+        f"{prefix}{group} used {text.quantity(row['mean'], 'J')} per run on average over "
+        f"{text.count(row['n'], 'trial')}{spread}; with a single group there is nothing to compare."
+    )
+    return Verdict("nothing", sentence, "", cautions)
+
+
+def _compare(table: Table, found: Findings, settings: Settings, b: str) -> dict[str, Any]:
+    """The base against one group: the numbers and whether they are resolved."""
+    base = table.base
+    paired_t = found.pair(base, b, pairs.PAIRED_T)
+    ranks = found.pair(base, b, pairs.WILCOXON)
+    paired = bool(paired_t and paired_t["note"] is None and ranks["note"] is None)
+    if not paired:
+        unpaired = found.pair(base, b, pairs.WELCH)
+        # Without enough blocks the trials count one by one, if there are enough of them.
+        if unpaired["note"] is None or not paired_t["n"]:
+            paired_t, ranks = unpaired, found.pair(base, b, pairs.MANN_WHITNEY)
+    low, high = paired_t["ci_low"], paired_t["ci_high"]
+    kind = "interval"
+    if low is None:
+        low, high, kind = paired_t["t_low"], paired_t["t_high"], "t-interval"
+    p = [row["p_holm"] for row in (paired_t, ranks)]
+    significant = [value is not None and value < settings.alpha for value in p]
+    inside = resolution.inside(paired_t["pct_change"], found.floor)
+    excludes_zero = low is not None and low * high > 0
+    return {
+        "base": base,
+        "group": b,
+        "paired": paired,
+        "n": paired_t["n"],
+        "n_a": paired_t["n_a"],
+        "n_b": paired_t["n_b"],
+        "pct_change": paired_t["pct_change"],
+        "ci_low": low,
+        "ci_high": high,
+        "interval": kind,
+        "p_parametric": p[0],
+        "p_rank": p[1],
+        "tested": p[0] is not None or p[1] is not None,
+        "agree": significant[0] == significant[1],
+        "inside_floor": inside,
+        "resolved": any(significant) and excludes_zero and not inside,
+        "note": paired_t["note"] or ranks["note"],
+    }
+
+
+def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, list[str]]:
+    """What changes the first sentence, and the cautions below it."""
+    prefix, cautions = "", []
+    estimated = provenance.estimated(table)
+    gate, reasons = provenance.work_gate(settings)
+    if gate == "failed":
+        prefix += "The groups did not do the same work, so this is no comparison of them: "
+        cautions.append("The work gate failed" + (f": {'; '.join(reasons)}." if reasons else "."))
+    if estimated == "all":
+        prefix += "By an estimate, not a measurement: "
+        cautions.append("The energy is estimated from CPU load; no energy counter was read.")
+    elif estimated == "some":
+        prefix += "With some of the energy estimated rather than measured: "
+        cautions.append("Some trials' energy is estimated from CPU load, not measured.")
+    if len(table.groups) < 2:
+        return prefix, cautions
+    if gate == "unknown":
+        cautions.append("Whether the groups did the same work is not on record.")
+    if count := provenance.invalid_trials(table):
+        cautions.append(f"{text.count(count, 'trial')} did not do the work asked for; left out.")
+    cautions += _order_cautions(found)
+    if found.floor is None:
+        cautions.append("No A/A control was run, so the noise floor is not known.")
+    lag = [r for r in found.drift["autocorrelation"] if r["kind"] == "pair" and r["p"] is not None]
+    if any(r["p"] < settings.alpha for r in lag):
+        cautions.append(
+            "Neighbouring blocks' differences resemble each other (lag-1 autocorrelation): p-values "
+            "and intervals look surer than they are."
+        )
+    return prefix, cautions
+
+
+_ORDER_CAUTIONS = {
+    "sequential": "The groups ran one after another, not in blocks: whatever changed over time is "
+    "part of the difference.",
+    "unbalanced": "Positions within blocks were not balanced over the groups.",
+    "unknown": "The order in which the trials ran is not known.",
+}
+
+
+def _order_cautions(found: Findings) -> list[str]:
+    order = found.order
+    if order["verdict"] != "cyclic":
+        return [_ORDER_CAUTIONS[order["verdict"]]] if order["verdict"] in _ORDER_CAUTIONS else []
+    if order["period"] > 1:
+        return [f"The order was not random: it repeats a cycle of {order['period']} blocks."]
+    return [
+        "The groups ran in the same order in every block, so neither position nor predecessor can "
+        "be told from the group."
+    ]
+
+
+def _level(
+    table: Table, comparisons: list[dict[str, Any]], settings: Settings, found: Findings
+) -> str:
+    if provenance.work_gate(settings)[0] == "failed":
+        return "not comparable"
+    if not any(c["tested"] for c in comparisons):
+        return "too few"
+    if not any(c["resolved"] for c in comparisons):
+        return "not resolved"
+    robust = {r["b"]: r["survives"] for r in found.leave_one_out if r["a"] == table.base}
+    solid = all(
+        c["paired"] and c["agree"] and c["tested"] and robust.get(c["group"]) is True
+        for c in comparisons
+        if c["resolved"]
+    )
+    measured = provenance.estimated(table) == "none"
+    ordered = found.order["verdict"] in ("random", "few")
+    return "firm" if solid and measured and ordered else "tentative"
+
+
+def _sentence(table: Table, comparisons: list[dict[str, Any]], level: str) -> str:
+    sizes = _sizes(comparisons)
+    clauses = [_clause(c, first=i == 0) for i, c in enumerate(comparisons)]
+    if level == "too few":
+        note = comparisons[0]["note"]
+        return f"too few data for a conclusion ({note or sizes}). Observed: {text.join(clauses)}."
+    lowest = all(c["pct_change"] > 0 and c["resolved"] for c in comparisons)
+    if lowest and len(comparisons) > 1:
+        return f"{table.base} used the least energy: {text.join(clauses)} ({sizes})."
+    return f"{text.join(clauses)} ({sizes})."
+
+
+def _clause(c: dict[str, Any], first: bool) -> str:
+    """One comparison in words; a resolved one without signs, the others with."""
+    low, high, change = c["ci_low"], c["ci_high"], c["pct_change"]
+    decimals = text.percent_decimals(low, high, change)
+    if not c["resolved"]:
+        observed = text.percent(change, decimals)
+        if low is not None:
+            observed += f", 95% {c['interval']} {_span(low, high, decimals)}"
+        if not c["tested"]:
+            return f"{c['group']} against {c['base']} {observed}"
+        inside = ", inside the noise floor" if c["inside_floor"] else ""
+        return (
+            f"the difference between {c['group']} and {c['base']} is not resolved "
+            f"({observed}{inside})"
+        )
+    if change >= 100:
+        times = [f"{1 + value / 100:.{max(decimals + 1, 1)}f}" for value in (change, low, high)]
+        what = "energy as" if first else "as"
+        return (
+            f"{c['group']} used {times[0]} times as much {what} {c['base']} (95% {c['interval']} "
+            f"{times[1]} to {times[2]})"
+        )
+    word, ends = ("more", (low, high)) if change > 0 else ("less", (-high, -low))
+    size = text.percent(abs(change), decimals, sign=False)
+    span = f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}%"
+    what = "energy than" if first else "than"
+    return f"{c['group']} used {size} {word} {what} {c['base']} (95% {c['interval']} {span})"
+
+
+def _span(low: float, high: float, decimals: int) -> str:
+    return f"{text.percent(low, decimals)} to {text.percent(high, decimals)}"
+
+
+def _sizes(comparisons: list[dict[str, Any]]) -> str:
+    if all(c["paired"] for c in comparisons):
+        blocks = sorted({c["n"] for c in comparisons})
+        span = f"{blocks[0]}" if len(blocks) == 1 else f"{blocks[0]} to {blocks[-1]}"
+        return f"{span} complete {'block' if blocks == [1] else 'blocks'}, paired"
+    first = comparisons[0]
+    counts = [first["n_a"], *(c["n_b"] for c in comparisons)]
+    return f"{text.join([str(n) for n in counts])} trials, unpaired"
+
+
+def _sure(comparisons: list[dict[str, Any]], level: str, found: Findings) -> str:
+    if level == "too few":
+        return "Not sure at all: no p-value is given for so few data."
+    if level == "not comparable":
+        return "No conclusion about the groups can be drawn until they do the same work."
+    resolved = [c for c in comparisons if c["resolved"]]
+    if not resolved:
+        smallest = [r["pct"] for r in found.detectable if r["pct"] is not None]
+        seen = f" It could have shown a change of {max(smallest):.2g}%." if smallest else ""
+        return f"The experiment shows no difference that it can tell from noise.{seen}"
+    kind = (
+        "paired t and Wilcoxon signed-rank" if resolved[0]["paired"] else "Welch and Mann–Whitney"
+    )
+    worst = max(p for c in resolved for p in (c["p_parametric"], c["p_rank"]) if p is not None)
+    agree = "agree" if all(c["agree"] for c in resolved) else "do not agree"
+    words = [f"the {kind} tests {agree} (largest Holm-corrected {text.p_equation(worst)})"]
+    survives = {r["b"]: r["survives"] for r in found.leave_one_out if r["a"] == resolved[0]["base"]}
+    states = [survives.get(c["group"]) for c in resolved]
+    if all(states):
+        words.append("the result survives leaving out any one block")
+    elif any(state is False for state in states):
+        words.append("it does not survive leaving out every single block")
+    start = "Firm" if level == "firm" else "Tentative"
+    return f"{start}: {text.join(words)}."
