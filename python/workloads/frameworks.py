@@ -37,7 +37,9 @@ def packages(framework: str) -> tuple[str, ...]:
 
 def loaded() -> list[str]:
     """Names of the frameworks of which any package is in `sys.modules`."""
-    return [name for name in discover() if any(package in sys.modules for package in packages(name))]
+    return [
+        name for name in discover() if any(package in sys.modules for package in packages(name))
+    ]
 
 
 def versions(framework: str) -> dict[str, str]:
