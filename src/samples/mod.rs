@@ -1,1 +1,15 @@
-//! (to come)
+//! EnergiBridge's CSV format: what its columns mean, and reading it row by row.
+//!
+//! The format is one header line, then one line per sample. `Delta` and `Time` come first, then
+//! whatever the machine has, sorted by name; [`column`] says which of those names carry energy.
+//! Durations come from `Time` (Unix milliseconds), never from `Delta`.
+
+pub mod column;
+pub mod domain;
+pub mod error;
+pub mod read;
+
+pub use column::{Column, Quantity};
+pub use domain::Domain;
+pub use error::{Fault, ReadError};
+pub use read::{Reader, Row, Trace, read};
