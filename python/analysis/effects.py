@@ -4,6 +4,7 @@ All three say how ``b`` differs from the base ``a``: a positive change means tha
 """
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,30 @@ def percent(log_ratio: float) -> float:
     return float(100.0 * np.expm1(log_ratio))
 
 
-def change_paired(log_a: np.ndarray, log_b: np.ndarray, confidence: float, seed: int) -> dict:
+def change_paired(
+    log_a: np.ndarray,
+    log_b: np.ndarray,
+    confidence: float,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> dict[str, Any]:
     """Percentage change of the geometric mean within blocks, from ``a`` to ``b``.
 
     The interval resamples whole blocks (``scipy.stats.bootstrap``, BCa); ``t_low`` and ``t_high``
     are the Student interval of the mean log ratio beside it, the only one given below six blocks.
     """
     differences = log_b - log_a
-    return _change((differences,), np.mean, differences.mean(), confidence, seed) | _t_interval(
-        differences, confidence
-    )
+    found = _change((differences,), np.mean, differences.mean(), confidence, seed, resamples)
+    return found | _t_interval(differences, confidence)
 
 
-def change_unpaired(log_a: np.ndarray, log_b: np.ndarray, confidence: float, seed: int) -> dict:
+def change_unpaired(
+    log_a: np.ndarray,
+    log_b: np.ndarray,
+    confidence: float,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> dict[str, Any]:
     """Percentage change of the geometric mean between independent trials, from ``a`` to ``b``."""
     mean = log_b.mean() - log_a.mean()
 
@@ -44,14 +56,14 @@ def change_unpaired(log_a: np.ndarray, log_b: np.ndarray, confidence: float, see
     if min(len(log_a), len(log_b)) > 1:
         found = stats.ttest_ind(log_b, log_a, equal_var=False).confidence_interval(confidence)
         low, high = _finite(percent(found.low)), _finite(percent(found.high))
-    return _change((log_a, log_b), difference, mean, confidence, seed) | {
-        "t_low": low,
-        "t_high": high,
-    }
+    found = _change((log_a, log_b), difference, mean, confidence, seed, resamples)
+    return found | {"t_low": low, "t_high": high}
 
 
-def _change(samples: tuple, statistic: Any, mean: float, confidence: float, seed: int) -> dict:
-    interval = bootstrap(samples, statistic, confidence, seed)
+def _change(
+    samples: tuple, statistic: Any, mean: float, confidence: float, seed: int, resamples: int
+) -> dict[str, Any]:
+    interval = bootstrap(samples, statistic, confidence, seed, resamples)
     low, high = interval if interval else (None, None)
     return {
         "pct_change": percent(mean),
@@ -61,7 +73,7 @@ def _change(samples: tuple, statistic: Any, mean: float, confidence: float, seed
 
 
 def bootstrap(
-    samples: tuple, statistic: Any, confidence: float, seed: int
+    samples: tuple, statistic: Any, confidence: float, seed: int, resamples: int = RESAMPLES
 ) -> tuple[float, float] | None:
     """A seeded BCa interval, or nothing where resampling says nothing (fewer than six values).
 
@@ -79,7 +91,7 @@ def bootstrap(
             samples,
             statistic,
             confidence_level=confidence,
-            n_resamples=RESAMPLES,
+            n_resamples=resamples,
             method="BCa",
             vectorized=True,
             random_state=np.random.default_rng(seed),
@@ -97,7 +109,12 @@ def _t_interval(differences: np.ndarray, confidence: float) -> dict:
 
 
 def standardised(
-    a: np.ndarray, b: np.ndarray, paired: bool, confidence: float, seed: int
+    a: np.ndarray,
+    b: np.ndarray,
+    paired: bool,
+    confidence: float,
+    seed: int,
+    intervals: bool = True,
 ) -> dict[str, Any]:
     """Hedges g and Cliff's delta of ``b`` against the base ``a``, on the values given.
 
@@ -118,11 +135,10 @@ def standardised(
         return found
     g = pingouin.compute_effsize(b, a, paired=paired, eftype="hedges")
     found["hedges_g"] = _finite(g)
-    if min(len(a), len(b)) < 6:
+    if not intervals or min(len(a), len(b)) < 6:
         return found
-    rng = np.random.default_rng(seed)
-    weights_a = _weights(rng, len(a))
-    weights_b = weights_a if paired else _weights(rng, len(b))
+    weights_a = _weights(seed, len(a))
+    weights_b = weights_a if paired else _weights(seed + 1, len(b))
     tails = np.array([(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
     signs = np.sign(b[:, None] - a[None, :])
     deltas = np.einsum("ri,ij,rj->r", weights_b, signs, weights_a, optimize=True)
@@ -135,8 +151,10 @@ def standardised(
     return found
 
 
-def _weights(rng: np.random.Generator, n: int) -> np.ndarray:
+@lru_cache(maxsize=8)
+def _weights(seed: int, n: int) -> np.ndarray:
     """How often each of ``n`` values is drawn in each resample, as shares that sum to one."""
+    rng = np.random.default_rng(seed)
     return rng.multinomial(n, np.full(n, 1.0 / n), size=_SECONDARY_RESAMPLES) / n
 
 

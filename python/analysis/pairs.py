@@ -13,12 +13,12 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pingouin
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
-from analysis import effects, limits
+from analysis import effects, limits, metrics
 from analysis.groups import shapiro
-from analysis.settings import Settings
+from analysis.settings import RESAMPLES, SECONDARY_RESAMPLES, Settings
 from analysis.table import Table
 
 PAIRED_T = "paired-t-log"
@@ -65,8 +65,9 @@ def _paired(
     note = limits.too_few_pairs(n, settings.alpha)
     effect = _no_effect()
     if n:
-        effect = effects.change_paired(log_a, log_b, settings.confidence, settings.seed)
-        effect |= effects.standardised(log_a, log_b, True, settings.confidence, settings.seed)
+        level, seed = settings.confidence, settings.seed
+        effect = effects.change_paired(log_a, log_b, level, seed, _resamples(head))
+        effect |= effects.standardised(log_a, log_b, True, level, seed, _headline(head))
     differences = log_b - log_a
     w, p = shapiro(differences)
     effect |= {"difference_shapiro_w": w, "difference_shapiro_p": p}
@@ -81,11 +82,20 @@ def _unpaired(
     note = limits.too_few_unpaired(len(a), len(b), settings.alpha)
     effect = _no_effect()
     if len(a) and len(b):
-        effect = effects.change_unpaired(np.log(a), np.log(b), settings.confidence, settings.seed)
-        effect |= effects.standardised(a, b, False, settings.confidence, settings.seed)
+        level, seed = settings.confidence, settings.seed
+        effect = effects.change_unpaired(np.log(a), np.log(b), level, seed, _resamples(head))
+        effect |= effects.standardised(a, b, False, level, seed, _headline(head))
     for name, test in ((WELCH, welch), (MANN_WHITNEY, rank_sum)):
         result = _guarded(test, note, a, b)
         yield head | {"test": name, "paired": False, "n": len(a) + len(b)} | result | effect
+
+
+def _headline(head: dict[str, Any]) -> bool:
+    return any(head["metric"] == metric.name for metric in metrics.HEADLINE)
+
+
+def _resamples(head: dict[str, Any]) -> int:
+    return RESAMPLES if _headline(head) else SECONDARY_RESAMPLES
 
 
 def _guarded(test: Callable[..., dict], note: str | None, *samples: np.ndarray) -> dict[str, Any]:
@@ -148,7 +158,7 @@ def holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for test in dict.fromkeys(row["test"] for row in rows):
         tested = [row for row in rows if row["test"] == test and row["p"] is not None]
         if tested:
-            corrected = multipletests([row["p"] for row in tested], method="holm")[1]
+            corrected = pingouin.multicomp([row["p"] for row in tested], method="holm")[1]
             for row, p in zip(tested, corrected, strict=True):
                 row["p_holm"] = float(p)
     return [{"p_holm": None} | row for row in rows]

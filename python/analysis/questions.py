@@ -221,7 +221,7 @@ def _window(table: Table, found: Findings, settings: Settings) -> Answer:
             "The whole file, first to last sample",
             ["The files carry no phase marks: starting up, importing and loading data are inside."],
         )
-    own = tables.groups(found.groups, phases)
+    own = _kept(*(tables.phases(table, found, suffix) for suffix in "js"))
     return Answer(
         title,
         "good",
@@ -256,10 +256,9 @@ def _idle(table: Table, found: Findings, settings: Settings) -> Answer:
         mark = "warn" if abs(drift) > 0.1 * before else "good"
     above = next((m for m in table.metrics if m.name == "above_idle_j"), None)
     extra = tables.groups(found.groups, [above]) if above else []
-    comparison = tables.comparisons(found.pairs, above) if above else None
     return Answer(
         title, mark, f"Gross, and above idle beside it; idle: {text.join(parts)}", lines,
-        extra + _kept(comparison),
+        extra,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from analysis import carbon, limits, metrics, provenance, questions, tables, verdict
 from analysis.findings import Findings
 from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
-from analysis.settings import POWER, RESAMPLES, Settings
+from analysis.settings import POWER, RESAMPLES, SECONDARY_RESAMPLES, Settings
 from analysis.summary import write_text
 from analysis.table import Table
 
@@ -83,6 +83,7 @@ def _context(
         "carbon": carbon,
         "carbon_table": _carbon_table(),
         "resamples": RESAMPLES,
+        "secondary_resamples": SECONDARY_RESAMPLES,
         "power": POWER,
         "blocks_needed": limits.blocks_needed(settings.alpha),
         "outlier_rule": found.outliers["rule"],

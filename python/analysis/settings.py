@@ -10,6 +10,9 @@ from analysis import carbon
 #: Resamples behind every bootstrap interval.
 RESAMPLES = 9999
 
+#: The same for metrics beside the headline: domains, phases, ED²P.
+SECONDARY_RESAMPLES = 1999
+
 #: Largest A/A difference, in per cent, that still counts as "the same" in the equivalence test.
 EQUIVALENCE_MARGIN_PCT = 1.0
 

@@ -14,7 +14,13 @@ import numpy as np
 
 from analysis import limits, provenance
 from analysis.findings import Findings
-from analysis.settings import EQUIVALENCE_MARGIN_PCT, POWER, RESAMPLES, Settings
+from analysis.settings import (
+    EQUIVALENCE_MARGIN_PCT,
+    POWER,
+    RESAMPLES,
+    SECONDARY_RESAMPLES,
+    Settings,
+)
 from analysis.table import Table
 from analysis.verdict import Verdict
 
@@ -89,6 +95,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         | {
             "experiment": None,
             "resamples": RESAMPLES,
+            "secondary_resamples": SECONDARY_RESAMPLES,
             "power": POWER,
             "equivalence_margin_pct": EQUIVALENCE_MARGIN_PCT,
             "blocks_needed": limits.blocks_needed(settings.alpha),

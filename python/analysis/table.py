@@ -1,7 +1,7 @@
 """The trials as one tidy table: a row per trial, and what can be paired within blocks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class Table:
     twin: str | None
     metrics: tuple[metrics.Metric, ...]
     traces: Mapping[str, Trace]
+    _wide: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def base(self) -> str | None:
@@ -67,11 +68,12 @@ class Table:
 
         A block in which a group has two usable trials cannot be paired and is left out.
         """
-        rows = self.usable[self.usable["group"].isin(groups) & self.usable["block"].notna()]
-        rows = rows[["block", "group", metric]].dropna()
-        rows = rows[~rows.duplicated(["block", "group"], keep=False)]
-        wide = rows.pivot(index="block", columns="group", values=metric)
-        return wide.reindex(columns=list(groups)).dropna().sort_index()
+        if metric not in self._wide:  # pivoting is slow, and every pair asks for the same table
+            rows = self.usable[["block", "group", metric]].dropna()
+            rows = rows[~rows.duplicated(["block", "group"], keep=False)]
+            wide = rows.pivot(index="block", columns="group", values=metric).sort_index()
+            self._wide[metric] = wide
+        return self._wide[metric].reindex(columns=list(groups)).dropna()
 
     def without_blocks(self, blocks: list[float]) -> "Table":
         """The same table with whole blocks left out."""

@@ -129,8 +129,8 @@ def comparisons(
                 number(r["statistic"], digits=4),
                 p_cell(r["p"]),
                 p_cell(r["p_holm"]),
-                number(r["hedges_g"], digits=3),
-                number(r["cliffs_delta"], digits=3),
+                number(r["hedges_g"], _effect("hedges_g", r["hedges_g"])),
+                number(r["cliffs_delta"], _effect("cliffs_delta", r["cliffs_delta"])),
             ]
         )
         if r["note"]:
@@ -138,6 +138,15 @@ def comparisons(
     return Tabulation(
         caption or f"{metric.label}: pairs", columns, cells, list(dict.fromkeys(notes))
     )
+
+
+def _effect(key: str, value: float | None) -> str:
+    """A standardised effect: two decimals, one where Hedges g is large."""
+    if value is None:
+        return "–"
+    if key == "hedges_g" and abs(value) >= 10:
+        return text.minus(f"{value:.1f}")
+    return text.minus(f"{value:.2f}")
 
 
 def effects(found: Findings) -> Tabulation | None:
@@ -154,16 +163,18 @@ def effects(found: Findings) -> Tabulation | None:
 
     def span(r: dict[str, Any], key: str) -> Cell:
         low, high = r[f"{key}_low"], r[f"{key}_high"]
-        shown = "–" if low is None else f"{text.significant(low)} to {text.significant(high)}"
+        if low is None:
+            return number(None)
+        shown = f"{_effect(key, low)} to {_effect(key, high)}"
         return number(low, shown)
 
     cells = [
         [
             words(f"{r['b']} against {r['a']}"),
             words("within blocks, logs" if r["paired"] else "unpaired, values"),
-            number(r["hedges_g"]),
+            number(r["hedges_g"], _effect("hedges_g", r["hedges_g"])),
             span(r, "hedges_g"),
-            number(r["cliffs_delta"]),
+            number(r["cliffs_delta"], _effect("cliffs_delta", r["cliffs_delta"])),
             span(r, "cliffs_delta"),
         ]
         for r in own
@@ -186,13 +197,13 @@ def omnibus(found: Findings) -> Tabulation | None:
     ]  # fmt: skip
     cells = []
     for r in found.omnibus:
-        freedom = [text.significant(r[k]) for k in ("df1", "df2") if r.get(k) is not None]
+        freedom = [f"{r[k]:.4g}" for k in ("df1", "df2") if r.get(k) is not None]
         cells.append(
             [
                 words(names[r["metric"]]),
                 words(_TESTS[r["test"]]),
                 number(r["statistic"], digits=4),
-                number(r.get("df1"), "; ".join(freedom) or "–"),
+                number(r.get("df1"), ", ".join(freedom) or "–"),
                 p_cell(r["p"]),
                 number(r.get("epsilon")),
             ]
@@ -239,10 +250,11 @@ def practical(found: Findings, settings: Settings) -> Tabulation | None:
     for r in found.practical:
         row = [words(f"{r['b']} − {r['a']}")]
         for key, _ in parts:
+            digits = 3 if key == "joules" else 2
             value, low, high = r[key], r[f"{key}_low"], r[f"{key}_high"]
-            shown = text.significant(value)
+            shown = text.significant(value, digits)
             if low is not None:
-                shown += f" ({text.significant(low)} to {text.significant(high)})"
+                shown += f" ({text.significant(low, digits)} to {text.significant(high, digits)})"
             row.append(number(value, shown))
         cells.append(row)
     return Tabulation("What the difference is worth, with 95% intervals", columns, cells)
@@ -277,9 +289,9 @@ def leave_one_out(found: Findings) -> Tabulation | None:
     """The range of results with each block left out."""
     own = [r for r in found.leave_one_out if r["survives"] is not None]
     columns = [
-        Column("Pair", False), Column("Blocks"), Column("Smallest change"), Column("Largest change"),
-        Column("Largest p, t"), Column("Largest p, Wilcoxon"), Column("Survives", False),
-        Column("Most influential block"),
+        Column("Pair", False), Column("Blocks"), Column("Change, from"), Column("to"),
+        Column("Largest p, t"), Column("Wilcoxon"), Column("Survives", False),
+        Column("Strongest block"),
     ]  # fmt: skip
     cells = []
     for r in own:
@@ -334,6 +346,29 @@ def outliers(found: Findings) -> list[Tabulation]:
     ]  # fmt: skip
     found_tables = [Tabulation("Outlying trials", [*first, Column("Modified z")], trials)]
     return found_tables + [Tabulation("With and without outlying blocks", columns, both)]
+
+
+def phases(table: Table, found: Findings, suffix: str) -> Tabulation | None:
+    """Mean energy (``suffix`` j) or time (s) of every phase, a row per group."""
+    own = [
+        m for m in table.metrics if m.name.startswith("phase_") and m.name.endswith(f"_{suffix}")
+    ]
+    if not own:
+        return None
+    means = {(r["group"], r["metric"]): r for r in found.groups}
+    known = [means[g, m.name]["mean"] for g in table.all_groups for m in own]
+    scale = text.Scale.fit([v for v in known if v is not None], own[0].unit)
+    columns = [Column("Group", False), *(Column(m.name.split("_")[1].capitalize()) for m in own)]
+    cells = []
+    for group in table.all_groups:
+        row = [words(group)]
+        for metric in own:
+            value, sd = means[group, metric.name]["mean"], means[group, metric.name]["sd"]
+            spread = "" if sd is None else f" ± {scale.format(sd)}"
+            row.append(number(value, scale.format(value) + spread))
+        cells.append(row)
+    what = "Energy" if suffix == "j" else "Time"
+    return Tabulation(f"{what} per phase in {scale.unit}, mean ± SD", columns, cells)
 
 
 def accuracy(table: Table) -> Tabulation | None:

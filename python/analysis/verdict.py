@@ -1,5 +1,6 @@
 """The answer in a sentence, and how sure it is. It never claims more than the data hold."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +34,10 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
     comparisons = [_compare(table, found, settings, b) for b in table.groups[1:]]
     level = _level(table, comparisons, settings, found)
     sentence = _sentence(table, comparisons, level)
-    return Verdict(
-        level, prefix + sentence, _sure(comparisons, level, found), cautions, comparisons
-    )
+    if not prefix:
+        sentence = re.sub(r"^(too few|the difference)", lambda m: m[0].capitalize(), sentence)
+    sure = _sure(comparisons, level, table, found)
+    return Verdict(level, prefix + sentence, sure, cautions, comparisons)
 
 
 def _alone(table: Table, found: Findings, prefix: str, cautions: list[str]) -> Verdict:
@@ -115,7 +117,7 @@ def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, lis
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
     lag = [r for r in found.drift["autocorrelation"] if r["kind"] == "pair" and r["p"] is not None]
-    if any(r["p"] < settings.alpha for r in lag):
+    if any(r["r1"] > 0 and r["p"] < settings.alpha / len(lag) for r in lag):
         cautions.append(
             "Neighbouring blocks' differences resemble each other (lag-1 autocorrelation): p-values "
             "and intervals look surer than they are."
@@ -124,6 +126,8 @@ def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, lis
 
 
 _ORDER_CAUTIONS = {
+    "fixed": "The groups ran in the same order in every block, so neither position nor predecessor "
+    "can be told from the group.",
     "sequential": "The groups ran one after another, not in blocks: whatever changed over time is "
     "part of the difference.",
     "unbalanced": "Positions within blocks were not balanced over the groups.",
@@ -137,10 +141,7 @@ def _order_cautions(found: Findings) -> list[str]:
         return [_ORDER_CAUTIONS[order["verdict"]]] if order["verdict"] in _ORDER_CAUTIONS else []
     if order["period"] > 1:
         return [f"The order was not random: it repeats a cycle of {order['period']} blocks."]
-    return [
-        "The groups ran in the same order in every block, so neither position nor predecessor can "
-        "be told from the group."
-    ]
+    return [_ORDER_CAUTIONS["fixed"]]
 
 
 def _level(
@@ -218,7 +219,7 @@ def _sizes(comparisons: list[dict[str, Any]]) -> str:
     return f"{text.join([str(n) for n in counts])} trials, unpaired"
 
 
-def _sure(comparisons: list[dict[str, Any]], level: str, found: Findings) -> str:
+def _sure(comparisons: list[dict[str, Any]], level: str, table: Table, found: Findings) -> str:
     if level == "too few":
         return "Not sure at all: no p-value is given for so few data."
     if level == "not comparable":
@@ -240,5 +241,21 @@ def _sure(comparisons: list[dict[str, Any]], level: str, found: Findings) -> str
         words.append("the result survives leaving out any one block")
     elif any(state is False for state in states):
         words.append("it does not survive leaving out every single block")
-    start = "Firm" if level == "firm" else "Tentative"
-    return f"{start}: {text.join(words)}."
+    if level == "firm":
+        return f"Firm: {text.join(words)}."
+    doubts = _doubts(resolved, table, found)
+    return f"Tentative: {text.join(words)}{', but ' + text.join(doubts) if doubts else ''}."
+
+
+def _doubts(resolved: list[dict[str, Any]], table: Table, found: Findings) -> list[str]:
+    """Why a resolved difference is tentative, beyond what the tests themselves say."""
+    doubts = []
+    if provenance.estimated(table) != "none":
+        doubts.append("the energy is estimated")
+    order = {"unknown": "is not known", "sequential": "was not by blocks", "cyclic": "was not random",
+             "unbalanced": "was not balanced"}.get(found.order["verdict"])  # fmt: skip
+    if order:
+        doubts.append(f"the order of the trials {order}")
+    if not all(c["paired"] for c in resolved):
+        doubts.append("there are not enough complete blocks to pair")
+    return doubts

@@ -1,10 +1,13 @@
 """Percentage changes with their intervals, one line per metric and pair."""
 
+from typing import Any
+
 import numpy as np
+from matplotlib import ticker
 
 from analysis import metrics, pairs, text
 from analysis.findings import Findings
-from analysis.plots.style import GRID, INK, MUTED, WIDTH, Figure, Palette, canvas, finish, label
+from analysis.plots.style import GRID, INK, MUTED, Figure, Palette, canvas, finish, label
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -28,17 +31,17 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     if not lines:
         return []
     shown = sorted({(a, b) for a, b, _, _ in lines}, key=couples.index)
-    figure, (axes,) = canvas(0.75 + 0.235 * len(lines) + 0.3 * len(shown), WIDTH)
+    figure, (axes,) = canvas(0.75 + 0.235 * len(lines) + 0.3 * len(shown))
     _lines(axes, lines, shown, palette)
     floor = (found.floor or {}).get("floor_pct")
     if floor:
-        low = 100 * (1 / (1 + floor / 100) - 1)
-        axes.axvspan(low, floor, color=GRID, alpha=0.8, linewidth=0, zorder=0)
-    axes.axvline(0, color=INK, linewidth=1)
-    axes.set_xlabel("Change against the base (%)")
+        axes.axvspan(1 / _ratio(floor), _ratio(floor), color=GRID, alpha=0.8, linewidth=0, zorder=0)
+    axes.axvline(1, color=INK, linewidth=1)
     axes.grid(axis="y", visible=False)
     note = (
-        f" Grey band: noise floor of the A/A control, ±{text.significant(floor)}%." if floor else ""
+        f" Grey band: noise floor of the A/A control, ±{text.significant(floor, 2)}%."
+        if floor
+        else ""
     )
     words = [
         f"{m.label}, {label(b)} against {label(a)}: {text.percent(r['pct_change'])} "
@@ -46,12 +49,11 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
         for a, b, m, r in lines
         if m in (metrics.ENERGY, metrics.TIME)
     ]
-    figure_name = "effects"
     return [
         finish(
             figure,
             settings,
-            figure_name,
+            "effects",
             "How large the differences are",
             "Change of the geometric mean with its 95% bootstrap interval; an interval that touches "
             f"zero is no difference.{note}",
@@ -62,43 +64,66 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
 
 def _lines(axes, lines, shown, palette: Palette) -> None:
     """Draw from top to bottom, a bold heading above the metrics of each pair."""
-    y, ticks, names = 0.0, [], []
-    widest = max(abs(r[k]) for *_, r in lines for k in ("ci_low", "ci_high"))
-    span = [
-        min(0.0, *(r["ci_low"] for *_, r in lines)),
-        max(0.0, *(r["ci_high"] for *_, r in lines)),
-    ]
+    y, places, names, heads = 0.0, [], [], []
     for a, b in shown:
-        axes.text(
-            0.0, y, f"{label(b)} against {label(a)}", fontweight="bold", fontsize=8.5, va="center",
-            transform=axes.get_yaxis_transform(), color=INK,
-        )  # fmt: skip
+        heads.append(len(names))
+        places.append(y)
+        names.append(f"{label(b)} against {label(a)}")
         y += 1.0
         for first, second, metric, row in lines:
-            if (first, second) != (a, b):
-                continue
-            low, mid, high = row["ci_low"], row["pct_change"], row["ci_high"]
-            colour = palette.colours[b]
-            axes.hlines(y, low, high, color=colour, linewidth=2.4, zorder=3)
-            axes.plot([mid], [y], palette.markers[b], color=colour, markersize=5, zorder=4)
-            decimals = text.percent_decimals(low, high)
-            beside = text.percent(mid, decimals)
-            right = high > 0 or mid > 0
-            axes.annotate(
-                beside, (high if right else low, y), xytext=(6 if right else -6, 0),
-                textcoords="offset points", ha="left" if right else "right", va="center",
-                fontsize=8, color=MUTED,
-            )  # fmt: skip
-            ticks.append(y)
-            names.append(metric.label)
-            y += 1.0
+            if (first, second) == (a, b):
+                _line(axes, y, row, palette.colours[b], palette.markers[b])
+                places.append(y)
+                names.append(metric.label)
+                y += 1.0
         y += 0.3
-    axes.set_yticks(ticks, names)
+    axes.set_yticks(places, names)
+    for head in heads:
+        axes.get_yticklabels()[head].set_fontweight("bold")
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(y - 0.5, -0.8)
-    room = max(np.ptp(span), widest * 0.2) * 0.2
-    axes.set_xlim(
-        span[0] - (room if span[0] < 0 else room * 0.25),
-        span[1] + (room if span[1] > 0 else room * 0.25),
-    )
+    axes.set_ylim(y - 0.5, -0.6)
     axes.spines["left"].set_visible(False)
+    _axis(axes, [_ratio(r[k]) for *_, r in lines for k in ("ci_low", "ci_high")])
+
+
+def _ratio(percent: float) -> float:
+    """A percentage change as a ratio, which is what the logarithmic axis is made of."""
+    return 1.0 + percent / 100.0
+
+
+def _axis(axes, ends: list[float]) -> None:
+    """A logarithmic axis: +100% and -50% lie equally far from no change."""
+    low, high = np.log(min(1.0, *ends)), np.log(max(1.0, *ends))
+    room = 0.26 * (high - low)
+    low -= room if low < 0 else room / 4
+    high += room if high > 0 else room / 4
+    axes.set_xscale("log")
+    axes.set_xlim(np.exp(low), np.exp(high))
+    if np.exp(high) > 2.5 or np.exp(low) < 0.4:
+        candidates = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+        ticks = [t for t in candidates if low <= np.log(t) <= high]
+        names = [f"{t:g}×" for t in ticks]
+        axes.set_xlabel("Ratio to the base")
+    else:
+        step = ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
+        percents = step.tick_values(100 * np.expm1(low), 100 * np.expm1(high))
+        ticks = [1 + p / 100 for p in percents if low <= np.log1p(p / 100) <= high]
+        names = [text.minus(f"{100 * (t - 1):+.4g}%") if t != 1 else "0" for t in ticks]
+        axes.set_xlabel("Change against the base")
+    axes.set_xticks(ticks, names)
+    axes.set_xticks([], minor=True)
+
+
+def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None:
+    """One interval with its value beside the end further from zero."""
+    low, middle, high = row["ci_low"], row["pct_change"], row["ci_high"]
+    axes.hlines(y, _ratio(low), _ratio(high), color=colour, linewidth=2.4, zorder=3)
+    axes.plot([_ratio(middle)], [y], marker, color=colour, markersize=5, zorder=4)
+    right = middle > 0
+    decimals = 1 if abs(middle) >= 2 else 2
+    shown = f"{_ratio(middle):.3g}×" if middle >= 100 else text.percent(middle, decimals)
+    axes.annotate(
+        shown, (_ratio(high if right else low), y), va="center", fontsize=8,
+        xytext=(7 if right else -7, 0), textcoords="offset points", color=MUTED,
+        ha="left" if right else "right",
+    )  # fmt: skip

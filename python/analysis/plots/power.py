@@ -4,7 +4,7 @@ import numpy as np
 
 from analysis import metrics, text
 from analysis.findings import Findings
-from analysis.plots.style import INK, MUTED, PHASE_COLOURS, Figure, Palette, finish, label
+from analysis.plots.style import INK, MUTED, PHASE_COLOURS, WIDTH, Figure, Palette, finish, label
 from analysis.plots.style import Canvas as Blank
 from analysis.settings import Settings
 from analysis.table import Table, Trace
@@ -22,20 +22,18 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     traces = {name: found for name, found in traces.items() if found}
     if not traces:
         return []
-    figure = Blank(figsize=(4.8, 0.55 + 1.15 * len(traces)), layout="constrained")
+    figure = Blank(figsize=(WIDTH, 0.5 + 1.25 * len(traces)), layout="constrained")
     panels = figure.subplots(len(traces), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     longest = max(_span(group) for group in traces.values())
-    medians, phased = [], False
+    medians, peaks, phased = [], [], False
     for axes, (name, group) in zip(panels, traces.items(), strict=True):
-        level = _panel(axes, group, palette.colours[name])
+        level, peak = _panel(axes, group, palette.colours[name])
+        peaks.append(peak)
         medians.append(f"{label(name)} {text.significant(level)} W")
         phased |= _shade(axes, _phases(table, name), first=axes is panels[0])
-        axes.text(
-            0.995, 0.93, label(name), transform=axes.transAxes, ha="right", va="top",
-            fontweight="bold", color=palette.colours[name],
-        )  # fmt: skip
-        axes.set_ylim(bottom=0)
+        axes.set_title(label(name), color=palette.colours[name], pad=3)
     panels[-1].set_xlim(0, longest)
+    panels[-1].set_ylim(0, 1.08 * max(peaks))
     panels[-1].set_xlabel("Time since the first sample (s)")
     panels[len(panels) // 2].set_ylabel("Power (W)")
     phases = " Shaded: the phases, by their median durations." if phased else ""
@@ -62,15 +60,15 @@ def _span(traces: list[Trace]) -> float:
     return float(np.median([t.seconds[-1] for t in traces]))
 
 
-def _panel(axes, traces: list[Trace], colour: str) -> float:
-    """Draw a group's median and band; return its median power in watts."""
+def _panel(axes, traces: list[Trace], colour: str) -> tuple[float, float]:
+    """Draw a group's median and band; return its median power and the band's top in watts."""
     grid = np.linspace(0, _span(traces), _POINTS)
     watts = np.array([np.interp(grid, t.seconds, t.watts, right=np.nan) for t in traces])
     low, middle, high = np.nanquantile(watts, [0.05, 0.5, 0.95], axis=0)
     if len(traces) > 1:
         axes.fill_between(grid, low, high, color=colour, alpha=0.25, linewidth=0, zorder=2)
     axes.plot(grid, middle, color=colour, linewidth=1.3, zorder=3)
-    return float(np.median(middle))
+    return float(np.median(middle)), float(np.nanmax(high))
 
 
 def _phases(table: Table, group: str) -> list[tuple[str, float, float]]:

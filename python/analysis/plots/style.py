@@ -48,9 +48,12 @@ PHASE_COLOURS = {
 }
 
 #: Width of a figure in inches: it is shown near its own size, so that its text stays readable.
-WIDTH = 4.8
+WIDTH = 4.3
 
 _LONGEST_LABEL = 18
+
+#: The page shows a figure at up to this many times its own size.
+_ENLARGED = 1.25
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,7 @@ def finish(
         warnings.simplefilter("ignore")
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "joulerace"})
+        figure.set_layout_engine("none")  # laid out already; doing it again only costs time
         _save(figure, folder / f"{name}.png")
     svg = buffer.getvalue()
     paper = '<rect width="100%" height="100%" style="fill: #ffffff"/>'
@@ -211,7 +215,7 @@ def inline(svg: str, name: str) -> str:
     width = float(view.split()[2])
     start = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}" aria-hidden="true" '
-        f'focusable="false" style="max-width: {width * 4 / 3:.0f}px">'
+        f'focusable="false" style="max-width: {width * 4 / 3 * _ENLARGED:.0f}px">'
     )
     return start + body[len(head) :].replace("xlink:href", "href")
 
