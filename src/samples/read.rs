@@ -164,7 +164,7 @@ pub struct Trace {
 
 /// Reads a whole file of samples.
 ///
-/// Memory grows with the file's rows; the accounting in [`crate::energy`] does without.
+/// Memory grows with the file's rows; [`crate::energy::account_file`] does without.
 ///
 /// # Errors
 ///
