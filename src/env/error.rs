@@ -1,0 +1,205 @@
+//! What can go wrong with an environment, each told with what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::installed::Difference;
+use super::{Profile, Step};
+
+/// Why there is no environment to run in.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    /// `--python-env` names something that is not a virtual environment.
+    #[error(
+        "--python-env {}: not a virtual environment: {why}\n\
+         Name a folder made by `python3 -m venv`, `uv venv` or Poetry, or leave the flag out: \
+         joulerace then makes an environment of its own.",
+        path.display()
+    )]
+    NotVirtualEnv {
+        /// The folder that was named.
+        path: PathBuf,
+        /// What it lacks.
+        why: String,
+    },
+    /// The environment's Python has another minor version than the embedded library.
+    #[error(
+        "--python-env {}: it has Python {found}, but this build of joulerace embeds Python {wanted}\n\
+         Name an environment of Python {wanted}, or build for the other one: \
+         PYO3_PYTHON={} cargo build --release",
+        path.display(), python.display()
+    )]
+    PythonVersion {
+        /// The environment.
+        path: PathBuf,
+        /// Its interpreter.
+        python: PathBuf,
+        /// Its version, such as `3.12.1`.
+        found: String,
+        /// The embedded minor version, such as `3.11`.
+        wanted: String,
+    },
+    /// The Python that joulerace was built with cannot be used to make an environment.
+    #[error(
+        "the Python that joulerace was built with cannot be used: {}: {why}\n\
+         Build again with one that is there: PYO3_PYTHON=/path/to/python{wanted} cargo build --release, \
+         or name a ready environment of Python {wanted} with --python-env",
+        python.display()
+    )]
+    BasePython {
+        /// The interpreter.
+        python: PathBuf,
+        /// What happened when it was asked for its version.
+        why: String,
+        /// The embedded minor version.
+        wanted: String,
+    },
+    /// Debian and its relatives ship `venv` apart from Python.
+    #[error(
+        "{}: Python has no `{module}` module, so it cannot make an environment\n\
+         Debian and Ubuntu: apt install python3-venv. Elsewhere: install a complete Python, \
+         or name a ready environment with --python-env",
+        python.display()
+    )]
+    NoVenvModule {
+        /// The interpreter.
+        python: PathBuf,
+        /// `venv` or `ensurepip`.
+        module: String,
+    },
+    /// There is no lock where the project is.
+    #[error(
+        "{}: no such file; it says which Python packages the experiment needs\n\
+         Run joulerace from its repository (git checkout poetry.lock pyproject.toml)",
+        path.display()
+    )]
+    LockMissing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The lock cannot be understood.
+    #[error(
+        "{}: not a lock file that joulerace can read: {reason}\n\
+         Restore it (git checkout poetry.lock), or write it anew with Poetry 2.1 or later: poetry lock",
+        path.display()
+    )]
+    LockInvalid {
+        /// The lock.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The installed packages are not the locked ones.
+    #[error(
+        "{}: {} of the {} packages that poetry.lock asks for differ\n{}\n{remedy}",
+        prefix.display(), differences.len(), profile, List(differences)
+    )]
+    Differs {
+        /// The environment.
+        prefix: PathBuf,
+        /// What the environment is for.
+        profile: Profile,
+        /// Package by package.
+        differences: Vec<Difference>,
+        /// What to do.
+        remedy: String,
+    },
+    /// Packages could not be fetched.
+    #[error(
+        "while {step}: the package index could not be reached. The last lines were:\n{}\n\
+         The whole output is in {}. Check the network and pip's settings (pip config list; PIP_INDEX_URL, \
+         PIP_PROXY, PIP_CERT and uv's UV_* are honoured), then run the same command again. \
+         Without a network, name a ready environment with --python-env",
+        Tail(tail), log.display()
+    )]
+    Network {
+        /// What was being done.
+        step: Step,
+        /// Where the whole output is.
+        log: PathBuf,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+    /// No space is left where the environment goes.
+    #[error(
+        "while {step}: no space is left for {}; the training environment takes about 7 GB\n\
+         Free some, remove environments that no lock needs any more (joulerace env prune), \
+         or put the cache elsewhere: XDG_CACHE_HOME=/larger/disk. The whole output is in {}",
+        path.display(), log.display()
+    )]
+    DiskFull {
+        /// What was being done.
+        step: Step,
+        /// The environment.
+        path: PathBuf,
+        /// Where the whole output is.
+        log: PathBuf,
+    },
+    /// A step failed for another reason.
+    #[error(
+        "while {step}: {outcome}. The last lines were:\n{}\nThe whole output is in {}",
+        Tail(tail), log.display()
+    )]
+    Failed {
+        /// What was being done.
+        step: Step,
+        /// How the command ended.
+        outcome: String,
+        /// Where the whole output is.
+        log: PathBuf,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+    /// Somebody asked to stop; nothing half-made is left in use.
+    #[error("stopped while {step}; the half-made environment will be made anew next time")]
+    Cancelled {
+        /// What was being done.
+        step: Step,
+    },
+    /// A file or folder could not be read or written.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl EnvError {
+    /// Adapts an I/O error: `fs::read(p).map_err(EnvError::io("read", p))`.
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| EnvError::Io { action, path, source }
+    }
+}
+
+struct List<'a>(&'a [Difference]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, difference) in self.0.iter().enumerate() {
+            write!(f, "{}  {difference}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+struct Tail<'a>(&'a [String]);
+
+impl fmt::Display for Tail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("  (none)");
+        }
+        for (i, line) in self.0.iter().enumerate() {
+            write!(f, "{}  {line}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! File locks: one host builds an environment, many use it, nobody removes what is in use.
+//!
+//! The system drops such a lock when its holder ends, however that happens, so none is stale.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use fs4::FileExt;
+
+use super::child::{Context, POLL};
+use super::{EnvError, EnvEvent, Step};
+
+/// Holds a lock until it is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    /// `None` where the cache is read-only and so cannot change.
+    file: Option<File>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// For users of an environment.
+    Shared,
+    /// For whoever makes or removes it.
+    Exclusive,
+}
+
+impl Lease {
+    /// Waits for the lock `path`, saying so once, until it is free or the host is to stop.
+    pub(super) fn wait(path: &Path, kind: Kind, context: &mut Context) -> Result<Self, EnvError> {
+        let mut told = false;
+        loop {
+            if let Some(lease) = Self::try_take(path, kind)? {
+                return Ok(lease);
+            }
+            if !told {
+                (context.progress)(EnvEvent::Waiting { lock: path.to_path_buf() });
+                told = true;
+            }
+            if context.stopped() {
+                return Err(EnvError::Cancelled { step: Step::Wait });
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// No lock at all, for whoever holds a stronger one already.
+    pub(super) fn none() -> Self {
+        Self { file: None }
+    }
+
+    /// Lets other users in, while nobody may remove.
+    pub(super) fn into_shared(self, path: &Path) -> Result<Self, EnvError> {
+        if let Some(file) = &self.file {
+            FileExt::lock_shared(file).map_err(EnvError::io("lock", path))?;
+        }
+        Ok(self)
+    }
+
+    /// Takes the lock if nobody holds it in the way; `None` otherwise.
+    pub(super) fn try_take(path: &Path, kind: Kind) -> Result<Option<Self>, EnvError> {
+        let file = match OpenOptions::new().create(true).append(true).open(path) {
+            Ok(file) => file,
+            // A cache that cannot be written cannot be changed under its user either.
+            Err(error)
+                if kind == Kind::Shared
+                    && matches!(
+                        error.kind(),
+                        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+                    ) =>
+            {
+                return Ok(Some(Self { file: None }));
+            }
+            Err(error) => return Err(EnvError::io("open the lock file", path)(error)),
+        };
+        let taken = match kind {
+            Kind::Shared => FileExt::try_lock_shared(&file),
+            Kind::Exclusive => FileExt::try_lock(&file),
+        };
+        match taken {
+            Ok(()) => Ok(Some(Self { file: Some(file) })),
+            Err(fs4::TryLockError::WouldBlock) => Ok(None),
+            Err(fs4::TryLockError::Error(error)) => Err(EnvError::io("lock", path)(error)),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Which environment to use: the named one, the active one, or joulerace's own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::base::Base;
+use super::child::Context;
+use super::installed::{VirtualEnv, differences};
+use super::lease::{Kind, Lease};
+use super::lock::{self, Lock};
+use super::provision::{self, Order};
+use super::record::Record;
+use super::{EnvError, EnvEvent, EnvSettings, Environment, Profile, Source};
+
+/// Finds the environment to use, making joulerace's own if it is needed and not there.
+///
+/// # Errors
+/// Any [`EnvError`]; with `--python-env`, a package that differs from the lock is one, unless
+/// `allow_unlocked` says otherwise.
+pub fn resolve(
+    settings: &EnvSettings,
+    progress: &mut dyn FnMut(EnvEvent),
+) -> Result<Environment, EnvError> {
+    let lock = Lock::read(&settings.lock())?;
+    if let Some(path) = &settings.python_env {
+        return named(settings, &lock, path);
+    }
+    if let Some(path) = &settings.active {
+        match active(settings, &lock, path) {
+            Ok(environment) => return Ok(environment),
+            Err(why) => progress(EnvEvent::Rejected { prefix: path.clone(), why }),
+        }
+    }
+    own(settings, &lock, progress)
+}
+
+/// Makes joulerace's own environment now, whatever is named or active; one that is complete and
+/// as locked is left as it is.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn sync(
+    settings: &EnvSettings,
+    progress: &mut dyn FnMut(EnvEvent),
+) -> Result<Environment, EnvError> {
+    own(settings, &Lock::read(&settings.lock())?, progress)
+}
+
+fn named(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environment, EnvError> {
+    let found =
+        VirtualEnv::open(path).map_err(|why| EnvError::NotVirtualEnv { path: path.into(), why })?;
+    if !found.is_python(&settings.python_version) {
+        return Err(EnvError::PythonVersion {
+            path: path.into(),
+            python: found.python,
+            found: found.version,
+            wanted: settings.python_version.clone(),
+        });
+    }
+    let environment = describe(settings, lock, found, Source::Named, None)?;
+    if environment.locked || settings.allow_unlocked {
+        return Ok(environment);
+    }
+    Err(EnvError::Differs {
+        prefix: environment.prefix,
+        profile: settings.profile,
+        differences: environment.differences,
+        remedy:
+            "Install the locked versions there (poetry install), leave --python-env out to get \
+                 an environment that has them, or use this one as it is with --allow-unlocked: the \
+                 differences are then recorded with the results"
+                .into(),
+    })
+}
+
+fn active(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environment, String> {
+    let found = VirtualEnv::open(path)?;
+    if !found.is_python(&settings.python_version) {
+        let (has, wanted) = (&found.version, &settings.python_version);
+        return Err(format!("it has Python {has}, but {wanted} is embedded"));
+    }
+    let environment =
+        describe(settings, lock, found, Source::Active, None).map_err(|error| error.to_string())?;
+    match environment.differences.as_slice() {
+        [] => Ok(environment),
+        [first, rest @ ..] => Err(match rest.len() {
+            0 => format!("it does not satisfy poetry.lock: {first}"),
+            more => format!("it does not satisfy poetry.lock: {first}, and {more} more"),
+        }),
+    }
+}
+
+fn own(
+    settings: &EnvSettings,
+    lock: &Lock,
+    progress: &mut dyn FnMut(EnvEvent),
+) -> Result<Environment, EnvError> {
+    let base = Base::ask(&settings.base_python, &settings.python_version)?;
+    let (root, lock_hash) = (settings.root(), lock.hash(settings.profile));
+    let name = own_name(settings.profile, &base, &lock_hash);
+    let (prefix, lock_file) = (root.join(&name), lock_file(&root, &name));
+    fs::create_dir_all(&root).map_err(EnvError::io("make the folder", &root))?;
+    let context = &mut Context {
+        progress,
+        cancel: &settings.cancel,
+        log: root.join(format!("{name}.log")),
+        target: prefix.clone(),
+    };
+    let lease = Lease::wait(&lock_file, Kind::Shared, context)?;
+    if let Some(environment) = ready(settings, lock, &prefix, lease)? {
+        return Ok(environment);
+    }
+    let exclusive = Lease::wait(&lock_file, Kind::Exclusive, context)?;
+    // Another host may have made it while this one waited.
+    if ready(settings, lock, &prefix, Lease::none())?.is_none() {
+        let packages = lock.required(settings.profile, &base.version).len();
+        (context.progress)(EnvEvent::Making { prefix: prefix.clone(), packages });
+        provision::make(
+            &Order {
+                profile: settings.profile,
+                project: &settings.project,
+                lock,
+                lock_hash: &lock_hash,
+                base: &base,
+                root: &root,
+                prefix: &prefix,
+            },
+            context,
+        )?;
+    }
+    let lease = exclusive.into_shared(&lock_file)?;
+    let found = VirtualEnv::open(&prefix)
+        .map_err(|why| EnvError::NotVirtualEnv { path: prefix.clone(), why })?;
+    describe(settings, lock, found, Source::Own, Some(lease))
+}
+
+/// The lock file that goes with the folder `name`.
+pub(super) fn lock_file(root: &Path, name: &str) -> PathBuf {
+    root.join(format!(".{name}.lock"))
+}
+
+/// An own environment's folder name. The exact Python is part of it: a standard library of
+/// another build must not meet the embedded one.
+pub(super) fn own_name(profile: Profile, base: &Base, lock_hash: &str) -> String {
+    let identity = format!("{lock_hash}\n{}\n{}", base.version, base.base_prefix.display());
+    let digits = lock::hex(&Sha256::digest(identity.as_bytes()));
+    format!("{profile}-py{}-{}", lock::minor_version(&base.version), &digits[..12])
+}
+
+/// The own environment at `prefix`, if it is complete and still as locked. One that somebody
+/// changed since is joulerace's own all the same and is made anew.
+fn ready(
+    settings: &EnvSettings,
+    lock: &Lock,
+    prefix: &Path,
+    lease: Lease,
+) -> Result<Option<Environment>, EnvError> {
+    if Record::read(prefix).is_none() {
+        return Ok(None);
+    }
+    let Ok(found) = VirtualEnv::open(prefix) else { return Ok(None) };
+    let environment = describe(settings, lock, found, Source::Own, Some(lease))?;
+    Ok(environment.locked.then_some(environment))
+}
+
+fn describe(
+    settings: &EnvSettings,
+    lock: &Lock,
+    found: VirtualEnv,
+    source: Source,
+    lease: Option<Lease>,
+) -> Result<Environment, EnvError> {
+    let packages = found.packages().map_err(EnvError::io("list the packages of", &found.prefix))?;
+    let differences = differences(&lock.required(settings.profile, &found.version), &packages);
+    Ok(Environment {
+        python: found.python,
+        prefix: found.prefix,
+        version: found.version,
+        packages,
+        lock_hash: lock.hash(settings.profile),
+        locked: differences.is_empty(),
+        differences,
+        source,
+        _lease: lease.map(Arc::new),
+    })
+}

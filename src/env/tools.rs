@@ -1,0 +1,156 @@
+//! The installers, in an environment of their own: pinned Poetry with its export, pinned uv.
+//!
+//! A Poetry or uv that the machine happens to have is not used: versions differ in what they
+//! export and how they install, and an experiment's environment must not depend on that.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+use super::base::Base;
+use super::child::Context;
+use super::index::PipSettings;
+use super::installed::{python_in, script_in};
+use super::lease::{Kind, Lease};
+use super::lock::hex;
+use super::record::{self, Record};
+use super::resolve::lock_file;
+use super::{EnvError, EnvEvent, Step};
+
+/// Exact versions and hashes of the installers and all they need. Made with
+/// `uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate`
+/// from three lines: `poetry`, `poetry-plugin-export` and `uv`.
+const PINS: &str = include_str!("tools.txt");
+
+/// The environment that holds the installers.
+#[derive(Debug)]
+pub(super) struct Tools {
+    prefix: PathBuf,
+    pip: PipSettings,
+    _lease: Lease,
+}
+
+/// The folder's name; the Python is part of it because the folder depends on it.
+pub(super) fn folder_name(base: &Base) -> String {
+    let identity = format!("{PINS}\n{}\n{}", base.version, base.base_prefix.display());
+    format!("tools-{}", &hex(&Sha256::digest(identity.as_bytes()))[..12])
+}
+
+impl Tools {
+    /// Finds the installers below `root`, or installs them with pip.
+    pub fn ensure(root: &Path, base: &Base, context: &mut Context) -> Result<Self, EnvError> {
+        let name = folder_name(base);
+        let (prefix, lock) = (root.join(&name), lock_file(root, &name));
+        let lease = Lease::wait(&lock, Kind::Shared, context)?;
+        let lease = if usable(&prefix) {
+            lease
+        } else {
+            drop(lease);
+            let exclusive = Lease::wait(&lock, Kind::Exclusive, context)?;
+            // Another host may have made it in the meantime.
+            if !usable(&prefix) {
+                make(&prefix, base, context)?;
+            }
+            drop(exclusive);
+            Lease::wait(&lock, Kind::Shared, context)?
+        };
+        let lines = context.lines(
+            Step::Tools,
+            clean(Command::new(python_in(&prefix)).args(["-m", "pip", "config", "list"])),
+        )?;
+        Ok(Self { prefix, pip: PipSettings::parse(&lines), _lease: lease })
+    }
+
+    /// A command line for Poetry that knows no setting but those given here: what the user
+    /// configured for other projects must not change what is exported.
+    pub fn poetry(&self, scratch: &Path) -> Command {
+        let mut command = Command::new(script_in(&self.prefix, "poetry"));
+        clean(&mut command);
+        for name in ["POETRY_CONFIG_DIR", "POETRY_CACHE_DIR", "POETRY_DATA_DIR"] {
+            command.env(name, scratch.join(name.to_lowercase()));
+        }
+        command.env("POETRY_VIRTUALENVS_CREATE", "false").current_dir(scratch);
+        command
+    }
+
+    /// A command line for uv that reaches packages as pip does.
+    pub fn uv(&self, scratch: &Path) -> Command {
+        let mut command = Command::new(script_in(&self.prefix, "uv"));
+        clean(&mut command);
+        // The scratch folder keeps uv from taking settings of a project it happens to run in.
+        command.current_dir(scratch).env("UV_PYTHON_DOWNLOADS", "never");
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        command.envs(self.pip.for_uv(&is_set));
+        command
+    }
+
+    /// Whether pip may use local files only.
+    pub fn no_index(&self) -> bool {
+        self.pip.no_index()
+    }
+}
+
+fn usable(prefix: &Path) -> bool {
+    Record::read(prefix).is_some() && script_in(prefix, "uv").exists() && python_in(prefix).exists()
+}
+
+fn make(prefix: &Path, base: &Base, context: &mut Context) -> Result<(), EnvError> {
+    base.can_make_environments()?;
+    record::remove(prefix, context)?;
+    (context.progress)(EnvEvent::Step { step: Step::Tools });
+    context.run(
+        Step::Tools,
+        clean(Command::new(&base.python).args([
+            OsStr::new("-I"),
+            OsStr::new("-m"),
+            OsStr::new("venv"),
+            prefix.as_os_str(),
+        ])),
+    )?;
+    // pip also reads settings beside its own Python; those of the base Python hold here too.
+    let settings = if cfg!(windows) { "pip.ini" } else { "pip.conf" };
+    for place in [&base.base_prefix, &base.prefix] {
+        if place.join(settings).is_file() {
+            let to = prefix.join(settings);
+            fs::copy(place.join(settings), &to)
+                .map_err(EnvError::io("copy pip's settings to", to))?;
+        }
+    }
+    let pins = prefix.join("tools.txt");
+    fs::write(&pins, PINS).map_err(EnvError::io("write", &pins))?;
+    let mut pip = Command::new(python_in(prefix));
+    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
+    pip.args(["--no-user", "--require-hashes", "--only-binary", ":all:", "-r"]).arg(&pins);
+    context.run(Step::Tools, clean(&mut pip))?;
+    Record::of_tools(base).write(prefix)
+}
+
+/// Takes out of a command's environment what would send packages elsewhere or load foreign code.
+fn clean(command: &mut Command) -> &mut Command {
+    const UNWANTED: [&str; 17] = [
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_ROOT",
+        "PIP_USER",
+        "PIP_REQUIREMENT",
+        "PIP_CONSTRAINT",
+        "PIP_REQUIRE_VIRTUALENV",
+        "PIP_NO_DEPS",
+        "PIP_NO_BINARY",
+        "UV_PYTHON",
+        "UV_SYSTEM_PYTHON",
+        "UV_CONSTRAINT",
+        "UV_OVERRIDE",
+    ];
+    for name in UNWANTED {
+        command.env_remove(name);
+    }
+    command.env("PYTHONNOUSERSITE", "1").env("NO_COLOR", "1")
+}
