@@ -13,7 +13,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.diagnostic import acorr_ljungbox
 from statsmodels.tsa.stattools import acf
 
-from analysis import effects
+from analysis import effects, limits
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -55,7 +55,7 @@ def _slope(
 ) -> dict[str, Any] | None:
     frame = frame.dropna(subset=[column])
     x = (frame[column] - frame[column].min()) / scale
-    if len(frame) < _MIN_TRIALS or np.ptp(x) == 0:
+    if len(frame) < _MIN_TRIALS or limits.no_spread(x):
         return None
     design = pd.concat([x.rename("x"), _dummies(frame["group"])], axis=1)
     design.insert(0, "const", 1.0)
@@ -132,7 +132,7 @@ def _autocorrelation(table: Table, settings: Settings) -> list[dict[str, Any]]:
 
 def _lag_one(series: np.ndarray) -> dict[str, Any]:
     n = len(series)
-    if n < _MIN_BLOCKS or np.ptp(series) == 0:
+    if n < _MIN_BLOCKS or limits.no_spread(series):
         return {"n": n, "r1": None, "p": None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,6 +11,7 @@ import numpy as np
 import pingouin
 from scipy import stats
 
+from analysis import limits
 from analysis.settings import RESAMPLES
 
 #: Resamples of Hedges g and Cliff's delta, which no decision rests on.
@@ -53,7 +54,9 @@ def change_unpaired(
         return second.mean(axis=axis) - first.mean(axis=axis)
 
     low = high = None
-    if min(len(log_a), len(log_b)) > 1:
+    if min(len(log_a), len(log_b)) > 1 and not (
+        limits.no_spread(log_a) and limits.no_spread(log_b)
+    ):
         found = stats.ttest_ind(log_b, log_a, equal_var=False).confidence_interval(confidence)
         low, high = _finite(percent(found.low)), _finite(percent(found.high))
     found = _change((log_a, log_b), difference, mean, confidence, seed, resamples)
@@ -81,7 +84,7 @@ def bootstrap(
     """
     if min(len(s) for s in samples) < 6:
         return None
-    if all(np.ptp(s) == 0 for s in samples):
+    if all(limits.no_spread(s) for s in samples):
         value = float(statistic(*samples))
         return value, value
     with warnings.catch_warnings():
@@ -102,7 +105,7 @@ def bootstrap(
 
 
 def _t_interval(differences: np.ndarray, confidence: float) -> dict:
-    if len(differences) < 2:
+    if len(differences) < 2 or limits.no_spread(differences):
         return {"t_low": None, "t_high": None}
     found = stats.ttest_1samp(differences, 0.0).confidence_interval(confidence)
     return {"t_low": _finite(percent(found.low)), "t_high": _finite(percent(found.high))}
@@ -131,7 +134,7 @@ def standardised(
         return empty
     u = stats.mannwhitneyu(b, a, method="asymptotic").statistic
     found = empty | {"cliffs_delta": float(2.0 * u / (len(a) * len(b)) - 1.0)}
-    if min(len(a), len(b)) < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
+    if min(len(a), len(b)) < 2 or (limits.no_spread(a) and limits.no_spread(b)):
         return found
     g = pingouin.compute_effsize(b, a, paired=paired, eftype="hedges")
     found["hedges_g"] = _finite(g)

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from analysis import limits
 from analysis.table import Table
 
 
 def shapiro(values: np.ndarray) -> tuple[float | None, float | None]:
     """Shapiro–Wilk W and p, or nothing where it is not defined (n < 3, or no spread)."""
-    if len(values) < 3 or np.ptp(values) == 0:
+    if len(values) < 3 or limits.no_spread(values):
         return None, None
     found = stats.shapiro(values)
     return float(found.statistic), float(found.pvalue)

@@ -2,6 +2,11 @@
 
 import math
 
+import numpy as np
+
+#: What remains of a difference of equal logarithms.
+_ROUNDING = 1e-13
+
 
 def smallest_paired_p(pairs: int) -> float:
     """The smallest two-sided p of an exact Wilcoxon signed-rank test: all differences one way."""
@@ -40,3 +45,10 @@ def too_few_unpaired(n_a: int, n_b: int, alpha: float) -> str | None:
         f"{n_a} and {n_b} trials: an exact two-sided rank-sum test cannot fall below {alpha:g} "
         "with groups that small"
     )
+
+
+def no_spread(values: np.ndarray) -> bool:
+    """Whether values are the same but for rounding, so that no test of them means anything."""
+    if len(values) == 0:
+        return True
+    return bool(np.ptp(values) <= max(1e-12 * np.max(np.abs(values)), _ROUNDING))

@@ -33,7 +33,7 @@ def _blocked(table: Table, metric: str, settings: Settings) -> list[dict[str, An
     blocks = len(wide)
     head = {"metric": metric, "blocked": True, "blocks": blocks, "note": None}
     note = limits.too_few_pairs(blocks, settings.alpha)
-    if note is None and (np.ptp(wide.to_numpy(), axis=0) == 0).any():
+    if note is None and any(limits.no_spread(wide[g].to_numpy()) for g in wide):
         note = "a group without any spread"
     if note:
         empty = {"statistic": None, "p": None, "note": note}
@@ -78,7 +78,7 @@ def _free(table: Table, metric: str) -> list[dict[str, Any]]:
     """Welch's ANOVA on the logarithms and Kruskal–Wallis, all usable trials."""
     groups = [table.values(metric, name) for name in table.groups]
     head = {"metric": metric, "blocked": False, "blocks": None, "note": None}
-    if min(map(len, groups)) < 4 or any(np.ptp(values) == 0 for values in groups):
+    if min(map(len, groups)) < 4 or any(limits.no_spread(values) for values in groups):
         note = "a group with fewer than four trials, or without any spread"
         empty = {"statistic": None, "p": None, "note": note}
         return [head | {"test": name} | empty for name in ("welch-anova-log", "kruskal-wallis")]

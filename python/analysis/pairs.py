@@ -113,7 +113,7 @@ def _guarded(test: Callable[..., dict], note: str | None, *samples: np.ndarray) 
 
 def paired_t(log_a: np.ndarray, log_b: np.ndarray) -> dict[str, float]:
     """The paired t-test, ``scipy.stats.ttest_rel(a, b)`` on logarithms."""
-    if np.ptp(log_b - log_a) == 0:
+    if limits.no_spread(log_b - log_a):
         return {"statistic": np.nan, "p": np.nan}
     found = stats.ttest_rel(log_a, log_b)
     return {"statistic": float(found.statistic), "p": float(found.pvalue)}

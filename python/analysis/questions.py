@@ -318,8 +318,10 @@ def _share(share: float) -> str:
         return f"time, {100 * share:.0f}% of it; power made up for part"
     if share >= 0.8:
         return f"almost only time ({100 * share:.0f}%)"
-    if share > 0.5:
+    if share > 0.6:
         return f"mostly time ({100 * share:.0f}%)"
+    if share > 0.4:
+        return f"time ({100 * share:.0f}%) and power alike"
     if share >= 0.2:
         return f"mostly power (time {100 * share:.0f}%)"
     if share >= -0.1:

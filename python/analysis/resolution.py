@@ -29,7 +29,7 @@ def noise_floor(table: Table, settings: Settings) -> dict[str, Any] | None:
     n = len(differences)
     found: dict[str, Any] = {"treatment": control.treatment, "twin": table.twin, "blocks": n}
     note = limits.too_few_pairs(n, settings.alpha)
-    if note or np.ptp(differences) == 0:
+    if note or limits.no_spread(differences):
         return found | {"floor_pct": None, "note": note or "the two are identical in every block"}
     mean, sd = differences.mean(), differences.std(ddof=1)
     t = stats.t.ppf(1.0 - settings.alpha / 2.0, n - 1)

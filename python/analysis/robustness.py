@@ -39,7 +39,7 @@ def _leave_one_out(table: Table, a: str, b: str, settings: Settings) -> dict[str
     n = len(differences)
     found: dict[str, Any] = {"blocks": n, "survives": None}
     note = limits.too_few_pairs(n - 1, settings.alpha)
-    if note or np.ptp(differences) == 0:
+    if note or limits.no_spread(differences):
         return found | {"note": note or "identical differences"}
     kept = np.array([np.delete(differences, i) for i in range(n)])
     means = kept.mean(axis=1)
@@ -116,7 +116,7 @@ def _paired(table: Table, a: str, b: str, settings: Settings) -> dict[str, Any]:
     found["p_wilcoxon"] = None
     if len(differences):
         found["pct_change"] = effects.percent(differences.mean())
-    if limits.too_few_pairs(len(differences), settings.alpha) or np.ptp(differences) == 0:
+    if limits.too_few_pairs(len(differences), settings.alpha) or limits.no_spread(differences):
         return found
     found["p_t"] = float(stats.ttest_1samp(differences, 0.0).pvalue)
     found["p_wilcoxon"] = float(stats.wilcoxon(differences).pvalue)

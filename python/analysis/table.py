@@ -146,11 +146,25 @@ def _derive(frame: pd.DataFrame) -> None:
     frame["ed2p_js2"] = frame["ed2p_js2"].fillna(frame["energy_j"] * frame["time_s"] ** 2)
     if frame["run_order"].isna().all() and frame["start_unix_s"].notna().all():
         frame["run_order"] = frame["start_unix_s"].rank(method="first")
-    if frame["position"].isna().all() and frame["run_order"].notna().all():
-        frame["position"] = frame.groupby("block")["run_order"].rank(method="first")
-    if frame["predecessor"].isna().all() and frame["run_order"].notna().all():
-        ordered = frame.sort_values("run_order")
-        frame["predecessor"] = ordered["group"].shift(1).reindex(frame.index)
+    if frame["run_order"].notna().all():
+        _derive_places(frame)
+
+
+def _derive_places(frame: pd.DataFrame) -> None:
+    """Position and predecessor from the run order, where the host did not say.
+
+    Only for blocks in which every group has a file: a missing one would shift the positions of
+    the others and leave a gap where it ran.
+    """
+    groups = frame["group"].nunique()
+    whole = frame.groupby("block")["group"].transform("nunique").eq(groups)
+    if frame["position"].isna().all():
+        places = frame.groupby("block")["run_order"].rank(method="first")
+        frame["position"] = places.where(whole)
+    if frame["predecessor"].isna().all():
+        before = frame.sort_values("run_order")[["group"]].assign(whole=whole).shift(1)
+        known = whole & before["whole"].reindex(frame.index).eq(True)
+        frame["predecessor"] = before["group"].reindex(frame.index).where(known, None)
 
 
 def _order(usable: pd.DataFrame, base: str | None, twin: str | None) -> tuple[str, ...]:

@@ -179,11 +179,7 @@ def effects(found: Findings) -> Tabulation | None:
         ]
         for r in own
     ]
-    return (
-        Tabulation("Standardised effects on energy, base first named last", columns, cells)
-        if (cells)
-        else None
-    )
+    return Tabulation("Standardised effects on energy", columns, cells) if (cells) else None
 
 
 def omnibus(found: Findings) -> Tabulation | None:
@@ -250,11 +246,8 @@ def practical(found: Findings, settings: Settings) -> Tabulation | None:
     for r in found.practical:
         row = [words(f"{r['b']} − {r['a']}")]
         for key, _ in parts:
-            digits = 3 if key == "joules" else 2
-            value, low, high = r[key], r[f"{key}_low"], r[f"{key}_high"]
-            shown = text.significant(value, digits)
-            if low is not None:
-                shown += f" ({text.significant(low, digits)} to {text.significant(high, digits)})"
+            value = r[key]
+            shown = text.with_interval(value, r[f"{key}_low"], r[f"{key}_high"])
             row.append(number(value, shown))
         cells.append(row)
     return Tabulation("What the difference is worth, with 95% intervals", columns, cells)

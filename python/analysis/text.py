@@ -83,6 +83,15 @@ def percent(value: float | None, decimals: int = 1, sign: bool = True) -> str:
     return minus(rounded) + "%"
 
 
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A number and its interval, all with the decimals that the interval's width bears out."""
+    if value is None or low is None or high is None or high <= low:
+        return significant(value, 2)
+    decimals = min(max(-math.floor(math.log10(high - low)), 0), 6)
+    shown = [minus(f"{v:.{decimals}f}") for v in (value, low, high)]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
 def p_value(p: float | None) -> str:
     """A p-value with two or three digits, ``< 0.001`` below that, or a dash."""
     if p is None or not math.isfinite(p):

@@ -94,8 +94,8 @@ def _ratio(percent: float) -> float:
 def _axis(axes, ends: list[float]) -> None:
     """A logarithmic axis: +100% and -50% lie equally far from no change."""
     low, high = np.log(min(1.0, *ends)), np.log(max(1.0, *ends))
-    room = 0.26 * (high - low)
-    low -= room if low < 0 else room / 4
+    room = 0.28 * (high - low)
+    low -= 1.4 * room if low < 0 else room / 4
     high += room if high > 0 else room / 4
     axes.set_xscale("log")
     axes.set_xlim(np.exp(low), np.exp(high))

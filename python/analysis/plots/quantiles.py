@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from analysis import text
+from analysis import limits, text
 from analysis.findings import Findings
 from analysis.plots.style import INK, Figure, Palette, canvas, finish, label
 from analysis.settings import Settings
@@ -44,7 +44,9 @@ def _figure(
     title: str,
     distinct: bool = False,
 ) -> Figure | None:
-    series = {k: v for k, v in series.items() if len(v[0]) >= _MIN_VALUES and np.ptp(v[0]) > 0}
+    series = {
+        k: v for k, v in series.items() if len(v[0]) >= _MIN_VALUES and not limits.no_spread(v[0])
+    }
     if not series:
         return None
     figure, (axes,) = canvas(3.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import seaborn
 
-from analysis import metrics, text
+from analysis import limits, metrics, text
 from analysis.findings import Findings
 from analysis.plots.style import INK, PAPER, Figure, Palette, canvas, finish, group_axis, label
 from analysis.settings import Settings
@@ -49,7 +49,7 @@ def _group(
     axes, place: int, values: np.ndarray, palette: Palette, name: str, rng: np.random.Generator
 ) -> None:
     colour, marker = palette.colours[name], palette.markers[name]
-    if len(values) >= _MIN_VIOLIN and np.ptp(values) > 0:
+    if len(values) >= _MIN_VIOLIN and not limits.no_spread(values):
         seaborn.violinplot(
             x=np.full(len(values), place), y=values, ax=axes, color=colour, inner=None, cut=1,
             native_scale=True, width=0.8, linewidth=0.9, linecolor=colour, saturation=1, alpha=0.28,

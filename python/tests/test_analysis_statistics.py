@@ -1,0 +1,416 @@
+"""The statistics against direct SciPy, statsmodels and pingouin calls, on published data and made."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pingouin
+import pytest
+from scipy import stats
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.anova import AnovaRM
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+from test_analysis_made import build, race, trial
+
+from analysis import (
+    decomposition,
+    drift,
+    effects,
+    groups,
+    limits,
+    omnibus,
+    order,
+    pairs,
+    practical,
+    published,
+    resolution,
+    robustness,
+)
+
+# Additional hours of sleep of ten patients under two drugs: Cushny and Peebles (1905), used by
+# Student (1908), "The probable error of a mean", Biometrika 6(1), 1-25.
+SLEEP_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
+SLEEP_2 = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
+
+# Times of 22 players to round first base by three methods: Hollander and Wolfe (1973),
+# Nonparametric Statistical Methods, pp. 140-146.
+ROUNDING = np.array(
+    [
+        [5.40, 5.50, 5.55], [5.85, 5.70, 5.75], [5.20, 5.60, 5.50], [5.55, 5.50, 5.40],
+        [5.90, 5.85, 5.70], [5.45, 5.55, 5.60], [5.40, 5.40, 5.35], [5.45, 5.50, 5.35],
+        [5.25, 5.15, 5.00], [5.85, 5.80, 5.70], [5.25, 5.20, 5.10], [5.65, 5.55, 5.45],
+        [5.60, 5.35, 5.45], [5.05, 5.00, 4.95], [5.50, 5.50, 5.40], [5.45, 5.55, 5.50],
+        [5.55, 5.55, 5.35], [5.45, 5.50, 5.55], [5.50, 5.45, 5.25], [5.65, 5.60, 5.40],
+        [5.70, 5.65, 5.55], [6.30, 6.30, 6.25],
+    ]
+)  # fmt: skip
+
+
+def exact(value):
+    """Equal to nine digits."""
+    return pytest.approx(value, rel=1e-9, abs=1e-12)
+
+
+@pytest.fixture
+def sleep(tmp_path):
+    """Student's data as the logarithms of an energy."""
+    rows = [trial("one", i, math.exp(x)) for i, x in enumerate(SLEEP_1)]
+    rows += [trial("two", i, math.exp(x)) for i, x in enumerate(SLEEP_2)]
+    return build(rows, tmp_path, base="one")
+
+
+@pytest.fixture
+def rounding(tmp_path):
+    """The rounding times as energies of three groups."""
+    names = ("out", "narrow", "wide")
+    rows = [
+        trial(name, block, value)
+        for block, row in enumerate(ROUNDING)
+        for name, value in zip(names, row, strict=True)
+    ]
+    return build(rows, tmp_path, base="out")
+
+
+def row(rows, test, metric="energy_j", **wanted):
+    [found] = [
+        r
+        for r in rows
+        if r["test"] == test and r["metric"] == metric and all(r[k] == v for k, v in wanted.items())
+    ]
+    return found
+
+
+def test_paired_t_on_logs_gives_students_published_result(sleep):
+    found = row(pairs.compare(*sleep), pairs.PAIRED_T)
+    assert found["n"] == 10
+    assert found["statistic"] == pytest.approx(-4.0621, abs=5e-5)
+    assert found["p"] == pytest.approx(0.002833, abs=5e-7)
+    direct = stats.ttest_rel(SLEEP_1, SLEEP_2)
+    assert (found["statistic"], found["p"]) == (exact(direct.statistic), exact(direct.pvalue))
+    low, high = direct.confidence_interval(0.95)
+    assert found["t_low"] == exact(100 * math.expm1(-high))
+    assert found["t_high"] == exact(100 * math.expm1(-low))
+    assert found["pct_change"] == exact(100 * math.expm1((SLEEP_2 - SLEEP_1).mean()))
+
+
+def test_ties_and_zeros_leave_the_signed_rank_method_to_scipy(sleep):
+    found = row(pairs.compare(*sleep), pairs.WILCOXON)
+    # exp and log put the zero and the ties a rounding error apart, so the test is on the logs.
+    logs = [np.log(np.exp(x)) for x in (SLEEP_1, SLEEP_2)]
+    direct = stats.wilcoxon(*logs, method="auto" if not found["exact"] else "exact")
+    assert found["p"] == exact(direct.pvalue)
+    tied = pairs.signed_rank(SLEEP_1, SLEEP_2)
+    assert not tied["exact"]
+    assert tied["p"] == exact(stats.wilcoxon(SLEEP_1, SLEEP_2).pvalue)
+
+
+def test_unpaired_tests_are_scipys_on_the_values(sleep):
+    found = pairs.compare(*sleep)
+    a, b = np.exp(SLEEP_1), np.exp(SLEEP_2)
+    for test, direct in (
+        (pairs.WELCH, stats.ttest_ind(a, b, equal_var=False)),
+        (pairs.MANN_WHITNEY, stats.mannwhitneyu(a, b, alternative="two-sided")),
+    ):
+        result = row(found, test)
+        assert not result["paired"]
+        assert result["statistic"] == exact(direct.statistic)
+        assert result["p"] == exact(direct.pvalue)
+
+
+def test_friedman_gives_the_published_result(rounding):
+    found = row(omnibus.test(*rounding), "friedman")
+    assert found["statistic"] == pytest.approx(11.1429, abs=5e-5)
+    assert found["p"] == pytest.approx(0.003805, abs=5e-7)
+
+
+def test_repeated_measures_anova_agrees_with_statsmodels_and_corrects_it(rounding):
+    found = row(omnibus.test(*rounding), "rm-anova-log")
+    tidy = pd.DataFrame(
+        [(i, j, math.log(x)) for i, r in enumerate(ROUNDING) for j, x in enumerate(r)],
+        columns=["block", "group", "value"],
+    )
+    direct = AnovaRM(tidy, "value", "block", within=["group"]).fit().anova_table.iloc[0]
+    assert found["statistic"] == exact(direct["F Value"])
+    assert found["p_uncorrected"] == exact(direct["Pr > F"])
+    epsilon = pingouin.epsilon(pd.DataFrame(np.log(ROUNDING)), correction="gg")
+    assert found["epsilon"] == exact(epsilon)
+    corrected = stats.f.sf(found["statistic"], 2 * epsilon, 42 * epsilon)
+    assert found["p"] == pytest.approx(corrected, rel=1e-6)
+
+
+def test_holm_corrects_over_the_pairs_of_one_metric(rounding):
+    found = [r for r in pairs.compare(*rounding) if r["metric"] == "energy_j"]
+    for test in (pairs.PAIRED_T, pairs.WILCOXON, pairs.WELCH, pairs.MANN_WHITNEY):
+        own = [r for r in found if r["test"] == test]
+        assert len(own) == 3
+        direct = multipletests([r["p"] for r in own], method="holm")[1]
+        assert [r["p_holm"] for r in own] == [exact(p) for p in direct]
+
+
+def test_shapiro_wilk_is_scipys_and_absent_where_undefined():
+    assert groups.shapiro(SLEEP_1) == tuple(map(exact, stats.shapiro(SLEEP_1)))
+    assert groups.shapiro(SLEEP_1[:2]) == (None, None)
+    assert groups.shapiro(np.ones(5)) == (None, None)
+
+
+def test_the_bootstrap_interval_is_scipys_over_blocks():
+    found = effects.change_paired(SLEEP_1, SLEEP_2, 0.95, seed=3)
+    direct = stats.bootstrap(
+        (SLEEP_2 - SLEEP_1,), np.mean, n_resamples=9999, method="BCa",
+        random_state=np.random.default_rng(3),
+    ).confidence_interval  # fmt: skip
+    assert found["ci_low"] == exact(100 * math.expm1(direct.low))
+    assert found["ci_high"] == exact(100 * math.expm1(direct.high))
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_resampled_hedges_g_is_pingouins(paired):
+    even = np.full((1, 10), 0.1)
+    direct = pingouin.compute_effsize(SLEEP_2, SLEEP_1, paired=paired, eftype="hedges")
+    assert effects.hedges(even, SLEEP_1, even, SLEEP_2, paired)[0] == exact(direct)
+    found = effects.standardised(SLEEP_1, SLEEP_2, paired, 0.95, seed=1)
+    assert found["hedges_g"] == exact(direct)
+    assert found["hedges_g_low"] < direct < found["hedges_g_high"]
+
+
+def test_cliffs_delta_counts_pairs_and_has_the_sign_of_the_change():
+    found = effects.standardised(SLEEP_1, SLEEP_2, False, 0.95, seed=1)
+    signs = np.sign(SLEEP_2[:, None] - SLEEP_1[None, :])
+    assert found["cliffs_delta"] == exact(signs.mean())
+    assert found["cliffs_delta"] > 0
+    assert found["cliffs_delta_low"] < found["cliffs_delta"] < found["cliffs_delta_high"]
+
+
+def test_a_known_effect_is_recovered_inside_its_interval(tmp_path):
+    found = row(pairs.compare(*build(race({"a": 1.0, "b": 1.10}), tmp_path)), pairs.PAIRED_T)
+    assert (found["a"], found["b"]) == ("a", "b")
+    assert found["ci_low"] < 10 < found["ci_high"]
+    assert found["ci_high"] - found["ci_low"] < 3
+    assert found["p_holm"] < 1e-6
+
+
+def test_pairing_removes_what_the_blocks_share(tmp_path):
+    rows = pairs.compare(*build(race({"a": 1.0, "b": 1.05}, block_noise=0.3), tmp_path))
+    assert row(rows, pairs.PAIRED_T)["p"] < 1e-6
+    assert row(rows, pairs.WELCH)["p"] > 0.05
+
+
+def test_fewer_than_six_blocks_give_no_paired_p_value(tmp_path):
+    assert limits.blocks_needed(0.05) == 6
+    assert limits.smallest_paired_p(5) == stats.wilcoxon([1.0, 2, 3, 4, 5]).pvalue
+    five = pairs.compare(*build(race({"a": 1.0, "b": 2.0}, blocks=5), tmp_path))
+    for test in (pairs.PAIRED_T, pairs.WILCOXON):
+        found = row(five, test)
+        assert found["p"] is None and found["p_holm"] is None and found["ci_low"] is None
+        assert "5 complete blocks" in found["note"]
+    assert row(five, pairs.PAIRED_T)["t_low"] is not None
+    six = pairs.compare(*build(race({"a": 1.0, "b": 2.0}, blocks=6), tmp_path))
+    assert row(six, pairs.WILCOXON)["p"] == exact(2 / 2**6)
+
+
+def test_groups_that_share_no_block_are_compared_unpaired(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2}, blocks=10)
+    for t in trials:
+        t["block"] += 100 if t["group"] == "b" else 0
+    rows = pairs.compare(*build(trials, tmp_path))
+    assert row(rows, pairs.PAIRED_T)["n"] == 0
+    assert row(rows, pairs.PAIRED_T)["p"] is None
+    assert row(rows, pairs.WELCH)["p"] < 1e-6
+    assert row(rows, pairs.WELCH)["n"] == 20
+
+
+def test_identical_values_have_no_p_value_and_say_so(tmp_path):
+    trials = [trial(g, i, e) for i in range(8) for g, e in (("a", 5.0), ("b", 6.0))]
+    found = row(pairs.compare(*build(trials, tmp_path)), pairs.PAIRED_T)
+    assert found["p"] is None
+    assert "identical" in found["note"]
+
+
+def test_power_and_time_add_up_to_energy(tmp_path):
+    trials = race({"a": 1.0, "b": 1.5})
+    for t in trials:
+        t["time_s"] *= 1.5 if t["group"] == "b" else 1.0
+    [found] = decomposition.split(*build(trials, tmp_path))
+    total = found["power_w"]["log_ratio"] + found["time_s"]["log_ratio"]
+    assert total == pytest.approx(found["energy_j"]["log_ratio"], rel=1e-9)
+    assert found["time_share"] == pytest.approx(1.0, abs=0.05)
+
+
+def test_smallest_detectable_effect_is_statsmodels_power(tmp_path):
+    table, settings = build(race({"a": 1.0, "b": 1.2}, blocks=12), tmp_path)
+    [found] = resolution.detectable(table, settings)
+    blocks = np.log(table.blocks("energy_j", ("a", "b")))
+    sd = (blocks["b"] - blocks["a"]).std(ddof=1)
+    d = TTestPower().solve_power(nobs=12, alpha=0.05, power=0.8)
+    assert found["pct"] == exact(100 * math.expm1(d * sd))
+
+
+def test_an_a_a_control_becomes_a_noise_floor_and_no_group(tmp_path):
+    control = {"treatment": "a", "twin": "a-control"}
+    trials = race({"a": 1.0, "a-control": 1.0, "b": 1.1}, blocks=30, noise=0.005)
+    table, settings = build(trials, tmp_path, control=control)
+    assert table.groups == ("a", "b")
+    found = resolution.noise_floor(table, settings)
+    assert 0 < found["floor_pct"] < 1
+    assert found["ci_low"] < 0 < found["ci_high"] or abs(found["pct_change"]) < 0.5
+    blocks = np.log(table.blocks("energy_j", ("a", "a-control")))
+    direct = pingouin.tost(
+        blocks["a-control"], blocks["a"], bound=math.log(1.01), paired=True
+    )  # fmt: skip
+    assert found["tost_p"] == exact(direct["pval"].iloc[0])
+    assert resolution.inside(found["floor_pct"] * 0.9, found)
+    assert not resolution.inside(found["floor_pct"] * 1.1, found)
+    family = [r for r in pairs.compare(table, settings) if not r.get("control")]
+    assert {(r["a"], r["b"]) for r in family} == {("a", "b")}
+
+
+def test_leaving_one_block_out_finds_the_block_that_carries_the_result(tmp_path):
+    trials = race({"a": 1.0, "b": 1.10}, blocks=12)
+    table, settings = build(trials, tmp_path)
+    [firm] = robustness.leave_one_out(table, settings)
+    assert firm["survives"]
+    flat = race({"a": 1.0, "b": 1.0}, blocks=12, noise=0.01, seed=5)
+    for t in flat:
+        t["energy_j"] *= {("b", 4): 1.5}.get((t["group"], t["block"]), 1.0)
+    [carried] = robustness.leave_one_out(*build(flat, tmp_path))
+    assert carried["most_influential_block"] == 4
+    assert carried["pct_low"] < 1 < carried["pct_high"]
+
+
+def test_outliers_are_named_by_rule_and_left_out_by_whole_blocks(tmp_path):
+    trials = race({"a": 1.0, "b": 1.1}, blocks=15, noise=0.005, block_noise=0.005)
+    next(t for t in trials if t["trial"] == "b_7")["energy_j"] *= 3
+    table, settings = build(trials, tmp_path)
+    found = robustness.without_outliers(table, settings)
+    assert found["blocks"] == [7]
+    [pair] = found["pairs"]
+    assert (pair["all"]["blocks"], pair["without"]["blocks"]) == (15, 14)
+    assert pair["without"]["pct_change"] == pytest.approx(10, abs=1)
+    assert len(table.usable) == 30, "the headline keeps all data"
+
+
+def test_practical_worth_is_the_mean_difference_in_kwh_money_and_co2(tmp_path):
+    table, settings = build(race({"a": 1.0, "b": 1.5}), tmp_path)
+    [found] = practical.worth(table, settings)
+    blocks = table.blocks("energy_j", ("a", "b"))
+    joules = (blocks["b"] - blocks["a"]).mean()
+    assert found["joules"] == exact(joules)
+    assert found["joules_low"] < joules < found["joules_high"]
+    assert found["kwh"] == exact(joules * 1000 / 3.6e6)
+    assert found["money_high"] == exact(found["kwh_high"] * 0.30)
+    assert found["kg_co2e_low"] == exact(found["kwh_low"] * 0.480)
+
+
+def test_drift_over_time_is_found_and_none_where_there_is_none(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2}, blocks=30)
+    steady = drift.analyse(*build(trials, tmp_path))
+    assert steady["time"]["p"] > 0.01
+    for t in trials:
+        t["energy_j"] *= 1.0 + 0.10 * (t["start_unix_s"] - 1.75e9) / 3600.0
+    table, settings = build(trials, tmp_path)
+    drifting = drift.analyse(table, settings)["time"]
+    assert drifting["p"] < 1e-6
+    assert drifting["ci_low"] < 9.6 < drifting["ci_high"]
+    hours = (table.usable["start_unix_s"] - 1.75e9) / 3600.0
+    design = np.column_stack([np.ones(60), hours, table.usable["group"].eq("b")]).astype(float)
+    direct = OLS(np.log(table.usable["energy_j"].to_numpy()), design).fit()
+    assert drifting["p"] == pytest.approx(direct.pvalues[1], rel=1e-6)
+
+
+def test_position_matters_when_the_first_trial_runs_cold(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=20)
+    for t in trials:
+        t["energy_j"] *= 1.05 if t["position"] == 1 else 1.0
+    found = drift.analyse(*build(trials, tmp_path))["position"]
+    assert found["separable"] and found["p"] < 1e-6
+    assert found["largest_pct"] == pytest.approx(5, abs=1.5)
+
+
+def test_a_fixed_order_cannot_be_told_from_the_groups(tmp_path):
+    table, settings = build(race({"a": 1.0, "b": 1.2, "c": 1.3}, order="fixed"), tmp_path)
+    assert not drift.analyse(table, settings)["position"]["separable"]
+    found = order.check(table, settings)
+    assert (found["verdict"], found["period"]) == ("cyclic", 1)
+
+
+def test_a_cycle_of_four_orders_is_found_where_positions_are_balanced(tmp_path):
+    cycle = [("a", "b", "c"), ("b", "c", "a"), ("c", "a", "b"), ("a", "c", "b")]
+    trials, place = [], 0
+    for block in range(42):
+        for position, name in enumerate(cycle[block % 4], 1):
+            place += 1
+            trials.append(trial(name, block, 100.0 + place, position=position, run_order=place))
+    found = order.check(*build(trials, tmp_path))
+    assert (found["verdict"], found["period"], found["distinct_orders"]) == ("cyclic", 4, 4)
+
+
+def test_random_orders_are_seldom_called_otherwise(tmp_path):
+    names = [
+        order.check(*build(race({"a": 1, "b": 2, "c": 3}, seed=s), tmp_path))["verdict"]
+        for s in range(20)
+    ]
+    assert names.count("random") >= 17
+    assert "cyclic" not in names
+
+
+def test_groups_run_one_after_another_are_called_sequential(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2}, blocks=10)
+    trials.sort(key=lambda t: (t["group"], t["block"]))
+    for i, t in enumerate(trials):
+        t["run_order"] = i
+    assert order.check(*build(trials, tmp_path))["verdict"] == "sequential"
+
+
+def published_by_hand(a, b):
+    """The studies' recipe, written out with NumPy and SciPy alone."""
+    a, b = (x[np.abs(stats.zscore(x)) <= 3] for x in (a, b))
+    if stats.shapiro(a).pvalue > 0.05 and stats.shapiro(b).pvalue > 0.05:
+        return "welch", stats.ttest_ind(a, b, equal_var=False), len(a) + len(b)
+    return "mann-whitney", stats.mannwhitneyu(a, b, alternative="two-sided"), len(a) + len(b)
+
+
+def test_the_published_recipe_agrees_with_scipy_to_nine_digits(tmp_path):
+    rng = np.random.default_rng(11)
+    trials = []
+    for name, mean in (("a", 3000.0), ("b", 3100.0), ("c", 9000.0)):
+        energy, time = rng.normal(mean, 60, 42), rng.normal(mean / 60, 1, 42)
+        if name == "c":
+            energy = rng.lognormal(math.log(mean), 1.2, 42)  # fails Shapiro–Wilk
+        energy[3] = mean * 1.8  # beyond three standard deviations
+        for block in range(42):
+            wrapped = block in (10, 20)
+            trials.append(
+                trial(
+                    name, block, energy[block], time[block], published_time_s=time[block],
+                    published_energy_j=energy[block] - (65536.0 if wrapped else 0.0),
+                )
+            )  # fmt: skip
+    table, settings = build(trials, tmp_path, method="published")
+    found = published.analyse(table, settings)
+    raw = {
+        name: np.array(
+            [(t["published_energy_j"], t["time_s"]) for t in trials if t["group"] == name]
+        )
+        for name in "abc"
+    }
+    tests = set()
+    for metric, of in (
+        ("energy_j", lambda e, t: e[e >= 0]),
+        ("time_s", lambda e, t: t),
+        ("power_w", lambda e, t: (e / t)[e >= 0]),
+        ("edp_js", lambda e, t: (e * t)[e >= 0]),
+    ):
+        values = {name: of(*raw[name].T) for name in raw}
+        for a, b in (("a", "b"), ("a", "c"), ("b", "c")):
+            name, direct, n = published_by_hand(values[a], values[b])
+            mine = row(found["pairs"], name, metric, a=a, b=b)
+            assert (mine["statistic"], mine["p"]) == (exact(direct.statistic), exact(direct.pvalue))
+            assert mine["n"] == n
+            tests.add(name)
+    assert tests == {"welch", "mann-whitney"}
+    dropped = {(d["group"], d["metric"]): d for d in found["dropped"]}
+    assert dropped["a", "energy_j"] | {} == {
+        "group": "a", "metric": "energy_j", "negative_energy": 2, "beyond_3_sd": 1,
+    }  # fmt: skip
+    assert dropped["a", "time_s"]["negative_energy"] == 0
