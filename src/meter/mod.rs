@@ -1,1 +1,175 @@
-//! (to come)
+//! What reads the machine's energy: EnergiBridge, the built-in RAPL reader, or the estimate.
+//!
+//! [`select`] finds a [`Meter`] that works; [`Meter::start`] begins a [`Session`] per trial.
+
+mod error;
+mod estimate;
+mod machine;
+mod sampler;
+mod session;
+mod settings;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::MeterError;
+pub use session::{Session, SessionReport};
+pub use settings::{Choice, CpuWatts, Kind, MeterSettings};
+
+use crate::samples::Domain;
+use machine::Machine;
+use sampler::{Sampler, Source};
+
+/// One counter that a meter reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Counter {
+    /// What it covers.
+    pub domain: Domain,
+    /// Whether its joules are part of the total.
+    pub counted: bool,
+    /// Its name, as the kernel gives it, such as `package-1`.
+    pub name: String,
+    /// Where it is read.
+    pub path: String,
+    /// Joules after which it starts again at 0; `None` where it does not.
+    pub range_j: Option<f64>,
+}
+
+/// What a meter is, for the record of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeterDescription {
+    /// Which meter.
+    pub kind: Kind,
+    /// Whether its joules are worked out instead of measured.
+    pub estimated: bool,
+    /// Version of the program that measures.
+    pub version: String,
+    /// What it reads.
+    pub counters: Vec<Counter>,
+    /// What a reader of the results should know.
+    pub notes: Vec<String>,
+}
+
+/// A meter that was found to work.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    settings: MeterSettings,
+    instrument: Instrument,
+}
+
+#[derive(Debug, Clone)]
+enum Instrument {
+    Estimate { cpus: usize },
+}
+
+/// The meter to use, and why the ones before it in line could not be.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The meter.
+    pub meter: Meter,
+    /// Which were tried before it, in order, and why they do not work here.
+    pub rejected: Vec<(Kind, String)>,
+}
+
+/// Finds a meter that works: the one that was asked for, or the first of EnergiBridge, RAPL and the
+/// estimate.
+///
+/// # Errors
+///
+/// Why the meter asked for does not work, or [`MeterError::NoneWorks`] with all reasons.
+pub fn select(settings: &MeterSettings) -> Result<Selected, MeterError> {
+    if settings.interval.as_millis() == 0 {
+        return Err(MeterError::Interval(settings.interval));
+    }
+    let kind = match settings.choice {
+        Choice::Only(kind) => {
+            return Ok(Selected { meter: Meter::probe(settings, kind)?, rejected: Vec::new() });
+        }
+        Choice::Auto => Kind::ALL,
+    };
+    let mut rejected = Vec::new();
+    for kind in kind {
+        match Meter::probe(settings, kind) {
+            Ok(meter) => return Ok(Selected { meter, rejected }),
+            Err(error) => rejected.push((kind, error.to_string())),
+        }
+    }
+    Err(MeterError::NoneWorks(rejected))
+}
+
+impl Meter {
+    fn probe(settings: &MeterSettings, kind: Kind) -> Result<Meter, MeterError> {
+        let instrument = match kind {
+            Kind::Estimate => Instrument::Estimate { cpus: estimate::probe(&settings.proc_root)? },
+            kind => return Err(MeterError::UnknownKind(kind.to_string())),
+        };
+        Ok(Meter { settings: settings.clone(), instrument })
+    }
+
+    /// Which meter it is.
+    pub fn kind(&self) -> Kind {
+        match self.instrument {
+            Instrument::Estimate { .. } => Kind::Estimate,
+        }
+    }
+
+    /// Whether its joules are worked out instead of measured.
+    pub fn is_estimate(&self) -> bool {
+        self.kind() == Kind::Estimate
+    }
+
+    /// What it reads, for the record.
+    pub fn describe(&self) -> MeterDescription {
+        let (version, counters, notes) = match &self.instrument {
+            Instrument::Estimate { cpus } => {
+                let CpuWatts { idle_w, busy_w } = self.settings.cpu_watts;
+                let counter = Counter {
+                    domain: Domain::Estimated,
+                    counted: true,
+                    name: format!("{idle_w} W idle, {busy_w} W with all {cpus} processors busy"),
+                    path: self.settings.proc_root.join("stat").display().to_string(),
+                    range_j: None,
+                };
+                let note = "estimated from processor busy time and a stated power, not measured";
+                (own_version(), vec![counter], vec![note.to_owned()])
+            }
+        };
+        let kind = self.kind();
+        MeterDescription { kind, estimated: self.is_estimate(), version, counters, notes }
+    }
+
+    /// The command line that measures `argv` into `csv`: EnergiBridge puts itself in front, the
+    /// built-in meters leave it as it is.
+    pub fn wrap(&self, _csv: &Path, argv: Vec<OsString>) -> Vec<OsString> {
+        argv
+    }
+
+    /// Begins to measure into `csv`. A built-in meter has taken its first reading when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Where the counters cannot be read, `csv` cannot be created, or no thread can be started.
+    pub fn start(&self, csv: &Path) -> Result<Session, MeterError> {
+        let source: Box<dyn Source> = match &self.instrument {
+            Instrument::Estimate { .. } => Box::new(estimate::Estimate::open(
+                &self.settings.proc_root,
+                self.settings.cpu_watts,
+            )?),
+        };
+        let machine = Machine::open(&self.settings.proc_root, &self.settings.cpu_root);
+        let (kind, interval) = (self.kind(), self.settings.interval);
+        Session::start(
+            |shared| {
+                let report = SessionReport::new(kind);
+                Sampler::begin(source, machine, csv.to_owned(), interval, shared, report)
+            },
+            csv,
+        )
+    }
+}
+
+fn own_version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

@@ -8,6 +8,7 @@ pub mod column;
 pub mod domain;
 pub mod error;
 pub mod read;
+pub mod write;
 
 pub use column::{Column, Quantity};
 pub use domain::Domain;

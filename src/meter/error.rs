@@ -1,0 +1,144 @@
+//! What can go wrong with a meter: what happened, to which file or program, and what to do.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Kind;
+
+/// A meter that cannot be used, or that failed while it measured.
+///
+/// It can be cloned because a fault found on the sampler's thread is asked for more than once.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum MeterError {
+    /// `--meter` names none of the meters.
+    #[error("'{0}' is no meter. --meter takes auto, energibridge, rapl or estimate")]
+    UnknownKind(String),
+    /// `--cpu-watts` is not two powers.
+    #[error(
+        "'{0}' is no IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
+         with all cores busy, the second not below the first, such as 10:65"
+    )]
+    CpuWatts(String),
+    /// `--interval` is too short to be a sampling interval.
+    #[error("--interval {0:?} is too short: the meters need at least 1ms between two samples")]
+    Interval(std::time::Duration),
+    /// `auto` tried every meter in vain.
+    #[error("no meter works on this machine:\n{}", .0.iter().map(|(kind, why)| format!("  {kind}: {why}")).collect::<Vec<_>>().join("\n"))]
+    NoneWorks(Vec<(Kind, String)>),
+
+    /// Processor times cannot be read.
+    #[error(
+        "the estimate needs the processor times of {}: {source}. They exist on Linux only; take \
+         another --meter",
+        path.display()
+    )]
+    NoCpuTimes {
+        /// The file that was tried.
+        path: PathBuf,
+        /// Why it could not be read.
+        source: Arc<io::Error>,
+    },
+
+    /// There is nothing like RAPL in the powercap folder.
+    #[error(
+        "no RAPL package zone (intel-rapl:*) in {}. Virtual machines and most containers have \
+         none. Load the module (sudo modprobe intel_rapl_msr), name the folder with --powercap \
+         DIR where it is mounted elsewhere, or take --meter estimate",
+        powercap.display()
+    )]
+    NoZones {
+        /// The folder that was searched.
+        powercap: PathBuf,
+    },
+    /// The counters are there but may not be read.
+    #[error(
+        "no permission to read {}: the kernel keeps energy counters for root. Allow it until the \
+         next reboot with\n  {command}",
+        file.display()
+    )]
+    Permission {
+        /// The first counter that could not be read.
+        file: PathBuf,
+        /// The shell command that grants reading.
+        command: String,
+    },
+    /// A zone's file is there but gives no number.
+    #[error(
+        "cannot read the counter {}: {source}. Try another --meter, or name the right folder with \
+         --powercap DIR",
+        file.display()
+    )]
+    Counter {
+        /// The file.
+        file: PathBuf,
+        /// What reading it gave.
+        source: Arc<io::Error>,
+    },
+    /// The counter did not move before the measurement.
+    #[error(
+        "the counter {} stands still at {value} µJ (watched for {waited_ms} ms), so that it measures \
+         nothing. Some virtual machines show such zones; take --meter estimate",
+        file.display()
+    )]
+    StandsStill {
+        /// The zone's `energy_uj`.
+        file: PathBuf,
+        /// What it reads, in microjoules.
+        value: u64,
+        /// For how long it was watched, in milliseconds.
+        waited_ms: u64,
+    },
+    /// The counter stopped moving during the measurement.
+    #[error(
+        "the counter {} has not moved for {seconds:.1} s while the processors worked: it is frozen, \
+         and the joules since then are missing. Run the trial again; if it stays so, reload the \
+         driver or reboot",
+        file.display()
+    )]
+    Frozen {
+        /// The zone's `energy_uj`.
+        file: PathBuf,
+        /// For how long it stood still, in seconds.
+        seconds: f64,
+    },
+    /// The counter cannot be read any more.
+    #[error(
+        "the counter {} could not be read {misses} times in a row: {source}. Its permission or its \
+         driver may have gone; check it with: cat {}",
+        file.display(),
+        file.display()
+    )]
+    Lost {
+        /// The file.
+        file: PathBuf,
+        /// How many rows were missed, one after the other.
+        misses: u64,
+        /// What the last attempt gave.
+        source: Arc<io::Error>,
+    },
+
+    /// The file of samples cannot be made.
+    #[error("cannot create {}: {source}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Arc<io::Error>,
+    },
+    /// The file of samples cannot be continued.
+    #[error(
+        "cannot write to {}: {source}. The samples since then are lost; make room or restore the \
+         folder, and run the trial again",
+        path.display()
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Arc<io::Error>,
+    },
+    /// The thread that samples could not be started, or ended by itself.
+    #[error("the sampling thread {0}. Run the trial again")]
+    Sampler(String),
+}

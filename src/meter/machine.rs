@@ -1,0 +1,351 @@
+//! What the processors and the memory are doing, from `/proc` and `/sys`, beside each energy reading.
+//!
+//! The columns are those of EnergiBridge: `CPU_USAGE_<n>` in percent since the reading before,
+//! `CPU_FREQUENCY_<n>` in MHz, `TOTAL_MEMORY`, `USED_MEMORY`, `TOTAL_SWAP` and `USED_SWAP` in bytes.
+//! Files stay open and one buffer serves them all: what is spent on watching is itself measured.
+//! Nothing here is needed for the energy, so that what cannot be read is left out, not an error.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// Least number of scheduler ticks between two readings of a processor's use. Marks can follow each
+/// other within a millisecond, and a share of one or two ticks says nothing.
+const LEAST_TICKS: u64 = 5;
+
+/// Reads from the start of a kept-open file with one system call, without moving a cursor: a file of
+/// `/proc` or `/sys` gives its present content anew. Returns the number of bytes read; what does not
+/// fit into `buffer` is cut off.
+///
+/// One call is all it takes for files of one record (`/proc/stat`, `/proc/meminfo`, sensors); a second
+/// one to see the end would make the kernel write the whole text again.
+///
+/// # Errors
+///
+/// Whatever reading gives, `EIO` of a sensor included.
+pub(crate) fn read_at_start(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    read_at(file, buffer, 0)
+}
+
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(file, buffer, offset);
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// Busy and total scheduler ticks of one line of `/proc/stat`.
+///
+/// Busy is user, nice, system, irq and softirq; guests are part of user. Idle, iowait and steal
+/// (time in which the hypervisor ran others) are not. See proc_stat(5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Ticks {
+    pub busy: u64,
+    pub total: u64,
+}
+
+/// Calls `each` for the leading `cpu` lines of `/proc/stat`: `None` for the sum, else the number.
+pub(crate) fn cpu_lines(text: &[u8], mut each: impl FnMut(Option<usize>, Ticks)) {
+    for line in text.split(|byte| *byte == b'\n') {
+        let Some(rest) = line.strip_prefix(b"cpu") else { break };
+        let mut fields = rest.split(|byte| *byte == b' ');
+        let label = fields.next().unwrap_or_default();
+        let cpu = number(label).map(|n| n as usize);
+        if cpu.is_none() && !label.is_empty() {
+            break;
+        }
+        let mut ticks = Ticks::default();
+        let mut count = 0;
+        for value in fields.filter(|field| !field.is_empty()).take(8).map_while(number) {
+            // user nice system idle iowait irq softirq steal
+            if !matches!(count, 3 | 4 | 7) {
+                ticks.busy += value;
+            }
+            ticks.total += value;
+            count += 1;
+        }
+        if count >= 4 {
+            each(cpu, ticks);
+        }
+    }
+}
+
+/// The decimal number that `text` is, if it is one.
+pub(crate) fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |sum, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// One processor as `/proc/stat` numbers it.
+#[derive(Debug)]
+struct Cpu {
+    number: usize,
+    seen: Ticks,
+    usage: f64,
+    /// `scaling_cur_freq`, where the kernel has it.
+    frequency: Option<File>,
+    mhz: f64,
+}
+
+/// The machine's processors and memory, ready to be read again and again.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    stat: Option<File>,
+    meminfo: Option<File>,
+    /// Read for the frequency only where no processor has `scaling_cur_freq`.
+    cpuinfo: Option<File>,
+    cpus: Vec<Cpu>,
+    buffer: Vec<u8>,
+    busy: Option<u64>,
+    memory: [f64; 4],
+}
+
+impl Machine {
+    /// Opens what there is under `proc_root` (usually `/proc`) and `cpu_root` (usually
+    /// `/sys/devices/system/cpu`); what is missing gives no columns.
+    pub fn open(proc_root: &Path, cpu_root: &Path) -> Machine {
+        let mut machine = Machine {
+            stat: File::open(proc_root.join("stat")).ok(),
+            meminfo: File::open(proc_root.join("meminfo")).ok(),
+            cpuinfo: None,
+            cpus: Vec::new(),
+            buffer: Vec::new(),
+            busy: None,
+            memory: [0.0; 4],
+        };
+        let text = fs::read(proc_root.join("stat")).unwrap_or_default();
+        cpu_lines(&text, |cpu, seen| {
+            let Some(number) = cpu else { return };
+            let path = cpu_root.join(format!("cpu{number}/cpufreq/scaling_cur_freq"));
+            let frequency = File::open(path).ok();
+            machine.cpus.push(Cpu { number, seen, usage: 0.0, frequency, mhz: 0.0 });
+        });
+        let mut longest = 4096 + 256 * machine.cpus.len();
+        if machine.cpus.iter().all(|cpu| cpu.frequency.is_none()) {
+            machine.cpuinfo = File::open(proc_root.join("cpuinfo")).ok();
+            // Flags make up most of it and do not change; a quarter is room for the numbers to grow.
+            let size = fs::read(proc_root.join("cpuinfo")).map_or(0, |text| text.len());
+            longest = longest.max(size + size / 4);
+        }
+        machine.buffer = vec![0; longest];
+        machine
+    }
+
+    /// Names of the columns that [`read`](Machine::read) fills, in its order.
+    pub fn columns(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for cpu in &self.cpus {
+            names.push(format!("CPU_USAGE_{}", cpu.number));
+            names.push(format!("CPU_FREQUENCY_{}", cpu.number));
+        }
+        if self.meminfo.is_some() {
+            names.extend(
+                ["TOTAL_MEMORY", "USED_MEMORY", "TOTAL_SWAP", "USED_SWAP"].map(String::from),
+            );
+        }
+        names
+    }
+
+    /// Reads everything anew into `values`, one per column. What fails keeps its last value.
+    pub fn read(&mut self, values: &mut [f64]) {
+        self.read_stat();
+        self.read_frequencies();
+        self.read_memory();
+        let mut values = values.iter_mut();
+        let mut put = |value: f64| {
+            if let Some(place) = values.next() {
+                *place = value;
+            }
+        };
+        for cpu in &self.cpus {
+            put(cpu.usage);
+            put(cpu.mhz);
+        }
+        self.memory.into_iter().for_each(put);
+    }
+
+    /// Busy ticks of all processors together at the last reading, where `/proc/stat` gives them.
+    pub fn busy_ticks(&self) -> Option<u64> {
+        self.busy
+    }
+
+    fn read_stat(&mut self) {
+        let Some(file) = &self.stat else { return };
+        let Ok(length) = read_at_start(file, &mut self.buffer) else { return };
+        let (cpus, busy) = (&mut self.cpus, &mut self.busy);
+        let mut next = 0;
+        cpu_lines(&self.buffer[..length], |cpu, now| {
+            let Some(number) = cpu else {
+                *busy = Some(now.busy);
+                return;
+            };
+            // The kernel lists them in order, and a processor taken offline is left out.
+            while cpus.get(next).is_some_and(|known| known.number < number) {
+                next += 1;
+            }
+            let Some(known) = cpus.get_mut(next).filter(|known| known.number == number) else {
+                return;
+            };
+            let total = now.total.saturating_sub(known.seen.total);
+            if total >= LEAST_TICKS {
+                let busy = now.busy.saturating_sub(known.seen.busy);
+                known.usage = 100.0 * busy as f64 / total as f64;
+                known.seen = now;
+            }
+        });
+    }
+
+    fn read_frequencies(&mut self) {
+        for cpu in &mut self.cpus {
+            let Some(file) = &cpu.frequency else { continue };
+            let mut text = [0u8; 32];
+            let Ok(length) = read_at_start(file, &mut text) else { continue };
+            if let Some(khz) = number(text[..length].trim_ascii()) {
+                cpu.mhz = (khz / 1000) as f64;
+            }
+        }
+        let Some(file) = &self.cpuinfo else { return };
+        // One record per processor, so that it comes in pieces.
+        let mut length = 0;
+        while let Ok(count @ 1..) = read_at(file, &mut self.buffer[length..], length as u64) {
+            length += count;
+        }
+        let mut cpus = self.cpus.iter_mut();
+        for line in self.buffer[..length].split(|byte| *byte == b'\n') {
+            let Some(rest) = line.strip_prefix(b"cpu MHz") else { continue };
+            let Some(cpu) = cpus.next() else { break };
+            let digits = rest.trim_ascii_start().strip_prefix(b":").unwrap_or_default();
+            let whole = digits.split(|byte| *byte == b'.').next().unwrap_or_default();
+            if let Some(mhz) = number(whole.trim_ascii()) {
+                cpu.mhz = mhz as f64;
+            }
+        }
+    }
+
+    fn read_memory(&mut self) {
+        let Some(file) = &self.meminfo else { return };
+        let Ok(length) = read_at_start(file, &mut self.buffer) else { return };
+        let [mut total, mut available, mut swap, mut swap_free] = [None; 4];
+        for line in self.buffer[..length].split(|byte| *byte == b'\n') {
+            let place = match line.split(|byte| *byte == b':').next().unwrap_or_default() {
+                b"MemTotal" => &mut total,
+                b"MemAvailable" => &mut available,
+                b"SwapTotal" => &mut swap,
+                b"SwapFree" => {
+                    swap_free = kibibytes(line);
+                    break; // all that is needed stands above
+                }
+                _ => continue,
+            };
+            *place = kibibytes(line);
+        }
+        if let (Some(total), Some(available)) = (total, available) {
+            self.memory[0] = total;
+            self.memory[1] = (total - available).max(0.0);
+        }
+        if let (Some(swap), Some(free)) = (swap, swap_free) {
+            self.memory[2] = swap;
+            self.memory[3] = (swap - free).max(0.0);
+        }
+    }
+}
+
+/// The bytes that a line such as `MemTotal:  24604660 kB` stands for.
+fn kibibytes(line: &[u8]) -> Option<f64> {
+    let value = line.split(|byte| *byte == b':').nth(1)?.trim_ascii_start();
+    let digits = value.split(|byte| *byte == b' ').next()?;
+    number(digits).map(|kib| kib as f64 * 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(stat: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("stat"), stat).unwrap();
+        let meminfo = "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 400 kB\nSwapTotal: 50 kB\nSwapFree: 20 kB\n";
+        fs::write(root.path().join("meminfo"), meminfo).unwrap();
+        let cpuinfo =
+            "processor\t: 0\ncpu MHz\t\t: 2596.138\n\nprocessor\t: 1\ncpu MHz\t\t: 1200.000\n";
+        fs::write(root.path().join("cpuinfo"), cpuinfo).unwrap();
+        root
+    }
+
+    fn read(machine: &mut Machine) -> Vec<f64> {
+        let mut values = vec![f64::NAN; machine.columns().len()];
+        machine.read(&mut values);
+        values
+    }
+
+    #[test]
+    fn use_is_the_busy_share_since_the_reading_before() {
+        let root =
+            tree("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\n");
+        let mut machine = Machine::open(root.path(), root.path());
+        read(&mut machine);
+        // cpu0: 10 busy of 40 (idle 20, iowait 5, steal 5); cpu1: all busy, with every busy field.
+        let stat = "cpu  0 0 0 0 0 0 0 0 9 9\ncpu0 4 2 2 20 5 1 1 5 9 9\ncpu1 30 10 0 0 0 0 0 0 0 0\nintr 5\n";
+        fs::write(root.path().join("stat"), stat).unwrap();
+        let values = read(&mut machine);
+        assert_eq!(&values[..4], &[25.0, 2596.0, 100.0, 1200.0]);
+    }
+
+    #[test]
+    fn a_handful_of_ticks_does_not_change_the_use() {
+        let root = tree("cpu  0 0 0 0\ncpu0 0 0 0 0\n");
+        let mut machine = Machine::open(root.path(), root.path());
+        fs::write(root.path().join("stat"), "cpu  50 0 0 50\ncpu0 50 0 0 50\n").unwrap();
+        assert_eq!(read(&mut machine)[0], 50.0);
+        fs::write(root.path().join("stat"), "cpu  52 0 0 50\ncpu0 52 0 0 50\n").unwrap();
+        assert_eq!(read(&mut machine)[0], 50.0);
+        assert_eq!(machine.busy_ticks(), Some(52));
+    }
+
+    #[test]
+    fn memory_is_total_less_available_in_bytes() {
+        let root = tree("cpu  0 0 0 0\n");
+        let mut machine = Machine::open(root.path(), root.path());
+        assert_eq!(machine.columns(), ["TOTAL_MEMORY", "USED_MEMORY", "TOTAL_SWAP", "USED_SWAP"]);
+        let expected = [1000.0, 600.0, 50.0, 30.0].map(|kib| kib * 1024.0);
+        assert_eq!(read(&mut machine), expected);
+    }
+
+    #[test]
+    fn a_processor_that_goes_offline_keeps_the_others_apart() {
+        let root = tree("cpu  0 0 0 0\ncpu0 0 0 0 0\ncpu1 0 0 0 0\ncpu2 0 0 0 0\n");
+        let mut machine = Machine::open(root.path(), root.path());
+        fs::write(root.path().join("stat"), "cpu  0 0 0 0\ncpu0 10 0 0 90\ncpu2 90 0 0 10\n")
+            .unwrap();
+        let values = read(&mut machine);
+        assert_eq!((values[0], values[2], values[4]), (10.0, 0.0, 90.0));
+    }
+
+    #[test]
+    fn frequencies_come_from_the_kernels_own_files_where_there_are_any() {
+        let root = tree("cpu  0 0 0 0\ncpu0 0 0 0 0\n");
+        fs::create_dir_all(root.path().join("cpu0/cpufreq")).unwrap();
+        fs::write(root.path().join("cpu0/cpufreq/scaling_cur_freq"), "3401999\n").unwrap();
+        assert_eq!(read(&mut Machine::open(root.path(), root.path()))[1], 3401.0);
+    }
+
+    #[test]
+    fn a_machine_without_proc_has_no_columns() {
+        let empty = tempfile::tempdir().unwrap();
+        let mut machine = Machine::open(empty.path(), empty.path());
+        assert!(machine.columns().is_empty());
+        machine.read(&mut []);
+        assert_eq!(machine.busy_ticks(), None);
+    }
+}

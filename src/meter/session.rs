@@ -1,0 +1,174 @@
+//! One measurement from its first reading to its last.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+use super::error::MeterError;
+use super::sampler::{Request, Sampler, no_watts};
+use crate::samples::Domain;
+
+/// What a measurement came to, and how well it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionReport {
+    /// The meter.
+    pub meter: Kind,
+    /// Whether its joules are worked out instead of measured.
+    pub estimated: bool,
+    /// Rows in the file.
+    pub samples: u64,
+    /// Rows that are missing: the reading failed, or the thread got no processor in time.
+    pub missed: u64,
+    /// How often a counter passed its range and started again; already corrected in the file.
+    pub wraps: u64,
+    /// How often a counter fell without having reached its range. What it had counted since the row
+    /// before is lost.
+    pub resets: u64,
+    /// Single readings that failed, those that worked at the second attempt included.
+    pub read_errors: u64,
+    /// The most seconds by which the wall clock ran ahead of the steady clock (negative: behind). A
+    /// few milliseconds are ordinary; more means that somebody set the clock, or a suspend.
+    pub clock_step_s: f64,
+    /// The most milliseconds from a mark's request to its reading.
+    pub slowest_mark_ms: f64,
+    /// The most milliseconds that one reading of all counters took.
+    pub slowest_read_ms: f64,
+    /// Seconds from the first to the last row, by the steady clock.
+    pub seconds: f64,
+    /// Joules from the first to the last row.
+    pub joules: BTreeMap<Domain, f64>,
+    /// Joules of the domains that make up the machine, see [`Domain::in_total`].
+    pub total_j: f64,
+    /// Processor seconds that the sampling itself took.
+    pub cpu_seconds: f64,
+}
+
+impl SessionReport {
+    /// A report of nothing yet.
+    pub(crate) fn new(meter: Kind) -> SessionReport {
+        SessionReport {
+            meter,
+            estimated: meter == Kind::Estimate,
+            samples: 0,
+            missed: 0,
+            wraps: 0,
+            resets: 0,
+            read_errors: 0,
+            clock_step_s: 0.0,
+            slowest_mark_ms: 0.0,
+            slowest_read_ms: 0.0,
+            seconds: 0.0,
+            joules: BTreeMap::new(),
+            total_j: 0.0,
+            cpu_seconds: 0.0,
+        }
+    }
+}
+
+/// What the sampler tells the host while it runs.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub watts: AtomicU64,
+    fault: Mutex<Option<MeterError>>,
+}
+
+impl Shared {
+    /// Records what went wrong; the first fault stands.
+    pub fn fail(&self, error: MeterError) {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.get_or_insert(error);
+    }
+
+    /// The fault, if there was one.
+    pub fn health(&self) -> Result<(), MeterError> {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.clone().map_or(Ok(()), Err)
+    }
+
+    fn latest_watts(&self) -> Option<f64> {
+        Some(f64::from_bits(self.watts.load(Ordering::Relaxed))).filter(|watts| !watts.is_nan())
+    }
+}
+
+/// A measurement that runs. Dropping it ends it after a last reading, without a report.
+#[derive(Debug)]
+pub struct Session {
+    csv: PathBuf,
+    shared: Arc<Shared>,
+    requests: Sender<Request>,
+    thread: JoinHandle<Result<SessionReport, MeterError>>,
+}
+
+impl Session {
+    /// Takes the first reading on this thread, so that it is in the file when this returns, and hands
+    /// the rest to a thread of its own.
+    pub(crate) fn start(
+        begin: impl FnOnce(Arc<Shared>) -> Result<Sampler, MeterError>,
+        csv: &Path,
+    ) -> Result<Session, MeterError> {
+        let shared = Arc::new(Shared { watts: no_watts(), fault: Mutex::new(None) });
+        let sampler = begin(Arc::clone(&shared))?;
+        let (requests, inbox) = channel();
+        let thread = std::thread::Builder::new()
+            .name("sampler".into())
+            .spawn(move || sampler.run(&inbox))
+            .map_err(|error| MeterError::Sampler(format!("could not be started ({error})")))?;
+        Ok(Session { csv: csv.to_owned(), shared, requests, thread })
+    }
+
+    /// Asks for a row now, for the edge of a phase. Costs a message to the sampler's thread and does
+    /// not wait; the row's `Time` is the instant of its reading, a fraction of a millisecond later.
+    pub fn mark(&self) {
+        // A sampler that is gone is reported by `health`.
+        let _ = self.requests.send(Request::Mark(Instant::now()));
+    }
+
+    /// Mean power in watts over the last interval, all counted domains together; `None` before the
+    /// second row.
+    pub fn watts(&self) -> Option<f64> {
+        self.shared.latest_watts()
+    }
+
+    /// Says whether the samples can still be trusted.
+    ///
+    /// # Errors
+    ///
+    /// The first fault: a counter that froze or cannot be read any more, a file that cannot be
+    /// written, or a sampler that ended by itself. It does not heal: run the trial again.
+    pub fn health(&self) -> Result<(), MeterError> {
+        self.shared.health()?;
+        if self.thread.is_finished() {
+            return Err(MeterError::Sampler("ended by itself".into()));
+        }
+        Ok(())
+    }
+
+    /// The file of samples.
+    pub fn csv(&self) -> &Path {
+        &self.csv
+    }
+
+    /// Takes the last reading and closes the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`health`](Session::health), and where the last reading fails: then the file is short.
+    pub fn finish(self) -> Result<SessionReport, MeterError> {
+        let _ = self.requests.send(Request::Finish);
+        self.thread.join().unwrap_or_else(|panic| {
+            let why = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
+            Err(MeterError::Sampler(format!("panicked ({why})")))
+        })
+    }
+}
