@@ -86,7 +86,7 @@ pub struct Accounts {
     pub power: PowerTrace,
 }
 
-/// Accounts for the samples of a file that was [read](crate::samples::read) as a whole, inferring
+/// Accounts for the samples of a file that was [read](crate::samples::read()) as a whole, inferring
 /// the ranges of counters that wrap.
 pub fn account(trace: &Trace, marks: &[PhaseMark]) -> Accounts {
     account_with(trace, marks, &Wrapping::Infer)

@@ -1,7 +1,7 @@
 //! EnergiBridge's CSV format: what its columns mean, and reading it row by row.
 //!
 //! The format is one header line, then one line per sample. `Delta` and `Time` come first, then
-//! whatever the machine has, sorted by name; [`column`] says which of those names carry energy.
+//! whatever the machine has, sorted by name; [`mod@column`] says which of those names carry energy.
 //! Durations come from `Time` (Unix milliseconds), never from `Delta`.
 
 pub mod column;
