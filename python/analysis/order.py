@@ -17,6 +17,10 @@ from analysis.table import Table
 #: Random orders drawn to see how unbalanced chance alone would be.
 _DRAWS = 4999
 
+#: Below this share of random orders, an order is called unbalanced. Not alpha: one random order in
+#: twenty is that unbalanced by chance, and blame for it would be wrong that often.
+_UNBALANCED = 0.01
+
 #: A repetition that chance would show less often than this is called one.
 _UNLIKELY = 1e-3
 
@@ -43,7 +47,7 @@ def check(table: Table, settings: Settings) -> dict[str, Any]:
     found |= _repetition(whole, len(names))
     if found["period"]:
         verdict = "cyclic"
-    elif found["balance_p"] < settings.alpha:
+    elif found["balance_p"] < _UNBALANCED:
         verdict = "unbalanced"
     else:
         verdict = "random"

@@ -119,8 +119,8 @@ def _accounted(table: Table, found: Findings, settings: Settings) -> Answer:
         lines.append(f"Wrapped counters were subtracted modulo their range of {sizes}.")
     if left_out:
         lines.append("Everything left out, with its reason, is listed under “What was left out”.")
-    complete = table.blocks("energy_j", table.groups) if table.groups else ()
-    outside = int((~table.usable["block"].isin(set(getattr(complete, "index", ())))).sum())
+    complete = table.complete_blocks()
+    outside = int((~table.usable["block"].isin(complete)).sum())
     lines.append(
         f"{text.count(len(complete), 'block')} complete over all groups; "
         f"{text.count(outside, 'usable trial')} outside them, used in the unpaired reading and in "

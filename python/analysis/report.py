@@ -88,7 +88,7 @@ def _context(
         "blocks_needed": limits.blocks_needed(settings.alpha),
         "outlier_rule": found.outliers["rule"],
         "trials": len(table.frame),
-        "complete_blocks": len(table.blocks("energy_j", table.groups)) if table.groups else 0,
+        "complete_blocks": len(table.complete_blocks()),
         "year": _year(table),
     }
 
@@ -184,8 +184,8 @@ def _environment(html: bool) -> jinja2.Environment:
 
 def markdown_text(value: Any) -> str:
     """Text for Markdown: nothing in it is taken for markup, HTML or a table's edge."""
-    escaped = re.sub(r"([\\`*_\[\]|<>#~])", r"\\\1", str(value))
-    return re.sub(r"\s+", " ", escaped).replace("&", "&amp;")
+    entities = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"\s+", " ", re.sub(r"([\\`*_\[\]|~])", r"\\\1", entities))
 
 
 def _theme() -> str:

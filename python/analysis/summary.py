@@ -54,9 +54,8 @@ def write(
 
 
 def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings) -> dict[str, Any]:
-    complete = table.blocks("energy_j", table.groups) if table.groups else ()
-    used = set(complete.index) if len(complete) else set()
-    unpaired = table.usable[~table.usable["block"].isin(used)]
+    complete = table.complete_blocks()
+    unpaired = table.usable[~table.usable["block"].isin(complete)]
     gate, reasons = provenance.work_gate(settings)
     return {
         "sentence": verdict.sentence,

@@ -75,6 +75,10 @@ class Table:
             self._wide[metric] = wide
         return self._wide[metric].reindex(columns=list(groups)).dropna()
 
+    def complete_blocks(self) -> set[float]:
+        """The blocks in which every group, twin aside, has exactly one usable trial."""
+        return set(self.blocks("energy_j", self.groups).index) if self.groups else set()
+
     def without_blocks(self, blocks: list[float]) -> "Table":
         """The same table with whole blocks left out."""
         kept = self.usable[~self.usable["block"].isin(blocks)]

@@ -70,7 +70,10 @@ def percent_decimals(*values: float | None) -> int:
     span = (max(known) - min(known)) if len(known) > 1 else abs(known[0] if known else 1.0)
     if span <= 0:
         span = max((abs(v) for v in known), default=1.0) or 1.0
-    return min(max(1 - math.floor(math.log10(span)), 0), 3)
+    decimals = min(max(1 - math.floor(math.log10(span)), 0), 3)
+    if any(v and round(v, decimals) == 0 for v in known):
+        decimals = min(decimals + 1, 3)  # an end beside zero must not look like zero
+    return decimals
 
 
 def percent(value: float | None, decimals: int = 1, sign: bool = True) -> str:

@@ -172,8 +172,8 @@ def _sentence(table: Table, comparisons: list[dict[str, Any]], level: str) -> st
         return f"too few data for a conclusion ({note or sizes}). Observed: {text.join(clauses)}."
     lowest = all(c["pct_change"] > 0 and c["resolved"] for c in comparisons)
     if lowest and len(comparisons) > 1:
-        return f"{table.base} used the least energy: {text.join(clauses)} ({sizes})."
-    return f"{text.join(clauses)} ({sizes})."
+        return f"{table.base} used the least energy: {text.join(clauses)}, over {sizes}."
+    return f"{text.join(clauses)}, over {sizes}."
 
 
 def _clause(c: dict[str, Any], first: bool) -> str:
@@ -185,7 +185,7 @@ def _clause(c: dict[str, Any], first: bool) -> str:
         if low is not None:
             observed += f", 95% {c['interval']} {_span(low, high, decimals)}"
         if not c["tested"]:
-            return f"{c['group']} against {c['base']} {observed}"
+            return f"{c['group']} against {c['base']}: {observed}"
         inside = ", inside the noise floor" if c["inside_floor"] else ""
         return (
             f"the difference between {c['group']} and {c['base']} is not resolved "
