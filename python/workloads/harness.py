@@ -65,11 +65,9 @@ class Trial:
             count = len(self.images.train_images)
             self.orders = [weights.order(job.seed, epoch + 1, count) for epoch in range(job.epochs)]
 
-    def build(self):
-        """A freshly built, initialised and compiled network: phase build, without its marks."""
-        import weights
-
-        network = self.script.build(self.job, weights.initial(self.job.seed))
+    def build(self, initial: dict):
+        """A network with these weights, compiled: what the phase build holds."""
+        network = self.script.build(self.job, initial)
         train_count, test_count = len(self.images.train_images), len(self.images.test_images)
         self.script.warm_call(network, train_count, test_count)
         return network
@@ -78,12 +76,13 @@ class Trial:
 def run(request: dict, emit: Emit) -> None:
     """Runs the trial that `request` describes and emits its phases, epochs and result."""
     trial = Trial(request, emit)
-    job, script = trial.job, None
     trial.load_framework()
-    script = trial.script
     trial.load_data()
+    import weights  # here, not above: NumPy must load after the process is settled
+
+    job, script = trial.job, trial.script
     with trial.phase("build"):
-        network = trial.build()
+        network = trial.build(weights.initial(job.seed))
 
     epochs = []
     with trial.phase("train"):

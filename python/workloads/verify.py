@@ -1,0 +1,316 @@
+"""Proves that the frameworks do the same work: `collect` in one process each, then `compare`.
+
+What must be equal is compared exactly: parameters, initial weights, batches, images, data type.
+What goes through floating-point arithmetic agrees within tolerances that follow from it. Let
+u = 2⁻²⁴ = 6e-8 be float32's unit roundoff.
+
+**Logits before training** (absolute, 1e-6). A logit of size 0.1 to 1 is a sum of 6,272 products of
+sums of 1,600 products. Added in another order, the rounding errors, being as often up as down,
+differ by about √n·u relative to the terms' root sum of squares: √6,272 · u = 5e-6 of something below
+0.1, so some 1e-7. Ten times that is allowed; a wrong layout or seed changes logits by 0.1.
+
+**The first update** (relative, η + 2u·max|w|/lr). Adam's first step is lr·g/(|g| + ε): every weight
+moves by nearly lr, whatever its gradient's size. Its relative error η = 1.3e-5 is half the
+gradient's, whose longest sums run over 64·14·14 = 12,544 terms (√n·u = 7e-6), and half the bias
+correction's: float32 rounds β2 = 0.999 by 1.3e-8, which is 1.3e-5 of 1 − β2 and 6.5e-6 of its root.
+(PyTorch corrects in double precision, Keras and Optax in float32.) Storing the weight adds its own
+rounding, twice. Weight decay of 0.01 would be 3e-4, Keras's own place for ε 1e-3.
+
+**Losses of the first 3 steps** (relative, 3·η). They change by as much as the updates say, so each
+step adds at most η. Keras's own place for ε shows at the second step with 1.5e-4.
+
+**Weights after a short call** (relative, 5e-2): one `train_epoch` call on 3 full batches and the
+epoch's partial one. By now some errors have grown (next paragraph), which reaches 2e-3 in the bias of
+the first convolution. One batch of four left out, swapped or shuffled changes updates by a quarter.
+
+**Losses of all steps and weights after them** (relative). Adam divides each gradient by its own
+size, so a weight whose gradient is zero up to rounding moves a full learning rate in a direction
+that rounding decides; from there errors grow until they saturate. How far depends on the job, so it
+is measured, not assumed: each framework also trains a *twin* from weights changed by 2⁻¹⁹ of
+themselves, signs drawn. That stands for the errors of the first five updates, before growth takes
+over: they move a weight of 0.05 by 5·lr, a tenth of it, and η/10 = 1.3e-6 = 2⁻¹⁹·⁵. Allowed are 4
+times the distance of the most distant twin (twins of one framework with other signs were 2 to 3
+times as far apart from it as from one another), plus η per step.
+
+**Accuracy after one epoch** (0.3 points, and at least 3 images): images whose two best logits are
+closer than the weights' noise fall either way.
+
+Weights are compared tensor by tensor, the most different one counting: the median absolute
+difference relative to the median absolute update. The median tells of the whole tensor; a largest
+element would only tell of a weight whose direction rounding decided. A few wrong elements that it
+would miss show in the weights before training, which must be equal exactly, and in the losses.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import spec
+
+EARLY_STEPS = 3
+SHORT_BATCHES = 3
+ETA = 1.3e-5
+UNIT_ROUNDOFF = 2.0**-24
+TWIN_CHANGE = 2.0**-19
+TWIN_FACTOR = 4
+LOGITS = 1e-6
+SHORT_WEIGHTS = 5e-2
+ACCURACY = 0.003
+ACCURACY_IMAGES = 3
+
+EXACT = ("parameters", "batches", "images", "test_images", "dtype", "device")
+"""Columns that must be exactly what the job and `spec` say."""
+
+
+def collect(request: dict, emit) -> None:
+    """Trains one framework as `compare` wants it and writes what it saw to `request["output"]`.
+
+    Emits a `progress` event before each part and a `result` event at the end.
+    """
+    import harness
+
+    def progress(step: str) -> None:
+        emit({"event": "progress", "step": step})
+
+    trial = harness.Trial(request, emit)
+    progress("import")
+    trial.load_framework()
+    trial.load_data()
+
+    import numpy as np  # NumPy may load only after the process is settled
+    import weights
+
+    job, script, order = trial.job, trial.script, trial.orders[0]
+    size = job.batch_size
+    full = len(order) // size
+    steps = min(request.get("steps", 50), full)
+    if steps < 1:
+        raise ValueError(
+            f"{len(order)} training images hold no full batch of {size}. "
+            "Ask for more with --train-samples."
+        )
+    found: dict[str, np.ndarray] = {}
+
+    def keep(prefix: str, network) -> None:
+        for name, value in script.weights(network).items():
+            found[f"{prefix}/{name}"] = value
+
+    def losses(network, begin: int, end: int) -> list[float]:
+        """Losses of these steps: one call per batch, since a call returns its mean loss."""
+        batches = (order[step * size : (step + 1) * size] for step in range(begin, end))
+        return [script.train_epoch(network, trial.train_set, batch)["loss"] for batch in batches]
+
+    initial = weights.initial(job.seed)
+    progress(f"{steps} steps")
+    network = trial.build(initial)
+    keep("start", network)
+    found["logits"] = script.logits(network, trial.images.train_images[order[:size]])
+    first = losses(network, 0, 1)
+    keep("first", network)
+    found["losses"] = np.array(first + losses(network, 1, steps))
+    keep("steps", network)
+
+    progress(f"{steps} steps of its twin")
+    network = trial.build(slightly_changed(initial, job.seed))
+    found["twin_losses"] = np.array(losses(network, 0, steps))
+    keep("twin", network)
+
+    progress("short call")
+    network = trial.build(initial)
+    short = min(SHORT_BATCHES, full) * size
+    script.train_epoch(network, trial.train_set, np.r_[order[:short], order[full * size :]])
+    keep("short", network)
+
+    progress("one epoch")
+    network = trial.build(initial)
+    epoch = script.train_epoch(network, trial.train_set, order)
+    test = script.evaluate(network, trial.test_set)
+    dtype, device = script.placement(network)
+    facts = {
+        "framework": trial.framework,
+        "job": comparable(job, len(order), len(trial.images.test_labels)),
+        "data": trial.images.sha256,
+        "steps": steps,
+        "parameters": sum(value.size for value in script.weights(network).values()),
+        "batches": script.steps_taken(network),
+        "images": epoch["images"],
+        "test_images": test["images"],
+        "dtype": dtype,
+        "device": device,
+        "epoch_loss": epoch["loss"],
+        "accuracy": test["accuracy"],
+    }
+    with Path(request["output"]).open("wb") as file:
+        np.savez(file, facts=np.array(json.dumps(facts)), **found)
+    emit({"event": "result", "output": str(request["output"]), **facts})
+
+
+def comparable(job: spec.Job, train_images: int, test_images: int) -> dict:
+    """The settings that two collections must share to be compared."""
+    return {
+        "batch_size": job.batch_size,
+        "learning_rate": job.learning_rate,
+        "seed": job.seed,
+        "train_images": train_images,
+        "test_images": test_images,
+    }
+
+
+def slightly_changed(initial: dict, seed: int) -> dict:
+    """The weights times 1 ± `TWIN_CHANGE`, signs drawn."""
+    import numpy as np
+
+    draw = np.random.Generator(np.random.PCG64(seed))
+    return {
+        name: (value * (1 + draw.choice((-1.0, 1.0), value.shape) * TWIN_CHANGE)).astype(
+            value.dtype
+        )
+        for name, value in initial.items()
+    }
+
+
+def compare(request: dict, emit) -> None:
+    """Compares what `collect` wrote; emits one `result` event with a row per framework.
+
+    `request["files"]` maps frameworks to files. The first is the reference of the differences.
+    The event holds `rows`, `tolerances` (by column), `identical`, and `reasons`, each naming the
+    framework, what differs, by how much, and what is allowed. Needs NumPy only.
+    """
+    files = request["files"]
+    if not files:
+        raise ValueError("there is nothing to compare: no framework was collected")
+    found = {name: _read(name, path) for name, path in files.items()}
+    reference, base = next(iter(found.items()))
+    for name, other in found.items():
+        for key in ("job", "data", "steps"):
+            if other["facts"][key] != base["facts"][key]:
+                raise ValueError(
+                    f"{name} and {reference} were collected with different settings: {key} "
+                    f"{other['facts'][key]} and {base['facts'][key]}. Collect both again."
+                )
+
+    tolerances = _tolerances(found)
+    expected = _expected(base["facts"]["job"])
+    rows, reasons = [], []
+    for name, other in found.items():
+        row = _row(base, other)
+        row["reference"] = name == reference
+        row["reasons"] = [
+            f"{name}: {column} is {row[column]}, where the job has {expected[column]}"
+            for column in EXACT
+            if row[column] != expected[column]
+        ]
+        row["reasons"] += [
+            f"{name}: {column} against {reference} is {row[column]:.2g}, "
+            f"above the tolerance of {tolerance:.2g}"
+            for column, tolerance in tolerances.items()
+            if not row[column] <= tolerance  # so that NaN fails
+        ]
+        if not row["accuracy"] >= 0:
+            row["reasons"].append(f"{name}: the accuracy is not a number")
+        reasons += row["reasons"]
+        rows.append(row)
+    emit(
+        {
+            "event": "result",
+            "reference": reference,
+            "steps": base["facts"]["steps"],
+            "rows": rows,
+            "expected": expected,
+            "tolerances": tolerances,
+            "identical": not reasons,
+            "reasons": reasons,
+        }
+    )
+
+
+def _read(name: str, path: str) -> dict:
+    import numpy as np
+
+    try:
+        with np.load(path) as file:
+            found = {key: file[key] for key in file.files}
+        found["facts"] = json.loads(str(found["facts"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{path}, which should hold what {name} did, cannot be read ({error}). "
+            "Run the verification again."
+        ) from error
+    return found
+
+
+def _expected(job: dict) -> dict:
+    return {
+        "parameters": spec.parameter_count(),
+        "batches": spec.batches(job["train_images"], job["batch_size"]),
+        "images": job["train_images"],
+        "test_images": job["test_images"],
+        "dtype": spec.DTYPE,
+        "device": "cpu",
+    }
+
+
+def _tolerances(found: dict) -> dict[str, float]:
+    """Per column of differences, the largest allowed value; the module's head derives them."""
+    base = next(iter(found.values()))
+    job, steps = base["facts"]["job"], base["facts"]["steps"]
+    largest = max(float(abs(base[f"start/{name}"]).max()) for name in spec.SHAPES)
+
+    def twins(distance) -> float:
+        return TWIN_FACTOR * max(distance(other) for other in found.values()) + ETA * steps
+
+    return {
+        "start_difference": 0.0,
+        "logit_difference": LOGITS,
+        "first_update_difference": ETA + 2 * UNIT_ROUNDOFF * largest / job["learning_rate"],
+        "early_loss_difference": EARLY_STEPS * ETA,
+        "short_weight_difference": SHORT_WEIGHTS,
+        "loss_difference": twins(_twin_losses),
+        "weight_difference": twins(_twin_weights),
+        "accuracy_difference": max(ACCURACY, ACCURACY_IMAGES / job["test_images"]),
+    }
+
+
+def _row(base: dict, other: dict) -> dict:
+    losses = abs(other["losses"] - base["losses"]) / abs(base["losses"])
+    facts = other["facts"]
+    return {
+        "framework": facts["framework"],
+        **{column: facts[column] for column in EXACT},
+        "start_difference": max(
+            float(abs(other[f"start/{name}"] - base[f"start/{name}"]).max()) for name in spec.SHAPES
+        ),
+        "logit_difference": float(abs(other["logits"] - base["logits"]).max()),
+        "first_update_difference": _weights_apart(base, "first", other, "first"),
+        "early_loss_difference": float(losses[:EARLY_STEPS].max()),
+        "short_weight_difference": _weights_apart(base, "short", other, "short"),
+        "loss_difference": float(losses.max()),
+        "weight_difference": _weights_apart(base, "steps", other, "steps"),
+        "twin_loss_difference": _twin_losses(other),
+        "twin_weight_difference": _twin_weights(other),
+        "epoch_loss": facts["epoch_loss"],
+        "accuracy": facts["accuracy"],
+        "accuracy_difference": abs(facts["accuracy"] - base["facts"]["accuracy"]),
+    }
+
+
+def _twin_losses(found: dict) -> float:
+    return float((abs(found["twin_losses"] - found["losses"]) / abs(found["losses"])).max())
+
+
+def _twin_weights(found: dict) -> float:
+    return _weights_apart(found, "steps", found, "twin")
+
+
+def _weights_apart(base: dict, base_part: str, other: dict, other_part: str) -> float:
+    """Of the tensor where it is largest: median difference over the base's median update."""
+    import numpy as np
+
+    worst = 0.0
+    for name in spec.SHAPES:
+        value = base[f"{base_part}/{name}"].astype(np.float64)
+        apart = float(np.median(abs(other[f"{other_part}/{name}"] - value)))
+        update = float(np.median(abs(value - base[f"start/{name}"])))
+        relative = apart / update if update else math.inf if apart else 0.0
+        worst = relative if not relative <= worst else worst  # so that NaN stays
+    return worst
