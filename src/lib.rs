@@ -15,6 +15,7 @@ pub mod meter;
 pub mod paths;
 pub mod phase;
 pub mod plan;
+pub mod process;
 pub mod run;
 pub mod samples;
 pub mod settings;

@@ -1,1 +1,75 @@
-//! (to come)
+//! Where the project's own files and the user's cache are.
+
+use std::path::{Path, PathBuf};
+
+/// The project's files that a run needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// The folder with `pyproject.toml`, `poetry.lock` and `python/`.
+    pub root: PathBuf,
+}
+
+/// The project's folder was not found.
+#[derive(Debug, thiserror::Error)]
+#[error("joulerace's own files (python/workloads, poetry.lock) are not in {0}; run it from its repository, or set JOULERACE_HOME to the repository's folder", .0.display())]
+pub struct NoProject(PathBuf);
+
+impl Project {
+    /// Finds the project: `JOULERACE_HOME`, else the folder this program was built in, else the
+    /// present folder.
+    ///
+    /// # Errors
+    ///
+    /// [`NoProject`] where none of them holds the project.
+    pub fn find() -> Result<Project, NoProject> {
+        let built_in = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let named = std::env::var_os("JOULERACE_HOME").map(PathBuf::from);
+        let present = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let candidates = match &named {
+            Some(named) => vec![named.clone()],
+            None => vec![built_in.clone(), present],
+        };
+        candidates
+            .into_iter()
+            .find(|root| root.join("python/workloads").is_dir())
+            .map(|root| Project { root })
+            .ok_or_else(|| NoProject(named.unwrap_or(built_in)))
+    }
+
+    /// The training scripts.
+    pub fn workloads(&self) -> PathBuf {
+        self.root.join("python/workloads")
+    }
+
+    /// What is put on `sys.path` so that `import analysis` works.
+    pub fn python(&self) -> PathBuf {
+        self.root.join("python")
+    }
+}
+
+/// The user's cache folder: `JOULERACE_CACHE_DIR`, else the system's (`~/.cache` on Linux).
+/// joulerace keeps to a folder `joulerace` in it.
+pub fn cache() -> PathBuf {
+    std::env::var_os("JOULERACE_CACHE_DIR")
+        .map(PathBuf::from)
+        .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.cache_dir().to_owned()))
+        .unwrap_or_else(|| std::env::temp_dir().join("joulerace-cache"))
+}
+
+/// The file behind the machine-wide lock: `JOULERACE_LOCK_FILE`, else one that all users share.
+pub fn lock_file() -> PathBuf {
+    std::env::var_os("JOULERACE_LOCK_FILE").map_or_else(
+        || if cfg!(unix) { "/tmp/joulerace.lock".into() } else { std::env::temp_dir().join("joulerace.lock") },
+        PathBuf::from,
+    )
+}
+
+/// The frameworks that have a script in `workloads`: the names before `_cnn.py`, sorted.
+pub fn frameworks(workloads: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(workloads).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix("_cnn.py").map(str::to_owned))
+        .collect();
+    names.sort();
+    names
+}

@@ -1,1 +1,253 @@
-//! (to come)
+//! What an experiment is told: the command line, checked once and turned into types.
+
+use crate::meter::{Choice, CpuWatts, MeterSettings};
+use crate::plan::Treatment;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Serialises durations as they are typed: `5m`, `200ms`.
+pub mod duration_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::time::Duration;
+
+    /// Writes a duration as text.
+    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&humantime::format_duration(*value).to_string())
+    }
+
+    /// Reads a duration from text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map_err(D::Error::custom)
+    }
+}
+
+/// The training job, the same for every framework.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Passes over the training set.
+    pub epochs: u32,
+    /// Images per step.
+    pub batch_size: u32,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Seeds initial weights and the order of images.
+    pub seed: u64,
+    /// Use the first so many training images only.
+    pub train_samples: Option<u32>,
+    /// Use the first so many test images only.
+    pub test_samples: Option<u32>,
+    /// Processors that a script may use.
+    pub threads: u32,
+}
+
+/// Which data set to train on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum DatasetName {
+    /// MNIST where it can be had, else digits.
+    Auto,
+    /// MNIST's four IDX files, downloaded where they are missing.
+    Mnist,
+    /// scikit-learn's handwritten digits, brought to MNIST's size.
+    Digits,
+}
+
+/// What is done when something goes wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failures {
+    /// How often a failed trial is tried again.
+    pub retries: u32,
+    /// How long one trial may take.
+    #[serde(with = "optional_duration_text")]
+    pub trial_timeout: Option<Duration>,
+    /// After so many failed attempts the experiment stops.
+    pub max_failures: u32,
+}
+
+/// Serialises an optional duration as [`duration_text`] does.
+pub mod optional_duration_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::time::Duration;
+
+    /// Writes text or null.
+    pub fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(|v| humantime::format_duration(v).to_string()).serialize(to)
+    }
+
+    /// Reads text or null.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|t| humantime::parse_duration(&t)).transpose().map_err(D::Error::custom)
+    }
+}
+
+/// An experiment's settings, as `experiment.json` records them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Blocks.
+    pub iterations: u32,
+    /// What is compared.
+    pub treatments: Vec<Treatment>,
+    /// The A/A twin's name, where there is one.
+    pub control: Option<Treatment>,
+    /// The training job.
+    pub job: Job,
+    /// Seeds the order of trials.
+    pub order_seed: u64,
+    /// Load on all cores before the first trial.
+    #[serde(with = "duration_text")]
+    pub warmup: Duration,
+    /// With bounds: end the warm-up early or go on until the machine has settled.
+    pub warmup_until_stable: bool,
+    /// Idling after each trial.
+    #[serde(with = "duration_text")]
+    pub cooldown: Duration,
+    /// Go on idling until power is within so many percent of the baseline.
+    pub cooldown_until_idle: Option<f64>,
+    /// Idle measurement before the first trial and after the last.
+    #[serde(with = "duration_text")]
+    pub baseline: Duration,
+    /// Between two samples.
+    #[serde(with = "duration_text")]
+    pub interval: Duration,
+    /// Which meter was asked for.
+    pub meter: Choice,
+    /// The estimate's powers.
+    pub cpu_watts: CpuWatts,
+    /// EnergiBridge's binary, where one was named.
+    pub energibridge: Option<PathBuf>,
+    /// Where RAPL's zones are.
+    pub powercap: PathBuf,
+    /// Which data set was asked for.
+    pub dataset: DatasetName,
+    /// Where its files are.
+    pub data_dir: Option<PathBuf>,
+    /// The environment that was named.
+    pub python_env: Option<PathBuf>,
+    /// Whether installed versions may differ from the lock.
+    pub allow_unlocked: bool,
+    /// When something goes wrong.
+    pub failures: Failures,
+    /// Another folder of scripts than the project's.
+    pub workloads: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What the meters need to know.
+    pub fn meter_settings(&self) -> MeterSettings {
+        MeterSettings {
+            choice: self.meter,
+            interval: self.interval,
+            energibridge: self.energibridge.clone(),
+            powercap: self.powercap.clone(),
+            cpu_watts: self.cpu_watts,
+            ..MeterSettings::default()
+        }
+    }
+
+    /// Trials in all.
+    pub fn trials(&self) -> usize {
+        self.iterations as usize * self.treatments.len()
+    }
+}
+
+/// What cannot be accepted, named by its flag.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SettingsError {
+    /// No such script.
+    #[error("--frameworks: there is no framework '{name}'; there are: {known}")]
+    UnknownFramework {
+        /// As it was typed.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Named twice.
+    #[error("--frameworks: '{0}' stands there twice; to measure one framework against itself use --control {0}")]
+    Twice(String),
+    /// None named.
+    #[error("--frameworks: name at least one framework")]
+    NoFramework,
+    /// The control is not among the treatments.
+    #[error("--control: '{0}' is not among the frameworks that are compared ({1})")]
+    Control(String, String),
+    /// A number outside its range.
+    #[error("{flag}: {value} is out of range; {allowed}")]
+    Range {
+        /// The flag.
+        flag: &'static str,
+        /// As it was typed.
+        value: String,
+        /// What may be given.
+        allowed: &'static str,
+    },
+}
+
+/// Turns names of frameworks into treatments, and `control` into an A/A twin of one of them.
+///
+/// # Errors
+///
+/// Names the first framework that is unknown, missing or doubled.
+pub fn treatments(
+    names: &[String],
+    control: Option<&str>,
+    known: &[String],
+) -> Result<(Vec<Treatment>, Option<Treatment>), SettingsError> {
+    let mut treatments: Vec<Treatment> = Vec::new();
+    for name in names.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
+        if !known.iter().any(|k| k == name) {
+            let known = known.join(", ");
+            return Err(SettingsError::UnknownFramework { name: name.to_owned(), known });
+        }
+        if treatments.iter().any(|t| t.name == name) {
+            return Err(SettingsError::Twice(name.to_owned()));
+        }
+        treatments.push(Treatment { name: name.to_owned(), framework: name.to_owned() });
+    }
+    if treatments.is_empty() {
+        return Err(SettingsError::NoFramework);
+    }
+    let Some(control) = control else { return Ok((treatments, None)) };
+    if !treatments.iter().any(|t| t.name == control) {
+        let all: Vec<&str> = treatments.iter().map(|t| t.name.as_str()).collect();
+        return Err(SettingsError::Control(control.to_owned(), all.join(", ")));
+    }
+    let twin =
+        Treatment { name: format!("{control}-control"), framework: control.to_owned() };
+    treatments.push(twin.clone());
+    Ok((treatments, Some(twin)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|n| (*n).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_unknown_framework_is_named_with_what_there_is() {
+        let error = treatments(&names(&["torch", "caffe"]), None, &names(&["jax", "torch"]));
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("'caffe'") && text.contains("jax, torch"), "{text}");
+    }
+
+    #[test]
+    fn a_control_is_a_second_treatment_of_the_same_framework() {
+        let (all, twin) =
+            treatments(&names(&["torch", "jax"]), Some("torch"), &names(&["jax", "torch"])).unwrap();
+        assert_eq!(all.len(), 3);
+        let twin = twin.unwrap();
+        assert_eq!((twin.name.as_str(), twin.framework.as_str()), ("torch-control", "torch"));
+        assert!(treatments(&names(&["jax"]), Some("torch"), &names(&["jax", "torch"])).is_err());
+    }
+
+    #[test]
+    fn a_framework_named_twice_is_refused() {
+        let error = treatments(&names(&["jax", "jax"]), None, &names(&["jax"]));
+        assert_eq!(error.unwrap_err(), SettingsError::Twice("jax".to_owned()));
+    }
+}

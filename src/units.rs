@@ -1,1 +1,79 @@
-//! (to come)
+//! Quantities as people read them: a unit that fits, and no more digits than were measured.
+
+/// A value with three or four significant digits: `1 234`, `56.8`, `0.0123`; `–` where there is
+/// none.
+pub fn digits(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let size = value.abs();
+    if size == 0.0 {
+        "0".to_owned()
+    } else if size >= 1000.0 {
+        format!("{value:.0}")
+    } else if size >= 100.0 {
+        format!("{value:.1}")
+    } else if size >= 10.0 {
+        format!("{value:.2}")
+    } else if size >= 0.1 {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.2e}")
+    }
+}
+
+/// A duration in seconds as `3.2 s`, `4 min 05 s` or `2 h 07 min`.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "–".to_owned();
+    }
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 { format!("{hours} h {minutes:02} min") } else { format!("{minutes} min {rest:02} s") }
+}
+
+/// Mean, sample standard deviation (n − 1; NaN for one value) and median.
+pub fn summary(values: &[f64]) -> (f64, f64, f64) {
+    let n = values.len() as f64;
+    if values.is_empty() {
+        return (f64::NAN, f64::NAN, f64::NAN);
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let sd = if values.len() > 1 {
+        (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+    } else {
+        f64::NAN
+    };
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let median = if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2.0
+    };
+    (mean, sd, median)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_of_known_values() {
+        let (mean, sd, median) = summary(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+        assert_eq!((mean, median), (5.0, 4.5));
+        assert!((sd - 2.138_089_935).abs() < 1e-9);
+        assert!(summary(&[1.0]).1.is_nan());
+    }
+
+    #[test]
+    fn durations_read_like_a_clock() {
+        assert_eq!(duration(3.21), "3.2 s");
+        assert_eq!(duration(245.0), "4 min 05 s");
+        assert_eq!(duration(7620.0), "2 h 07 min");
+    }
+}

@@ -1,0 +1,136 @@
+//! Processes as the operating system has them: groups, orphans, processor time. What is unix-only
+//! lies here.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exit {
+    /// With this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Nobody knows.
+    Unknown,
+}
+
+impl From<std::process::ExitStatus> for Exit {
+    fn from(status: std::process::ExitStatus) -> Exit {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return Exit::Signal(signal);
+        }
+        status.code().map_or(Exit::Unknown, Exit::Code)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exit status {code}"),
+            Exit::Signal(signal) => write!(f, "signal {signal}"),
+            Exit::Unknown => f.write_str("no exit status"),
+        }
+    }
+}
+
+/// Whether `program` is this program.
+pub fn is_self(program: &OsStr) -> bool {
+    std::env::current_exe().is_ok_and(|me| me == Path::new(program))
+}
+
+/// Makes orphans of this process's children its own children, so that none gets away. Linux only;
+/// elsewhere a process that leaves its group is not found.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
+        tracing::warn!(%error, "orphans of workers will not be found");
+    }
+}
+
+/// Processor seconds, user and system, of all children that ended and were waited for.
+pub fn children_cpu_seconds() -> f64 {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{UsageWho, getrusage};
+        use nix::sys::time::TimeValLike;
+        getrusage(UsageWho::RUSAGE_CHILDREN).map_or(f64::NAN, |usage| {
+            let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+            micros as f64 / 1e6
+        })
+    }
+    #[cfg(not(unix))]
+    f64::NAN
+}
+
+#[cfg(unix)]
+fn kill(pid: i32, group: bool) {
+    use nix::sys::signal::{Signal, kill, killpg};
+    use nix::unistd::Pid;
+    // A process that is gone already is what is wanted.
+    let _ = if group {
+        killpg(Pid::from_raw(pid), Signal::SIGKILL)
+    } else {
+        kill(Pid::from_raw(pid), Signal::SIGKILL)
+    };
+}
+
+/// Ends every process of a group.
+pub fn kill_group(group: u32) {
+    #[cfg(unix)]
+    if group > 1 {
+        kill(group as i32, true);
+    }
+}
+
+/// Ends these processes.
+pub fn kill_all(pids: &[u32]) {
+    #[cfg(unix)]
+    for pid in pids.iter().filter(|pid| **pid > 1) {
+        kill(*pid as i32, false);
+    }
+}
+
+/// The processes that a worker left: members of its group, and this process's own children, all of
+/// which are the worker's as nothing else is started beside it. Zombies are reaped and not counted.
+pub fn strays(group: u32) -> Vec<u32> {
+    #[cfg(target_os = "linux")]
+    {
+        let me = std::process::id();
+        let mut found = Vec::new();
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        for entry in entries {
+            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else {
+                continue;
+            };
+            let Some((state, parent, its_group)) = stat(pid) else { continue };
+            if state == 'Z' {
+                if parent == me {
+                    let pid = nix::unistd::Pid::from_raw(pid as i32);
+                    let _ = nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
+                }
+            } else if parent == me || (group > 1 && its_group == group) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = group;
+        Vec::new()
+    }
+}
+
+/// State, parent and process group out of `/proc/<pid>/stat` (proc_pid_stat(5)); the name in
+/// parentheses may itself hold parentheses, so fields count from the last one.
+#[cfg(target_os = "linux")]
+fn stat(pid: u32) -> Option<(char, u32, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}

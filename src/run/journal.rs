@@ -1,0 +1,371 @@
+//! The experiment's memory: append-only JSON lines, each on disk before the next step is taken.
+
+use crate::plan::Outcome;
+use crate::run::record::Status;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The experiment begins, or goes on.
+    Started {
+        /// The program's version.
+        version: String,
+        /// What differs from the first start and was accepted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<String>,
+    },
+    /// The load before the first trial is over.
+    WarmedUp {
+        /// How long it lasted.
+        seconds: f64,
+        /// Whether power or temperature settled; none where neither could be read.
+        settled: Option<bool>,
+    },
+    /// Idle power was measured.
+    Baseline {
+        /// `before` or `after`.
+        when: String,
+        /// Mean power in watts.
+        watts: f64,
+        /// How long it was watched.
+        seconds: f64,
+    },
+    /// A trial's worker is about to start.
+    TrialStarted {
+        /// The trial.
+        trial: String,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A trial's attempt is over and its files are written.
+    TrialEnded {
+        /// The trial.
+        trial: String,
+        /// From 1.
+        attempt: u32,
+        /// How it ended.
+        status: Status,
+        /// Why, where it is not ok.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Whether it is run again.
+        retry: bool,
+    },
+    /// A trial that was running when the host ended is set aside.
+    TrialInterrupted {
+        /// The trial.
+        trial: String,
+        /// Where its files were put.
+        kept: String,
+    },
+    /// The experiment stops before its end and can go on.
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+    /// Every planned trial is settled.
+    Finished,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When, in UTC.
+    pub at: jiff::Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A journal that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The system refused.
+    #[error("the journal {path} cannot be {doing}: {source}; nothing that was finished is lost: mend it and run `joulerace resume`",
+        path = path.display())]
+    Io {
+        /// The journal.
+        path: PathBuf,
+        /// `read` or `written`.
+        doing: &'static str,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// A line in its middle is not one of ours.
+    #[error("line {line} of the journal {path} cannot be understood ({why}); it was not written by this program or has been edited",
+        path = path.display())]
+    Malformed {
+        /// The journal.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The parser's word.
+        why: String,
+    },
+}
+
+/// What a journal holds.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// The entries, oldest first.
+    pub entries: Vec<Entry>,
+    /// A last line that was cut off while it was written; it says nothing.
+    pub torn: Option<String>,
+    /// Bytes that the whole lines take.
+    whole_bytes: u64,
+}
+
+/// No line of ours comes near this; a longer one is not read into memory.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// Reads entries out of any source. A last line without its newline is torn, and set aside.
+///
+/// # Errors
+///
+/// The line, from 1, and what is wrong with it.
+pub fn read_from(mut source: impl BufRead) -> Result<Read, (usize, String)> {
+    let mut read = Read::default();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let taken = (&mut source)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(|e| (number, e.to_string()))?;
+        if taken == 0 {
+            break;
+        }
+        if line.last() != Some(&b'\n') {
+            if taken as u64 == LONGEST_LINE {
+                return Err((number, "it is longer than any entry".to_owned()));
+            }
+            read.torn = Some(String::from_utf8_lossy(&line).into_owned());
+            break;
+        }
+        let entry = serde_json::from_slice(&line).map_err(|e| (number, e.to_string()))?;
+        read.entries.push(entry);
+        read.whole_bytes += taken as u64;
+    }
+    Ok(read)
+}
+
+use std::io::Read as _;
+
+impl Read {
+    /// What the journal says of each trial, in the order in which it says it.
+    pub fn outcomes(&self) -> Vec<(&str, Outcome)> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match &entry.event {
+                Event::TrialStarted { trial, .. } => Some((trial.as_str(), Outcome::Unfinished)),
+                Event::TrialEnded { trial, retry: true, .. } => {
+                    Some((trial.as_str(), Outcome::FailedMayRetry))
+                }
+                Event::TrialEnded { trial, .. } => Some((trial.as_str(), Outcome::Settled)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// How many attempts at a trial began.
+    pub fn attempts(&self, name: &str) -> u32 {
+        self.entries
+            .iter()
+            .filter(|e| matches!(&e.event, Event::TrialStarted { trial, .. } if trial == name))
+            .count() as u32
+    }
+
+    /// How many attempts at a trial ended badly. Those that an ending host cut short do not count.
+    pub fn failed_attempts(&self, name: &str) -> u32 {
+        self.entries
+            .iter()
+            .filter(|e| {
+                matches!(&e.event, Event::TrialEnded { trial, status: Status::Failed, .. } if trial == name)
+            })
+            .count() as u32
+    }
+
+    /// The idle power that was measured before the first trial, in watts.
+    pub fn baseline_before(&self) -> Option<f64> {
+        self.entries.iter().find_map(|e| match &e.event {
+            Event::Baseline { when, watts, .. } if when == "before" => Some(*watts),
+            _ => None,
+        })
+    }
+
+    /// Attempts that began and of whose end nothing is known, oldest first.
+    pub fn unfinished(&self) -> Vec<(String, u32)> {
+        let mut open: Vec<(String, u32)> = Vec::new();
+        for entry in &self.entries {
+            match &entry.event {
+                Event::TrialStarted { trial, attempt } => open.push((trial.clone(), *attempt)),
+                Event::TrialEnded { trial, .. } | Event::TrialInterrupted { trial, .. } => {
+                    open.retain(|(name, _)| name != trial);
+                }
+                _ => {}
+            }
+        }
+        open
+    }
+}
+
+/// Reads an experiment's journal; a missing one is empty.
+///
+/// # Errors
+///
+/// [`JournalError`] where the file cannot be read or a whole line is not one of ours.
+pub fn read(path: &Path) -> Result<Read, JournalError> {
+    let io = |source| JournalError::Io { path: path.to_owned(), doing: "read", source };
+    match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Read::default()),
+        Err(e) => Err(io(e)),
+        Ok(file) => read_from(BufReader::new(file)).map_err(|(line, why)| {
+            JournalError::Malformed { path: path.to_owned(), line, why }
+        }),
+    }
+}
+
+/// A journal that is being written.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Opens a journal to go on with. A torn last line is moved to `<path>.torn`, so that the next
+    /// entry begins on a line of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] where it cannot be read or written.
+    pub fn open(path: &Path) -> Result<(Journal, Read), JournalError> {
+        let io = |source| JournalError::Io { path: path.to_owned(), doing: "written", source };
+        let found = read(path)?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(io)?;
+        if let Some(torn) = &found.torn {
+            let aside = path.with_extension("jsonl.torn");
+            let mut kept = OpenOptions::new().create(true).append(true).open(aside).map_err(io)?;
+            writeln!(kept, "{torn}").and_then(|()| kept.sync_data()).map_err(io)?;
+            file.set_len(found.whole_bytes).map_err(io)?;
+        }
+        file.seek(SeekFrom::End(0)).map_err(io)?;
+        Ok((Journal { path: path.to_owned(), file }, found))
+    }
+
+    /// Writes one event and waits until it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] where the disk is full or gone; what a failed write left is taken back,
+    /// so that the journal still ends with a whole line.
+    pub fn write(&mut self, event: Event) -> Result<(), JournalError> {
+        let mut line = serde_json::to_vec(&Entry { at: jiff::Timestamp::now(), event })
+            .unwrap_or_default();
+        line.push(b'\n');
+        let before = self.file.stream_position();
+        self.file.write_all(&line).and_then(|()| self.file.sync_data()).map_err(|source| {
+            if let Ok(before) = before {
+                // If this fails too, the torn line is recognised when the journal is next opened.
+                let _ = self.file.set_len(before);
+                let _ = self.file.seek(SeekFrom::Start(before));
+            }
+            JournalError::Io { path: self.path.clone(), doing: "written", source }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn started(trial: &str) -> Event {
+        Event::TrialStarted { trial: trial.to_owned(), attempt: 1 }
+    }
+
+    fn ended(trial: &str, status: Status, retry: bool) -> Event {
+        Event::TrialEnded { trial: trial.to_owned(), attempt: 1, status, reason: None, retry }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let events = [started("a_0"), ended("a_0", Status::Ok, false), Event::Finished];
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        for event in &events {
+            journal.write(event.clone()).unwrap();
+        }
+        let read = read(&path).unwrap();
+        let got: Vec<Event> = read.entries.into_iter().map(|e| e.event).collect();
+        assert_eq!(got, events);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_set_aside_and_writing_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        journal.write(started("a_0")).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"at\":\"2025-01-01T0").unwrap();
+
+        let (mut journal, found) = Journal::open(&path).unwrap();
+        assert!(found.torn.is_some());
+        journal.write(ended("a_0", Status::Ok, false)).unwrap();
+        let again = read(&path).unwrap();
+        assert_eq!(again.entries.len(), 2);
+        assert!(again.torn.is_none());
+        let kept = std::fs::read_to_string(folder.path().join("journal.jsonl.torn")).unwrap();
+        assert!(kept.starts_with("{\"at\":\"2025"));
+    }
+
+    #[test]
+    fn a_foreign_line_in_the_middle_is_named_by_its_number() {
+        let text = "{\"at\":\"2025-01-01T00:00:00Z\",\"event\":\"finished\"}\nhello\n";
+        assert_eq!(read_from(text.as_bytes()).unwrap_err().0, 2);
+    }
+
+    #[test]
+    fn an_attempt_without_an_end_is_unfinished() {
+        let at = jiff::Timestamp::now();
+        let events = [
+            started("a_0"),
+            ended("a_0", Status::Failed, true),
+            started("a_0"),
+        ];
+        let read = Read {
+            entries: events.into_iter().map(|event| Entry { at, event }).collect(),
+            ..Read::default()
+        };
+        assert_eq!(read.unfinished(), [("a_0".to_owned(), 1)]);
+        assert_eq!((read.attempts("a_0"), read.failed_attempts("a_0")), (2, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = read_from(&bytes[..]);
+        }
+
+        /// Cutting a good journal anywhere loses at most the line that was cut.
+        #[test]
+        fn a_cut_journal_keeps_its_whole_lines(n in 1usize..6, cut in 0usize..400) {
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            let lines: Vec<String> = (0..n)
+                .map(|i| serde_json::to_string(&Entry { at, event: started(&format!("a_{i}")) }).unwrap() + "\n")
+                .collect();
+            let text = lines.concat();
+            let cut = cut.min(text.len());
+            let whole = text[..cut].matches('\n').count();
+            prop_assert_eq!(read_from(&text.as_bytes()[..cut]).unwrap().entries.len(), whole);
+        }
+    }
+}

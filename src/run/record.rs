@@ -1,0 +1,162 @@
+//! A trial's record: everything known about it, beside its samples and its log.
+
+use crate::energy::{Energy, Integrity};
+use crate::meter::{Kind, SessionReport};
+use crate::phase::{Phase, PhaseMark};
+use crate::plan::Trial;
+use crate::process::Exit;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It did its work and was measured.
+    Ok,
+    /// It did not finish, or was not measured.
+    Failed,
+    /// It finished, and its work was not the work that was asked for.
+    Invalid,
+}
+
+impl Status {
+    /// The word in files and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Failed => "failed",
+            Status::Invalid => "invalid",
+        }
+    }
+}
+
+/// What `torch_3.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// Version of this layout.
+    pub schema: u32,
+    /// `torch_3`.
+    pub trial: String,
+    /// `torch`.
+    pub treatment: String,
+    /// The script's framework.
+    pub framework: String,
+    /// From 0.
+    pub block: u32,
+    /// Within the block, from 0.
+    pub position: u32,
+    /// Within the experiment, from 0.
+    pub run_order: u32,
+    /// The treatment that was planned just before.
+    pub predecessor: Option<String>,
+    /// From 1.
+    pub attempt: u32,
+    /// How it ended.
+    pub status: Status,
+    /// Why it is not ok.
+    pub reason: Option<String>,
+    /// Words for what happened, such as `wrap`, `missed-samples`, `retried`.
+    pub flags: Vec<String>,
+    /// When it began, in UTC.
+    pub started: jiff::Timestamp,
+    /// Seconds from before the worker's start to after its end, on the monotonic clock.
+    pub wall_seconds: f64,
+    /// Processor seconds of the worker and all that it started, the wrapping meter included.
+    pub cpu_seconds: f64,
+    /// What read the energy.
+    pub meter: Kind,
+    /// Whether the joules are an estimate.
+    pub estimated: bool,
+    /// The headline: build, train and evaluate together.
+    pub window: Option<Energy>,
+    /// Each phase by itself.
+    #[serde(default)]
+    pub phases: BTreeMap<Phase, Energy>,
+    /// First to last sample.
+    pub whole: Option<Energy>,
+    /// What the samples look like.
+    pub integrity: Option<Integrity>,
+    /// What the built-in sampler says of itself.
+    pub sampler: Option<SessionReport>,
+    /// Beginnings and ends of phases.
+    #[serde(default)]
+    pub marks: Vec<PhaseMark>,
+    /// On the test set, 0 to 1.
+    pub accuracy: Option<f64>,
+    /// Of the last epoch.
+    pub loss: Option<f64>,
+    /// The workload's account of itself.
+    pub result: Option<Value>,
+    /// How the outermost process ended.
+    pub exit: Exit,
+    /// Python's traceback, where there was one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub traceback: String,
+    /// Idle power before the first trial, in watts, where it was measured.
+    pub idle_w: Option<f64>,
+    /// What else the machine did meanwhile.
+    #[serde(default)]
+    pub interference: Option<crate::run::interference::Interference>,
+    /// How the cool-down after it went.
+    #[serde(default)]
+    pub cooldown: Option<crate::run::settle::Cooldown>,
+}
+
+impl TrialRecord {
+    /// The version written by this program.
+    pub const SCHEMA: u32 = 1;
+
+    /// Whether the record is that of `trial`.
+    pub fn is_of(&self, trial: &Trial) -> bool {
+        self.trial == trial.name
+    }
+
+    /// Adds a word to the flags, once.
+    pub fn flag(&mut self, word: &str) {
+        if !self.flags.iter().any(|f| f == word) {
+            self.flags.push(word.to_owned());
+        }
+    }
+
+    /// Mean power over the window, in watts.
+    pub fn power_w(&self) -> Option<f64> {
+        self.window.as_ref().map(|w| w.total_j / w.seconds)
+    }
+}
+
+/// Replaces a file as a whole: its readers see the old one or the new one, never half of either.
+///
+/// # Errors
+///
+/// The system's, and nothing of the old file is lost.
+pub fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".joulerace-").tempfile_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_data()?;
+    #[cfg(unix)]
+    {
+        // Temporary files are the owner's alone; results are as readable as the folder they lie in.
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path)?;
+    #[cfg(unix)]
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// [`replace`] with pretty-printed JSON.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub fn replace_json(path: &Path, value: &impl Serialize) -> std::io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    replace(path, &text)
+}

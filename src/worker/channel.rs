@@ -1,0 +1,65 @@
+//! The line between host and worker: a Unix socket, in a seam of its own so that another platform
+//! needs only this file.
+
+use super::protocol::Message;
+use std::io::{self, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// The worker's end: sends messages.
+pub struct Sender(UnixStream);
+
+impl Sender {
+    /// Sends one message as one line.
+    pub fn send(&mut self, message: &Message) -> io::Result<()> {
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        self.0.write_all(&line)
+    }
+}
+
+/// Connects a worker to its host.
+pub fn connect(socket: &Path) -> io::Result<(BufReader<UnixStream>, Sender)> {
+    let stream = UnixStream::connect(socket)?;
+    Ok((BufReader::new(stream.try_clone()?), Sender(stream)))
+}
+
+/// Ends this worker and everything in its process group (EnergiBridge included) as soon as the
+/// host's end of the line closes: a host that was killed cannot tidy up any more.
+pub fn die_with_host(mut lines: BufReader<UnixStream>) {
+    std::thread::spawn(move || {
+        // Nothing more is ever sent, so a read returns only when the host is gone.
+        let _ = io::copy(&mut lines, &mut io::sink());
+        let _ = nix::sys::signal::killpg(
+            nix::unistd::Pid::from_raw(0),
+            nix::sys::signal::Signal::SIGKILL,
+        );
+    });
+}
+
+/// The host's end: a socket in a folder of its own that goes with it.
+#[derive(Debug)]
+pub struct Listener {
+    listener: tokio::net::UnixListener,
+    folder: tempfile::TempDir,
+}
+
+impl Listener {
+    /// Listens at a new path in the system's folder for temporary files, which keeps it within the
+    /// 108 bytes that a socket's path may have.
+    pub fn bind() -> io::Result<Listener> {
+        let folder = tempfile::Builder::new().prefix("joulerace-").tempdir()?;
+        let listener = tokio::net::UnixListener::bind(folder.path().join("host"))?;
+        Ok(Listener { listener, folder })
+    }
+
+    /// Where workers connect.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("host")
+    }
+
+    /// Waits for the worker.
+    pub async fn accept(&self) -> io::Result<tokio::net::UnixStream> {
+        Ok(self.listener.accept().await?.0)
+    }
+}
