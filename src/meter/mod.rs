@@ -5,6 +5,7 @@
 mod error;
 mod estimate;
 mod machine;
+mod rapl;
 mod sampler;
 mod session;
 mod settings;
@@ -20,6 +21,7 @@ pub use settings::{Choice, CpuWatts, Kind, MeterSettings};
 
 use crate::samples::Domain;
 use machine::Machine;
+use rapl::Rapl;
 use sampler::{Sampler, Source};
 
 /// One counter that a meter reads.
@@ -61,6 +63,7 @@ pub struct Meter {
 
 #[derive(Debug, Clone)]
 enum Instrument {
+    Rapl(Rapl),
     Estimate { cpus: usize },
 }
 
@@ -102,6 +105,7 @@ pub fn select(settings: &MeterSettings) -> Result<Selected, MeterError> {
 impl Meter {
     fn probe(settings: &MeterSettings, kind: Kind) -> Result<Meter, MeterError> {
         let instrument = match kind {
+            Kind::Rapl => Instrument::Rapl(Rapl::probe(&settings.powercap, &rapl::files())?),
             Kind::Estimate => Instrument::Estimate { cpus: estimate::probe(&settings.proc_root)? },
             kind => return Err(MeterError::UnknownKind(kind.to_string())),
         };
@@ -111,6 +115,7 @@ impl Meter {
     /// Which meter it is.
     pub fn kind(&self) -> Kind {
         match self.instrument {
+            Instrument::Rapl(_) => Kind::Rapl,
             Instrument::Estimate { .. } => Kind::Estimate,
         }
     }
@@ -123,6 +128,7 @@ impl Meter {
     /// What it reads, for the record.
     pub fn describe(&self) -> MeterDescription {
         let (version, counters, notes) = match &self.instrument {
+            Instrument::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes.clone()),
             Instrument::Estimate { cpus } => {
                 let CpuWatts { idle_w, busy_w } = self.settings.cpu_watts;
                 let counter = Counter {
@@ -153,6 +159,7 @@ impl Meter {
     /// Where the counters cannot be read, `csv` cannot be created, or no thread can be started.
     pub fn start(&self, csv: &Path) -> Result<Session, MeterError> {
         let source: Box<dyn Source> = match &self.instrument {
+            Instrument::Rapl(rapl) => Box::new(rapl.open(rapl::files())?),
             Instrument::Estimate { .. } => Box::new(estimate::Estimate::open(
                 &self.settings.proc_root,
                 self.settings.cpu_watts,

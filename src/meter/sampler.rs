@@ -61,9 +61,14 @@ pub(crate) trait Source: Send {
     /// What was noticed so far.
     fn tally(&self) -> Tally;
 
-    /// Says whether a counter has stopped. Called after each reading at an interval, with the busy
-    /// ticks of all processors where they are known.
-    fn frozen(&mut self, _at: Instant, _busy_ticks: Option<u64>) -> Option<MeterError> {
+    /// Domains in which a counter was set back: what they drew in all is unknown.
+    fn reset(&self) -> &[Domain] {
+        &[]
+    }
+
+    /// Says whether a counter has stopped. Called after each reading at an interval and after the
+    /// last one (`ending`), with the busy ticks of all processors where they are known.
+    fn frozen(&mut self, _at: Instant, _busy: Option<u64>, _ending: bool) -> Option<MeterError> {
         None
     }
 
@@ -184,16 +189,19 @@ impl Sampler {
             self.shared.fail(error);
         }
         let seconds = self.last.duration_since(self.start).as_secs_f64();
-        if let Some(error) = self.source.never_moved(seconds) {
+        if let Some(error) = self.frozen(true).or_else(|| self.source.never_moved(seconds)) {
             self.shared.fail(error);
         }
         self.shared.health()?;
         let Tally { wraps, resets, read_errors } = self.source.tally();
-        let joules: BTreeMap<Domain, f64> =
-            self.domains.iter().copied().zip(self.values.iter().copied()).collect();
+        let reset = self.source.reset();
+        let known = |domain: &Domain| !reset.contains(domain);
+        let total_known = self.total.iter().all(|index| known(&self.domains[*index]));
+        let all = self.domains.iter().copied().zip(self.values.iter().copied());
+        let joules: BTreeMap<Domain, f64> = all.filter(|(domain, _)| known(domain)).collect();
         Ok(SessionReport {
             seconds,
-            total_j: self.total_joules(),
+            total_j: total_known.then(|| self.total_joules()),
             joules,
             wraps,
             resets,
@@ -210,14 +218,16 @@ impl Sampler {
         }
         match self.row() {
             Ok(()) => {
-                if let Some(error) = self.source.frozen(self.last, self.machine.busy_ticks()) {
+                if let Some(error) = self.frozen(false) {
                     self.shared.fail(error);
                 }
                 let now = (self.last, self.total_joules());
                 if let Some((then, before)) = self.shown.replace(now) {
                     let seconds = now.0.duration_since(then).as_secs_f64();
-                    if seconds > 0.0 {
-                        self.shared.show((now.1 - before) / seconds);
+                    let watts = (now.1 - before) / seconds;
+                    // A counter that was set back says nothing about the power.
+                    if seconds > 0.0 && watts >= 0.0 {
+                        self.shared.show(watts);
                     }
                 }
             }
@@ -292,6 +302,10 @@ impl Sampler {
             self.report.clock_step_s = step;
         }
         Ok(())
+    }
+
+    fn frozen(&mut self, ending: bool) -> Option<MeterError> {
+        self.source.frozen(self.last, self.machine.busy_ticks(), ending)
     }
 
     fn total_joules(&self) -> f64 {

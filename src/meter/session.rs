@@ -42,10 +42,11 @@ pub struct SessionReport {
     pub slowest_read_ms: f64,
     /// Seconds from the first to the last row, by the steady clock.
     pub seconds: f64,
-    /// Joules from the first to the last row.
+    /// Joules from the first to the last row; a domain with a reset is absent, its energy is unknown.
     pub joules: BTreeMap<Domain, f64>,
-    /// Joules of the domains that make up the machine, see [`Domain::in_total`].
-    pub total_j: f64,
+    /// Joules of the domains that make up the machine, see [`Domain::in_total`]; `None` where one of
+    /// them is unknown.
+    pub total_j: Option<f64>,
     /// Processor seconds that the sampling itself took.
     pub cpu_seconds: f64,
 }
@@ -66,7 +67,7 @@ impl SessionReport {
             slowest_read_ms: 0.0,
             seconds: 0.0,
             joules: BTreeMap::new(),
-            total_j: 0.0,
+            total_j: None,
             cpu_seconds: 0.0,
         }
     }
