@@ -124,9 +124,9 @@ fn install(
     (context.progress)(EnvEvent::Step { step: Step::Install });
     let mut uv = tools.uv(scratch);
     uv.args(["pip", "install", "--require-hashes", "--no-deps"]);
-    if tools.no_index() {
-        uv.arg("--no-index");
-    }
+    // Compiled now, or the first trial of each framework would pay for it while it is measured.
+    (order.profile == Profile::Training).then(|| uv.arg("--compile-bytecode"));
+    tools.no_index().then(|| uv.arg("--no-index"));
     uv.arg("--python").arg(super::installed::python_in(order.prefix));
     context.run(Step::Install, uv.args(["-r", "requirements.txt"]))
 }

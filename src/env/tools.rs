@@ -30,7 +30,8 @@ const PINS: &str = include_str!("tools.txt");
 pub(super) struct Tools {
     prefix: PathBuf,
     pip: PipSettings,
-    _lease: Lease,
+    #[expect(dead_code, reason = "held, so that nobody removes the installers meanwhile")]
+    lease: Option<Lease>,
 }
 
 /// The folder's name; the Python is part of it because the folder depends on it.
@@ -57,11 +58,8 @@ impl Tools {
             drop(exclusive);
             Lease::wait(&lock, Kind::Shared, context)?
         };
-        let lines = context.lines(
-            Step::Tools,
-            clean(Command::new(python_in(&prefix)).args(["-m", "pip", "config", "list"])),
-        )?;
-        Ok(Self { prefix, pip: PipSettings::parse(&lines), _lease: lease })
+        let pip = pip_settings(&prefix, context)?;
+        Ok(Self { prefix, pip, lease: Some(lease) })
     }
 
     /// A command line for Poetry that knows no setting but those given here: what the user
@@ -93,6 +91,20 @@ impl Tools {
     }
 }
 
+fn pip_settings(prefix: &Path, context: &mut Context) -> Result<PipSettings, EnvError> {
+    let mut pip = Command::new(python_in(prefix));
+    let lines = context.lines(Step::Tools, clean(pip.args(["-m", "pip", "config", "list"])))?;
+    Ok(PipSettings::parse(&lines))
+}
+
+/// The lines of [`PINS`] that are about one package.
+fn pin_of(name: &str) -> String {
+    let start = format!("{name}==");
+    let lines = PINS.lines().skip_while(|line| !line.starts_with(&start));
+    let ours = lines.enumerate().take_while(|(i, line)| *i == 0 || line.starts_with(' '));
+    ours.map(|(_, line)| format!("{line}\n")).collect()
+}
+
 fn usable(prefix: &Path) -> bool {
     Record::read(prefix).is_some() && script_in(prefix, "uv").exists() && python_in(prefix).exists()
 }
@@ -119,12 +131,20 @@ fn make(prefix: &Path, base: &Base, context: &mut Context) -> Result<(), EnvErro
                 .map_err(EnvError::io("copy pip's settings to", to))?;
         }
     }
-    let pins = prefix.join("tools.txt");
+    let (first, pins) = (prefix.join("uv.txt"), prefix.join("tools.txt"));
+    fs::write(&first, pin_of("uv")).map_err(EnvError::io("write", &first))?;
     fs::write(&pins, PINS).map_err(EnvError::io("write", &pins))?;
+    // pip, which comes with Python, installs uv alone; uv installs the rest many times faster.
     let mut pip = Command::new(python_in(prefix));
-    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
-    pip.args(["--no-user", "--require-hashes", "--only-binary", ":all:", "-r"]).arg(&pins);
-    context.run(Step::Tools, clean(&mut pip))?;
+    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-user"]);
+    pip.args(["--progress-bar", "off", "--only-binary", ":all:", "--no-deps"]);
+    context.run(Step::Tools, clean(pip.args(["--require-hashes", "-r"]).arg(&first)))?;
+    let tools = Tools { prefix: prefix.into(), pip: pip_settings(prefix, context)?, lease: None };
+    let mut uv = tools.uv(prefix);
+    uv.args(["pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:"]);
+    tools.no_index().then(|| uv.arg("--no-index"));
+    uv.arg("--python").arg(python_in(prefix)).arg("-r").arg(&pins);
+    context.run(Step::Tools, &mut uv)?;
     Record::of_tools(base).write(prefix)
 }
 
@@ -153,4 +173,28 @@ fn clean(command: &mut Command) -> &mut Command {
         command.env_remove(name);
     }
     command.env("PYTHONNOUSERSITE", "1").env("NO_COLOR", "1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pin_of_a_package_is_its_own_lines_and_no_more() {
+        let pin = pin_of("uv");
+        assert_eq!(pin.lines().filter(|line| line.contains("==")).count(), 1);
+        assert!(pin.starts_with("uv==") && pin.contains("--hash=sha256:"));
+        assert!(!pin.trim_end().ends_with('\\'), "the last line goes on: {pin}");
+    }
+
+    #[test]
+    fn every_pinned_installer_has_hashes() {
+        let packages = PINS.lines().filter(|line| line.contains("==")).count();
+        let without = PINS.lines().filter(|line| line.contains("==") && !line.ends_with('\\'));
+        assert!(packages > 3);
+        assert_eq!(without.collect::<Vec<_>>(), Vec::<&str>::new());
+        for name in ["poetry", "poetry-plugin-export", "uv"] {
+            assert!(!pin_of(name).is_empty(), "{name} is not pinned");
+        }
+    }
 }
