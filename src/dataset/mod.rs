@@ -1,1 +1,171 @@
-//! (to come)
+//! The images that the frameworks train on: MNIST where it can be had, else handwritten digits
+//! brought to its shape. Files are checked before any worker reads them.
+
+mod download;
+mod error;
+pub mod idx;
+pub mod mnist;
+mod prepare;
+
+use std::fmt::{self, Write as _};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::{Attempt, DatasetError};
+pub use prepare::prepare;
+
+/// The seed that `digits` is made with.
+pub const DIGITS_SEED: u64 = 42;
+/// The name of the folder with `digits`; it changes whenever what is made changes.
+pub const DIGITS_FOLDER: &str = "digits-v1-seed42";
+
+/// What `--dataset` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// MNIST where it can be had, else `digits` with a warning.
+    #[default]
+    Auto,
+    /// MNIST or an error.
+    Mnist,
+    /// scikit-learn's handwritten digits, brought to MNIST's shape and counts.
+    Digits,
+}
+
+impl FromStr for Choice {
+    type Err = DatasetError;
+
+    fn from_str(text: &str) -> Result<Self, DatasetError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "mnist" => Ok(Self::Mnist),
+            "digits" => Ok(Self::Digits),
+            _ => Err(DatasetError::UnknownName { given: text.into() }),
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Mnist => "mnist",
+            Self::Digits => "digits",
+        })
+    }
+}
+
+/// What the data are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Name {
+    /// MNIST's four files.
+    Mnist,
+    /// `digits`, in four files of the same names and shapes.
+    Digits,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mnist => "mnist",
+            Self::Digits => "digits",
+        })
+    }
+}
+
+/// Where data are looked for.
+#[derive(Debug, Clone)]
+pub struct DatasetSettings {
+    /// `--dataset`.
+    pub name: Choice,
+    /// `--data-dir`: where MNIST's four files are or go; without it, a folder in the cache.
+    pub data_dir: Option<PathBuf>,
+    /// The user's cache, such as `~/.cache`; a folder `joulerace` is made in it.
+    pub cache: PathBuf,
+    /// What was published, usually [`mnist::FILES`]; names and counts hold for `digits` too.
+    pub files: [mnist::Published; 4],
+    /// Addresses to which a file's name is appended, usually [`mnist::MIRRORS`].
+    pub mirrors: Vec<String>,
+    /// Set to true from anywhere to stop a download.
+    pub cancel: Arc<AtomicBool>,
+}
+
+impl DatasetSettings {
+    /// MNIST from the usual mirrors, and nobody to cancel.
+    pub fn new(name: Choice, data_dir: Option<PathBuf>, cache: PathBuf) -> Self {
+        let mirrors = mnist::MIRRORS.map(String::from).to_vec();
+        Self { name, data_dir, cache, files: mnist::FILES, mirrors, cancel: Arc::default() }
+    }
+}
+
+/// Four files that were checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// What they are.
+    pub name: Name,
+    /// Their folder.
+    pub dir: PathBuf,
+    /// Training images, training labels, test images, test labels.
+    pub files: Vec<DataFile>,
+    /// How many images there are to train on.
+    pub train_images: u32,
+    /// How many images there are to test on.
+    pub test_images: u32,
+    /// What a reader of the results must know, in words.
+    pub warning: Option<String>,
+}
+
+/// One of the four files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Its name.
+    pub name: String,
+    /// The file's SHA-256, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Whether it holds, byte for byte, what was published as MNIST.
+    pub published: bool,
+}
+
+/// What [`prepare`] tells while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataEvent {
+    /// A download begins.
+    Downloading {
+        /// From where.
+        url: String,
+        /// How much there is to come.
+        bytes: u64,
+    },
+    /// A mirror was of no use; the next one is asked.
+    MirrorFailed {
+        /// What was asked for.
+        url: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// A damaged file in the cache is fetched again.
+    Replacing {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The digits are being made, which takes some seconds.
+    MakingDigits {
+        /// Where they go.
+        dir: PathBuf,
+    },
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
