@@ -158,8 +158,8 @@ fn digits_that_fail_or_come_out_wrong_leave_nothing() {
         write_four(folder);
         fs::write(folder.join(TEST_LABELS), b"").map_err(|error| error.to_string())
     };
-    let makers: [(&mut dyn FnMut(&Path) -> Result<(), String>, &str); 2] =
-        [(&mut failing, "sklearn"), (&mut wrong, TEST_LABELS)];
+    type Make<'a> = &'a mut dyn FnMut(&Path) -> Result<(), String>;
+    let makers: [(Make, &str); 2] = [(&mut failing, "sklearn"), (&mut wrong, TEST_LABELS)];
     for (make, reason) in makers {
         let error = prepare(&bench.settings, make, &mut |_| {}).unwrap_err();
         assert!(matches!(error, DatasetError::Digits { .. }), "{error}");
