@@ -14,6 +14,9 @@ import pandas as pd
 from analysis.settings import Settings
 from analysis.table import Table
 
+#: Fewer complete blocks show neither balance nor a cycle.
+_MIN_BLOCKS = 6
+
 #: Random orders drawn to see how unbalanced chance alone would be.
 _DRAWS = 4999
 
@@ -40,7 +43,7 @@ def check(table: Table, settings: Settings) -> dict[str, Any]:
     found: dict[str, Any] = {"groups": names, "blocks": len(whole)}
     if _sequential(frame):
         return found | {"verdict": "sequential"}
-    if len(whole) < 3:
+    if len(whole) < _MIN_BLOCKS:
         return found | {"verdict": "few"}
     positions = np.array([[names.index(g) for g in order] for order in whole])
     found |= _balance(positions, len(names), settings.seed)

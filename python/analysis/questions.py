@@ -306,7 +306,7 @@ def _size(table: Table, found: Findings, settings: Settings) -> Answer:
     lines = [
         f"Practical figures are for {practical.runs_per_year:,.0f} runs per year at "
         f"{practical.price_per_kwh:g} {practical.currency}/kWh and "
-        f"{practical.carbon_intensity:g} g CO2e/kWh ({practical.carbon_source}). They cover the "
+        f"{practical.carbon_intensity:g} g CO₂e/kWh ({practical.carbon_source}). They cover the "
         "measured domains only.".replace(",", "\u202f", 1)
     ]
     short = "; ".join(parts) if parts else "No pair's interval excludes no change"

@@ -237,7 +237,7 @@ def practical(found: Findings, settings: Settings) -> Tabulation | None:
         return None
     money = settings.practical.currency
     parts = (
-        ("joules", "J"), ("kwh", "kWh"), ("money", money), ("kg_co2e", "kg CO2e"),
+        ("joules", "J"), ("kwh", "kWh"), ("money", money), ("kg_co2e", "kg CO₂e"),
     )  # fmt: skip
     heads = ("per run", "per year", "per year", "per year")
     columns = [Column("Pair", False)]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis import pairs, provenance, resolution, text
+from analysis import pairs, provenance, resolution, text, wording
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -33,9 +33,13 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
         return _alone(table, found, prefix, cautions)
     comparisons = [_compare(table, found, settings, b) for b in table.groups[1:]]
     level = _level(table, comparisons, settings, found)
-    sentence = _sentence(table, comparisons, level)
+    sentence = wording.sentence(table.base, comparisons, level)
     if not prefix:
-        sentence = re.sub(r"^(too few|the difference)", lambda m: m[0].capitalize(), sentence)
+        sentence = re.sub(
+            r"^(too few|the difference|no difference|against)",
+            lambda m: m[0].capitalize(),
+            sentence,
+        )
     sure = _sure(comparisons, level, table, found)
     return Verdict(level, prefix + sentence, sure, cautions, comparisons)
 
@@ -162,61 +166,6 @@ def _level(
     measured = provenance.estimated(table) == "none"
     ordered = found.order["verdict"] in ("random", "few")
     return "firm" if solid and measured and ordered else "tentative"
-
-
-def _sentence(table: Table, comparisons: list[dict[str, Any]], level: str) -> str:
-    sizes = _sizes(comparisons)
-    clauses = [_clause(c, first=i == 0) for i, c in enumerate(comparisons)]
-    if level == "too few":
-        note = comparisons[0]["note"]
-        return f"too few data for a conclusion ({note or sizes}). Observed: {text.join(clauses)}."
-    lowest = all(c["pct_change"] > 0 and c["resolved"] for c in comparisons)
-    if lowest and len(comparisons) > 1:
-        return f"{table.base} used the least energy: {text.join(clauses)}, over {sizes}."
-    return f"{text.join(clauses)}, over {sizes}."
-
-
-def _clause(c: dict[str, Any], first: bool) -> str:
-    """One comparison in words; a resolved one without signs, the others with."""
-    low, high, change = c["ci_low"], c["ci_high"], c["pct_change"]
-    decimals = text.percent_decimals(low, high, change)
-    if not c["resolved"]:
-        observed = text.percent(change, decimals)
-        if low is not None:
-            observed += f", 95% {c['interval']} {_span(low, high, decimals)}"
-        if not c["tested"]:
-            return f"{c['group']} against {c['base']}: {observed}"
-        inside = ", inside the noise floor" if c["inside_floor"] else ""
-        return (
-            f"the difference between {c['group']} and {c['base']} is not resolved "
-            f"({observed}{inside})"
-        )
-    if change >= 100:
-        times = [f"{1 + value / 100:.{max(decimals + 1, 1)}f}" for value in (change, low, high)]
-        what = "energy as" if first else "as"
-        return (
-            f"{c['group']} used {times[0]} times as much {what} {c['base']} (95% {c['interval']} "
-            f"{times[1]} to {times[2]})"
-        )
-    word, ends = ("more", (low, high)) if change > 0 else ("less", (-high, -low))
-    size = text.percent(abs(change), decimals, sign=False)
-    span = f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}%"
-    what = "energy than" if first else "than"
-    return f"{c['group']} used {size} {word} {what} {c['base']} (95% {c['interval']} {span})"
-
-
-def _span(low: float, high: float, decimals: int) -> str:
-    return f"{text.percent(low, decimals)} to {text.percent(high, decimals)}"
-
-
-def _sizes(comparisons: list[dict[str, Any]]) -> str:
-    if all(c["paired"] for c in comparisons):
-        blocks = sorted({c["n"] for c in comparisons})
-        span = f"{blocks[0]}" if len(blocks) == 1 else f"{blocks[0]} to {blocks[-1]}"
-        return f"{span} complete {'block' if blocks == [1] else 'blocks'}, paired"
-    first = comparisons[0]
-    counts = [first["n_a"], *(c["n_b"] for c in comparisons)]
-    return f"{text.join([str(n) for n in counts])} trials, unpaired"
 
 
 def _sure(comparisons: list[dict[str, Any]], level: str, table: Table, found: Findings) -> str:

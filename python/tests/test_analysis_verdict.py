@@ -35,8 +35,14 @@ def test_a_named_base_turns_the_sentence_around(tmp_path):
 
 def test_three_groups_name_the_thriftiest_and_a_multiple_above_twice(tmp_path):
     found = answer(race({"a": 1.0, "b": 1.10, "c": 3.0}), tmp_path)
-    assert found.sentence.startswith("a used the least energy: b used ")
-    assert "c used 2.99" in found.sentence and "times as much as a" in found.sentence
+    assert found.sentence.startswith("a used the least energy: b used 10.2% more (95% interval ")
+    assert "and c 2.99 times as much (2.9" in found.sentence
+
+
+def test_groups_without_a_resolved_difference_are_told_apart_from_the_others(tmp_path):
+    found = answer(race({"a": 1.0, "b": 1.0, "c": 1.3}, seed=2), tmp_path, base="a")
+    assert found.sentence.startswith("Against a, no difference is resolved for b (")
+    assert "c used 29.9% more energy (95% interval 29.3 to 30.7%)" in found.sentence
 
 
 def test_no_difference_is_not_resolved(tmp_path):
@@ -88,7 +94,7 @@ def test_few_blocks_give_numbers_but_no_p_value_and_no_conclusion(tmp_path):
 def test_one_trial_per_group_says_so(tmp_path):
     found = answer([trial("a", 1, 100.0), trial("b", 1, 120.0)], tmp_path)
     assert found.level == "too few"
-    assert "+20" in found.sentence
+    assert "Observed: b +20% against a." in found.sentence
     assert "interval" not in found.sentence
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from analysis import drift as statistics
 from analysis import text
 from analysis.findings import Findings
-from analysis.plots.style import INK, Figure, Palette, canvas, finish, label
+from analysis.plots.style import INK, Figure, Palette, canvas, finish, label, legend
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -43,7 +43,7 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.set_xlabel("Run order")
     axes.set_ylabel("Energy against the group's mean (%)")
-    _legend(figure, axes)
+    legend(figure, axes)
     return finish(
         figure,
         settings,
@@ -77,7 +77,7 @@ def _position(table: Table, frame, settings: Settings, palette: Palette) -> Figu
     axes.grid(axis="x", visible=False)
     axes.set_xlabel("Position in the block")
     axes.set_ylabel("Energy against the group's mean (%)")
-    _legend(figure, axes)
+    legend(figure, axes)
     return finish(
         figure,
         settings,
@@ -86,11 +86,3 @@ def _position(table: Table, frame, settings: Settings, palette: Palette) -> Figu
         "Each trial against the geometric mean of its group; lines: means per position.",
         f"Deviation of energy by position, for {text.join(list(table.all_groups))}.",
     )
-
-
-def _legend(figure, axes) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    figure.legend(
-        handles, names, loc="outside upper left", ncols=min(len(names), 4), handletextpad=0.2,
-        columnspacing=1.0,
-    )  # fmt: skip

@@ -4,15 +4,19 @@ from typing import Any
 
 import numpy as np
 from matplotlib import ticker
+from matplotlib.transforms import blended_transform_factory
 
 from analysis import metrics, pairs, text
 from analysis.findings import Findings
-from analysis.plots.style import GRID, INK, MUTED, Figure, Palette, canvas, finish, label
+from analysis.plots.style import GRID, INK, MUTED, PAPER, Figure, Palette, canvas, finish, label
 from analysis.settings import Settings
 from analysis.table import Table
 
 #: More lines than this do not fit a page; the pairs with the base stay.
 _MOST_PAIRS = 6
+
+#: With more pairs than this, only energy is shown of each.
+_MOST_IN_FULL = 4
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
@@ -21,18 +25,19 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     couples = [(a, b) for i, a in enumerate(table.groups) for b in table.groups[i + 1 :]]
     if len(couples) > _MOST_PAIRS:
         couples = [(a, b) for a, b in couples if a == table.base]
+    shown = metrics.HEADLINE if len(couples) <= _MOST_IN_FULL else (metrics.ENERGY,)
     lines = []
     for a, b in couples:
-        for metric in metrics.HEADLINE:
+        for metric in shown:
             rows = [found.pair(a, b, test, metric.name) for test in tests]
             row = next((r for r in rows if r and r["ci_low"] is not None), None)
             if row:
                 lines.append((a, b, metric, row))
     if not lines:
         return []
-    shown = sorted({(a, b) for a, b, _, _ in lines}, key=couples.index)
-    figure, (axes,) = canvas(0.75 + 0.235 * len(lines) + 0.3 * len(shown))
-    _lines(axes, lines, shown, palette)
+    couples = sorted({(a, b) for a, b, _, _ in lines}, key=couples.index)
+    figure, (axes,) = canvas(0.75 + 0.235 * len(lines) + 0.3 * len(couples))
+    _lines(axes, lines, couples, palette)
     floor = (found.floor or {}).get("floor_pct")
     if floor:
         axes.axvspan(1 / _ratio(floor), _ratio(floor), color=GRID, alpha=0.8, linewidth=0, zorder=0)
@@ -62,13 +67,17 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     ]
 
 
-def _lines(axes, lines, shown, palette: Palette) -> None:
+def _lines(axes, lines, couples, palette: Palette) -> None:
     """Draw from top to bottom, a bold heading above the metrics of each pair."""
-    y, places, names, heads = 0.0, [], [], []
-    for a, b in shown:
-        heads.append(len(names))
-        places.append(y)
-        names.append(f"{label(b)} against {label(a)}")
+    y, places, names = 0.0, [], []
+    # The heading starts at the figure's left edge, whatever room the labels take.
+    edge = blended_transform_factory(axes.figure.transFigure, axes.transData)
+    for a, b in couples:
+        heading = axes.text(
+            0.012, y, f"{label(b)} against {label(a)}", transform=edge, fontweight="bold",
+            va="center", zorder=5, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
+        heading.set_in_layout(False)
         y += 1.0
         for first, second, metric, row in lines:
             if (first, second) == (a, b):
@@ -78,8 +87,6 @@ def _lines(axes, lines, shown, palette: Palette) -> None:
                 y += 1.0
         y += 0.3
     axes.set_yticks(places, names)
-    for head in heads:
-        axes.get_yticklabels()[head].set_fontweight("bold")
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(y - 0.5, -0.6)
     axes.spines["left"].set_visible(False)

@@ -4,7 +4,7 @@ import numpy as np
 
 from analysis import metrics, text
 from analysis.findings import Findings
-from analysis.plots.style import INK, PHASE_COLOURS, Figure, Palette, canvas, finish, label
+from analysis.plots.style import INK, PHASE_COLOURS, Figure, Palette, canvas, finish, label, legend
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -46,10 +46,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     axes.grid(axis="y", visible=False)
     axes.set_xlim(0, left.max() * 1.14)
     axes.set_xlabel(f"Energy of the whole trial ({scale.unit})")
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=len(phases),
-        handlelength=1.2, columnspacing=1.1, handletextpad=0.5,
-    )  # fmt: skip
+    legend(figure, axes)
     share = [
         f"{label(name)} {100 * row[phases.index('train')] / max(row.sum(), 1e-12):.0f}%"
         for name, row in zip(names, means, strict=True)

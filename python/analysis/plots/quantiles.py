@@ -5,7 +5,7 @@ from scipy import stats
 
 from analysis import limits, text
 from analysis.findings import Findings
-from analysis.plots.style import INK, Figure, Palette, canvas, finish, label
+from analysis.plots.style import INK, Figure, Palette, canvas, finish, label, legend
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -66,10 +66,7 @@ def _figure(
     axes.plot(span, span, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     axes.set_xlabel("Normal quantiles")
     axes.set_ylabel("Standardised ln energy" if not distinct else "Standardised log ratio")
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=min(len(series), 3),
-        handletextpad=0.2, columnspacing=1.0,
-    )  # fmt: skip
+    legend(figure, axes)
     return finish(
         figure,
         settings,

@@ -145,8 +145,14 @@ def canvas(height: float, width: float = WIDTH, columns: int = 1) -> tuple[Canva
 
 
 def label(name: str) -> str:
-    """A group's name as a label: short enough not to run into its neighbours."""
-    return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
+    """A group's name as a label: short enough not to run into its neighbours.
+
+    The middle goes, for names tend to differ at their beginning or at their end.
+    """
+    if len(name) <= _LONGEST_LABEL:
+        return name
+    tail = _LONGEST_LABEL // 3
+    return f"{name[: _LONGEST_LABEL - tail - 1]}…{name[-tail:]}"
 
 
 def group_axis(axes: Axes, names: list[str]) -> None:
@@ -162,6 +168,16 @@ def group_axis(axes: Axes, names: list[str]) -> None:
     )
     axes.grid(axis="x", visible=False)
     axes.tick_params(axis="x", length=0)
+
+
+def legend(figure: Canvas, axes: Axes) -> None:
+    """A legend above the axes, in as many columns as its longest name leaves room for."""
+    handles, names = axes.get_legend_handles_labels()
+    columns = max(1, min(len(names), 52 // (max(map(len, names)) + 4)))
+    figure.legend(
+        handles, names, loc="outside upper left", ncols=columns, handletextpad=0.3,
+        columnspacing=1.0, handlelength=1.3, borderaxespad=0.2,
+    )  # fmt: skip
 
 
 def finish(

@@ -29,6 +29,10 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
     group_axis(axes, names)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel(f"{metric.label} ({scale.unit})")
+    if max(map(len, values)) >= _MIN_VIOLIN:
+        shape = "Violin: density; box: quartiles and median, whiskers to 1.5 interquartile ranges;"
+    else:
+        shape = "Line: median; too few trials for a density;"
     medians = [
         f"{label(name)} {scale.with_unit(float(np.median(raw)))}"
         for name, raw in zip(names, values, strict=True)
@@ -39,8 +43,7 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
         settings,
         f"violin_{metric.name}",
         f"{metric.label} per trial",
-        "Violin: density; box: quartiles and median, whiskers to 1.5 interquartile ranges; "
-        "points: trials. The axis does not begin at zero.",
+        f"{shape} points: trials. The axis does not begin at zero.",
         f"{metric.label} per group. Medians: {text.join(medians)}.",
     )
 
