@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 import spec
 
 FILES = {
@@ -41,7 +42,7 @@ class Images:
     test_images: np.ndarray
     test_labels: np.ndarray
     sha256: str
-    """Of the bytes used, before scaling: training images and labels, then test images and labels."""
+    """Of the bytes used, before scaling: training images, their labels, test images, theirs."""
 
     def summary(self) -> dict:
         """What the trial's record says of the data."""

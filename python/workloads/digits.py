@@ -10,10 +10,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import data
 import numpy as np
 from scipy import ndimage
 from sklearn.datasets import load_digits
+
+import data
 
 TEST_SHARE = 1 / 6
 """Of the originals; MNIST's own share is 1/7."""

@@ -1,4 +1,4 @@
-"""Which frameworks there are, and the process each one gets: threads, variables, no other framework.
+"""Which frameworks there are, and the process each one gets: threads, variables, no others.
 
 Only the standard library is imported here: all of this must be settled before NumPy and the
 framework load, because they size their thread pools and read their variables then.
@@ -10,8 +10,6 @@ import os
 import platform
 import sys
 from pathlib import Path
-
-import spec
 
 HERE = Path(__file__).parent
 SUFFIX = "_cnn.py"

@@ -13,10 +13,11 @@ from functools import partial
 import jax
 import numpy as np
 import optax
-import spec
 from flax import linen as nn
 from flax.training.train_state import TrainState
 from jax import numpy as jnp
+
+import spec
 
 
 def limit_threads(threads):

@@ -10,9 +10,10 @@ if __name__ == "__main__":
 
 import keras
 import numpy as np
-import spec
 import tensorflow as tf
 from keras import layers, ops
+
+import spec
 
 
 def limit_threads(threads):

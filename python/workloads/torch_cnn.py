@@ -9,10 +9,11 @@ if __name__ == "__main__":
     sys.exit(harness.main("torch"))
 
 import numpy as np
-import spec
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+import spec
 
 
 def limit_threads(threads):

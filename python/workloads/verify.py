@@ -6,8 +6,8 @@ u = 2⁻²⁴ = 6e-8 be float32's unit roundoff.
 
 **Logits before training** (absolute, 1e-6). A logit of size 0.1 to 1 is a sum of 6,272 products of
 sums of 1,600 products. Added in another order, the rounding errors, being as often up as down,
-differ by about √n·u relative to the terms' root sum of squares: √6,272 · u = 5e-6 of something below
-0.1, so some 1e-7. Ten times that is allowed; a wrong layout or seed changes logits by 0.1.
+differ by about √n·u relative to the terms' root sum of squares: √6,272 · u = 5e-6 of something
+below 0.1, so some 1e-7. Ten times that is allowed; a wrong layout or seed changes logits by 0.1.
 
 **The first update** (relative, η + 2u·max|w|/lr). Adam's first step is lr·g/(|g| + ε): every weight
 moves by nearly lr, whatever its gradient's size. Its relative error η = 1.3e-5 is half the
@@ -20,8 +20,9 @@ rounding, twice. Weight decay of 0.01 would be 3e-4, Keras's own place for ε 1e
 step adds at most η. Keras's own place for ε shows at the second step with 1.5e-4.
 
 **Weights after a short call** (relative, 5e-2): one `train_epoch` call on 3 full batches and the
-epoch's partial one. By now some errors have grown (next paragraph), which reaches 2e-3 in the bias of
-the first convolution. One batch of four left out, swapped or shuffled changes updates by a quarter.
+epoch's partial one. By now some errors have grown (next paragraph), which reaches 2e-3 in the bias
+of the first convolution. One batch of four left out, swapped or shuffled changes updates by a
+quarter.
 
 **Losses of all steps and weights after them** (relative). Adam divides each gradient by its own
 size, so a weight whose gradient is zero up to rounding moves a full learning rate in a direction
@@ -29,8 +30,8 @@ that rounding decides; from there errors grow until they saturate. How far depen
 is measured, not assumed: each framework also trains a *twin* from weights changed by 2⁻¹⁹ of
 themselves, signs drawn. That stands for the errors of the first five updates, before growth takes
 over: they move a weight of 0.05 by 5·lr, a tenth of it, and η/10 = 1.3e-6 = 2⁻¹⁹·⁵. Allowed are 4
-times the distance of the most distant twin (twins of one framework with other signs were 2 to 3
-times as far apart from it as from one another), plus η per step.
+times the distance of the most distant twin, since that distance varies by a factor of 3 with the
+signs, plus η per step.
 
 **Accuracy after one epoch** (0.3 points, and at least 3 images): images whose two best logits are
 closer than the weights' noise fall either way.
@@ -78,6 +79,7 @@ def collect(request: dict, emit) -> None:
     trial.load_data()
 
     import numpy as np  # NumPy may load only after the process is settled
+
     import weights
 
     job, script, order = trial.job, trial.script, trial.orders[0]

@@ -9,6 +9,7 @@ start from the same weights too.
 import math
 
 import numpy as np
+
 import spec
 
 GENERATOR = "PCG64"
