@@ -1,0 +1,133 @@
+//! What an analysis is told.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Which recipe the tables follow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Wraps undone, paired within blocks, all data.
+    #[default]
+    Joulerace,
+    /// The published studies' own: last minus first reading, negative energies and values beyond
+    /// three standard deviations dropped.
+    Published,
+}
+
+/// Emissions of a kilowatt-hour.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CarbonIntensity {
+    /// The table's default, the world's mean.
+    #[default]
+    Default,
+    /// This many grams of CO2e per kWh.
+    Grams(f64),
+    /// A place of the table by its code (`NL`) or name (`Netherlands`), in any case.
+    Place(String),
+}
+
+/// A carbon intensity that is neither a number nor a word.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is no carbon intensity: give grams of CO2e per kWh as a number that is not negative, or a \
+     country's two-letter code"
+)]
+pub struct InvalidIntensity(String);
+
+impl FromStr for CarbonIntensity {
+    type Err = InvalidIntensity;
+
+    fn from_str(text: &str) -> Result<Self, InvalidIntensity> {
+        let text = text.trim();
+        match text.parse::<f64>() {
+            Ok(grams) if grams.is_finite() && grams >= 0.0 => Ok(CarbonIntensity::Grams(grams)),
+            Err(_) if text.starts_with(char::is_alphabetic) => {
+                Ok(CarbonIntensity::Place(text.to_owned()))
+            }
+            _ => Err(InvalidIntensity(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for CarbonIntensity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CarbonIntensity::Default => f.write_str("default"),
+            CarbonIntensity::Grams(grams) => write!(f, "{grams}"),
+            CarbonIntensity::Place(place) => f.write_str(place),
+        }
+    }
+}
+
+/// What `joulerace analyze` is told. [`AnalyzeSettings::new`] gives the defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnalyzeSettings {
+    /// An experiment's folder, or one of `<group>/<anything>_<n>.csv`.
+    pub dir: PathBuf,
+    /// Where to write; `dir/analysis` where `None`.
+    pub output: Option<PathBuf>,
+    /// Which recipe.
+    pub method: Method,
+    /// How often such a run happens in a year, for what a difference is worth.
+    pub runs_per_year: f64,
+    /// Price of a kilowatt-hour, in `currency`.
+    pub price_per_kwh: f64,
+    /// The price's currency, such as `EUR`.
+    pub currency: String,
+    /// Emissions of a kilowatt-hour.
+    pub carbon_intensity: CarbonIntensity,
+    /// The group that the others are compared with; the one of least mean energy where `None`.
+    pub base: Option<String>,
+    /// Level of the tests; intervals cover `1 - alpha`.
+    pub alpha: f64,
+    /// Seeds the bootstrap.
+    pub seed: u64,
+    /// The folder with the package `analysis` (`python/` of the project).
+    pub python_dir: PathBuf,
+    /// The command line that reproduces this, for the report.
+    pub command: String,
+}
+
+impl AnalyzeSettings {
+    /// Defaults for a folder: joulerace's method, 1000 runs a year at 0.30 EUR/kWh, alpha 0.05, seed 42.
+    pub fn new(dir: impl Into<PathBuf>, python_dir: impl Into<PathBuf>) -> AnalyzeSettings {
+        AnalyzeSettings {
+            dir: dir.into(),
+            output: None,
+            method: Method::Joulerace,
+            runs_per_year: 1000.0,
+            price_per_kwh: 0.30,
+            currency: "EUR".into(),
+            carbon_intensity: CarbonIntensity::Default,
+            base: None,
+            alpha: 0.05,
+            seed: 42,
+            python_dir: python_dir.into(),
+            command: String::new(),
+        }
+    }
+
+    /// Where the results go.
+    pub fn output(&self) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| self.dir.join("analysis"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carbon_intensity_is_a_number_or_a_place() {
+        assert_eq!("268.5".parse(), Ok(CarbonIntensity::Grams(268.5)));
+        assert_eq!("nl".parse(), Ok(CarbonIntensity::Place("nl".into())));
+        for bad in ["-3", "inf", "", "?"] {
+            assert!(bad.parse::<CarbonIntensity>().is_err(), "{bad}");
+        }
+    }
+}
