@@ -124,7 +124,7 @@ pub enum EnvError {
     #[error(
         "while {step}: no space is left for {}; the training environment takes about 7 GB\n\
          Free some, remove environments that no lock needs any more (joulerace env prune), \
-         or put the cache elsewhere: XDG_CACHE_HOME=/larger/disk. The whole output is in {}",
+         or put the cache elsewhere: JOULERACE_CACHE_DIR=/larger/disk. The whole output is in {}",
         path.display(), log.display()
     )]
     DiskFull {
