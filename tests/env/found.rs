@@ -118,8 +118,8 @@ fn packages_of_the_system_count_where_the_environment_sees_them() {
     let prefix = bench.foreign("mine", "3.11.4", &LOCKED[..1]);
     install(&bench.at("usr/lib/python3.11/site-packages"), LOCKED[1].0, LOCKED[1].1);
     install(&bench.at("usr/lib/python3.11/site-packages"), "numpy", "1.0");
+    let home = bench.at("usr/bin");
     let config = |sees: bool| {
-        let home = bench.at("usr/bin");
         let home = home.display();
         let text =
             format!("home = {home}\nversion = 3.11.4\ninclude-system-site-packages = {sees}\n");
