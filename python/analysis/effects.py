@@ -88,7 +88,7 @@ def bootstrap(
         value = float(statistic(*samples))
         return value, value
     with warnings.catch_warnings():
-        # BCa warns when almost all values are equal; the interval is then not finite and is dropped.
+        # BCa warns when almost all values are equal; an interval that is not finite is dropped.
         warnings.simplefilter("ignore")
         found = stats.bootstrap(
             samples,

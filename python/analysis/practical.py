@@ -1,4 +1,4 @@
-"""Whether a difference matters: what it is worth in kWh, money and CO2e over a year of such runs."""
+"""Whether a difference matters: its worth in kWh, money and CO2e over a year of such runs."""
 
 from typing import Any
 

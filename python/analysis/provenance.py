@@ -1,4 +1,4 @@
-"""What is known about the trials' making: the meter, the work gate, the integrity of the samples."""
+"""How the trials were made: the meter, the work gate, the integrity of the samples."""
 
 from collections.abc import Mapping
 from typing import Any

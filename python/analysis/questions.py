@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis import metrics, pairs, provenance, tables, text
+from analysis import checks, metrics, pairs, provenance, tables, text
+from analysis.cells import Tabulation
 from analysis.findings import Findings
 from analysis.settings import EQUIVALENCE_MARGIN_PCT, Settings
 from analysis.table import Table
-from analysis.tables import Tabulation
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,11 @@ def _order(table: Table, found: Findings, settings: Settings) -> Answer:
             f"{text.count(order['same_as_previous'], 'block')} repeated the one before."
         )
     if verdict == "cyclic":
+        chance = text.significant(order["period_chance"], 1)
         cycle = "; ".join(" → ".join(one) for one in order["cycle"])
         lines.append(
-            f"The orders follow a cycle of {text.count(order['period'], 'block')} ({cycle}); random "
-            f"orders would do that with a chance of {text.significant(order['period_chance'], 1)}."
+            f"The orders follow a cycle of {text.count(order['period'], 'block')} ({cycle}); "
+            f"random orders would do that with a chance of {chance}."
         )
     lines.append(_slopes(drift))
     lines.append(_factors(drift))
@@ -67,7 +68,7 @@ def _order(table: Table, found: Findings, settings: Settings) -> Answer:
         mark,
         short,
         [line for line in lines if line],
-        _kept(tables.positions(found), tables.autocorrelation(found)),
+        _kept(checks.positions(found), checks.autocorrelation(found)),
     )
 
 
@@ -128,7 +129,7 @@ def _accounted(table: Table, found: Findings, settings: Settings) -> Answer:
     )
     mark = "warn" if left_out else "good"
     title = "How many trials wrapped, failed, were retried or excluded, per treatment, and why?"
-    return Answer(title, mark, short, lines, [tables.integrity(rows)])
+    return Answer(title, mark, short, lines, [checks.integrity(rows)])
 
 
 def _robust(table: Table, found: Findings, settings: Settings) -> Answer:
@@ -141,7 +142,7 @@ def _robust(table: Table, found: Findings, settings: Settings) -> Answer:
         lines.append(f"The rule names {blocks} {names}; the result without is beside the one with.")
     else:
         lines.append("The rule names no trial.")
-    extra = _kept(tables.leave_one_out(found), *tables.outliers(found))
+    extra = _kept(checks.leave_one_out(found), *checks.outliers(found))
     if not tested:
         return Answer(title, "unknown", "Too few complete blocks to leave one out", lines, extra)
     disagree = [
@@ -168,7 +169,7 @@ def _agree(found: Findings, a: str, b: str, alpha: float) -> bool:
 def _work(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Was the work identical, with equal accuracy?"
     state, reasons = provenance.work_gate(settings)
-    accuracy = tables.accuracy(table)
+    accuracy = checks.accuracy(table)
     lines = list(reasons)
     if invalid := provenance.invalid_trials(table):
         lines.append(f"{text.count(invalid, 'trial')} did not do the work asked for; left out.")
@@ -221,7 +222,7 @@ def _window(table: Table, found: Findings, settings: Settings) -> Answer:
             "The whole file, first to last sample",
             ["The files carry no phase marks: starting up, importing and loading data are inside."],
         )
-    own = _kept(*(tables.phases(table, found, suffix) for suffix in "js"))
+    own = _kept(*(checks.phases(table, found, suffix) for suffix in "js"))
     return Answer(
         title,
         "good",
@@ -264,7 +265,7 @@ def _idle(table: Table, found: Findings, settings: Settings) -> Answer:
 
 def _floor(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "What is the noise floor and the smallest effect that this experiment could see?"
-    own = _kept(tables.detectable(found))
+    own = _kept(checks.detectable(found))
     seen = [r["pct"] for r in found.detectable if r["pct"] is not None]
     smallest = f"changes from {text.significant(max(seen), 2)}% on could be seen" if seen else ""
     floor = found.floor
@@ -274,13 +275,13 @@ def _floor(table: Table, found: Findings, settings: Settings) -> Answer:
     if floor["floor_pct"] is None:
         return Answer(title, "unknown", f"The A/A control says nothing: {floor['note']}", [], own)
     decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
+    low, high = (text.percent(floor[k], decimals) for k in ("ci_low", "ci_high"))
     same = "are" if floor["tost_p"] < settings.alpha else "are not shown to be"
     lines = [
         (
             f"{floor['treatment']} ran twice in each of {floor['blocks']} blocks. The mean paired "
-            f"difference is {text.percent(floor['pct_change'], decimals)} (95% band "
-            f"{text.percent(floor['ci_low'], decimals)} to {text.percent(floor['ci_high'], decimals)}); "
-            f"a single block may differ by {text.percent(floor['block_low'])} to "
+            f"difference is {text.percent(floor['pct_change'], decimals)} (95% band {low} to "
+            f"{high}); a single block may differ by {text.percent(floor['block_low'])} to "
             f"{text.percent(floor['block_high'])}."
         ),
         (

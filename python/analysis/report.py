@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from analysis import carbon, limits, metrics, provenance, questions, tables, verdict
+from analysis import carbon, cells, checks, limits, metrics, provenance, questions, tables, verdict
 from analysis.findings import Findings
 from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
 from analysis.settings import POWER, RESAMPLES, SECONDARY_RESAMPLES, Settings
@@ -77,7 +77,7 @@ def _context(
         "pair_tables": [t for m in shown if (t := tables.comparisons(found.pairs, m))],
         "omnibus": tables.omnibus(found),
         "published": _published(rows, found, headline),
-        "exclusions": tables.exclusions(provenance.exclusions(table, settings)),
+        "exclusions": checks.exclusions(provenance.exclusions(table, settings)),
         "ignored": [_ignored(entry) for entry in settings.ignored],
         "records": _records(settings.experiment or {}),
         "carbon": carbon,
@@ -101,31 +101,31 @@ def _published(
         return None
     dropped = [
         [
-            tables.words(r["group"]),
-            tables.words(next(m.label for m in metrics.HEADLINE if m.name == r["metric"])),
-            tables.number(r["negative_energy"], str(r["negative_energy"])),
-            tables.number(r["beyond_3_sd"], str(r["beyond_3_sd"])),
+            cells.words(r["group"]),
+            cells.words(next(m.label for m in metrics.HEADLINE if m.name == r["metric"])),
+            cells.number(r["negative_energy"], str(r["negative_energy"])),
+            cells.number(r["beyond_3_sd"], str(r["beyond_3_sd"])),
         ]
         for r in found.published["dropped"]
     ]
     columns = [
-        tables.Column("Group", False), tables.Column("Metric", False),
-        tables.Column("Negative energy"), tables.Column("Beyond 3 SD"),
+        cells.Column("Group", False), cells.Column("Metric", False),
+        cells.Column("Negative energy"), cells.Column("Beyond 3 SD"),
     ]  # fmt: skip
     return {
-        "dropped": tables.Tabulation("Values that the recipe dropped", columns, dropped),
+        "dropped": cells.Tabulation("Values that the recipe dropped", columns, dropped),
         "groups": tables.groups(rows["groups"], headline),
         "pairs": [t for m in headline if (t := tables.comparisons(rows["pairs"], m))],
     }
 
 
-def _carbon_table() -> tables.Tabulation:
-    columns = [tables.Column("Place", False), tables.Column("g CO2e/kWh")]
-    cells = [
-        [tables.words(i.place), tables.number(i.grams_per_kwh, f"{i.grams_per_kwh:g}")]
+def _carbon_table() -> cells.Tabulation:
+    columns = [cells.Column("Place", False), cells.Column("g CO₂e/kWh")]
+    rows = [
+        [cells.words(i.place), cells.number(i.grams_per_kwh, f"{i.grams_per_kwh:g}")]
         for i in carbon.TABLE
     ]
-    return tables.Tabulation(f"Carbon intensity, {carbon.YEAR} means", columns, cells)
+    return cells.Tabulation(f"Carbon intensity, {carbon.YEAR} means", columns, rows)
 
 
 def _ignored(entry: Any) -> str:

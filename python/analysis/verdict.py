@@ -123,8 +123,8 @@ def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, lis
     lag = [r for r in found.drift["autocorrelation"] if r["kind"] == "pair" and r["p"] is not None]
     if any(r["r1"] > 0 and r["p"] < settings.alpha / len(lag) for r in lag):
         cautions.append(
-            "Neighbouring blocks' differences resemble each other (lag-1 autocorrelation): p-values "
-            "and intervals look surer than they are."
+            "Neighbouring blocks' differences resemble each other (lag-1 autocorrelation): "
+            "p-values and intervals look surer than they are."
         )
     return prefix, cautions
 
@@ -201,8 +201,12 @@ def _doubts(resolved: list[dict[str, Any]], table: Table, found: Findings) -> li
     doubts = []
     if provenance.estimated(table) != "none":
         doubts.append("the energy is estimated")
-    order = {"unknown": "is not known", "sequential": "was not by blocks", "cyclic": "was not random",
-             "unbalanced": "was not balanced"}.get(found.order["verdict"])  # fmt: skip
+    order = {
+        "unknown": "is not known",
+        "sequential": "was not by blocks",
+        "cyclic": "was not random",
+        "unbalanced": "was not balanced",
+    }.get(found.order["verdict"])
     if order:
         doubts.append(f"the order of the trials {order}")
     if not all(c["paired"] for c in resolved):

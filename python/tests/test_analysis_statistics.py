@@ -1,4 +1,4 @@
-"""The statistics against direct SciPy, statsmodels and pingouin calls, on published data and made."""
+"""The statistics against direct SciPy, statsmodels and pingouin calls, on published data."""
 
 import math
 
@@ -7,7 +7,6 @@ import pandas as pd
 import pingouin
 import pytest
 from scipy import stats
-from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.anova import AnovaRM
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
@@ -15,15 +14,12 @@ from test_analysis_made import build, race, trial
 
 from analysis import (
     decomposition,
-    drift,
     effects,
     groups,
     limits,
     omnibus,
-    order,
     pairs,
     practical,
-    published,
     resolution,
     robustness,
 )
@@ -300,117 +296,3 @@ def test_practical_worth_is_the_mean_difference_in_kwh_money_and_co2(tmp_path):
     assert found["kwh"] == exact(joules * 1000 / 3.6e6)
     assert found["money_high"] == exact(found["kwh_high"] * 0.30)
     assert found["kg_co2e_low"] == exact(found["kwh_low"] * 0.480)
-
-
-def test_drift_over_time_is_found_and_none_where_there_is_none(tmp_path):
-    trials = race({"a": 1.0, "b": 1.2}, blocks=30)
-    steady = drift.analyse(*build(trials, tmp_path))
-    assert steady["time"]["p"] > 0.01
-    for t in trials:
-        t["energy_j"] *= 1.0 + 0.10 * (t["start_unix_s"] - 1.75e9) / 3600.0
-    table, settings = build(trials, tmp_path)
-    drifting = drift.analyse(table, settings)["time"]
-    assert drifting["p"] < 1e-6
-    assert drifting["ci_low"] < 9.6 < drifting["ci_high"]
-    hours = (table.usable["start_unix_s"] - 1.75e9) / 3600.0
-    design = np.column_stack([np.ones(60), hours, table.usable["group"].eq("b")]).astype(float)
-    direct = OLS(np.log(table.usable["energy_j"].to_numpy()), design).fit()
-    assert drifting["p"] == pytest.approx(direct.pvalues[1], rel=1e-6)
-
-
-def test_position_matters_when_the_first_trial_runs_cold(tmp_path):
-    trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=20)
-    for t in trials:
-        t["energy_j"] *= 1.05 if t["position"] == 1 else 1.0
-    found = drift.analyse(*build(trials, tmp_path))["position"]
-    assert found["separable"] and found["p"] < 1e-6
-    assert found["largest_pct"] == pytest.approx(5, abs=1.5)
-
-
-def test_a_fixed_order_cannot_be_told_from_the_groups(tmp_path):
-    table, settings = build(race({"a": 1.0, "b": 1.2, "c": 1.3}, order="fixed"), tmp_path)
-    assert not drift.analyse(table, settings)["position"]["separable"]
-    found = order.check(table, settings)
-    assert (found["verdict"], found["period"]) == ("cyclic", 1)
-
-
-def test_a_cycle_of_four_orders_is_found_where_positions_are_balanced(tmp_path):
-    cycle = [("a", "b", "c"), ("b", "c", "a"), ("c", "a", "b"), ("a", "c", "b")]
-    trials, place = [], 0
-    for block in range(42):
-        for position, name in enumerate(cycle[block % 4], 1):
-            place += 1
-            trials.append(trial(name, block, 100.0 + place, position=position, run_order=place))
-    found = order.check(*build(trials, tmp_path))
-    assert (found["verdict"], found["period"], found["distinct_orders"]) == ("cyclic", 4, 4)
-
-
-def test_random_orders_are_seldom_called_otherwise(tmp_path):
-    names = [
-        order.check(*build(race({"a": 1, "b": 2, "c": 3}, seed=s), tmp_path))["verdict"]
-        for s in range(20)
-    ]
-    assert names.count("random") >= 17
-    assert "cyclic" not in names
-
-
-def test_groups_run_one_after_another_are_called_sequential(tmp_path):
-    trials = race({"a": 1.0, "b": 1.2}, blocks=10)
-    trials.sort(key=lambda t: (t["group"], t["block"]))
-    for i, t in enumerate(trials):
-        t["run_order"] = i
-    assert order.check(*build(trials, tmp_path))["verdict"] == "sequential"
-
-
-def published_by_hand(a, b):
-    """The studies' recipe, written out with NumPy and SciPy alone."""
-    a, b = (x[np.abs(stats.zscore(x)) <= 3] for x in (a, b))
-    if stats.shapiro(a).pvalue > 0.05 and stats.shapiro(b).pvalue > 0.05:
-        return "welch", stats.ttest_ind(a, b, equal_var=False), len(a) + len(b)
-    return "mann-whitney", stats.mannwhitneyu(a, b, alternative="two-sided"), len(a) + len(b)
-
-
-def test_the_published_recipe_agrees_with_scipy_to_nine_digits(tmp_path):
-    rng = np.random.default_rng(11)
-    trials = []
-    for name, mean in (("a", 3000.0), ("b", 3100.0), ("c", 9000.0)):
-        energy, time = rng.normal(mean, 60, 42), rng.normal(mean / 60, 1, 42)
-        if name == "c":
-            energy = rng.lognormal(math.log(mean), 1.2, 42)  # fails Shapiro–Wilk
-        energy[3] = mean * 1.8  # beyond three standard deviations
-        for block in range(42):
-            wrapped = block in (10, 20)
-            trials.append(
-                trial(
-                    name, block, energy[block], time[block], published_time_s=time[block],
-                    published_energy_j=energy[block] - (65536.0 if wrapped else 0.0),
-                )
-            )  # fmt: skip
-    table, settings = build(trials, tmp_path, method="published")
-    found = published.analyse(table, settings)
-    raw = {
-        name: np.array(
-            [(t["published_energy_j"], t["time_s"]) for t in trials if t["group"] == name]
-        )
-        for name in "abc"
-    }
-    tests = set()
-    for metric, of in (
-        ("energy_j", lambda e, t: e[e >= 0]),
-        ("time_s", lambda e, t: t),
-        ("power_w", lambda e, t: (e / t)[e >= 0]),
-        ("edp_js", lambda e, t: (e * t)[e >= 0]),
-    ):
-        values = {name: of(*raw[name].T) for name in raw}
-        for a, b in (("a", "b"), ("a", "c"), ("b", "c")):
-            name, direct, n = published_by_hand(values[a], values[b])
-            mine = row(found["pairs"], name, metric, a=a, b=b)
-            assert (mine["statistic"], mine["p"]) == (exact(direct.statistic), exact(direct.pvalue))
-            assert mine["n"] == n
-            tests.add(name)
-    assert tests == {"welch", "mann-whitney"}
-    dropped = {(d["group"], d["metric"]): d for d in found["dropped"]}
-    assert dropped["a", "energy_j"] | {} == {
-        "group": "a", "metric": "energy_j", "negative_energy": 2, "beyond_3_sd": 1,
-    }  # fmt: skip
-    assert dropped["a", "time_s"]["negative_energy"] == 0

@@ -37,8 +37,8 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
         middle = frame["run_order"].mean()
         axes.plot(x, 100 * np.expm1(rate * (x - middle)), color=INK, linewidth=1.6)
         words = (
-            f" Line: the common trend, {text.percent(slope['pct_over_experiment'], 2)} from the first "
-            f"trial to the last ({text.p_equation(slope['p'])})."
+            f" Line: the common trend, {text.percent(slope['pct_over_experiment'], 2)} from the "
+            f"first trial to the last ({text.p_equation(slope['p'])})."
         )
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.set_xlabel("Run order")

@@ -60,8 +60,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
             settings,
             "effects",
             "How large the differences are",
-            "Change of the geometric mean with its 95% bootstrap interval; an interval that touches "
-            f"zero is no difference.{note}",
+            "Change of the geometric mean with its 95% bootstrap interval; one that touches zero "
+            f"is no difference.{note}",
             "; ".join(words) + ".",
         )
     ]

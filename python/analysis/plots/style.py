@@ -47,6 +47,9 @@ PHASE_COLOURS = {
     "evaluate": ("#e0b354", "#e0b354"),
 }
 
+#: Pictures of few colours are small at any level; a low one is several times as fast.
+_PNG = {"compress_level": 3}
+
 #: Width of a figure in inches: it is shown near its own size, so that its text stays readable.
 WIDTH = 4.3
 
@@ -210,7 +213,7 @@ def finish(
 
 def _save(figure: Canvas, path: Path) -> None:
     draft = path.with_name(path.name + ".part")
-    figure.savefig(draft, format="png", dpi=200, facecolor="white")
+    figure.savefig(draft, format="png", dpi=200, facecolor="white", pil_kwargs=_PNG)
     os.replace(draft, path)
 
 
