@@ -28,9 +28,12 @@ HEADLINE = (ENERGY, TIME, POWER, EDP)
 _DOMAINS = {
     "energy_package_j": "CPU package energy",
     "energy_core_j": "CPU core energy (part of package)",
+    "energy_uncore_j": "CPU uncore energy (part of package)",
     "energy_dram_j": "DRAM energy",
     "energy_gpu_j": "GPU energy",
     "energy_system_j": "System energy",
+    "energy_platform_j": "Platform energy (contains the package)",
+    "energy_estimated_j": "Estimated CPU energy",
 }
 
 

@@ -6,10 +6,6 @@ from typing import Any
 from analysis.settings import Settings
 from analysis.table import Table
 
-#: Words of the work gate's verdict that mean it did not pass.
-_BAD = {"failed", "fail", "different", "invalid", "error", "mismatch"}
-_GOOD = {"passed", "pass", "ok", "identical", "equivalent", "same"}
-
 
 def estimated(table: Table) -> str:
     """``"all"``, ``"some"`` or ``"none"`` of the usable trials' energy is an estimate."""
@@ -27,28 +23,18 @@ def meters(table: Table) -> list[str]:
 def work_gate(settings: Settings) -> tuple[str, list[str]]:
     """Whether the groups' work was proved identical: ``passed``, ``failed`` or ``unknown``.
 
-    Reads ``experiment["work_gate"]`` (or ``"verification"``): ``{"status"|"verdict": str,
-    "reasons"|"findings": [str, ...]}``. The second part is the gate's own reasons.
+    Reads ``experiment["work"]``: ``{"identical": bool, "reasons": [str, ...]}``, which the host
+    writes when trials have finished. The second part is the gate's own reasons.
     """
-    experiment = settings.experiment or {}
-    gate = experiment.get("work_gate") or experiment.get("verification")
-    if not isinstance(gate, Mapping):
+    gate = (settings.experiment or {}).get("work")
+    if not isinstance(gate, Mapping) or not isinstance(gate.get("identical"), bool):
         return "unknown", []
-    reasons = [str(r) for r in gate.get("reasons") or gate.get("findings") or []]
-    for key in ("status", "verdict", "passed", "ok"):
-        word = gate.get(key)
-        if isinstance(word, bool):
-            return ("passed" if word else "failed"), reasons
-        if isinstance(word, str):
-            if word.lower() in _BAD:
-                return "failed", reasons
-            if word.lower() in _GOOD:
-                return "passed", reasons
-    return "unknown", reasons
+    reasons = [str(reason) for reason in gate.get("reasons") or []]
+    return ("passed" if gate["identical"] else "failed"), reasons
 
 
 def invalid_trials(table: Table) -> int:
-    """Trials that the host marked as not having done the work asked for."""
+    """Trials whose work or whose counters the host could not accept."""
     return int(table.frame["status"].eq("invalid").sum())
 
 

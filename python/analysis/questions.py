@@ -1,6 +1,5 @@
 """The ten questions that a reviewer asks, each answered from the data."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,7 +171,10 @@ def _work(table: Table, found: Findings, settings: Settings) -> Answer:
     accuracy = checks.accuracy(table)
     lines = list(reasons)
     if invalid := provenance.invalid_trials(table):
-        lines.append(f"{text.count(invalid, 'trial')} did not do the work asked for; left out.")
+        lines.append(
+            f"{text.count(invalid, 'trial')} invalid and left out; the reasons are under “What was "
+            "left out”."
+        )
     if accuracy is None:
         lines.append("The trials carry no accuracy.")
     short, mark = {
@@ -336,12 +338,13 @@ def _reproduce(table: Table, found: Findings, settings: Settings) -> Answer:
     known = [
         word
         for word, keys in (
-            ("hardware", ("machine", "snapshot", "hardware")),
-            ("versions", ("versions", "environment", "environments", "packages")),
-            ("order", ("plan", "order")),
-            ("seeds", ("seed", "seeds", "settings", "job")),
+            ("hardware", ("machine",)),
+            ("versions", ("environment", "versions")),
+            ("order", ("plan",)),
+            ("revision", ("git",)),
+            ("seeds", ("settings",)),
         )
-        if any(isinstance(experiment.get(k), Mapping | list | str | int) for k in keys)
+        if any(experiment.get(k) for k in keys)
     ]
     lines = [
         f"Analysis seed {settings.seed}, alpha {settings.alpha:g}, joulerace {settings.version}."

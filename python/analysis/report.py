@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 #: Parts of experiment.json that describe the machine and the software, in the order shown.
 _RECORDS = (
-    ("machine", "Machine"), ("snapshot", "Machine"), ("meter", "Meter"), ("dataset", "Dataset"),
-    ("environment", "Environment"), ("environments", "Environments"), ("versions", "Versions"),
-    ("job", "Job"), ("settings", "Settings"),
+    ("machine", "Machine"), ("meter", "Meter"), ("environment", "Environment"),
+    ("versions", "Versions"), ("variables", "Environment variables"), ("git", "Revision"),
+    ("dataset", "Data set"), ("settings", "Settings"), ("protocol", "Protocol, fixed beforehand"),
 )  # fmt: skip
 
 #: Records longer than this are cut in the report; experiment.json has them whole.
@@ -79,6 +80,7 @@ def _context(
         "published": _published(rows, found, headline),
         "exclusions": checks.exclusions(provenance.exclusions(table, settings)),
         "ignored": [_ignored(entry) for entry in settings.ignored],
+        "experiment_command": _command(settings.experiment or {}),
         "records": _records(settings.experiment or {}),
         "carbon": carbon,
         "carbon_table": _carbon_table(),
@@ -126,6 +128,12 @@ def _carbon_table() -> cells.Tabulation:
         for i in carbon.TABLE
     ]
     return cells.Tabulation(f"Carbon intensity, {carbon.YEAR} means", columns, rows)
+
+
+def _command(experiment: Mapping[str, Any]) -> str:
+    """The command line that ran the experiment, quoted for a shell; empty where unknown."""
+    words = experiment.get("command") or []
+    return words if isinstance(words, str) else shlex.join(str(word) for word in words)
 
 
 def _ignored(entry: Any) -> str:

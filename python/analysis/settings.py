@@ -20,6 +20,10 @@ EQUIVALENCE_MARGIN_PCT = 1.0
 POWER = 0.80
 
 
+#: What the host appends to a treatment's name for its A/A twin.
+_TWIN = "-control"
+
+
 class RequestError(ValueError):
     """The host asked for something that cannot be analysed; the message names the part."""
 
@@ -90,7 +94,6 @@ class Settings:
         if not 0.0 < alpha < 0.5:
             raise RequestError(f"alpha: {alpha} is not between 0 and 0.5")
         practical = {k: v for k, v in (request.get("practical") or {}).items() if v is not None}
-        control = request.get("control")
         seed = request.get("seed")
         return cls(
             output=output,
@@ -104,11 +107,26 @@ class Settings:
             experiment=request.get("experiment"),
             excluded=tuple(request.get("excluded") or ()),
             ignored=tuple(request.get("ignored") or ()),
-            control=Control(control["treatment"], control["twin"]) if control else None,
+            control=_control(request),
             baseline=request.get("baseline"),
             command=request.get("command") or "",
             version=request.get("version") or "",
         )
+
+
+def _control(request: Mapping[str, Any]) -> Control | None:
+    """The A/A control: as the request says, else as the experiment's settings name it.
+
+    An experiment records the twin as a treatment named ``<treatment>-control``.
+    """
+    if given := request.get("control"):
+        return Control(given["treatment"], given["twin"])
+    settings = (request.get("experiment") or {}).get("settings") or {}
+    twin = settings.get("control") if isinstance(settings, Mapping) else None
+    name = twin.get("name") if isinstance(twin, Mapping) else None
+    if not isinstance(name, str) or not name.endswith(_TWIN):
+        return None
+    return Control(name.removesuffix(_TWIN), name)
 
 
 def _required(request: Mapping[str, Any], key: str) -> Any:

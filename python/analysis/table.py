@@ -148,27 +148,29 @@ def _derive(frame: pd.DataFrame) -> None:
     frame["power_w"] = frame["power_w"].fillna(power)
     frame["edp_js"] = frame["edp_js"].fillna(frame["energy_j"] * frame["time_s"])
     frame["ed2p_js2"] = frame["ed2p_js2"].fillna(frame["energy_j"] * frame["time_s"] ** 2)
-    if frame["run_order"].isna().all() and frame["start_unix_s"].notna().all():
+    if frame["run_order"].isna().all():
         frame["run_order"] = frame["start_unix_s"].rank(method="first")
-    if frame["run_order"].notna().all():
+    if frame["run_order"].notna().any():
         _derive_places(frame)
 
 
 def _derive_places(frame: pd.DataFrame) -> None:
     """Position and predecessor from the run order, where the host did not say.
 
-    Only for blocks in which every group has a file: a missing one would shift the positions of
-    the others and leave a gap where it ran.
+    Only for blocks in which the place of every group is known: a missing or unreadable file would
+    shift the positions of the others and leave a gap where it ran.
     """
+    placed = frame[frame["run_order"].notna()].sort_values("run_order")
     groups = frame["group"].nunique()
-    whole = frame.groupby("block")["group"].transform("nunique").eq(groups)
+    whole = placed.groupby("block")["group"].transform("nunique").eq(groups)
     if frame["position"].isna().all():
-        places = frame.groupby("block")["run_order"].rank(method="first")
-        frame["position"] = places.where(whole)
+        places = placed.groupby("block")["run_order"].rank(method="first")
+        frame["position"] = places.where(whole).reindex(frame.index)
     if frame["predecessor"].isna().all():
-        before = frame.sort_values("run_order")[["group"]].assign(whole=whole).shift(1)
-        known = whole & before["whole"].reindex(frame.index).eq(True)
-        frame["predecessor"] = before["group"].reindex(frame.index).where(known, None)
+        known = whole & whole.shift(1).eq(True)
+        before = placed["group"].shift(1).where(known, None)
+        frame["predecessor"] = before.reindex(frame.index).astype(object)
+        frame.loc[frame["predecessor"].isna(), "predecessor"] = None
 
 
 def _order(usable: pd.DataFrame, base: str | None, twin: str | None) -> tuple[str, ...]:

@@ -116,7 +116,9 @@ def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, lis
     if gate == "unknown":
         cautions.append("Whether the groups did the same work is not on record.")
     if count := provenance.invalid_trials(table):
-        cautions.append(f"{text.count(count, 'trial')} did not do the work asked for; left out.")
+        cautions.append(
+            f"{text.count(count, 'trial')} invalid, for the work or the counters, and left out."
+        )
     cautions += _order_cautions(found)
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")

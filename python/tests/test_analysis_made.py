@@ -144,11 +144,24 @@ def test_order_follows_from_start_times_but_not_in_blocks_with_a_missing_file(tm
         for known in ("position", "run_order", "predecessor"):
             row.pop(known, None)
     trials = [t for t in trials if t["trial"] != "a_2"]
+    broken = next(t for t in trials if t["trial"] == "b_4")
+    broken |= {"status": "excluded", "start_unix_s": None, "energy_j": None}
     frame = build(trials, tmp_path)[0].frame.set_index("trial")
     assert frame.loc["c_1", "position"] == 3
     assert np.isnan(frame.loc["b_2", "position"])
     assert frame.loc["b_1", "predecessor"] == "a"
     assert frame.loc["a_3", "predecessor"] is None
+    assert frame.loc["c_3", "position"] == 3
+    assert np.isnan(frame.loc["c_4", "position"]), "an unreadable file is as good as a missing one"
+
+
+def test_the_control_follows_from_the_experiment_where_the_request_names_none(tmp_path):
+    trials = race({"a": 1.0, "a-control": 1.0, "b": 1.1}, blocks=3)
+    twin = {"name": "a-control", "framework": "a"}
+    found, parsed = build(trials, tmp_path, experiment={"settings": {"control": twin}})
+    assert parsed.control == settings.Control("a", "a-control")
+    assert (found.groups, found.twin) == (("a", "b"), "a-control")
+    assert build(trials, tmp_path, experiment={"settings": {"control": None}})[1].control is None
 
 
 def test_columns_of_different_lengths_are_refused(tmp_path):

@@ -36,8 +36,9 @@ def rich(tmp_path_factory):
         control={"treatment": "torch", "twin": "torch-control"},
         baseline={"before_w": 12.0, "after_w": 12.4, "drift_w": 0.4},
         experiment={
+            "command": ["joulerace", "--title", "two words"],
             "machine": {"cpu": "A <i>fast</i> one", "cores": 6},
-            "versions": {"torch": "2"},
+            "environment": {"packages": {"torch": "2"}},
         },
         excluded=[{"file": "raw/x_1.csv", "row": 7, "reason": "text in a number: <img src=x>"}],
         command="joulerace analyze '</script>'",
@@ -122,6 +123,7 @@ def test_what_a_user_named_is_shown_as_text(rich):
     assert sum(tag == "script" for tag, _ in page.tags) == 1
     assert not any(tag in ("b", "i", "img") for tag, _ in page.tags)
     assert "&lt;script&gt;alert(" in html
+    assert "joulerace --title &#39;two words&#39;" in html
     assert "exit status 101 &lt;b&gt;bold" in html
     svg = (output / "plots/violin_energy_j.svg").read_text("utf-8")
     assert "<script" not in svg

@@ -13,7 +13,7 @@ def answer(trials, tmp_path, **changes):
     return verdict.decide(table, found, settings)
 
 
-GATE = {"work_gate": {"status": "passed"}}
+GATE = {"work": {"identical": True, "reasons": []}}
 
 
 def test_a_clear_difference_is_firm_and_leads_with_its_interval(tmp_path):
@@ -76,7 +76,7 @@ def test_estimated_energy_changes_the_first_words(tmp_path):
 
 
 def test_a_failed_work_gate_is_no_comparison(tmp_path):
-    gate = {"work_gate": {"status": "failed", "reasons": ["keras trained 3 batches more"]}}
+    gate = {"work": {"identical": False, "reasons": ["keras trained 3 batches more"]}}
     found = answer(race({"a": 1.0, "b": 1.10}), tmp_path, experiment=gate)
     assert found.level == "not comparable"
     assert found.sentence.startswith("The groups did not do the same work")

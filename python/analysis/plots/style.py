@@ -55,6 +55,9 @@ WIDTH = 4.3
 
 _LONGEST_LABEL = 18
 
+#: Characters of a legend's row, four of them for each handle.
+_LEGEND_ROOM = 54
+
 #: The page shows a figure at up to this many times its own size.
 _ENLARGED = 1.25
 
@@ -176,7 +179,8 @@ def group_axis(axes: Axes, names: list[str]) -> None:
 def legend(figure: Canvas, axes: Axes) -> None:
     """A legend above the axes, in as many columns as its longest name leaves room for."""
     handles, names = axes.get_legend_handles_labels()
-    columns = max(1, min(len(names), 52 // (max(map(len, names)) + 4)))
+    one_row = sum(len(name) + 4 for name in names) <= _LEGEND_ROOM
+    columns = len(names) if one_row else max(1, _LEGEND_ROOM // (max(map(len, names)) + 4))
     figure.legend(
         handles, names, loc="outside upper left", ncols=columns, handletextpad=0.3,
         columnspacing=1.0, handlelength=1.3, borderaxespad=0.2,
