@@ -1,3 +1,283 @@
-//! (to come)
-/// Runs.
-pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
+//! The command line: what may be typed, and which command it starts.
+
+use crate::commands;
+use crate::error::Error;
+use crate::meter::{Choice, CpuWatts};
+use crate::settings::DatasetName;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How much energy does the same training job cost in Keras, in PyTorch and in JAX?
+///
+/// Without a subcommand, runs the experiment: every framework once in each of N blocks, in random
+/// order, each time in a fresh process, sampling the machine's energy meanwhile.
+#[derive(Debug, Parser)]
+#[command(name = "joulerace", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// The experiment, where there is no subcommand.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How much is said.
+    #[command(flatten)]
+    pub talk: Talk,
+    /// What to do instead of an experiment.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Talk {
+    /// Say more (-v: what happens, -vv: everything)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Go on with an experiment that was stopped, or finish its failed trials
+    Resume(ResumeArgs),
+    /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
+    Analyze(commands::analyze::AnalyzeArgs),
+    /// Show that all frameworks do the same work
+    Verify(commands::verify::VerifyArgs),
+    /// Check this machine for what spoils an energy measurement
+    Doctor(commands::doctor::DoctorArgs),
+    /// Measure any command: joulerace measure -- COMMAND
+    Measure(commands::measure::MeasureArgs),
+    /// Make, list or remove joulerace's Python environments
+    Env(commands::env::EnvArgs),
+    /// A trial's process; started by the host, not by hand
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+/// `joulerace worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// Where the host listens.
+    #[arg(long)]
+    pub socket: Option<PathBuf>,
+    /// An analysis to serve instead.
+    #[arg(long, conflicts_with = "socket")]
+    pub analyze: Option<PathBuf>,
+}
+
+/// `joulerace resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The experiment's folder
+    pub dir: PathBuf,
+    /// Go on although something differs from the start, and record what
+    #[arg(long)]
+    pub accept_changes: bool,
+    /// The environment to embed, where it has moved
+    #[arg(long, value_name = "DIR")]
+    pub python_env: Option<PathBuf>,
+    /// Where the data set's files are, where they have moved
+    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Do not analyse at the end
+    #[arg(long)]
+    pub no_analysis: bool,
+    /// Failed attempts before it stops, counted anew
+    #[arg(long, value_name = "N")]
+    pub max_failures: Option<u32>,
+}
+
+/// A duration such as `90s`, `5m`, `200ms`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write it like 90s, 5m or 200ms"))
+}
+
+/// What a meter needs; shared by the experiment, `measure` and `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct MeterArgs {
+    /// Time between two samples
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = duration)]
+    pub interval: Duration,
+    /// auto, energibridge, rapl or estimate; auto takes the first that works
+    #[arg(long, value_name = "KIND", default_value_t = Choice::Auto)]
+    pub meter: Choice,
+    /// EnergiBridge's binary, 0.0.7 or later [default: found on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub energibridge: Option<PathBuf>,
+    /// Where RAPL's zones are
+    #[arg(long, value_name = "DIR", default_value = "/sys/class/powercap")]
+    pub powercap: PathBuf,
+    /// The estimate's power in watts, idle and with all cores busy
+    #[arg(long, value_name = "IDLE:BUSY", default_value_t = CpuWatts::default())]
+    pub cpu_watts: CpuWatts,
+}
+
+/// The experiment.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Blocks; each runs every framework once, in a fresh random order
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub iterations: u32,
+    /// What to compare
+    #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
+    pub frameworks: Vec<String>,
+    /// Run this framework twice in every block, to learn what the experiment cannot tell apart
+    #[arg(long, value_name = "FRAMEWORK")]
+    pub control: Option<String>,
+
+    /// Passes over the training set
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
+    pub epochs: u32,
+    /// Images per step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Training job")]
+    pub batch_size: u32,
+    /// Adam's step size
+    #[arg(long, value_name = "X", default_value_t = 0.001, help_heading = "Training job")]
+    pub learning_rate: f64,
+    /// Seeds initial weights and the order of images
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = "Training job")]
+    pub seed: u64,
+    /// Use the first N training images only [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
+    pub train_samples: Option<u32>,
+    /// Use the first N test images only [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
+    pub test_samples: Option<u32>,
+    /// The same cap on processors for every framework [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
+    pub threads: Option<u32>,
+    /// mnist, digits, or auto: MNIST where it can be had
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetName::Auto, help_heading = "Training job")]
+    pub dataset: DatasetName,
+    /// Where MNIST's four IDX files are or go [default: the user's cache]
+    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR", help_heading = "Training job")]
+    pub data_dir: Option<PathBuf>,
+    /// The virtual environment to embed [default: an active one that fits the lock, else joulerace's own]
+    #[arg(long, value_name = "DIR", help_heading = "Training job")]
+    pub python_env: Option<PathBuf>,
+    /// Take --python-env although its versions differ from the lock, and record that
+    #[arg(long, requires = "python_env", help_heading = "Training job")]
+    pub allow_unlocked: bool,
+
+    /// Seeds the order of trials, and nothing else [default: drawn and recorded]
+    #[arg(long, value_name = "N", help_heading = "Experiment")]
+    pub order_seed: Option<u64>,
+    /// Load on all cores before the first trial
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Experiment")]
+    pub warmup: Duration,
+    /// End the warm-up when power and temperature have settled, or go on until they have, within bounds
+    #[arg(long, help_heading = "Experiment")]
+    pub warmup_until_stable: bool,
+    /// Idling after each trial
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Experiment")]
+    pub cooldown: Duration,
+    /// Go on idling until power is within PCT percent of the idle baseline, within bounds
+    #[arg(long, value_name = "PCT", help_heading = "Experiment")]
+    pub cooldown_until_idle: Option<f64>,
+    /// Measure idle power this long before the first trial and after the last; 0s for not at all
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Experiment")]
+    pub baseline: Duration,
+    /// The experiment's folder [default: results/<date-time>]
+    #[arg(long, value_name = "DIR", help_heading = "Experiment")]
+    pub output: Option<PathBuf>,
+    /// Print the plan and how long it takes, and touch nothing
+    #[arg(long, help_heading = "Experiment")]
+    pub dry_run: bool,
+    /// Go on with the experiment in --output, if it has the same settings
+    #[arg(long, requires = "output", help_heading = "Experiment")]
+    pub resume: bool,
+    /// With --resume: go on although something differs, and record what
+    #[arg(long, requires = "resume", help_heading = "Experiment")]
+    pub accept_changes: bool,
+    /// Refuse to start where `joulerace doctor` would warn
+    #[arg(long, help_heading = "Experiment")]
+    pub strict: bool,
+    /// Do not analyse at the end
+    #[arg(long, help_heading = "Experiment")]
+    pub no_analysis: bool,
+
+    /// What reads the energy.
+    #[command(flatten, next_help_heading = "Meter")]
+    pub meter: MeterArgs,
+
+    /// How often a failed trial is tried again
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Failures")]
+    pub retries: u32,
+    /// How long one trial may take [default: as long as it takes]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Failures")]
+    pub trial_timeout: Option<Duration>,
+    /// Failed attempts after which the experiment stops
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Failures")]
+    pub max_failures: u32,
+
+    /// Another folder of training scripts
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub workloads: Option<PathBuf>,
+}
+
+/// Parses, runs, reports an error once, and gives the exit status.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    crate::commands::logging(cli.talk);
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            use std::io::Write;
+            // A terminal that has gone takes the message with it; the status stays.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            error.status().into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+    let talk = cli.talk;
+    match cli.command {
+        None => commands::run::run(cli.run, talk),
+        Some(Command::Resume(args)) => commands::run::resume(args, talk),
+        Some(Command::Analyze(args)) => commands::analyze::analyze(args, talk),
+        Some(Command::Verify(args)) => commands::verify::verify(args, talk),
+        Some(Command::Doctor(args)) => commands::doctor::doctor(args, talk),
+        Some(Command::Measure(args)) => commands::measure::measure(args, talk),
+        Some(Command::Env(args)) => commands::env::env(args, talk),
+        Some(Command::Worker(args)) => commands::worker(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_studys_settings_are_the_defaults() {
+        let run = Cli::parse_from(["joulerace"]).run;
+        assert_eq!((run.iterations, run.epochs, run.batch_size, run.seed), (30, 3, 64, 42));
+        assert_eq!(run.frameworks, ["keras", "torch", "jax"]);
+        assert_eq!((run.warmup.as_secs(), run.cooldown.as_secs()), (300, 60));
+        assert_eq!(run.meter.interval.as_millis(), 200);
+    }
+
+    #[test]
+    fn a_bad_value_names_its_flag() {
+        for (flag, value) in [
+            ("--iterations", "0"),
+            ("--warmup", "soon"),
+            ("--meter", "sensor"),
+            ("--dataset", "imagenet"),
+            ("--cpu-watts", "65:10"),
+        ] {
+            let error = Cli::try_parse_from(["joulerace", flag, value]).unwrap_err().to_string();
+            assert!(error.contains(flag) && error.contains(value), "{error}");
+        }
+    }
+}

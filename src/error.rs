@@ -1,1 +1,98 @@
-//! (to come)
+//! What ends the program, and with which exit status.
+
+use std::process::ExitCode;
+
+/// Exit statuses, as documented in the README. 2 is clap's, for a command line it cannot read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// Something nobody foresaw.
+    Internal = 1,
+    /// A flag's value, or a subcommand's argument.
+    Usage = 2,
+    /// Python, libpython or the environment.
+    Environment = 3,
+    /// No meter, or not the one asked for.
+    Meter = 4,
+    /// The data set.
+    Dataset = 5,
+    /// The output folder or an experiment in it.
+    Output = 6,
+    /// The experiment ran and trials failed, or their work was not the same.
+    Trials = 7,
+    /// It stopped before its end and can be resumed.
+    Stopped = 8,
+    /// Another experiment runs.
+    Busy = 9,
+    /// The analysis.
+    Analysis = 10,
+}
+
+/// An error on its way to the user.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// See [`crate::settings::SettingsError`].
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
+    /// See [`crate::paths::NoProject`].
+    #[error(transparent)]
+    Project(#[from] crate::paths::NoProject),
+    /// See [`crate::env::EnvError`].
+    #[error(transparent)]
+    Env(#[from] crate::env::EnvError),
+    /// See [`crate::worker::WorkerError`].
+    #[error(transparent)]
+    Worker(#[from] crate::worker::WorkerError),
+    /// See [`crate::meter::MeterError`].
+    #[error(transparent)]
+    Meter(#[from] crate::meter::MeterError),
+    /// See [`crate::dataset::DatasetError`].
+    #[error(transparent)]
+    Dataset(#[from] crate::dataset::DatasetError),
+    /// See [`crate::run::experiment::ExperimentError`].
+    #[error(transparent)]
+    Experiment(#[from] crate::run::experiment::ExperimentError),
+    /// See [`crate::run::journal::JournalError`].
+    #[error(transparent)]
+    Journal(#[from] crate::run::journal::JournalError),
+    /// See [`crate::run::lock::LockError`].
+    #[error(transparent)]
+    Lock(#[from] crate::run::lock::LockError),
+    /// See [`crate::analysis::AnalysisError`].
+    #[error(transparent)]
+    Analysis(#[from] crate::analysis::AnalysisError),
+    /// Said already, in full; only the status remains.
+    #[error("{message}")]
+    Told {
+        /// In one line.
+        message: String,
+        /// With which status to end.
+        status: Status,
+    },
+    /// Nobody's fault that is foreseen.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+impl Error {
+    /// The exit status that this error ends the program with.
+    pub fn status(&self) -> Status {
+        match self {
+            Error::Settings(_) => Status::Usage,
+            Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
+            Error::Meter(_) => Status::Meter,
+            Error::Dataset(_) => Status::Dataset,
+            Error::Experiment(_) | Error::Journal(_) => Status::Output,
+            Error::Lock(_) => Status::Busy,
+            Error::Analysis(_) => Status::Analysis,
+            Error::Told { status, .. } => *status,
+            Error::Other(_) => Status::Internal,
+        }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> ExitCode {
+        ExitCode::from(status as u8)
+    }
+}

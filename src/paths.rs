@@ -11,8 +11,11 @@ pub struct Project {
 
 /// The project's folder was not found.
 #[derive(Debug, thiserror::Error)]
-#[error("joulerace's own files (python/workloads, poetry.lock) are not in {0}; run it from its repository, or set JOULERACE_HOME to the repository's folder", .0.display())]
-pub struct NoProject(PathBuf);
+#[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}; run it from its repository, or set JOULERACE_HOME to the repository's folder", looked_in = looked_in.display())]
+pub struct NoProject {
+    /// The last place that was looked in.
+    pub looked_in: PathBuf,
+}
 
 impl Project {
     /// Finds the project: `JOULERACE_HOME`, else the folder this program was built in, else the
@@ -33,7 +36,7 @@ impl Project {
             .into_iter()
             .find(|root| root.join("python/workloads").is_dir())
             .map(|root| Project { root })
-            .ok_or_else(|| NoProject(named.unwrap_or(built_in)))
+            .ok_or_else(|| NoProject { looked_in: named.unwrap_or(built_in) })
     }
 
     /// The training scripts.

@@ -1,6 +1,17 @@
 //! An experiment: its trials one after the other, each in a fresh process, and what is kept of them.
 
+pub mod events;
+mod execute;
+pub mod experiment;
+pub mod folder;
+pub mod gate;
 pub mod interference;
 pub mod journal;
+pub mod lock;
 pub mod record;
 pub mod settle;
+pub mod stop;
+mod table;
+pub mod trial;
+
+pub use execute::{Ending, execute};

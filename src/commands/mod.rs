@@ -1,0 +1,58 @@
+//! One file per command: each reads as settings, plan, run, report.
+
+pub mod analyze;
+pub mod doctor;
+pub mod env;
+pub mod measure;
+mod prepare;
+mod report;
+pub mod run;
+mod terminal;
+pub mod verify;
+
+use crate::cli::{Talk, WorkerArgs};
+use crate::error::{Error, Status};
+use std::process::ExitCode;
+
+/// Sends `tracing`'s events to standard error: warnings, with `-v` what happens, with `-vv` all;
+/// `RUST_LOG` says it more finely.
+pub fn logging(talk: Talk) {
+    use tracing_subscriber::EnvFilter;
+    let level = match (talk.quiet, talk.verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "joulerace=info,warn",
+        _ => "joulerace=trace,info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}
+
+/// `joulerace worker`, which never returns to `main`: frameworks' threads are still running.
+pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
+    let status = match (args.socket, args.analyze) {
+        (Some(socket), _) => crate::worker::serve(&socket)?,
+        (None, Some(request)) => analyze::serve(&request)?,
+        (None, None) => {
+            return Err(Error::Told {
+                message: "a worker is started by its host, not by hand".to_owned(),
+                status: Status::Usage,
+            });
+        }
+    };
+    crate::worker::exit(status)
+}
+
+/// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up
+/// while a trial is measured and children are started by the thread that lives longest.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Other(anyhow::Error::new(e).context("the event loop cannot be made")))?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,83 @@
+//! What the run loop tells whoever listens: the terminal, the log.
+
+use super::record::TrialRecord;
+use crate::phase::Phase;
+use crate::plan::Trial;
+use std::path::Path;
+
+/// Something that an onlooker may want to know.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step of the preparation, in words.
+    Preparing(&'a str),
+    /// Something to know that does not stop the experiment.
+    Warning(&'a str),
+    /// The plan stands.
+    Planned {
+        /// Trials still to run.
+        remaining: usize,
+        /// Trials in all.
+        trials: usize,
+        /// The experiment's folder.
+        folder: &'a Path,
+        /// One line about the meter.
+        meter: &'a str,
+    },
+    /// A pause between trials goes on.
+    Pause {
+        /// `warm-up`, `cool-down`, `baseline`.
+        what: &'a str,
+        /// Seconds so far.
+        elapsed_s: f64,
+        /// Seconds in all, as planned.
+        total_s: f64,
+        /// Present power, where it is known.
+        watts: Option<f64>,
+    },
+    /// A trial starts.
+    TrialStarted {
+        /// Which.
+        trial: &'a Trial,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A trial's worker entered a phase.
+    Phase(Phase),
+    /// A trial's worker ended an epoch.
+    Epoch {
+        /// From 1.
+        epoch: u32,
+        /// How many there are.
+        epochs: u32,
+        /// Mean training loss.
+        loss: f64,
+    },
+    /// Present power.
+    Watts(f64),
+    /// A trial's attempt is over.
+    TrialEnded {
+        /// All about it.
+        record: &'a TrialRecord,
+        /// Whether it is run again.
+        retry: bool,
+    },
+    /// The user asked to stop.
+    Stopping {
+        /// In the middle of the trial.
+        now: bool,
+    },
+}
+
+/// Listens to the run loop.
+pub trait Observer {
+    /// Hears of one event.
+    fn on(&self, event: &Event<'_>);
+}
+
+/// Hears nothing.
+#[derive(Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn on(&self, _: &Event<'_>) {}
+}

@@ -1,0 +1,232 @@
+//! The run loop: what remains of the plan, trial by trial, each on disk before the next.
+
+use super::events::Event;
+use super::gate::{self, Expected};
+use super::journal::{self, Journal, JournalError};
+use super::record::{Status, TrialRecord, replace_json};
+use super::stop::Stop;
+use super::trial::{Bench, Interrupted, pause};
+use crate::plan::{self, Trial};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How an experiment's run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Every trial is settled.
+    Finished,
+    /// It can go on with `joulerace resume`.
+    Stopped {
+        /// Why.
+        reason: String,
+        /// Whether the user wanted it.
+        by_user: bool,
+    },
+}
+
+/// How long to wait before a refused write is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+
+/// Runs what the journal leaves of the plan.
+///
+/// # Errors
+///
+/// [`JournalError`] where the journal cannot be read; what cannot be written is waited for.
+pub async fn execute(
+    bench: &Bench<'_>,
+    journal: &mut Journal,
+    so_far: &journal::Read,
+    expected: &Expected<'_>,
+) -> Result<Ending, JournalError> {
+    let left = plan::remaining(bench.plan, so_far.outcomes());
+    let mut failures = 0;
+    for (n, trial) in left.iter().enumerate() {
+        if bench.stopper.level() > Stop::No {
+            return stopped(bench, journal, "the user asked to stop", true).await;
+        }
+        let mut attempt = so_far.attempts(&trial.name);
+        let mut failed_before = so_far.failed_attempts(&trial.name);
+        loop {
+            attempt += 1;
+            if let Err(gone) = still_there(bench) {
+                return Ok(Ending::Stopped { reason: gone, by_user: false });
+            }
+            let started = journal::Event::TrialStarted { trial: trial.name.clone(), attempt };
+            if !persist(bench, || journal.write(started.clone()).map_err(to_io)).await {
+                return Ok(unwritten());
+            }
+            bench.observer.on(&Event::TrialStarted { trial, attempt });
+            let mut record = match bench.run(trial, attempt).await {
+                Ok(record) => record,
+                Err(Interrupted) => {
+                    set_interrupted_aside(bench, journal, trial, attempt).await;
+                    return stopped(bench, journal, "the user stopped it in a trial", true).await;
+                }
+            };
+            if record.status == Status::Ok
+                && let Err(reason) = gate::check(&record, expected)
+            {
+                record.status = Status::Invalid;
+                record.reason = Some(reason);
+            }
+            let failed = record.status == Status::Failed;
+            let retry = failed && failed_before < bench.settings.failures.retries;
+            if attempt > 1 {
+                record.flag("retried");
+            }
+            if !settle(bench, journal, trial, &record, retry).await {
+                return Ok(unwritten());
+            }
+            bench.observer.on(&Event::TrialEnded { record: &record, retry });
+            failures += u32::from(failed);
+            failed_before += u32::from(failed);
+            if failed && failures >= bench.settings.failures.max_failures {
+                let reason = format!(
+                    "{failures} attempts failed (--max-failures), the last with: {}",
+                    record.reason.as_deref().unwrap_or("no reason")
+                );
+                return stopped(bench, journal, &reason, false).await;
+            }
+            let last = n + 1 == left.len() && !retry;
+            if !last && bench.stopper.level() == Stop::No {
+                cool_down(bench).await;
+            }
+            if !retry || bench.stopper.level() > Stop::No {
+                break;
+            }
+        }
+    }
+    if bench.stopper.level() > Stop::No
+        && !plan::remaining(bench.plan, journal::read(&bench.folder.journal())?.outcomes()).is_empty()
+    {
+        return stopped(bench, journal, "the user asked to stop", true).await;
+    }
+    if !persist(bench, || journal.write(journal::Event::Finished).map_err(to_io)).await {
+        return Ok(unwritten());
+    }
+    Ok(Ending::Finished)
+}
+
+fn to_io(error: JournalError) -> io::Error {
+    io::Error::other(error)
+}
+
+fn unwritten() -> Ending {
+    Ending::Stopped {
+        reason: "the experiment's folder could not be written".to_owned(),
+        by_user: true,
+    }
+}
+
+/// An output folder that was moved or unmounted must not be written to as if it were there.
+fn still_there(bench: &Bench<'_>) -> Result<(), String> {
+    if bench.folder.journal().exists() && bench.folder.experiment().exists() {
+        return Ok(());
+    }
+    Err(format!(
+        "the experiment's folder {} has gone; bring it back and run: joulerace resume {}",
+        bench.folder.root().display(),
+        bench.folder.root().display()
+    ))
+}
+
+/// Writes a settled or failed attempt: record first, then the journal's word that it is there.
+async fn settle(
+    bench: &Bench<'_>,
+    journal: &mut Journal,
+    trial: &Trial,
+    record: &TrialRecord,
+    retry: bool,
+) -> bool {
+    let path = bench.folder.file(trial, "json");
+    if !persist(bench, || replace_json(&path, record)).await {
+        return false;
+    }
+    if record.status == Status::Failed {
+        let aside =
+            persist(bench, || bench.folder.set_aside(trial, record.attempt, "failed").map(drop)).await;
+        // The trial keeps a record in its own place, so that every planned trial has its row.
+        if !aside || (!retry && !persist(bench, || replace_json(&path, record)).await) {
+            return false;
+        }
+    }
+    let ended = journal::Event::TrialEnded {
+        trial: trial.name.clone(),
+        attempt: record.attempt,
+        status: record.status,
+        reason: record.reason.clone(),
+        retry,
+    };
+    if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
+        return false;
+    }
+    super::table::rewrite(bench);
+    true
+}
+
+async fn set_interrupted_aside(
+    bench: &Bench<'_>,
+    journal: &mut Journal,
+    trial: &Trial,
+    attempt: u32,
+) {
+    let kept = match bench.folder.set_aside(trial, attempt, "interrupted") {
+        Ok(folder) => folder.display().to_string(),
+        Err(error) => format!("nowhere ({error})"),
+    };
+    let event = journal::Event::TrialInterrupted { trial: trial.name.clone(), kept };
+    if let Err(error) = journal.write(event) {
+        tracing::warn!(%error, "the journal does not know that the trial was interrupted");
+    }
+}
+
+async fn stopped(
+    bench: &Bench<'_>,
+    journal: &mut Journal,
+    reason: &str,
+    by_user: bool,
+) -> Result<Ending, JournalError> {
+    let event = journal::Event::Stopped { reason: reason.to_owned() };
+    persist(bench, || journal.write(event.clone()).map_err(to_io)).await;
+    Ok(Ending::Stopped { reason: reason.to_owned(), by_user })
+}
+
+/// Writes, and where the disk is full or the folder read-only, says so and tries again until it
+/// works. `false` when the user stops instead.
+pub async fn persist(bench: &Bench<'_>, mut write: impl FnMut() -> io::Result<()>) -> bool {
+    let mut told = false;
+    loop {
+        let error = match write() {
+            Ok(()) => return true,
+            Err(error) => error,
+        };
+        if !told {
+            told = true;
+            bench.observer.on(&Event::Warning(&format!(
+                "{} cannot be written: {error}. Paused: nothing that was finished is lost; free \
+                 space or make it writable and it goes on by itself, or stop with Ctrl-C and resume later",
+                bench.folder.root().display()
+            )));
+        }
+        if pause(WRITE_AGAIN, bench.stopper).await {
+            return write().is_ok();
+        }
+    }
+}
+
+async fn cool_down(bench: &Bench<'_>) {
+    let total = bench.settings.cooldown;
+    let begin = Instant::now();
+    while begin.elapsed() < total {
+        bench.observer.on(&Event::Pause {
+            what: "cool-down",
+            elapsed_s: begin.elapsed().as_secs_f64(),
+            total_s: total.as_secs_f64(),
+            watts: None,
+        });
+        let step = (total - begin.elapsed().min(total)).min(Duration::from_secs(1));
+        if pause(step, bench.stopper).await {
+            return;
+        }
+    }
+}

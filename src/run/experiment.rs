@@ -1,0 +1,226 @@
+//! `experiment.json`: everything that was known before the first trial, written before it.
+
+use super::folder::Folder;
+use super::record::replace_json;
+use crate::plan::Plan;
+use crate::settings::Settings;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// What `experiment.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Version of this layout.
+    pub schema: u32,
+    /// joulerace's own.
+    pub version: String,
+    /// When it was planned, in UTC.
+    pub created: jiff::Timestamp,
+    /// The command line.
+    pub command: Vec<String>,
+    /// What was asked for.
+    pub settings: Settings,
+    /// What may not change in the middle: see [`Conditions`].
+    pub conditions: Conditions,
+    /// The machine and its state at the start, for the reader.
+    #[serde(default)]
+    pub machine: Value,
+    /// Variables of the environment that change the work.
+    #[serde(default)]
+    pub variables: Value,
+    /// The source's revision, where it is under git.
+    #[serde(default)]
+    pub git: Value,
+    /// The meter that was chosen, what it reads, and why others were not.
+    #[serde(default)]
+    pub meter: Value,
+    /// The Python environment.
+    #[serde(default)]
+    pub environment: Value,
+    /// The data set and its files' checksums.
+    #[serde(default)]
+    pub dataset: Value,
+    /// What is judged and how, fixed before the first trial.
+    pub protocol: Protocol,
+    /// The order.
+    pub plan: Plan,
+    /// Whether the work was identical; written when trials have finished.
+    #[serde(default)]
+    pub work: Option<super::gate::Verdict>,
+}
+
+/// What has to be equal from the first trial to the last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conditions {
+    /// joulerace's version.
+    pub joulerace: String,
+    /// Python's version.
+    pub python: String,
+    /// Hash of the locked packages.
+    pub lock: String,
+    /// Installed packages that the lock does not ask for in that version.
+    pub unlocked: Vec<String>,
+    /// The data set's files by their checksums.
+    pub data: Vec<String>,
+    /// The training scripts by their checksums.
+    pub scripts: Vec<String>,
+    /// The meter and what it counts.
+    pub meter: String,
+    /// Processor, its number of threads, memory and kernel.
+    pub machine: Vec<String>,
+}
+
+impl Conditions {
+    /// What differs, each in a line of its own.
+    pub fn differences(&self, now: &Conditions) -> Vec<String> {
+        let (Ok(Value::Object(then)), Ok(Value::Object(now))) =
+            (serde_json::to_value(self), serde_json::to_value(now))
+        else {
+            return Vec::new();
+        };
+        then.iter()
+            .filter(|(name, value)| now.get(*name) != Some(value))
+            .map(|(name, value)| format!("{name}: was {value}, is {}", now[name]))
+            .collect()
+    }
+}
+
+/// What is judged, how, and by which rules trials are left out: fixed beforehand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// The metric that the conclusion rests on.
+    pub primary_metric: String,
+    /// The part of a trial that is reported.
+    pub window: Vec<crate::phase::Phase>,
+    /// The design.
+    pub design: String,
+    /// The tests, in the order of their weight.
+    pub tests: Vec<String>,
+    /// Why a trial is left out, and never for its result.
+    pub exclusions: Vec<String>,
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Protocol {
+            primary_metric: "energy_j of the window, on the log scale".to_owned(),
+            window: crate::phase::Phase::WINDOW.to_vec(),
+            design: "randomised complete blocks; a block is one iteration".to_owned(),
+            tests: vec![
+                "paired t on logs, Holm-corrected".to_owned(),
+                "Wilcoxon signed-rank, Holm-corrected".to_owned(),
+                "repeated-measures ANOVA (Greenhouse-Geisser)".to_owned(),
+                "Friedman".to_owned(),
+            ],
+            exclusions: vec![
+                "failed: the worker or the meter did not finish, or the counters or clocks cannot be trusted".to_owned(),
+                "invalid: the work was not the work asked for".to_owned(),
+                "no trial is left out for the size of its energy or time".to_owned(),
+            ],
+        }
+    }
+}
+
+/// An experiment's file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// There is none.
+    #[error("{0} holds no experiment: there is no experiment.json in it")]
+    Missing(PathBuf),
+    /// It cannot be read or is not ours.
+    #[error("{path} cannot be read ({why}); it was not written by this version of joulerace or has been damaged",
+        path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// `--output` names a folder that is in use.
+    #[error("--output: {0} already holds an experiment; name another folder, or go on with it: joulerace resume {0}")]
+    Occupied(String),
+    /// `--output` names a folder with other things in it.
+    #[error("--output: {0} is not empty; name a new folder, so that nothing is mixed up")]
+    NotEmpty(String),
+    /// What must be equal is not.
+    #[error("the experiment in {folder} was begun under other conditions:\n  {}\nmend that, or go on and have it recorded with --accept-changes", differences.join("\n  "))]
+    Changed {
+        /// The folder.
+        folder: String,
+        /// Line by line.
+        differences: Vec<String>,
+    },
+    /// It cannot be written.
+    #[error("{path} cannot be written: {source}; free space or name another folder with --output",
+        path = path.display())]
+    Write {
+        /// What.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+}
+
+impl Experiment {
+    /// The version written by this program.
+    pub const SCHEMA: u32 = 1;
+
+    /// Reads the experiment in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Missing`] or [`ExperimentError::Unreadable`].
+    pub fn read(folder: &Folder) -> Result<Experiment, ExperimentError> {
+        let path = folder.experiment();
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ExperimentError::Missing(folder.root().to_owned()));
+            }
+            Err(e) => return Err(ExperimentError::Unreadable { path, why: e.to_string() }),
+        };
+        let experiment: Experiment = serde_json::from_slice(&text)
+            .map_err(|e| ExperimentError::Unreadable { path: path.clone(), why: e.to_string() })?;
+        let unsafe_name = |name: &str| {
+            name.is_empty()
+                || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@' | '.'))
+                || name.starts_with('.')
+        };
+        let mut names = experiment.plan.trials.iter().flat_map(|t| [&t.name, &t.treatment, &t.framework]);
+        let bad = names.find(|name| unsafe_name(name)).cloned();
+        match bad {
+            Some(name) => Err(ExperimentError::Unreadable {
+                path,
+                why: format!("the plan names '{name}', which is no name for a file"),
+            }),
+            None => Ok(experiment),
+        }
+    }
+
+    /// Writes it, as a whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Write`].
+    pub fn write(&self, folder: &Folder) -> Result<(), ExperimentError> {
+        let path = folder.experiment();
+        replace_json(&path, self).map_err(|source| ExperimentError::Write { path, source })
+    }
+
+    /// Checks that a new experiment may lie in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Occupied`] or [`ExperimentError::NotEmpty`].
+    pub fn may_begin_in(folder: &Folder) -> Result<(), ExperimentError> {
+        let shown = folder.root().display().to_string();
+        if folder.experiment().exists() {
+            return Err(ExperimentError::Occupied(shown));
+        }
+        match std::fs::read_dir(folder.root()).map(|mut entries| entries.next().is_some()) {
+            Ok(true) => Err(ExperimentError::NotEmpty(shown)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Being told to stop: once to end after the present trial, twice to end now.
+
+use tokio::sync::watch;
+
+/// How urgently the user wants to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Not at all.
+    No,
+    /// When the present trial is over.
+    AfterTrial,
+    /// In the middle of it.
+    Now,
+}
+
+/// Knows what the user last said.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    level: watch::Receiver<Stop>,
+}
+
+impl Stopper {
+    /// Listens for SIGINT and SIGTERM. SIGHUP is heard and passed over: a terminal that closes must
+    /// not end a run of days.
+    pub fn listen() -> std::io::Result<Stopper> {
+        let (sender, level) = watch::channel(Stop::No);
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut hangup = signal(SignalKind::hangup())?;
+            tokio::spawn(async move {
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => raise(&sender),
+                        _ = terminate.recv() => raise(&sender),
+                        _ = hangup.recv() => tracing::warn!("the terminal has gone; the experiment goes on"),
+                        () = sender.closed() => return,
+                    }
+                }
+            });
+        }
+        #[cfg(not(unix))]
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                raise(&sender);
+            }
+        });
+        Ok(Stopper { level })
+    }
+
+    /// What was last said.
+    pub fn level(&self) -> Stop {
+        *self.level.borrow()
+    }
+
+    /// Waits until at least `level` was said.
+    pub async fn reached(&self, level: Stop) {
+        let mut watched = self.level.clone();
+        let heard = watched.wait_for(|l| *l >= level).await.is_ok();
+        if !heard {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn raise(sender: &watch::Sender<Stop>) {
+    sender.send_modify(|level| {
+        *level = if *level == Stop::No { Stop::AfterTrial } else { Stop::Now };
+    });
+}

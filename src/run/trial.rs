@@ -1,0 +1,291 @@
+//! One trial: a fresh worker under a meter, and what came of it.
+
+use super::events::{Event, Observer};
+use super::folder::Folder;
+use super::interference::Interference;
+use super::record::{Status, TrialRecord};
+use super::stop::{Stop, Stopper};
+use crate::energy::{self, Accounts, Wrapping};
+use crate::meter::{Kind, Meter, SessionReport};
+use crate::phase::{Edge, PhaseMark};
+use crate::plan::{Plan, Trial};
+use crate::process::Exit;
+use crate::settings::Settings;
+use crate::worker::protocol::{self, Message, Request};
+use crate::worker::{self, Launch, Limits, Listener, Seen};
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Everything that a trial needs and that stays the same from trial to trial.
+pub struct Bench<'a> {
+    /// The experiment's settings.
+    pub settings: &'a Settings,
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Its files.
+    pub folder: &'a Folder,
+    /// What reads the energy.
+    pub meter: &'a Meter,
+    /// The environment's interpreter.
+    pub python: &'a Path,
+    /// Folders that the scripts are imported from.
+    pub sys_path: Vec<PathBuf>,
+    /// The data set's name, as the script is told.
+    pub dataset: String,
+    /// Where its files are.
+    pub data_dir: PathBuf,
+    /// This program.
+    pub program: PathBuf,
+    /// What the user last said.
+    pub stopper: &'a Stopper,
+    /// Who listens.
+    pub observer: &'a dyn Observer,
+}
+
+/// Wall and steady clock may drift this far apart in a trial, in seconds and as a share of it,
+/// before its times are not believed: time servers slew at most 500 ppm, anything more is a step.
+const CLOCK_STEP_S: f64 = 0.1;
+const CLOCK_SLEW: f64 = 500e-6;
+
+/// What was heard of a worker.
+#[derive(Default)]
+struct Heard {
+    marks: Vec<PhaseMark>,
+    result: Option<Value>,
+    last_loss: Option<f64>,
+}
+
+impl Bench<'_> {
+    /// Runs one attempt at a trial. Whatever goes wrong with it is in the record; an `Err` says that
+    /// the user ended it.
+    pub async fn run(&self, trial: &Trial, attempt: u32) -> Result<TrialRecord, Interrupted> {
+        let mut record = self.blank(trial, attempt);
+        let (wall, steady) = (SystemTime::now(), Instant::now());
+        let outcome = self.measure(trial, &mut record).await;
+        record.wall_seconds = steady.elapsed().as_secs_f64();
+        match outcome {
+            Ok(()) => {}
+            Err(Trouble::Interrupted) => return Err(Interrupted),
+            Err(Trouble::Failed(reason)) => {
+                record.status = Status::Failed;
+                record.reason = Some(reason);
+            }
+        }
+        let passed = wall.elapsed().map_or_else(|e| -e.duration().as_secs_f64(), |d| d.as_secs_f64());
+        let step = passed - record.wall_seconds;
+        if step.abs() > CLOCK_STEP_S + CLOCK_SLEW * record.wall_seconds {
+            record.flag("clock-step");
+            if record.status == Status::Ok {
+                record.status = Status::Failed;
+                record.reason = Some(format!(
+                    "the wall clock moved {step:+.3} s against the steady clock (a time server, or a \
+                     suspend), so its times cannot be trusted"
+                ));
+            }
+        }
+        Ok(record)
+    }
+
+    async fn measure(&self, trial: &Trial, record: &mut TrialRecord) -> Result<(), Trouble> {
+        let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
+        let csv = self.folder.file(trial, "csv");
+        let listener = Listener::bind().map_err(|e| failed(&e))?;
+        let session = self.meter.start(&csv).map_err(|e| failed(&e))?;
+        let worker = vec![
+            OsString::from(&self.program),
+            "worker".into(),
+            "--socket".into(),
+            listener.path().into(),
+        ];
+        let launch = Launch {
+            request: self.request(trial),
+            argv: self.meter.wrap(&csv, worker),
+            log: self.folder.file(trial, "log"),
+            limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
+        };
+        let mut heard = Heard::default();
+        let work = worker::run(launch, &listener, |seen| {
+            match seen {
+                Seen::Message(Message::Event { event }) => {
+                    self.hear(protocol::Event::read(event.clone()), &session, &mut heard);
+                }
+                Seen::Tick => {
+                    session.health().map_err(|e| e.to_string())?;
+                    if let Some(watts) = session.watts() {
+                        self.observer.on(&Event::Watts(watts));
+                    }
+                    if self.stopper.level() == Stop::Now {
+                        return Err(STOPPED.to_owned());
+                    }
+                }
+                _ => {}
+            }
+            Ok(())
+        });
+        let ended = work.await;
+        let report = session.finish();
+        record.cpu_seconds = ended.cpu_seconds;
+        record.exit = ended.exit;
+        record.traceback = ended.traceback;
+        record.marks = heard.marks;
+        record.loss = heard.last_loss;
+        record.accuracy = heard.result.as_ref().and_then(|r| r["accuracy"].as_f64());
+        record.result = heard.result;
+        if self.stopper.level() == Stop::Now {
+            return Err(Trouble::Interrupted);
+        }
+        self.account(&csv, report, record, ended.failure.is_none()).or_else(|trouble| {
+            // What the worker did wrong comes before what its samples lack in consequence.
+            if ended.failure.is_some() { Ok(()) } else { Err(trouble) }
+        })?;
+        match ended.failure {
+            Some(failure) => Err(Trouble::Failed(failure.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    fn hear(&self, event: protocol::Event, session: &crate::meter::Session, heard: &mut Heard) {
+        match event {
+            protocol::Event::Phase(mark) => {
+                session.mark();
+                if mark.edge == Edge::Begin {
+                    self.observer.on(&Event::Phase(mark.phase));
+                }
+                heard.marks.push(mark);
+            }
+            protocol::Event::Epoch { epoch, epochs, loss } => {
+                heard.last_loss = Some(loss).filter(|l| l.is_finite());
+                self.observer.on(&Event::Epoch { epoch, epochs, loss });
+            }
+            protocol::Event::Result(result) => heard.result = Some(result),
+            protocol::Event::Other(other) => tracing::debug!(%other, "an event of the script's own"),
+        }
+    }
+
+    /// Joules out of the samples, and whether the samples can be trusted.
+    fn account(
+        &self,
+        csv: &Path,
+        report: Result<SessionReport, crate::meter::MeterError>,
+        record: &mut TrialRecord,
+        worked: bool,
+    ) -> Result<(), Trouble> {
+        let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
+        let wrapping = match self.meter.kind() {
+            Kind::Energibridge => Wrapping::Infer,
+            Kind::Rapl | Kind::Estimate => Wrapping::Never,
+        };
+        let accounts: Accounts =
+            energy::account_file(csv, &record.marks, &wrapping).map_err(|e| failed(&e))?;
+        let report = report.map_err(|e| failed(&e))?;
+        for flag in accounts.integrity.flags() {
+            record.flag(flag.name());
+        }
+        if report.missed > 0 {
+            record.flag("missed-samples");
+        }
+        if report.wraps > 0 {
+            record.flag("wrap");
+        }
+        let (reset, stuck) =
+            (report.resets > 0 || accounts.integrity.reset_count > 0, !accounts.integrity.stuck.is_empty());
+        let uncovered = accounts.integrity.uncovered_s;
+        record.window = accounts.window;
+        record.phases = accounts.phases;
+        record.whole = Some(accounts.whole);
+        record.integrity = Some(accounts.integrity);
+        record.sampler = Some(report);
+        if reset {
+            return Err(Trouble::Failed(
+                "a counter was reset in the middle, so a part of its energy is unknown".to_owned(),
+            ));
+        }
+        if stuck {
+            return Err(Trouble::Failed(
+                "a counter stood still while the processor worked; it does not measure".to_owned(),
+            ));
+        }
+        match &record.window {
+            None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
+            Some(window) if worked && !window.total_j.is_finite() => {
+                Err(Trouble::Failed("its energy could not be worked out".to_owned()))
+            }
+            _ if worked && uncovered > 2.0 * self.settings.interval.as_secs_f64() => {
+                Err(Trouble::Failed(format!(
+                    "the samples do not cover {uncovered:.2} s of its phases"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn request(&self, trial: &Trial) -> Request {
+        let mut job = serde_json::to_value(&self.settings.job).unwrap_or_default();
+        job["dataset"] = json!(self.dataset);
+        job["data_dir"] = json!(self.data_dir);
+        Request {
+            python: self.python.to_owned(),
+            sys_path: self.sys_path.clone(),
+            module: "harness".to_owned(),
+            function: "run".to_owned(),
+            argument: json!({ "framework": trial.framework, "job": job }),
+        }
+    }
+
+    fn blank(&self, trial: &Trial, attempt: u32) -> TrialRecord {
+        TrialRecord {
+            schema: TrialRecord::SCHEMA,
+            trial: trial.name.clone(),
+            treatment: trial.treatment.clone(),
+            framework: trial.framework.clone(),
+            block: trial.block,
+            position: trial.position,
+            run_order: trial.run_order,
+            predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
+            attempt,
+            status: Status::Ok,
+            reason: None,
+            flags: Vec::new(),
+            started: jiff::Timestamp::now(),
+            wall_seconds: 0.0,
+            cpu_seconds: 0.0,
+            meter: self.meter.kind(),
+            estimated: self.meter.is_estimate(),
+            window: None,
+            phases: Default::default(),
+            whole: None,
+            integrity: None,
+            sampler: None,
+            marks: Vec::new(),
+            accuracy: None,
+            loss: None,
+            result: None,
+            exit: Exit::Unknown,
+            traceback: String::new(),
+            idle_w: None,
+            interference: None::<Interference>,
+            cooldown: None,
+        }
+    }
+}
+
+const STOPPED: &str = "the user stopped it";
+
+/// The user ended the trial before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interrupted;
+
+enum Trouble {
+    Failed(String),
+    Interrupted,
+}
+
+/// Waits, and returns early with `true` when the user wants to stop.
+pub async fn pause(duration: Duration, stopper: &Stopper) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => false,
+        () = stopper.reached(Stop::AfterTrial) => true,
+    }
+}
