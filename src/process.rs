@@ -42,6 +42,15 @@ pub fn is_self(program: &OsStr) -> bool {
     std::env::current_exe().is_ok_and(|me| me == Path::new(program))
 }
 
+/// Gives a command a process group of its own, so that it can be ended with all it starts, and so that
+/// Ctrl-C reaches this program alone.
+pub fn own_group(command: &mut std::process::Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
 /// Makes orphans of this process's children its own children, so that none gets away. Linux only;
 /// elsewhere a process that leaves its group is not found.
 pub fn adopt_orphans() {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Kind;
+use crate::process::Exit;
+use crate::samples::ReadError;
 
 /// A meter that cannot be used, or that failed while it measured.
 ///
@@ -117,6 +119,75 @@ pub enum MeterError {
         /// What the last attempt gave.
         source: Arc<io::Error>,
     },
+
+    /// There is no EnergiBridge.
+    #[error(
+        "{place}. Build EnergiBridge 0.0.7 or later (https://github.com/tdurieux/EnergiBridge) and name \
+         its binary with --energibridge PATH, or take another --meter"
+    )]
+    EnergibridgeMissing {
+        /// Where it was looked for.
+        place: String,
+    },
+    /// It is older than what is known here.
+    #[error(
+        "{} is EnergiBridge {version}, and 0.0.7 or later is needed: name another with \
+         --energibridge PATH",
+        path.display()
+    )]
+    EnergibridgeTooOld {
+        /// The binary.
+        path: PathBuf,
+        /// What it calls its version.
+        version: String,
+    },
+    /// It cannot be run, or what it writes is of no use.
+    #[error("{} cannot be used as a meter: {what}. Check it with --energibridge PATH", path.display())]
+    EnergibridgeUnusable {
+        /// The binary.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// It fails on a command that only sleeps.
+    #[error(
+        "{} does not work on this machine ({exit}): {said}. It needs the registers: sudo modprobe msr, \
+         then run as root, or sudo chmod a+r /dev/cpu/*/msr and sudo setcap cap_sys_rawio=ep {}",
+        path.display(),
+        path.display()
+    )]
+    EnergibridgeFails {
+        /// The binary.
+        path: PathBuf,
+        /// How it ended.
+        exit: Exit,
+        /// What it printed last.
+        said: String,
+    },
+    /// It ended in the middle of a measurement.
+    #[error(
+        "EnergiBridge failed in the middle of the measurement ({exit}): {said}. Run the trial again"
+    )]
+    EnergibridgeEnded {
+        /// How it ended.
+        exit: Exit,
+        /// What it printed last.
+        said: String,
+    },
+    /// It writes no more rows.
+    #[error(
+        "no new row in {} for {seconds:.0} s: EnergiBridge hangs or is gone. Run the trial again",
+        file.display()
+    )]
+    Stalled {
+        /// The file of samples.
+        file: PathBuf,
+        /// For how long nothing came, in seconds.
+        seconds: f64,
+    },
+    /// What it wrote cannot be used.
+    #[error("the meter's samples cannot be used: {0}")]
+    Samples(Arc<ReadError>),
 
     /// The file of samples cannot be made.
     #[error("cannot create {}: {source}", path.display())]

@@ -2,6 +2,7 @@
 //!
 //! [`select`] finds a [`Meter`] that works; [`Meter::start`] begins a [`Session`] per trial.
 
+mod energibridge;
 mod error;
 mod estimate;
 mod machine;
@@ -19,7 +20,9 @@ pub use error::MeterError;
 pub use session::{Session, SessionReport};
 pub use settings::{Choice, CpuWatts, Kind, MeterSettings};
 
+use crate::process::Exit;
 use crate::samples::Domain;
+use energibridge::Energibridge;
 use machine::Machine;
 use rapl::Rapl;
 use sampler::{Sampler, Source};
@@ -63,6 +66,7 @@ pub struct Meter {
 
 #[derive(Debug, Clone)]
 enum Instrument {
+    Energibridge(Energibridge),
     Rapl(Rapl),
     Estimate { cpus: usize },
 }
@@ -105,9 +109,13 @@ pub fn select(settings: &MeterSettings) -> Result<Selected, MeterError> {
 impl Meter {
     fn probe(settings: &MeterSettings, kind: Kind) -> Result<Meter, MeterError> {
         let instrument = match kind {
+            Kind::Energibridge => Instrument::Energibridge(Energibridge::probe(
+                settings.energibridge.as_deref(),
+                settings.search_path.as_deref(),
+                settings.interval,
+            )?),
             Kind::Rapl => Instrument::Rapl(Rapl::probe(&settings.powercap, &rapl::files())?),
             Kind::Estimate => Instrument::Estimate { cpus: estimate::probe(&settings.proc_root)? },
-            kind => return Err(MeterError::UnknownKind(kind.to_string())),
         };
         Ok(Meter { settings: settings.clone(), instrument })
     }
@@ -115,6 +123,7 @@ impl Meter {
     /// Which meter it is.
     pub fn kind(&self) -> Kind {
         match self.instrument {
+            Instrument::Energibridge(_) => Kind::Energibridge,
             Instrument::Rapl(_) => Kind::Rapl,
             Instrument::Estimate { .. } => Kind::Estimate,
         }
@@ -128,6 +137,9 @@ impl Meter {
     /// What it reads, for the record.
     pub fn describe(&self) -> MeterDescription {
         let (version, counters, notes) = match &self.instrument {
+            Instrument::Energibridge(program) => {
+                (program.version.clone(), program.counters(), program.notes())
+            }
             Instrument::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes.clone()),
             Instrument::Estimate { cpus } => {
                 let CpuWatts { idle_w, busy_w } = self.settings.cpu_watts;
@@ -148,17 +160,38 @@ impl Meter {
 
     /// The command line that measures `argv` into `csv`: EnergiBridge puts itself in front, the
     /// built-in meters leave it as it is.
-    pub fn wrap(&self, _csv: &Path, argv: Vec<OsString>) -> Vec<OsString> {
-        argv
+    pub fn wrap(&self, csv: &Path, argv: Vec<OsString>) -> Vec<OsString> {
+        match &self.instrument {
+            Instrument::Energibridge(program) => {
+                program.wrap(csv, self.settings.interval, true, argv)
+            }
+            _ => argv,
+        }
     }
 
-    /// Begins to measure into `csv`. A built-in meter has taken its first reading when this returns.
+    /// Whether a wrapped command that ended like this failed because of the meter, from the log that
+    /// both wrote to and the file of samples. `None` where it is the command's own doing; always so
+    /// with the built-in meters, whose faults [`Session::health`] tells.
+    ///
+    /// A wrapper that this program killed looks like one that failed: ask only about one that ended by
+    /// itself.
+    pub fn failure(&self, exit: Exit, log: &Path, csv: &Path) -> Option<MeterError> {
+        match &self.instrument {
+            Instrument::Energibridge(_) => energibridge::judge::judge(exit, log, csv),
+            _ => None,
+        }
+    }
+
+    /// Begins to measure into `csv`. A built-in meter has taken its first reading when this returns;
+    /// EnergiBridge begins with the command that it [wraps](Meter::wrap), and the session only follows
+    /// its file: start it before the command.
     ///
     /// # Errors
     ///
     /// Where the counters cannot be read, `csv` cannot be created, or no thread can be started.
     pub fn start(&self, csv: &Path) -> Result<Session, MeterError> {
         let source: Box<dyn Source> = match &self.instrument {
+            Instrument::Energibridge(_) => return Session::watch(csv, self.settings.interval),
             Instrument::Rapl(rapl) => Box::new(rapl.open(rapl::files())?),
             Instrument::Estimate { .. } => Box::new(estimate::Estimate::open(
                 &self.settings.proc_root,

@@ -328,16 +328,16 @@ fn clock_step(first: SystemTime, now: SystemTime, steady: Duration) -> f64 {
     wall - steady.as_secs_f64()
 }
 
-/// Processor seconds that this thread used.
-fn thread_cpu_seconds() -> f64 {
+/// Processor seconds that this thread used, where the system says.
+fn thread_cpu_seconds() -> Option<f64> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use nix::time::{ClockId, clock_gettime};
-        if let Ok(time) = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID) {
-            return Duration::from(time).as_secs_f64();
-        }
+        let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok()?;
+        Some(Duration::from(time).as_secs_f64())
     }
-    f64::NAN
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    None
 }
 
 impl Shared {

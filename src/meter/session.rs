@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use super::energibridge::watch::Watch;
 use super::error::MeterError;
 use super::sampler::{Request, Sampler, no_watts};
+use crate::energy::{Wrapping, account_file};
 use crate::samples::Domain;
 
 /// What a measurement came to, and how well it went.
@@ -24,7 +26,8 @@ pub struct SessionReport {
     pub estimated: bool,
     /// Rows in the file.
     pub samples: u64,
-    /// Rows that are missing: the reading failed, or the thread got no processor in time.
+    /// Rows that are missing: the reading failed, or the thread got no processor in time. Of
+    /// EnergiBridge only the gaps are known, and each counts once.
     pub missed: u64,
     /// How often a counter passed its range and started again; already corrected in the file.
     pub wraps: u64,
@@ -47,8 +50,8 @@ pub struct SessionReport {
     /// Joules of the domains that make up the machine, see [`Domain::in_total`]; `None` where one of
     /// them is unknown.
     pub total_j: Option<f64>,
-    /// Processor seconds that the sampling itself took.
-    pub cpu_seconds: f64,
+    /// Processor seconds that the sampling itself took, where they are known.
+    pub cpu_seconds: Option<f64>,
 }
 
 impl SessionReport {
@@ -68,7 +71,7 @@ impl SessionReport {
             seconds: 0.0,
             joules: BTreeMap::new(),
             total_j: None,
-            cpu_seconds: 0.0,
+            cpu_seconds: None,
         }
     }
 }
@@ -98,13 +101,24 @@ impl Shared {
     }
 }
 
-/// A measurement that runs. Dropping it ends it after a last reading, without a report.
+/// A measurement that runs. Dropping that of a built-in meter ends it after a last reading, without a
+/// report.
 #[derive(Debug)]
 pub struct Session {
     csv: PathBuf,
-    shared: Arc<Shared>,
-    requests: Sender<Request>,
-    thread: JoinHandle<Result<SessionReport, MeterError>>,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    /// A thread of this program samples.
+    Here {
+        shared: Arc<Shared>,
+        requests: Sender<Request>,
+        thread: JoinHandle<Result<SessionReport, MeterError>>,
+    },
+    /// EnergiBridge samples; this program looks at what it writes.
+    Elsewhere(Box<Mutex<Watch>>),
 }
 
 impl Session {
@@ -121,20 +135,38 @@ impl Session {
             .name("sampler".into())
             .spawn(move || sampler.run(&inbox))
             .map_err(|error| MeterError::Sampler(format!("could not be started ({error})")))?;
-        Ok(Session { csv: csv.to_owned(), shared, requests, thread })
+        Ok(Session { csv: csv.to_owned(), work: Work::Here { shared, requests, thread } })
+    }
+
+    /// Follows a file that another process is about to write. One of that name is removed, so that
+    /// nothing old is taken for new.
+    pub(crate) fn watch(csv: &Path, interval: Duration) -> Result<Session, MeterError> {
+        if let Err(error) = std::fs::remove_file(csv)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(MeterError::Create { path: csv.to_owned(), source: Arc::new(error) });
+        }
+        let watch = Box::new(Mutex::new(Watch::new(csv, interval)));
+        Ok(Session { csv: csv.to_owned(), work: Work::Elsewhere(watch) })
     }
 
     /// Asks for a row now, for the edge of a phase. Costs a message to the sampler's thread and does
     /// not wait; the row's `Time` is the instant of its reading, a fraction of a millisecond later.
+    /// EnergiBridge cannot be asked, and this does nothing.
     pub fn mark(&self) {
-        // A sampler that is gone is reported by `health`.
-        let _ = self.requests.send(Request::Mark(Instant::now()));
+        if let Work::Here { requests, .. } = &self.work {
+            // A sampler that is gone is reported by `health`.
+            let _ = requests.send(Request::Mark(Instant::now()));
+        }
     }
 
     /// Mean power in watts over the last interval, all counted domains together; `None` before the
     /// second row.
     pub fn watts(&self) -> Option<f64> {
-        self.shared.latest_watts()
+        match &self.work {
+            Work::Here { shared, .. } => shared.latest_watts(),
+            Work::Elsewhere(watch) => locked(watch).watts(),
+        }
     }
 
     /// Says whether the samples can still be trusted.
@@ -142,13 +174,19 @@ impl Session {
     /// # Errors
     ///
     /// The first fault: a counter that froze or cannot be read any more, a file that cannot be
-    /// written, or a sampler that ended by itself. It does not heal: run the trial again.
+    /// written or does not grow, or a sampler that ended by itself. It does not heal: run the trial
+    /// again.
     pub fn health(&self) -> Result<(), MeterError> {
-        self.shared.health()?;
-        if self.thread.is_finished() {
-            return Err(MeterError::Sampler("ended by itself".into()));
+        match &self.work {
+            Work::Here { shared, thread, .. } => {
+                shared.health()?;
+                if thread.is_finished() {
+                    return Err(MeterError::Sampler("ended by itself".into()));
+                }
+                Ok(())
+            }
+            Work::Elsewhere(watch) => locked(watch).health(),
         }
-        Ok(())
     }
 
     /// The file of samples.
@@ -156,20 +194,55 @@ impl Session {
         &self.csv
     }
 
-    /// Takes the last reading and closes the file.
+    /// Takes the last reading and closes the file. With EnergiBridge, call it once its process has
+    /// ended: the report is made from its file.
     ///
     /// # Errors
     ///
-    /// As [`health`](Session::health), and where the last reading fails: then the file is short.
+    /// As [`health`](Session::health), and where the last reading fails or EnergiBridge's file cannot
+    /// be used: then the samples are short.
     pub fn finish(self) -> Result<SessionReport, MeterError> {
-        let _ = self.requests.send(Request::Finish);
-        self.thread.join().unwrap_or_else(|panic| {
-            let why = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            Err(MeterError::Sampler(format!("panicked ({why})")))
-        })
+        match self.work {
+            Work::Here { requests, thread, .. } => {
+                let _ = requests.send(Request::Finish);
+                thread.join().unwrap_or_else(|panic| {
+                    let why = panic
+                        .downcast_ref::<String>()
+                        .map(String::as_str)
+                        .or_else(|| panic.downcast_ref::<&str>().copied())
+                        .unwrap_or("no message");
+                    Err(MeterError::Sampler(format!("panicked ({why})")))
+                })
+            }
+            Work::Elsewhere(watch) => {
+                let fault = locked(&watch).health().err();
+                match fault {
+                    // Nothing more comes once its process has ended.
+                    None | Some(MeterError::Stalled { .. }) => from_file(&self.csv),
+                    Some(fault) => Err(fault),
+                }
+            }
+        }
     }
+}
+
+/// The report on a file that another process wrote.
+fn from_file(csv: &Path) -> Result<SessionReport, MeterError> {
+    let accounts = account_file(csv, &[], &Wrapping::Infer)
+        .map_err(|error| MeterError::Samples(Arc::new(error)))?;
+    let (whole, integrity) = (accounts.whole, accounts.integrity);
+    Ok(SessionReport {
+        samples: integrity.samples,
+        missed: integrity.gaps,
+        wraps: integrity.wrap_count,
+        resets: integrity.reset_count,
+        seconds: whole.seconds,
+        total_j: Some(whole.total_j).filter(|joules| joules.is_finite()),
+        joules: whole.joules,
+        ..SessionReport::new(Kind::Energibridge)
+    })
+}
+
+fn locked(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
+    watch.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,195 @@
+//! EnergiBridge as a meter: whether it is found to work, what its file comes to, and how its failures
+//! are told apart from those of the command that it wraps.
+#![cfg(target_os = "linux")]
+
+#[path = "common/energibridge.rs"]
+mod energibridge;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use energibridge::{Mode, WATTS, stand_in};
+use joulerace::meter::{Choice, Kind, Meter, MeterError, MeterSettings, Selected, select};
+use joulerace::process::{Exit, kill_group};
+use joulerace::samples::Domain;
+
+fn settings(program: &Path) -> MeterSettings {
+    MeterSettings {
+        choice: Choice::Only(Kind::Energibridge),
+        energibridge: Some(program.to_owned()),
+        interval: Duration::from_millis(50),
+        ..MeterSettings::default()
+    }
+}
+
+struct Scratch {
+    folder: tempfile::TempDir,
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        Scratch { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn select(&self, mode: Mode) -> Result<Selected, MeterError> {
+        select(&settings(&stand_in(self.folder.path(), mode)))
+    }
+
+    fn meter(&self, mode: Mode) -> Meter {
+        self.select(mode).unwrap().meter
+    }
+
+    fn csv(&self) -> PathBuf {
+        self.folder.path().join("t.csv")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("t.log")
+    }
+
+    /// Starts the wrapped shell command in a process group of its own, streams into the log.
+    fn spawn(&self, meter: &Meter, shell: &str) -> Group {
+        let argv: Vec<OsString> = ["sh", "-c", shell].map(OsString::from).into();
+        let line = meter.wrap(&self.csv(), argv);
+        let log = File::create(self.log()).unwrap();
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
+        Group(command.spawn().unwrap())
+    }
+}
+
+/// A process group that ends with the test.
+struct Group(Child);
+
+impl Group {
+    fn wait(&mut self) -> Exit {
+        Exit::from(self.0.wait().unwrap())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        kill_group(self.0.id());
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn its_file_comes_to_the_power_that_it_measured() {
+    let scratch = Scratch::new();
+    let meter = scratch.meter(Mode::Fine);
+    let session = meter.start(&scratch.csv()).unwrap();
+    let exit = scratch.spawn(&meter, "sleep 0.5").wait();
+    assert_eq!(exit, Exit::Code(0));
+    assert!(meter.failure(exit, &scratch.log(), &scratch.csv()).is_none());
+    let watts = session.watts().unwrap();
+    assert!((watts - WATTS).abs() < 0.1 * WATTS, "{watts} W");
+    session.health().unwrap();
+    let report = session.finish().unwrap();
+    let joules = report.total_j.unwrap();
+    assert!((joules - WATTS * report.seconds).abs() < 0.02 * joules + 0.2, "{report:?}");
+    assert!(report.joules.contains_key(&Domain::Core) && !report.estimated);
+    let described = meter.describe();
+    assert_eq!((described.kind, described.version.as_str()), (Kind::Energibridge, "0.0.7"));
+}
+
+#[test]
+fn the_commands_own_failures_are_not_the_meters() {
+    let scratch = Scratch::new();
+    let meter = scratch.meter(Mode::Fine);
+    for (shell, expected) in [("exit 3", 3), ("exit 101", 101), ("kill -9 $$", 101)] {
+        let exit = scratch.spawn(&meter, shell).wait();
+        assert_eq!(exit, Exit::Code(expected), "{shell}");
+        let failure = meter.failure(exit, &scratch.log(), &scratch.csv());
+        assert!(failure.is_none(), "{shell}: {failure:?}");
+    }
+}
+
+#[test]
+fn a_panic_in_the_middle_is_told_while_the_command_runs_on() {
+    let scratch = Scratch::new();
+    let meter = scratch.meter(Mode::PanicsMidway);
+    let mut group = scratch.spawn(&meter, "sleep 60");
+    let exit = group.wait();
+    let failure = meter.failure(exit, &scratch.log(), &scratch.csv()).unwrap();
+    assert!(matches!(&failure, MeterError::EnergibridgeEnded { .. }), "{failure}");
+    assert!(failure.to_string().contains("overflow when subtracting durations"), "{failure}");
+}
+
+#[test]
+fn a_cut_row_makes_the_file_unusable() {
+    let scratch = Scratch::new();
+    let meter = scratch.meter(Mode::CutsARow);
+    let session = meter.start(&scratch.csv()).unwrap();
+    let exit = scratch.spawn(&meter, "sleep 60").wait();
+    assert!(meter.failure(exit, &scratch.log(), &scratch.csv()).is_some(), "{exit}");
+    let error = session.finish().unwrap_err();
+    assert!(matches!(&error, MeterError::Samples(_)), "{error}");
+}
+
+#[test]
+fn a_frozen_counter_is_noticed_while_it_runs() {
+    let scratch = Scratch::new();
+    let meter = scratch.meter(Mode::Frozen);
+    let session = meter.start(&scratch.csv()).unwrap();
+    let _group = scratch.spawn(&meter, "sleep 60");
+    let fault = loop {
+        match session.health() {
+            Ok(()) => std::thread::sleep(Duration::from_millis(20)),
+            Err(fault) => break fault,
+        }
+    };
+    assert!(matches!(&fault, MeterError::Frozen { .. }), "{fault}");
+    assert!(fault.to_string().contains("CPU_ENERGY (J)"), "{fault}");
+}
+
+#[test]
+fn what_does_not_work_here_is_refused_with_its_own_words() {
+    let scratch = Scratch::new();
+    let error = scratch.select(Mode::PanicsAtStart).unwrap_err();
+    assert!(matches!(&error, MeterError::EnergibridgeFails { exit: Exit::Code(101), .. }));
+    assert!(error.to_string().contains("src/cpu/amd.rs:20:76"), "{error}");
+    let error = scratch.select(Mode::Old).unwrap_err();
+    assert!(matches!(&error, MeterError::EnergibridgeTooOld { .. }), "{error}");
+    assert!(error.to_string().contains("0.0.6"), "{error}");
+    let error = scratch.select(Mode::NoEnergy).unwrap_err();
+    assert!(matches!(&error, MeterError::EnergibridgeUnusable { .. }), "{error}");
+}
+
+#[test]
+fn what_is_no_energibridge_is_refused() {
+    let error = select(&settings(Path::new("/bin/true"))).unwrap_err();
+    assert!(matches!(&error, MeterError::EnergibridgeUnusable { .. }), "{error}");
+    let error = select(&settings(Path::new("/bin/no-such-program"))).unwrap_err();
+    assert!(error.to_string().contains("/bin/no-such-program"), "{error}");
+}
+
+#[test]
+fn auto_takes_it_first_where_it_works_and_passes_it_over_where_not() {
+    let scratch = Scratch::new();
+    let auto = |mode| {
+        let program = stand_in(scratch.folder.path(), mode);
+        let empty = scratch.folder.path().join("none");
+        let settings =
+            MeterSettings { choice: Choice::Auto, powercap: empty, ..settings(&program) };
+        select(&settings).unwrap()
+    };
+    assert_eq!(auto(Mode::Fine).meter.kind(), Kind::Energibridge);
+    let passed = auto(Mode::PanicsAtStart);
+    assert_eq!(passed.meter.kind(), Kind::Estimate);
+    assert!(passed.rejected[0].1.contains("panicked") || passed.rejected[0].1.contains("amd.rs"));
+}
+
+#[test]
+fn an_old_file_of_the_same_name_is_not_taken_for_new() {
+    let scratch = Scratch::new();
+    let meter = scratch.meter(Mode::Fine);
+    std::fs::write(scratch.csv(), "Delta,Time,CPU_ENERGY (J)\n0,1,1\n0,2,2\n").unwrap();
+    let session = meter.start(&scratch.csv()).unwrap();
+    assert_eq!(session.watts(), None);
+    assert!(session.finish().is_err());
+}
