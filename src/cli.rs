@@ -64,9 +64,20 @@ pub struct WorkerArgs {
     /// Where the host listens.
     #[arg(long)]
     pub socket: Option<PathBuf>,
-    /// An analysis to serve instead.
-    #[arg(long, conflicts_with = "socket")]
-    pub analyze: Option<PathBuf>,
+    /// Something else to serve.
+    #[command(subcommand)]
+    pub service: Option<Service>,
+}
+
+/// What a process of ours may be started for, beside a trial.
+#[derive(Debug, Subcommand)]
+pub enum Service {
+    /// Reads samples and calls Python's analysis.
+    Analyze {
+        /// The file that says what is wanted.
+        #[arg(long)]
+        request: PathBuf,
+    },
 }
 
 /// `joulerace resume`.

@@ -6,6 +6,7 @@
 
 pub mod analysis;
 pub mod cli;
+pub mod commands;
 pub mod dataset;
 pub mod doctor;
 pub mod energy;

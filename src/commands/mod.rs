@@ -10,7 +10,7 @@ pub mod run;
 mod terminal;
 pub mod verify;
 
-use crate::cli::{Talk, WorkerArgs};
+use crate::cli::{Service, Talk, WorkerArgs};
 use crate::error::{Error, Status};
 use std::process::ExitCode;
 
@@ -34,9 +34,9 @@ pub fn logging(talk: Talk) {
 
 /// `joulerace worker`, which never returns to `main`: frameworks' threads are still running.
 pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
-    let status = match (args.socket, args.analyze) {
+    let status = match (args.socket, args.service) {
         (Some(socket), _) => crate::worker::serve(&socket)?,
-        (None, Some(request)) => analyze::serve(&request)?,
+        (None, Some(Service::Analyze { request })) => crate::analysis::python::serve(&request),
         (None, None) => {
             return Err(Error::Told {
                 message: "a worker is started by its host, not by hand".to_owned(),

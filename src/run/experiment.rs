@@ -187,8 +187,13 @@ impl Experiment {
                 || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@' | '.'))
                 || name.starts_with('.')
         };
-        let mut names = experiment.plan.trials.iter().flat_map(|t| [&t.name, &t.treatment, &t.framework]);
-        let bad = names.find(|name| unsafe_name(name)).cloned();
+        let bad = experiment
+            .plan
+            .trials
+            .iter()
+            .flat_map(|t| [&t.name, &t.treatment, &t.framework])
+            .find(|name| unsafe_name(name))
+            .cloned();
         match bad {
             Some(name) => Err(ExperimentError::Unreadable {
                 path,

@@ -11,7 +11,7 @@ pub mod lock;
 pub mod record;
 pub mod settle;
 pub mod stop;
-mod table;
+pub mod table;
 pub mod trial;
 
 pub use execute::{Ending, execute};

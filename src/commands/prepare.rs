@@ -1,0 +1,176 @@
+//! What has to be there before the first trial: environment, data, meter.
+
+use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
+use crate::env::{self, EnvEvent, EnvSettings, Environment, Profile};
+use crate::error::Error;
+use crate::paths::{self, Project};
+use crate::run::events::{Event, Observer};
+use crate::settings::DatasetName;
+use crate::worker::protocol::{Message, Request};
+use crate::worker::{self, BUILT_FOR, Launch, Limits, Listener, PYTHON_VERSION, Seen};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Finds or makes the environment of a profile, telling `observer` what happens. Ctrl-C stops it.
+pub async fn environment(
+    project: &Project,
+    profile: Profile,
+    python_env: Option<PathBuf>,
+    allow_unlocked: bool,
+    observer: &dyn Observer,
+) -> Result<Environment, Error> {
+    let settings = env_settings(project, profile, python_env, allow_unlocked);
+    let cancel = Arc::clone(&settings.cancel);
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let mut work = tokio::task::spawn_blocking(move || {
+        // A listener that has gone makes no difference to the environment.
+        env::resolve(&settings, &mut |event| drop(sender.send(event)))
+    });
+    loop {
+        tokio::select! {
+            Some(event) = events.recv() => tell(&event, observer),
+            result = &mut work => {
+                return Ok(result.map_err(|e| Error::Other(e.into()))??);
+            }
+            _ = tokio::signal::ctrl_c() => cancel.store(true, Ordering::Relaxed),
+        }
+    }
+}
+
+/// Where environments are looked for.
+pub fn env_settings(
+    project: &Project,
+    profile: Profile,
+    python_env: Option<PathBuf>,
+    allow_unlocked: bool,
+) -> EnvSettings {
+    EnvSettings {
+        python_env,
+        active: env::active_environment(),
+        profile,
+        allow_unlocked,
+        project: project.root.clone(),
+        cache: paths::cache(),
+        base_python: BUILT_FOR.into(),
+        python_version: PYTHON_VERSION.to_owned(),
+        cancel: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+fn tell(event: &EnvEvent, observer: &dyn Observer) {
+    match event {
+        EnvEvent::Rejected { prefix, why } => observer.on(&Event::Preparing(&format!(
+            "the active environment {} is passed over: {why}",
+            prefix.display()
+        ))),
+        EnvEvent::Making { prefix, packages } => observer.on(&Event::Preparing(&format!(
+            "making a Python environment of {packages} packages in {} (once; the one for training \
+             takes some 8 GB)",
+            prefix.display()
+        ))),
+        EnvEvent::Step { step } => observer.on(&Event::Preparing(&step.to_string())),
+        EnvEvent::Waiting { .. } => {
+            observer.on(&Event::Preparing("waiting for another joulerace that makes the environment"));
+        }
+        EnvEvent::Output { line, .. } => tracing::info!("{line}"),
+        other => tracing::info!("{other:?}"),
+    }
+}
+
+/// Finds, fetches or makes the data set.
+pub fn data(
+    name: DatasetName,
+    data_dir: Option<&Path>,
+    make_digits: &mut dyn FnMut(&Path) -> Result<(), String>,
+    observer: &dyn Observer,
+) -> Result<Dataset, Error> {
+    let choice = match name {
+        DatasetName::Auto => dataset::Choice::Auto,
+        DatasetName::Mnist => dataset::Choice::Mnist,
+        DatasetName::Digits => dataset::Choice::Digits,
+    };
+    let data_dir = data_dir.map(absolute);
+    let settings = DatasetSettings::new(choice, data_dir, paths::cache());
+    let dataset = dataset::prepare(&settings, make_digits, &mut |event| match event {
+        DataEvent::Downloading { url, .. } => {
+            observer.on(&Event::Preparing(&format!("downloading {url}")));
+        }
+        DataEvent::MirrorFailed { url, reason } => {
+            tracing::info!("{url} is of no use: {reason}");
+        }
+        other => tracing::info!("{other:?}"),
+    })?;
+    if let Some(warning) = &dataset.warning {
+        observer.on(&Event::Warning(warning));
+    }
+    Ok(dataset)
+}
+
+/// A path that stays right when another process reads it from another folder.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Calls a function of a Python module in a fresh worker that nobody measures, and returns the events
+/// it emitted.
+///
+/// # Errors
+///
+/// In words, with the end of what it printed.
+pub async fn call(
+    python: &Path,
+    sys_path: Vec<PathBuf>,
+    module: &str,
+    function: &str,
+    argument: Value,
+    mut on_event: impl FnMut(&Value),
+) -> Result<Vec<Value>, String> {
+    let listener = Listener::bind().map_err(|e| e.to_string())?;
+    let log = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let launch = Launch {
+        request: Request {
+            python: python.to_owned(),
+            sys_path,
+            module: module.to_owned(),
+            function: function.to_owned(),
+            argument,
+        },
+        argv: vec![program.into(), "worker".into(), "--socket".into(), listener.path().into()],
+        log: log.path().to_owned(),
+        limits: Limits::default(),
+    };
+    let mut events = Vec::new();
+    let work = worker::run(launch, &listener, |seen| {
+        if let Seen::Message(Message::Event { event }) = seen {
+            on_event(event);
+            events.push(event.clone());
+        }
+        Ok(())
+    });
+    let ended = tokio::select! {
+        ended = work => ended,
+        _ = tokio::signal::ctrl_c() => return Err("interrupted".to_owned()),
+    };
+    match ended.failure {
+        None => Ok(events),
+        Some(failure) => {
+            let printed = std::fs::read_to_string(log.path()).unwrap_or_default();
+            let tail: Vec<&str> = printed.lines().rev().take(12).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            Err(format!("{failure}\n{}", tail.join("\n")))
+        }
+    }
+}
+
+/// What makes the digits data set, in the training environment.
+pub async fn make_digits(python: &Path, workloads: &Path, into: &Path) -> Result<(), String> {
+    let argument = json!({ "output": into, "seed": DIGITS_SEED });
+    let path = vec![workloads.to_owned()];
+    call(python, path, "data", "make_digits", argument, |_| ()).await.map(drop)
+}
+
+/// Seeds the shifts and rotations; part of the data set's identity, so not a flag.
+const DIGITS_SEED: u64 = 42;

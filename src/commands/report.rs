@@ -1,0 +1,121 @@
+//! The terminal's result: per framework, what its trials came to.
+
+use crate::run::gate::Verdict;
+use crate::run::record::{Status, TrialRecord};
+use crate::units::{digits, summary};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+/// One metric's row: its name and how to get it from a record.
+type Metric = (&'static str, fn(&TrialRecord) -> Option<f64>);
+
+const METRICS: [Metric; 4] = [
+    ("Energy (J)", |r| r.window.as_ref().map(|w| w.total_j)),
+    ("Time (s)", |r| r.window.as_ref().map(|w| w.seconds)),
+    ("Power (W)", TrialRecord::power_w),
+    ("EDP (J·s)", |r| r.window.as_ref().map(|w| w.total_j * w.seconds)),
+];
+
+/// The result as text, at most `width` columns wide where that is possible.
+///
+/// Frameworks stand side by side where they fit and one below the other where not.
+pub fn result(
+    records: &[TrialRecord],
+    treatments: &[String],
+    work: Option<&Verdict>,
+    width: u16,
+) -> String {
+    let mut text = String::new();
+    let wide = 12 + 22 * treatments.len();
+    if usize::from(width) >= wide {
+        text += &table(records, treatments, treatments);
+    } else {
+        for treatment in treatments {
+            text += &table(records, std::slice::from_ref(treatment), treatments);
+            text.push('\n');
+        }
+    }
+    text.push('\n');
+    text += &best(records, treatments);
+    let estimated = records.iter().any(|r| r.estimated);
+    if estimated {
+        text += "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n";
+    }
+    text += "Window: build + train + evaluate, gross. Mean ± SD, then median.\n";
+    for record in records.iter().filter(|r| r.status != Status::Ok) {
+        let reason = record.reason.as_deref().unwrap_or("no reason is known");
+        text += &format!("{} {}: {}\n", record.trial, record.status.word(), reason);
+    }
+    match work {
+        Some(verdict) if verdict.identical => text += "The work was identical in all trials.\n",
+        Some(verdict) => {
+            text += "The work was NOT identical:\n";
+            for reason in &verdict.reasons {
+                text += &format!("  {reason}\n");
+            }
+        }
+        None => {}
+    }
+    text
+}
+
+fn of<'r>(records: &'r [TrialRecord], treatment: &'r str) -> impl Iterator<Item = &'r TrialRecord> {
+    records.iter().filter(move |r| r.treatment == treatment && r.status == Status::Ok)
+}
+
+fn values(records: &[TrialRecord], treatment: &str, metric: Metric) -> Vec<f64> {
+    of(records, treatment).filter_map(metric.1).collect()
+}
+
+fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(std::iter::once(String::new()).chain(treatments.iter().cloned()));
+    let mut row = |name: &str, cell: &dyn Fn(&str) -> String| {
+        table.add_row(std::iter::once(name.to_owned()).chain(treatments.iter().map(|t| cell(t))));
+    };
+    row("Trials", &|t| {
+        let all = records.iter().filter(|r| r.treatment == t).count();
+        format!("{} of {all}", of(records, t).count())
+    });
+    for metric in METRICS {
+        row(metric.0, &|t| {
+            let (mean, sd, median) = summary(&values(records, t, metric));
+            format!("{} ± {}\n{}", digits(mean), digits(sd), digits(median))
+        });
+    }
+    row("Accuracy", &|t| {
+        let all: Vec<f64> = of(records, t).filter_map(|r| r.accuracy).collect();
+        let (mean, ..) = summary(&all);
+        if mean.is_nan() { "–".to_owned() } else { format!("{:.2}%", mean * 100.0) }
+    });
+    let least = least(records, all);
+    row("Energy to best", &|t| match least {
+        Some((best, joules)) => {
+            let (mean, ..) = summary(&values(records, t, METRICS[0]));
+            if t == best { "best".to_owned() } else { format!("{:+.1}%", (mean / joules - 1.0) * 100.0) }
+        }
+        None => "–".to_owned(),
+    });
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+fn least<'t>(records: &[TrialRecord], treatments: &'t [String]) -> Option<(&'t str, f64)> {
+    treatments
+        .iter()
+        .map(|t| (t.as_str(), summary(&values(records, t, METRICS[0])).0))
+        .filter(|(_, joules)| joules.is_finite())
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn best(records: &[TrialRecord], treatments: &[String]) -> String {
+    match least(records, treatments) {
+        Some((name, joules)) => {
+            format!("Least mean energy: {name}, {} J a trial.\n", digits(joules))
+        }
+        None => "No trial was measured.\n".to_owned(),
+    }
+}

@@ -1,0 +1,563 @@
+//! The experiment: settings, plan, run, report.
+
+use super::terminal::Terminal;
+use super::{block_on, prepare, report};
+use crate::cli::{ResumeArgs, RunArgs, Talk};
+use crate::dataset::Dataset;
+use crate::env::{Environment, Profile};
+use crate::error::{Error, Status};
+use crate::meter::{self, Meter};
+use crate::paths::{self, Project};
+use crate::plan::{self, Plan};
+use crate::process;
+use crate::run::events::{Event, Observer};
+use crate::run::experiment::{Conditions, Experiment, ExperimentError, Protocol};
+use crate::run::folder::Folder;
+use crate::run::gate::{self, Expected, Verdict};
+use crate::run::journal::{self, Journal};
+use crate::run::record::{self, TrialRecord};
+use crate::run::stop::Stopper;
+use crate::run::trial::Bench;
+use crate::run::{Ending, execute, lock, table};
+use crate::settings::{Failures, Job, Settings, SettingsError, treatments};
+use crate::units;
+use rand::RngExt as _;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// `joulerace`.
+pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let project = Project::find()?;
+    let settings = resolve(&args, &project)?;
+    let folder = Folder::at(match &args.output {
+        Some(folder) => prepare::absolute(folder),
+        None => project.root.join("results").join(now_as_name()),
+    });
+    if args.dry_run {
+        let plan = Plan::draw(settings.iterations, &settings.treatments, settings.order_seed);
+        return dry_run(&settings, &plan, &folder);
+    }
+    if args.resume {
+        let mut then = Experiment::read(&folder)?;
+        let differences = changed_settings(&then.settings, &settings, args.order_seed.is_some());
+        if !differences.is_empty() && !args.accept_changes {
+            let folder = folder.root().display().to_string();
+            return Err(ExperimentError::Changed { folder, differences }.into());
+        }
+        then.settings.failures = settings.failures;
+        return conduct(Session {
+            project,
+            folder,
+            settings: then.settings.clone(),
+            then: Some(then),
+            accepted: differences,
+            accept_changes: args.accept_changes,
+            analyse: !args.no_analysis,
+            talk,
+        });
+    }
+    Experiment::may_begin_in(&folder)?;
+    if args.strict {
+        super::doctor::strict(&settings, &project)?;
+    }
+    conduct(Session {
+        project,
+        folder,
+        settings,
+        then: None,
+        accepted: Vec::new(),
+        accept_changes: false,
+        analyse: !args.no_analysis,
+        talk,
+    })
+}
+
+/// `joulerace resume`.
+pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let folder = Folder::at(prepare::absolute(&args.dir));
+    let then = Experiment::read(&folder)?;
+    let mut settings = then.settings.clone();
+    settings.python_env = args.python_env.or(settings.python_env);
+    settings.data_dir = args.data_dir.or(settings.data_dir);
+    if let Some(n) = args.max_failures {
+        settings.failures.max_failures = n;
+    }
+    conduct(Session {
+        project: Project::find()?,
+        folder,
+        settings,
+        then: Some(then),
+        accepted: Vec::new(),
+        accept_changes: args.accept_changes,
+        analyse: !args.no_analysis,
+        talk,
+    })
+}
+
+/// An experiment that begins or goes on.
+struct Session {
+    project: Project,
+    folder: Folder,
+    settings: Settings,
+    then: Option<Experiment>,
+    accepted: Vec<String>,
+    accept_changes: bool,
+    analyse: bool,
+    talk: Talk,
+}
+
+fn conduct(session: Session) -> Result<ExitCode, Error> {
+    let holder = format!("process {}, {}", std::process::id(), session.folder.root().display());
+    let _machine = lock::take(&paths::lock_file(), &holder)?;
+    process::adopt_orphans();
+    block_on(session.run())?
+}
+
+impl Session {
+    async fn run(self) -> Result<ExitCode, Error> {
+        let terminal = Terminal::new(self.talk);
+        let outcome = self.measure(&terminal).await;
+        terminal.finish();
+        let (ending, records, verdict) = outcome?;
+        let treatments: Vec<String> =
+            self.settings.treatments.iter().map(|t| t.name.clone()).collect();
+        if !records.is_empty() {
+            say(&report::result(&records, &treatments, verdict.as_ref(), width()));
+        }
+        let shown = shown(self.folder.root());
+        let done = records.len();
+        let all = self.settings.trials();
+        match ending {
+            Ending::Stopped { reason, .. } => {
+                return Err(Error::Told {
+                    message: format!(
+                        "stopped after {done} of {all} trials: {reason}\n\
+                         nothing is lost; go on with: joulerace resume {shown}"
+                    ),
+                    status: Status::Stopped,
+                });
+            }
+            Ending::Finished => say(&format!("Results: {shown}\n")),
+        }
+        if self.analyse {
+            self.analyse(&terminal).await;
+            terminal.finish();
+        }
+        let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
+        if bad > 0 {
+            let message = format!("{bad} of {all} trials failed or are invalid; see {shown}/trials.csv");
+            return Err(Error::Told { message, status: Status::Trials });
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn measure(
+        &self,
+        terminal: &Terminal,
+    ) -> Result<(Ending, Vec<TrialRecord>, Option<Verdict>), Error> {
+        let settings = &self.settings;
+        let environment = prepare::environment(
+            &self.project,
+            Profile::Training,
+            settings.python_env.clone(),
+            settings.allow_unlocked,
+            terminal,
+        )
+        .await?;
+        let workloads = self.project.workloads();
+        let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
+        let dataset = self.data(&environment, &workloads, terminal)?;
+        let selected = meter::select(&settings.meter_settings())?;
+        let (meter, rejected) = (selected.meter, selected.rejected);
+        for (kind, why) in &rejected {
+            tracing::info!("{kind} is not used: {why}");
+        }
+        let now = conditions(settings, &environment, &dataset, &meter, &scripts);
+        let experiment = match &self.then {
+            None => {
+                let experiment = self.begin(&environment, &dataset, &meter, &rejected, now)?;
+                let names = settings.treatments.iter().map(|t| t.name.as_str());
+                let root = self.folder.root().to_owned();
+                self.folder
+                    .create(names)
+                    .map_err(|source| ExperimentError::Write { path: root, source })?;
+                experiment.write(&self.folder)?;
+                experiment
+            }
+            Some(then) => self.go_on(then, now)?,
+        };
+        let (mut journal, so_far) = Journal::open(&self.folder.journal())?;
+        if let Some(torn) = &so_far.torn {
+            terminal.on(&Event::Warning(&format!(
+                "the journal's last line was cut off ({} bytes) and is set aside",
+                torn.len()
+            )));
+        }
+        let mut accepted = self.accepted.clone();
+        if let Some(then) = &self.then {
+            accepted.extend(then.conditions.differences(&experiment.conditions));
+        }
+        journal.write(journal::Event::Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            accepted,
+        })?;
+        self.keep_unfinished_aside(&experiment.plan, &so_far, &mut journal, terminal)?;
+        let (mut journal, so_far) = {
+            drop(journal);
+            Journal::open(&self.folder.journal())?
+        };
+
+        let stopper = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
+        let bench = Bench {
+            settings,
+            plan: &experiment.plan,
+            folder: &self.folder,
+            meter: &meter,
+            python: &environment.python,
+            sys_path: vec![scripts],
+            dataset: dataset.name.to_string(),
+            data_dir: dataset.dir.clone(),
+            program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
+            stopper: &stopper,
+            observer: terminal,
+        };
+        let left = plan::remaining(&experiment.plan, so_far.outcomes()).len();
+        terminal.on(&Event::Planned {
+            remaining: left,
+            trials: experiment.plan.trials.len(),
+            folder: self.folder.root(),
+            meter: &describe(&meter),
+        });
+        let expected = Expected {
+            job: &settings.job,
+            train_images: dataset.train_images.min(settings.job.train_samples.unwrap_or(u32::MAX)),
+            test_images: dataset.test_images.min(settings.job.test_samples.unwrap_or(u32::MAX)),
+        };
+        let ending = execute(&bench, &mut journal, &so_far, &expected).await?;
+        let (records, verdict) = self.judge(&experiment, &expected)?;
+        table::rewrite(&bench);
+        Ok((ending, records, verdict))
+    }
+
+    fn data(
+        &self,
+        environment: &Environment,
+        workloads: &Path,
+        terminal: &Terminal,
+    ) -> Result<Dataset, Error> {
+        let settings = &self.settings;
+        let mut make_digits = |into: &Path| {
+            // Called from within the event loop's thread, so the worker gets a loop of its own.
+            std::thread::scope(|scope| {
+                let made = scope.spawn(|| {
+                    block_on(prepare::make_digits(&environment.python, workloads, into))
+                        .map_err(|e| e.to_string())?
+                });
+                made.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
+            })
+        };
+        prepare::data(settings.dataset, settings.data_dir.as_deref(), &mut make_digits, terminal)
+    }
+
+    fn begin(
+        &self,
+        environment: &Environment,
+        dataset: &Dataset,
+        meter: &Meter,
+        rejected: &[(meter::Kind, String)],
+        conditions: Conditions,
+    ) -> Result<Experiment, Error> {
+        let settings = &self.settings;
+        Ok(Experiment {
+            schema: Experiment::SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            created: jiff::Timestamp::now(),
+            command: std::env::args().collect(),
+            settings: settings.clone(),
+            conditions,
+            machine: json!(null),
+            variables: json!(null),
+            git: json!(null),
+            meter: json!({ "chosen": meter.describe(), "rejected": rejected }),
+            environment: serde_json::to_value(environment).map_err(|e| Error::Other(e.into()))?,
+            dataset: serde_json::to_value(dataset).map_err(|e| Error::Other(e.into()))?,
+            protocol: Protocol::default(),
+            plan: Plan::draw(settings.iterations, &settings.treatments, settings.order_seed),
+            work: None,
+        })
+    }
+
+    fn go_on(&self, then: &Experiment, now: Conditions) -> Result<Experiment, Error> {
+        let differences = then.conditions.differences(&now);
+        if !differences.is_empty() && !self.accept_changes {
+            let folder = shown(self.folder.root());
+            return Err(ExperimentError::Changed { folder, differences }.into());
+        }
+        Ok(Experiment { conditions: now, settings: self.settings.clone(), ..then.clone() })
+    }
+
+    fn keep_unfinished_aside(
+        &self,
+        plan: &Plan,
+        so_far: &journal::Read,
+        journal: &mut Journal,
+        terminal: &Terminal,
+    ) -> Result<(), Error> {
+        for (name, attempt) in so_far.unfinished() {
+            let Some(trial) = plan.trials.iter().find(|t| t.name == name) else { continue };
+            let kept = self.folder.set_aside(trial, attempt, "interrupted").map_err(|source| {
+                ExperimentError::Write { path: self.folder.root().to_owned(), source }
+            })?;
+            terminal.on(&Event::Warning(&format!(
+                "{name} was running when the experiment ended; it is run again, and what it left is in {}",
+                kept.display()
+            )));
+            let kept = kept.display().to_string();
+            journal.write(journal::Event::TrialInterrupted { trial: name, kept })?;
+        }
+        Ok(())
+    }
+
+    /// Holds the finished trials against each other and writes down what that shows.
+    fn judge(
+        &self,
+        experiment: &Experiment,
+        expected: &Expected<'_>,
+    ) -> Result<(Vec<TrialRecord>, Option<Verdict>), Error> {
+        let journal = journal::read(&self.folder.journal())?;
+        let settled: Vec<&str> = journal
+            .outcomes()
+            .into_iter()
+            .filter(|(_, o)| *o == plan::Outcome::Settled)
+            .map(|(name, _)| name)
+            .collect();
+        let trials = experiment.plan.trials.iter().filter(|t| settled.contains(&t.name.as_str()));
+        let mut records: Vec<TrialRecord> = trials.filter_map(|t| self.folder.record(t)).collect();
+        if records.is_empty() {
+            return Ok((records, None));
+        }
+        let (changed, verdict) = gate::compare(&mut records, expected.test_images);
+        let write = |path: PathBuf, result: std::io::Result<()>| {
+            result.map_err(|source| ExperimentError::Write { path, source })
+        };
+        for place in changed {
+            let record = &records[place];
+            let trial = experiment.plan.trials.iter().find(|t| record.is_of(t));
+            if let Some(trial) = trial {
+                let path = self.folder.file(trial, "json");
+                write(path.clone(), record::replace_json(&path, record))?;
+            }
+        }
+        let judged = Experiment { work: Some(verdict.clone()), ..experiment.clone() };
+        judged.write(&self.folder)?;
+        Ok((records, Some(verdict)))
+    }
+
+    async fn analyse(&self, terminal: &Terminal) {
+        let begin = super::analyze::analyse_experiment(&self.project, self.folder.root(), terminal);
+        // The experiment is done and safe; an analysis that fails can be made again.
+        match begin.await {
+            Ok(told) => say(&told),
+            Err(error) => terminal.on(&Event::Warning(&format!(
+                "the analysis was not made: {error}\nmake it again with: joulerace analyze {}",
+                shown(self.folder.root())
+            ))),
+        }
+    }
+}
+
+fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
+    let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
+    let known = paths::frameworks(&scripts);
+    let (treatments, control) = treatments(&args.frameworks, args.control.as_deref(), &known)?;
+    let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    if !(args.learning_rate > 0.0 && args.learning_rate.is_finite()) {
+        let value = args.learning_rate.to_string();
+        return Err(range("--learning-rate", value, "a number above 0").into());
+    }
+    if args.threads.is_some_and(|n| n > cores) {
+        let value = args.threads.unwrap_or_default().to_string();
+        return Err(range("--threads", value, "at most the processors there are").into());
+    }
+    if args.meter.interval.as_millis() == 0 {
+        let value = humantime::format_duration(args.meter.interval).to_string();
+        return Err(range("--interval", value, "at least 1ms").into());
+    }
+    if args.cooldown_until_idle.is_some_and(|p| !(p > 0.0 && p.is_finite())) {
+        let value = args.cooldown_until_idle.unwrap_or_default().to_string();
+        return Err(range("--cooldown-until-idle", value, "percent above 0").into());
+    }
+    Ok(Settings {
+        iterations: args.iterations,
+        treatments,
+        control,
+        job: Job {
+            epochs: args.epochs,
+            batch_size: args.batch_size,
+            learning_rate: args.learning_rate,
+            seed: args.seed,
+            train_samples: args.train_samples,
+            test_samples: args.test_samples,
+            threads: args.threads.unwrap_or(cores),
+        },
+        order_seed: args.order_seed.unwrap_or_else(|| rand::rng().random_range(0..=MAX_DRAWN)),
+        warmup: args.warmup,
+        warmup_until_stable: args.warmup_until_stable,
+        cooldown: args.cooldown,
+        cooldown_until_idle: args.cooldown_until_idle,
+        baseline: args.baseline,
+        interval: args.meter.interval,
+        meter: args.meter.meter,
+        cpu_watts: args.meter.cpu_watts,
+        energibridge: args.meter.energibridge.clone(),
+        powercap: args.meter.powercap.clone(),
+        dataset: args.dataset,
+        data_dir: args.data_dir.clone(),
+        python_env: args.python_env.clone(),
+        allow_unlocked: args.allow_unlocked,
+        failures: Failures {
+            retries: args.retries,
+            trial_timeout: args.trial_timeout,
+            max_failures: args.max_failures,
+        },
+        workloads: args.workloads.as_deref().map(prepare::absolute),
+    })
+}
+
+/// Drawn order seeds stay within what every JSON reader holds exactly.
+const MAX_DRAWN: u64 = (1 << 53) - 1;
+
+/// Settings that differ from an experiment's. How failures are met may change; a seed that was drawn
+/// is not compared.
+fn changed_settings(then: &Settings, now: &Settings, seed_given: bool) -> Vec<String> {
+    let mut now = Settings { failures: then.failures.clone(), ..now.clone() };
+    if !seed_given {
+        now.order_seed = then.order_seed;
+    }
+    let value = |s: &Settings| serde_json::to_value(s).unwrap_or_default();
+    let (then, now) = (value(then), value(&now));
+    then.as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, old)| now.get(*name) != Some(old))
+        .map(|(name, old)| format!("{name}: was {old}, is {}", now[name]))
+        .collect()
+}
+
+fn conditions(
+    settings: &Settings,
+    environment: &Environment,
+    dataset: &Dataset,
+    meter: &Meter,
+    scripts: &Path,
+) -> Conditions {
+    let meter = meter.describe();
+    let counters: Vec<String> = meter.counters.iter().map(|c| c.name.clone()).collect();
+    let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "py"))
+        .collect();
+    scripts.sort();
+    let hash = |path: &PathBuf| {
+        let content = std::fs::read(path).unwrap_or_default();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let digest: String = Sha256::digest(&content).iter().map(|b| format!("{b:02x}")).collect();
+        format!("{name} {digest}")
+    };
+    Conditions {
+        joulerace: env!("CARGO_PKG_VERSION").to_owned(),
+        python: environment.version.clone(),
+        lock: environment.lock_hash.clone(),
+        unlocked: environment.differences.iter().map(ToString::to_string).collect(),
+        data: dataset.files.iter().map(|f| format!("{} {}", f.name, f.sha256)).collect(),
+        scripts: scripts.iter().map(hash).collect(),
+        meter: format!(
+            "{} {} ({}), every {}",
+            meter.kind,
+            meter.version,
+            counters.join(", "),
+            humantime::format_duration(settings.interval)
+        ),
+        machine: Vec::new(),
+    }
+}
+
+fn describe(meter: &Meter) -> String {
+    let about = meter.describe();
+    let names: Vec<&str> =
+        about.counters.iter().filter(|c| c.counted).map(|c| c.name.as_str()).collect();
+    if about.estimated {
+        format!("meter: {} – NOT a measurement ({})", about.kind, about.notes.join("; "))
+    } else {
+        format!("meter: {} {} ({})", about.kind, about.version, names.join(", "))
+    }
+}
+
+fn dry_run(settings: &Settings, plan: &Plan, folder: &Folder) -> Result<ExitCode, Error> {
+    let trials = plan.trials.len() as f64;
+    let pauses = settings.warmup.as_secs_f64()
+        + 2.0 * settings.baseline.as_secs_f64()
+        + (trials - 1.0) * settings.cooldown.as_secs_f64();
+    let images = f64::from(settings.job.train_samples.unwrap_or(60_000).min(60_000))
+        * f64::from(settings.job.epochs);
+    let each = STARTING_S + images / (IMAGES_PER_CORE_SECOND * f64::from(settings.job.threads));
+    let mut text = format!(
+        "{} blocks of {} = {trials} trials, order seed {}, into {}\n",
+        settings.iterations,
+        settings.treatments.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", "),
+        settings.order_seed,
+        shown(folder.root()),
+    );
+    for block in plan.trials.chunk_by(|a, b| a.block == b.block) {
+        let order: Vec<&str> = block.iter().map(|t| t.treatment.as_str()).collect();
+        text += &format!("block {:>3}: {}\n", block[0].block, order.join(" "));
+    }
+    text += &format!(
+        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n\
+         Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and second \
+         as on the machine this was tried on; the first block tells.\n\
+         Expected in all: roughly {}.\n",
+        units::duration(pauses),
+        humantime::format_duration(settings.warmup),
+        humantime::format_duration(settings.baseline),
+        humantime::format_duration(settings.cooldown),
+        units::duration(each * trials),
+        units::duration(each),
+        units::duration(pauses + each * trials),
+    );
+    say(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a trial takes before it trains: Python, imports, compiling.
+const STARTING_S: f64 = 12.0;
+/// How fast the CNN trains on one core, in images; a rough figure for `--dry-run` alone.
+const IMAGES_PER_CORE_SECOND: f64 = 300.0;
+
+/// A path as the user may type it: relative to where they are, where it lies below.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+}
+
+fn now_as_name() -> String {
+    jiff::ZonedDateTime::now().strftime("%Y-%m-%d_%H-%M-%S").to_string()
+}
+
+/// Prints a result. A terminal that has gone is no reason to fail.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Columns of the terminal, or enough where standard output is none.
+pub fn width() -> u16 {
+    if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(100) } else { 100 }
+}

@@ -1,0 +1,181 @@
+//! The run loop's events on a terminal: a line that moves where there is one, plain lines where not.
+
+use crate::cli::Talk;
+use crate::run::events::{Event, Observer};
+use crate::run::record::Status;
+use crate::units;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::RefCell;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Shows events as they come.
+pub struct Terminal {
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    trials: usize,
+    done: usize,
+    at: String,
+    detail: String,
+    watts: Option<f64>,
+    began: Option<Instant>,
+    pause: String,
+    settled: Vec<f64>,
+}
+
+impl Terminal {
+    /// A terminal on standard error. Moves only where that is one.
+    pub fn new(talk: Talk) -> Terminal {
+        let moves = std::io::stderr().is_terminal() && !talk.quiet && talk.verbose == 0;
+        let bar = moves.then(|| {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
+            bar.set_style(style("{spinner} {wide_msg}"));
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        Terminal { quiet: talk.quiet, bar, state: RefCell::default() }
+    }
+
+    /// Clears the moving line.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            // A terminal that has gone must not end a run of days.
+            None => drop(writeln!(std::io::stderr(), "{text}")),
+        }
+    }
+
+    fn show(&self, state: &State) {
+        let Some(bar) = &self.bar else { return };
+        let mut parts: Vec<String> = Vec::new();
+        if !state.pause.is_empty() {
+            parts.push(state.pause.clone());
+        } else if !state.at.is_empty() {
+            parts.push(state.at.clone());
+            parts.extend((!state.detail.is_empty()).then(|| state.detail.clone()));
+        }
+        parts.extend(state.watts.map(|w| format!("{} W", units::digits(w))));
+        parts.extend(state.left().map(|s| format!("{} left", units::duration(s))));
+        bar.set_message(parts.join(" · "));
+    }
+}
+
+impl State {
+    /// Seconds left, from what the trials so far took, pauses included.
+    fn left(&self) -> Option<f64> {
+        let (began, done) = (self.began?, self.settled.len());
+        let each = began.elapsed().as_secs_f64() / done as f64;
+        (done > 0).then(|| each * (self.trials - self.done.min(self.trials)) as f64)
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+impl Observer for Terminal {
+    fn on(&self, event: &Event<'_>) {
+        let mut state = self.state.borrow_mut();
+        match event {
+            Event::Preparing(what) => {
+                self.line(what);
+                if let Some(bar) = &self.bar {
+                    bar.set_message((*what).to_owned());
+                }
+            }
+            Event::Warning(what) => self.line(&format!("warning: {what}")),
+            Event::Planned { remaining, trials, folder, meter } => {
+                state.trials = *trials;
+                state.done = trials - remaining;
+                self.line(&format!("{trials} trials, {remaining} to run, into {}", folder.display()));
+                self.line(meter);
+            }
+            Event::Pause { what, elapsed_s, total_s, watts } => {
+                let (gone, all) = (units::duration(*elapsed_s), units::duration(*total_s));
+                if *elapsed_s == 0.0 && self.bar.is_none() {
+                    self.line(&format!("{what}: {all}"));
+                }
+                state.pause = format!("{what} {gone} of {all}");
+                state.watts = *watts;
+                self.show(&state);
+            }
+            Event::TrialStarted { trial, attempt } => {
+                state.began.get_or_insert_with(Instant::now);
+                state.pause.clear();
+                state.watts = None;
+                state.detail.clear();
+                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                state.at = format!(
+                    "trial {} of {}: {} (block {}{again})",
+                    state.done + 1,
+                    state.trials,
+                    trial.treatment,
+                    trial.block
+                );
+                if self.bar.is_none() {
+                    self.line(&state.at);
+                }
+                self.show(&state);
+            }
+            Event::Phase(phase) => {
+                state.detail = phase.to_string();
+                self.show(&state);
+            }
+            Event::Epoch { epoch, epochs, loss } => {
+                state.detail = format!("epoch {epoch} of {epochs}, loss {loss:.4}");
+                if self.bar.is_none() {
+                    self.line(&format!("  {}", state.detail));
+                }
+                self.show(&state);
+            }
+            Event::Watts(watts) => {
+                state.watts = Some(*watts);
+                self.show(&state);
+            }
+            Event::TrialEnded { record, retry } => {
+                state.settled.push(record.wall_seconds);
+                if !retry {
+                    state.done += 1;
+                }
+                let what = match (&record.window, record.status) {
+                    (Some(window), Status::Ok) => format!(
+                        "{} J{} in {}, {} W, accuracy {}",
+                        units::digits(window.total_j),
+                        if record.estimated { " (estimate)" } else { "" },
+                        units::duration(window.seconds),
+                        units::digits(window.total_j / window.seconds),
+                        record.accuracy.map_or("–".to_owned(), |a| format!("{:.2}%", a * 100.0)),
+                    ),
+                    (_, status) => format!(
+                        "{}: {}{}",
+                        status.word(),
+                        record.reason.as_deref().unwrap_or("no reason is known"),
+                        if *retry { "; it is tried again" } else { "" }
+                    ),
+                };
+                self.line(&format!("  {} {what}", record.trial));
+                state.at.clear();
+                self.show(&state);
+            }
+            Event::Stopping { now } => self.line(if *now {
+                "stopping now"
+            } else {
+                "stopping after this trial; Ctrl-C again stops at once"
+            }),
+        }
+    }
+}

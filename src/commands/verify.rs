@@ -1,0 +1,224 @@
+//! `joulerace verify`: shows that all frameworks do the same work.
+
+use super::run::say;
+use super::terminal::Terminal;
+use super::{block_on, prepare};
+use crate::cli::Talk;
+use crate::env::Profile;
+use crate::error::{Error, Status};
+use crate::paths::{self, Project};
+use crate::process;
+use crate::run::events::{Event, Observer};
+use crate::settings::{DatasetName, Job, treatments};
+use crate::units;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// `joulerace verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// What to compare; the first is what the others are held against
+    #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
+    pub frameworks: Vec<String>,
+    /// Steps whose losses are compared
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: u32,
+    /// Images per step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub batch_size: u32,
+    /// Adam's step size
+    #[arg(long, value_name = "X", default_value_t = 0.001)]
+    pub learning_rate: f64,
+    /// Seeds initial weights and the order of images
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    /// Use the first N training images only [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub train_samples: Option<u32>,
+    /// Use the first N test images only [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub test_samples: Option<u32>,
+    /// Processors for every framework [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: Option<u32>,
+    /// mnist, digits, or auto: MNIST where it can be had
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetName::Auto)]
+    pub dataset: DatasetName,
+    /// Where MNIST's four IDX files are or go
+    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The virtual environment to embed
+    #[arg(long, value_name = "DIR")]
+    pub python_env: Option<PathBuf>,
+    /// Take --python-env although its versions differ from the lock
+    #[arg(long, requires = "python_env")]
+    pub allow_unlocked: bool,
+    /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Another folder of training scripts
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub workloads: Option<PathBuf>,
+}
+
+/// `joulerace verify`.
+pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let project = Project::find()?;
+    process::adopt_orphans();
+    let terminal = Terminal::new(talk);
+    let outcome = block_on(compare(&args, &project, &terminal))?;
+    terminal.finish();
+    let found = outcome?;
+    if args.json {
+        say(&format!("{found:#}\n"));
+    } else {
+        say(&table(&found));
+    }
+    if found["identical"] == json!(true) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let reasons: Vec<&str> =
+        found["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let message = format!("the frameworks do not do the same work:\n  {}", reasons.join("\n  "));
+    Err(Error::Told { message, status: Status::Trials })
+}
+
+async fn compare(args: &VerifyArgs, project: &Project, terminal: &Terminal) -> Result<Value, Error> {
+    let own = project.workloads();
+    let scripts = args.workloads.as_deref().map_or(own.clone(), prepare::absolute);
+    let (treatments, _) = treatments(&args.frameworks, None, &paths::frameworks(&scripts))?;
+    let environment = prepare::environment(
+        project,
+        Profile::Training,
+        args.python_env.clone(),
+        args.allow_unlocked,
+        terminal,
+    )
+    .await?;
+    let failed = |what: &str, why: String| Error::Told {
+        message: format!("{what}: {why}"),
+        status: Status::Trials,
+    };
+    let mut make_digits = |into: &Path| {
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| {
+                block_on(prepare::make_digits(&environment.python, &own, into))
+                    .map_err(|e| e.to_string())?
+            });
+            made.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
+        })
+    };
+    let dataset = prepare::data(args.dataset, args.data_dir.as_deref(), &mut make_digits, terminal)?;
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let mut job = serde_json::to_value(Job {
+        epochs: 1,
+        batch_size: args.batch_size,
+        learning_rate: args.learning_rate,
+        seed: args.seed,
+        train_samples: args.train_samples,
+        test_samples: args.test_samples,
+        threads: args.threads.unwrap_or(cores),
+    })
+    .map_err(|e| Error::Other(e.into()))?;
+    job["dataset"] = json!(dataset.name.to_string());
+    job["data_dir"] = json!(dataset.dir);
+    let scratch = tempfile::tempdir().map_err(|e| Error::Other(e.into()))?;
+    let mut files = serde_json::Map::new();
+    for treatment in &treatments {
+        let name = &treatment.framework;
+        let output = scratch.path().join(format!("{name}.npz"));
+        terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
+        let argument =
+            json!({ "framework": name, "job": job, "steps": args.steps, "output": output });
+        let path = search_path(&scripts, &own);
+        prepare::call(&environment.python, path, "verify", "collect", argument, |_| ())
+            .await
+            .map_err(|why| failed(name, why))?;
+        files.insert(name.clone(), json!(output));
+    }
+    let argument = json!({ "files": files });
+    let path = search_path(&scripts, &own);
+    let events = prepare::call(&environment.python, path, "verify", "compare", argument, |_| ())
+        .await
+        .map_err(|why| failed("the comparison", why))?;
+    events
+        .into_iter()
+        .rev()
+        .find(|event| event["event"] == "result")
+        .ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
+}
+
+/// The folder that was named first, then the project's own for what that one does not replace.
+fn search_path(scripts: &Path, own: &Path) -> Vec<PathBuf> {
+    let mut path = vec![scripts.to_owned()];
+    if scripts != own {
+        path.push(own.to_owned());
+    }
+    path
+}
+
+/// Columns of the comparison as people read them; those without a tolerance must be equal.
+const ROWS: [(&str, &str); 13] = [
+    ("parameters", "Parameters"),
+    ("batches", "Batches in an epoch"),
+    ("images", "Images in an epoch"),
+    ("dtype", "Data type"),
+    ("start_difference", "Initial weights, largest difference"),
+    ("logit_difference", "Logits before training, largest difference"),
+    ("first_update_difference", "First update, relative"),
+    ("early_loss_difference", "Losses of the first 3 steps, relative"),
+    ("short_weight_difference", "Weights after a short call, relative"),
+    ("loss_difference", "Losses of all steps, relative"),
+    ("weight_difference", "Weights after them, relative"),
+    ("accuracy", "Test accuracy after an epoch"),
+    ("accuracy_difference", "Accuracy, difference"),
+];
+
+fn table(found: &Value) -> String {
+    let rows: Vec<&Value> = found["rows"].as_array().into_iter().flatten().collect();
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    let names = rows.iter().map(|r| r["framework"].as_str().unwrap_or("?").to_owned());
+    table.set_header(
+        std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
+    );
+    for (key, title) in ROWS {
+        let cells = rows.iter().map(|row| show(key, &row[key]));
+        let allowed = found["tolerances"][key]
+            .as_f64()
+            .map_or_else(|| "equal".to_owned(), |t| format!("{t:.1e}"));
+        let allowed = if key == "accuracy" { String::new() } else { allowed };
+        table.add_row(std::iter::once(title.to_owned()).chain(cells).chain(std::iter::once(allowed)));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let steps = &found["steps"];
+    let reference = found["reference"].as_str().unwrap_or("the first");
+    format!(
+        "{table}\nDifferences from {reference}, over the first {steps} steps. {}\n",
+        if found["identical"] == json!(true) {
+            "The work is the same."
+        } else {
+            "The work is NOT the same."
+        }
+    )
+}
+
+fn show(key: &str, value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(n) if key == "accuracy" => {
+            n.as_f64().map_or_else(String::new, |a| format!("{:.2}%", a * 100.0))
+        }
+        Value::Number(n) if n.is_u64() => n.to_string(),
+        Value::Number(n) => match n.as_f64() {
+            Some(0.0) => "0".to_owned(),
+            Some(x) => format!("{x:.1e}"),
+            None => n.to_string(),
+        },
+        _ => units::digits(f64::NAN),
+    }
+}
