@@ -51,6 +51,30 @@ pub fn own_group(command: &mut std::process::Command) {
     let _ = command;
 }
 
+/// Ends a command when the thread that started it ends, even if this program is killed. Linux only.
+///
+/// A program that changes its privileges as it starts (setuid) is not reached.
+pub fn end_with_host(command: &mut std::process::Command) {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::{prctl, signal::Signal};
+        let host = nix::unistd::Pid::this();
+        // SAFETY: the closure runs between fork and exec; prctl and getppid are async-signal-safe, and
+        // neither they nor making an error from a number allocates.
+        unsafe {
+            std::os::unix::process::CommandExt::pre_exec(command, move || {
+                prctl::set_pdeathsig(Signal::SIGKILL)?;
+                if nix::unistd::Pid::parent() != host {
+                    return Err(nix::errno::Errno::ESRCH.into()); // It died in between.
+                }
+                Ok(())
+            });
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
 /// Makes orphans of this process's children its own children, so that none gets away. Linux only;
 /// elsewhere a process that leaves its group is not found.
 pub fn adopt_orphans() {

@@ -6,6 +6,7 @@ mod energibridge;
 mod error;
 mod estimate;
 mod machine;
+pub mod measure;
 mod rapl;
 mod sampler;
 mod session;

@@ -1,0 +1,305 @@
+//! The meter on its own: any command, measured from just before it starts until just after it ended.
+//!
+//! One thread waits for the command and for signals, one samples; nothing else runs.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::{
+    Kind, Meter, MeterDescription, MeterError, MeterSettings, Selected, SessionReport, select,
+};
+use crate::process::{self, Exit};
+use crate::samples::Domain;
+
+/// What a command took.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// How the command ended.
+    pub exit: Exit,
+    /// The samples, in EnergiBridge's format.
+    pub csv: PathBuf,
+    /// The meter that measured.
+    pub meter: MeterDescription,
+    /// Meters that were tried before it, and why they do not work here.
+    pub rejected: Vec<(Kind, String)>,
+    /// Joules, seconds, and how well the sampling went.
+    pub report: SessionReport,
+}
+
+impl Measured {
+    /// The exit status to end with: the command's own, or 128 and its signal's number as shells say.
+    pub fn exit_status(&self) -> i32 {
+        match self.exit {
+            Exit::Code(code) => code,
+            Exit::Signal(signal) => 128 + signal,
+            Exit::Unknown => 1,
+        }
+    }
+
+    /// Mean power of the total in watts; `None` where a counter was reset or no time passed.
+    pub fn watts(&self) -> Option<f64> {
+        let joules = self.report.total_j?;
+        (self.report.seconds > 0.0).then(|| joules / self.report.seconds)
+    }
+
+    /// Joules of each domain that makes up the total, for the sentence about it.
+    pub fn counted(&self) -> BTreeMap<Domain, f64> {
+        let domains: Vec<Domain> = self.report.joules.keys().copied().collect();
+        let total = Domain::in_total(&domains);
+        let mut joules = self.report.joules.clone();
+        joules.retain(|domain, _| total.contains(domain));
+        joules
+    }
+}
+
+/// Why a command was not measured.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// There is nothing after `--`.
+    #[error("there is no command to measure. Write: joulerace measure -- COMMAND")]
+    NoCommand,
+    /// No meter works, or the one asked for does not, or it failed before the command started.
+    #[error(transparent)]
+    Meter(#[from] MeterError),
+    /// The command does not start.
+    #[error("'{command}' cannot be started: {source}. Check its name and that it may be executed")]
+    Start {
+        /// The program.
+        command: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The command ran, and the meter failed meanwhile.
+    #[error("the command ended with {exit}, but its samples are of no use: {source}")]
+    Lost {
+        /// How the command ended.
+        exit: Exit,
+        /// What became of the meter.
+        source: MeterError,
+    },
+    /// The system refuses what waiting for a process takes.
+    #[error("cannot wait for processes and signals: {0}")]
+    System(std::io::Error),
+}
+
+/// Measures `argv` into `csv`, with this program's standard streams, and waits for its end.
+///
+/// Without `csv`, the samples go to `measure_<date>_<time>.csv` in the present folder; a named file is
+/// overwritten. SIGINT, SIGTERM and SIGHUP are passed on to the command, and the second of them ends it
+/// at once together with all it started. Where standard input is a terminal the command stays in the
+/// foreground group instead, and Ctrl-C and Ctrl-Z reach it as if it were not measured.
+/// On Linux it is ended with this program, even if that is killed.
+///
+/// Call it from a thread that runs no async runtime and that lives as long as the command.
+///
+/// # Errors
+///
+/// See [`MeasureError`]. A command that fails is no error here: its exit status is in the result.
+pub fn run(
+    settings: &MeterSettings,
+    csv: Option<&Path>,
+    argv: Vec<OsString>,
+) -> Result<Measured, MeasureError> {
+    let program = argv.first().cloned().ok_or(MeasureError::NoCommand)?;
+    if !exists(&program, settings.search_path.as_deref()) {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(MeasureError::Start { command: program.to_string_lossy().into(), source });
+    }
+    let Selected { meter, rejected } = select(settings)?;
+    let csv = csv.map_or_else(default_csv, Path::to_owned);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .map_err(MeasureError::System)?;
+    let session = meter.start(&csv)?;
+    // No summary of EnergiBridge's own: it would stand amid what the command prints.
+    let line = meter.wrap_quietly(&csv, argv);
+    let wrapped = meter.kind() == Kind::Energibridge;
+    let ended = match runtime.block_on(attend(&line, wrapped)) {
+        Ok(ended) => ended,
+        Err(error) => {
+            drop(session);
+            // Only the header is in it, of a command that never was.
+            let _ = std::fs::remove_file(&csv);
+            return Err(error);
+        }
+    };
+    let exit = ended.exit;
+    let lost = |source| MeasureError::Lost { exit, source };
+    if ended.wrapper_gone {
+        let said = "it left the command running, which was stopped".to_owned();
+        return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
+    }
+    let report = session.finish().map_err(lost)?;
+    Ok(Measured { exit, csv, meter: meter.describe(), rejected, report })
+}
+
+impl Meter {
+    fn wrap_quietly(&self, csv: &Path, argv: Vec<OsString>) -> Vec<OsString> {
+        match &self.instrument {
+            super::Instrument::Energibridge(program) => {
+                program.wrap(csv, self.settings.interval, false, argv)
+            }
+            _ => argv,
+        }
+    }
+}
+
+/// Whether there is such a program. A wrapping meter would report it in its own words only.
+fn exists(program: &OsStr, search_path: Option<&OsStr>) -> bool {
+    let path = Path::new(program);
+    if path.components().count() > 1 || cfg!(windows) {
+        return path.exists() || cfg!(windows);
+    }
+    let folders = search_path.map(std::env::split_paths).into_iter().flatten();
+    folders.map(|folder| folder.join(path)).any(|path| path.is_file())
+}
+
+fn default_csv() -> PathBuf {
+    let now = jiff::ZonedDateTime::now();
+    PathBuf::from(format!("measure_{}.csv", now.strftime("%Y-%m-%d_%H-%M-%S")))
+}
+
+/// How the outermost process ended.
+struct Ended {
+    exit: Exit,
+    /// It was a meter around the command, it ended by itself and abnormally, and the command ran on.
+    wrapper_gone: bool,
+}
+
+/// Starts the command, passes signals on, and waits.
+async fn attend(line: &[OsString], wrapped: bool) -> Result<Ended, MeasureError> {
+    let mut signals = Signals::new().map_err(MeasureError::System)?;
+    let foreground = std::io::stdin().is_terminal();
+    let mut command = Command::new(&line[0]);
+    command.args(&line[1..]);
+    if !foreground {
+        process::own_group(command.as_std_mut());
+    }
+    if wrapped {
+        // A command whose wrapper died has to be found.
+        process::adopt_orphans();
+    }
+    process::end_with_host(command.as_std_mut());
+    let mut child = command.spawn().map_err(|source| MeasureError::Start {
+        command: line[0].to_string_lossy().into(),
+        source,
+    })?;
+    let pid = child.id().unwrap_or_default();
+    let mut stopped = false;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.map_err(MeasureError::System)?,
+            signal = signals.next() => match (foreground, stopped) {
+                // It reached the command as well, and what it means is the command's to say.
+                (true, _) if signal.is_from_terminal() => {}
+                (true, _) => signal.pass_on(pid, false),
+                (false, false) => {
+                    signal.pass_on(pid, true);
+                    stopped = true;
+                }
+                (false, true) => process::kill_group(pid),
+            },
+        }
+    };
+    let exit = Exit::from(status);
+    if stopped {
+        process::kill_group(pid);
+    }
+    let abnormal = matches!(exit, Exit::Code(101) | Exit::Signal(_));
+    if !(wrapped && abnormal && !stopped) {
+        return Ok(Ended { exit, wrapper_gone: false });
+    }
+    let group = if foreground { 0 } else { pid };
+    let left = process::strays(group);
+    process::kill_all(&left);
+    Ok(Ended { exit, wrapper_gone: !left.is_empty() })
+}
+
+/// A request to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    Interrupt,
+    #[cfg(unix)]
+    Terminate,
+    #[cfg(unix)]
+    HangUp,
+}
+
+impl Signal {
+    /// Whether a terminal sends it to its whole foreground group.
+    fn is_from_terminal(self) -> bool {
+        #[cfg(unix)]
+        let other = self == Signal::Terminate;
+        #[cfg(not(unix))]
+        let other = false;
+        !other
+    }
+
+    #[cfg(unix)]
+    fn pass_on(self, pid: u32, group: bool) {
+        use nix::sys::signal::{Signal as Number, kill, killpg};
+        let number = match self {
+            Signal::Interrupt => Number::SIGINT,
+            Signal::Terminate => Number::SIGTERM,
+            Signal::HangUp => Number::SIGHUP,
+        };
+        let pid = nix::unistd::Pid::from_raw(pid as i32);
+        // A process that is gone already is what is wanted.
+        let _ = if group { killpg(pid, number) } else { kill(pid, number) };
+    }
+
+    /// Windows sends Ctrl-C to every process of the console.
+    #[cfg(not(unix))]
+    fn pass_on(self, _pid: u32, _group: bool) {}
+}
+
+/// The signals that ask this program to stop, caught from now on.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.hang_up.recv() => Signal::HangUp,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals)
+    }
+
+    async fn next(&mut self) -> Signal {
+        // Where it cannot be caught, the system's own way of ending a program stays.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Interrupt
+    }
+}
