@@ -93,9 +93,15 @@ pub fn run_with(
     if found.inputs.is_empty() {
         return Err(AnalysisError::NoTrials { dir: dir() });
     }
+    let made = !output.exists();
     fs::create_dir_all(&output)
         .map_err(|source| AnalysisError::Output { path: output.clone(), source })?;
-    let told = Analyst::start(settings, python, program)?.listen(progress)?;
+    let told = Analyst::start(settings, python, program)?.listen(progress);
+    if made && matches!(told, Err(AnalysisError::Refused(_) | AnalysisError::UnknownPlace { .. })) {
+        // A flag to be put right leaves nothing behind. The folder goes only if that empties it.
+        let _ = fs::remove_file(output.join("trials.csv")).and_then(|()| fs::remove_dir(&output));
+    }
+    let told = told?;
     let (trials, broken) = told.read.unwrap_or_default();
     let Some((sentence, mut files)) = told.result else {
         return Err(AnalysisError::NothingReadable { dir: dir(), broken });

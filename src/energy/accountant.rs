@@ -34,6 +34,7 @@ pub struct Accountant {
     intervals: Intervals,
     power: Resampler,
     start_ms: f64,
+    last_ms: f64,
     samples: u64,
     /// Seconds since the first sample.
     now: f64,
@@ -74,6 +75,7 @@ impl Accountant {
             intervals: Intervals::default(),
             power: Resampler::new(),
             start_ms: 0.0,
+            last_ms: 0.0,
             samples: 0,
             now: 0.0,
         }
@@ -105,13 +107,15 @@ impl Accountant {
                 self.edges.joules[edge][column] += share * risen;
             }
         }
-        self.intervals.note(t1 - t0);
+        // From the times themselves: a difference of differences is off in its last digits.
+        self.intervals.note((time_ms - self.last_ms) / 1000.0);
+        self.last_ms = time_ms;
         self.power.push(t0, t1, joules);
         self.now = t1;
     }
 
     fn start(&mut self, line: u64, time_ms: f64, values: &[f64]) {
-        self.start_ms = time_ms;
+        (self.start_ms, self.last_ms) = (time_ms, time_ms);
         for (series, value) in self.series.iter_mut().zip(values) {
             series.start(line, *value);
         }
