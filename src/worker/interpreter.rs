@@ -34,7 +34,8 @@ pub fn with_interpreter<R>(
         let call = || {
             let path = py.import("sys")?.getattr("path")?;
             for folder in sys_path.iter().rev() {
-                path.call_method1("insert", (0, folder))?;
+                // As text: a `pathlib.Path` on `sys.path` is passed over by the import system.
+                path.call_method1("insert", (0, folder.as_os_str()))?;
             }
             f(py)
         };
