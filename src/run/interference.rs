@@ -1,11 +1,315 @@
 //! What else the machine did during a trial.
+//!
+//! Other processes' time is what `/proc/stat` counts in processes, less the trial's own, less this
+//! program's. Everything is read once before and once after the trial; only run queue, frequency and
+//! temperature are looked at in between, at most once a second. Averages over a trial do not show a
+//! short burst, and `/proc/stat` counts in hundredths of a second: differences below 0.05 s mean
+//! nothing.
 
+use crate::snapshot::proc::{self, CpuTimes, Identity, Process};
+use crate::snapshot::{Frequencies, Roots, Thermometer, throttle_events};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-/// What was seen of the machine beside the trial.
+/// How often [`Watch::tick`] looks at most. A look reads a file per processor.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Beyond what a trial is flagged.
+///
+/// Others' processor time is held against the trial's own, because that bounds the error: of the
+/// energy above idle, others take about their share of the processor time. 5% is well below the
+/// differences of tens of percent that such studies report, and above what a quiet desktop does. The
+/// second limit keeps a trial that itself hardly works from being flagged for the system's own few
+/// hundredths of a core; a trial is flagged only beyond both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Others' processor seconds per processor second of the trial.
+    pub others_per_trial: f64,
+    /// Others' processor seconds per second, that is cores kept busy by them.
+    pub others_cores: f64,
+    /// Times that a processor or package was slowed down for its heat.
+    pub throttle_events: u64,
+    /// Pages swapped in or out; 256 of 4 KiB are 1 MiB.
+    pub swapped_pages: u64,
+    /// Share of the machine's capacity that the hypervisor gave to others.
+    pub steal_share: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            others_per_trial: 0.05,
+            others_cores: 0.10,
+            throttle_events: 0,
+            swapped_pages: 256,
+            steal_share: 0.02,
+        }
+    }
+}
+
+/// A process outside the trial that kept processors busy.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Busy {
+    /// Its short name, as the kernel has it; processes of one name are one entry.
+    pub name: String,
+    /// Processor seconds during the trial.
+    pub cpu_s: f64,
+}
+
+/// What was seen of the machine beside the trial. What could not be read is none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Interference {
-    /// Processor seconds of processes outside the trial.
+    /// How long the machine was watched, in seconds.
+    pub seconds: f64,
+    /// How many processors it has.
+    pub cpus: usize,
+    /// Processor seconds of processes outside the trial, this program excepted.
     pub other_cpu_s: Option<f64>,
+    /// How many cores that kept busy: 1 is one core all the time.
+    pub other_cores: Option<f64>,
+    /// Processor seconds of the trial.
+    pub trial_cpu_s: f64,
+    /// Processor seconds of this program, the sampler of a built-in meter included.
+    pub host_cpu_s: Option<f64>,
+    /// Processor seconds in interrupts, the trial's own included.
+    pub interrupt_cpu_s: Option<f64>,
+    /// Processor seconds that the hypervisor gave to others.
+    pub steal_s: Option<f64>,
+    /// Processor seconds idle with I/O outstanding.
+    pub iowait_s: Option<f64>,
+    /// The busiest processes outside the trial that lived to its end, at most three.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub busiest: Vec<Busy>,
+    /// Processes that ran or waited for a processor: mean of the looks, the trial's included.
+    pub run_queue_mean: Option<f64>,
+    /// The same, the most.
+    pub run_queue_max: Option<f64>,
+    /// Load average over 1 min before the trial.
+    pub load_begin: Option<f64>,
+    /// And after.
+    pub load_end: Option<f64>,
+    /// Mean frequency of all processors over all looks, in MHz.
+    pub mhz_mean: Option<f64>,
+    /// Of the looks, the one with the lowest mean over the processors, in MHz.
+    pub mhz_lowest: Option<f64>,
+    /// The hottest processor sensor before the trial, in °C.
+    pub celsius_begin: Option<f64>,
+    /// The highest of all looks.
+    pub celsius_max: Option<f64>,
+    /// And after.
+    pub celsius_end: Option<f64>,
+    /// Times that a processor or package was slowed down for its heat.
+    pub throttle_events: Option<u64>,
+    /// Page faults of the whole machine that had to read from disk.
+    pub major_faults: Option<u64>,
+    /// Pages of the whole machine that were swapped in or out.
+    pub swapped_pages: Option<u64>,
+    /// Seconds in which some process waited for a processor.
+    pub pressure_cpu_s: Option<f64>,
+    /// Seconds in which some process waited for memory.
+    pub pressure_memory_s: Option<f64>,
+    /// Seconds in which some process waited for I/O.
+    pub pressure_io_s: Option<f64>,
+}
+
+impl Interference {
+    /// The words for what lies beyond the limits: `interference`, `throttled`, `swapped`, `steal`.
+    pub fn flags(&self, limits: &Limits) -> Vec<&'static str> {
+        let mut flags = Vec::new();
+        let others = self.other_cpu_s.unwrap_or(0.0);
+        if others > limits.others_per_trial * self.trial_cpu_s
+            && others > limits.others_cores * self.seconds
+        {
+            flags.push("interference");
+        }
+        if self.throttle_events.is_some_and(|events| events > limits.throttle_events) {
+            flags.push("throttled");
+        }
+        if self.swapped_pages.is_some_and(|pages| pages > limits.swapped_pages) {
+            flags.push("swapped");
+        }
+        let capacity = self.seconds * self.cpus as f64;
+        if self.steal_s.is_some_and(|steal| steal > limits.steal_share * capacity) {
+            flags.push("steal");
+        }
+        flags
+    }
+}
+
+/// What is counted since boot, at one instant.
+#[derive(Debug)]
+struct Counts {
+    at: Instant,
+    uptime: Option<f64>,
+    cpu: Option<CpuTimes>,
+    own: Option<f64>,
+    paging: Option<(u64, u64)>,
+    throttle: Option<u64>,
+    pressure: [Option<f64>; 3],
+    processes: HashMap<Identity, Process>,
+}
+
+impl Counts {
+    fn read(roots: &Roots) -> Counts {
+        Counts {
+            at: Instant::now(),
+            uptime: proc::uptime(roots),
+            cpu: proc::cpu_times(roots),
+            own: proc::own_cpu_s(roots),
+            paging: proc::paging(roots),
+            throttle: throttle_events(roots),
+            pressure: ["cpu", "memory", "io"].map(|resource| proc::pressure(roots, resource)),
+            processes: proc::processes(roots),
+        }
+    }
+}
+
+/// Mean and extremes of what is looked at.
+#[derive(Debug, Default)]
+struct Looks {
+    count: f64,
+    sum: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+impl Looks {
+    fn add(&mut self, value: Option<f64>) {
+        let Some(value) = value else { return };
+        self.count += 1.0;
+        self.sum += value;
+        self.low = Some(self.low.map_or(value, |low| low.min(value)));
+        self.high = Some(self.high.map_or(value, |high| high.max(value)));
+    }
+
+    fn mean(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum / self.count)
+    }
+}
+
+/// Watches the machine during one trial.
+#[derive(Debug)]
+pub struct Watch {
+    roots: Roots,
+    begin: Counts,
+    load: Option<f64>,
+    frequencies: Frequencies,
+    thermometer: Thermometer,
+    celsius_begin: Option<f64>,
+    every: Duration,
+    looked: Instant,
+    mhz: Looks,
+    celsius: Looks,
+    queue: Looks,
+}
+
+impl Watch {
+    /// Begins to watch. Call it just before the trial's worker is started.
+    pub fn start(roots: &Roots) -> Watch {
+        Watch::start_every(roots, EVERY)
+    }
+
+    /// As [`start`](Watch::start), with another least time between two looks.
+    pub fn start_every(roots: &Roots, every: Duration) -> Watch {
+        let thermometer = Thermometer::open(roots);
+        let mut watch = Watch {
+            begin: Counts::read(roots),
+            load: proc::load(roots).map(|load| load[0]),
+            frequencies: Frequencies::open(roots),
+            celsius_begin: thermometer.celsius(),
+            thermometer,
+            every,
+            looked: Instant::now(),
+            mhz: Looks::default(),
+            celsius: Looks::default(),
+            queue: Looks::default(),
+            roots: roots.clone(),
+        };
+        watch.celsius.add(watch.celsius_begin);
+        watch
+    }
+
+    /// Looks at run queue, frequency and temperature, unless it did so less than a second ago. The
+    /// machine before the trial is idle, so that only these looks enter the means.
+    pub fn tick(&mut self) {
+        if self.looked.elapsed() >= self.every {
+            self.looked = Instant::now();
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        self.mhz.add(self.frequencies.mean_mhz());
+        self.celsius.add(self.thermometer.celsius());
+        self.queue.add(proc::cpu_times(&self.roots).and_then(|times| times.running));
+    }
+
+    /// Ends the watch. Call it when the worker and all that it started have been waited for.
+    ///
+    /// `trial_cpu_s` is the processor time of the worker and all that it started, in seconds, a
+    /// meter that wraps it included.
+    pub fn finish(mut self, trial_cpu_s: f64) -> Interference {
+        let (begin, end) = (&self.begin, Counts::read(&self.roots));
+        let seconds = match (begin.uptime, end.uptime) {
+            // The kernel's own clock is the one its counts go with.
+            (Some(before), Some(after)) => after - before,
+            _ => end.at.duration_since(begin.at).as_secs_f64(),
+        };
+        let trial_cpu_s = if trial_cpu_s.is_finite() { trial_cpu_s.max(0.0) } else { 0.0 };
+        let host_cpu_s = since(begin.own, end.own);
+        let part = |pick: fn(&CpuTimes) -> f64| {
+            since(begin.cpu.as_ref().map(pick), end.cpu.as_ref().map(pick))
+        };
+        let other_cpu_s = part(|cpu| cpu.processes)
+            .map(|all| (all - trial_cpu_s - host_cpu_s.unwrap_or(0.0)).max(0.0));
+        let busiest = proc::busiest(&begin.processes, &end.processes, std::process::id())
+            .into_iter()
+            .take(3)
+            .filter(|(_, cpu_s)| *cpu_s > 0.05)
+            .map(|(name, cpu_s)| Busy { name, cpu_s })
+            .collect();
+        let count =
+            |pick: fn(&Counts) -> Option<u64>| Some(pick(&end)?.saturating_sub(pick(begin)?));
+        let celsius_end = self.thermometer.celsius();
+        self.celsius.add(celsius_end);
+        if self.mhz.count == 0.0 {
+            // A trial of less than a second.
+            self.mhz.add(self.frequencies.mean_mhz());
+        }
+        Interference {
+            seconds,
+            cpus: end.cpu.map_or(0, |cpu| cpu.cpus),
+            other_cpu_s,
+            other_cores: other_cpu_s.filter(|_| seconds > 0.0).map(|other| other / seconds),
+            trial_cpu_s,
+            host_cpu_s,
+            interrupt_cpu_s: part(|cpu| cpu.interrupts),
+            steal_s: part(|cpu| cpu.steal),
+            iowait_s: part(|cpu| cpu.iowait),
+            busiest,
+            run_queue_mean: self.queue.mean(),
+            run_queue_max: self.queue.high,
+            load_begin: self.load,
+            load_end: proc::load(&self.roots).map(|load| load[0]),
+            mhz_mean: self.mhz.mean(),
+            mhz_lowest: self.mhz.low,
+            celsius_begin: self.celsius_begin,
+            celsius_max: self.celsius.high,
+            celsius_end,
+            throttle_events: count(|counts| counts.throttle),
+            major_faults: count(|counts| counts.paging.map(|paging| paging.0)),
+            swapped_pages: count(|counts| counts.paging.map(|paging| paging.1)),
+            pressure_cpu_s: since(begin.pressure[0], end.pressure[0]),
+            pressure_memory_s: since(begin.pressure[1], end.pressure[1]),
+            pressure_io_s: since(begin.pressure[2], end.pressure[2]),
+        }
+    }
+}
+
+/// What was added; the kernel's counts of idle and I/O time may fall by a tick.
+fn since(before: Option<f64>, after: Option<f64>) -> Option<f64> {
+    Some((after? - before?).max(0.0))
 }
