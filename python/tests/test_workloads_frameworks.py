@@ -1,0 +1,160 @@
+"""The real frameworks on 400 images: events, repeatability, and what the warm call leaves alone."""
+
+import pytest
+from conftest import in_process
+
+import frameworks
+import spec
+
+pytestmark = pytest.mark.frameworks
+
+EVERY = pytest.mark.parametrize("framework", frameworks.discover())
+
+RUN = "import harness; harness.run({'framework': arguments[0], 'job': arguments[1]}, emit)"
+
+# Prints, for a network with and one without the warm call before it, everything that training
+# shows: weights before, losses of two epochs batch by batch, weights after.
+WARM = """
+import harness, hashlib, numpy as np
+framework, job = arguments
+trial = harness.Trial({'framework': framework, 'job': job}, lambda event: None)
+trial.load_framework()
+trial.load_data()
+import weights
+script = trial.script
+
+def digest(network):
+    found = script.weights(network)
+    return hashlib.sha256(b''.join(found[name].tobytes() for name in sorted(found))).hexdigest()
+
+initial = weights.initial(job['seed'])
+for warm in (False, True):
+    network = script.build(trial.job, initial)
+    built = digest(network)
+    if warm:
+        before = [order.copy() for order in trial.orders]
+        script.warm_call(network, len(trial.images.train_images), len(trial.images.test_images))
+        assert all(np.array_equal(a, b) for a, b in zip(before, trial.orders))
+    record = {'built': built, 'warm': digest(network), 'steps': script.steps_taken(network)}
+    record['epochs'] = [script.train_epoch(network, trial.train_set, o) for o in trial.orders]
+    record['test'] = script.evaluate(network, trial.test_set)
+    record['trained'] = digest(network)
+    emit(record)
+"""
+
+# Counts how often Python runs the network: a compiled network is only run to be traced.
+TRACES = """
+import functools, harness
+framework, job = arguments
+trial = harness.Trial({'framework': framework, 'job': job}, lambda event: None)
+trial.load_framework()
+trial.load_data()
+import weights
+script, runs = trial.script, []
+if framework == 'keras':
+    from keras import layers
+    owner, name = layers.Conv2D, 'call'
+else:
+    owner, name = script.CNN, '__call__'
+original = getattr(owner, name)
+@functools.wraps(original)
+def counted(*args, **kwargs):
+    runs.append(1)
+    return original(*args, **kwargs)
+setattr(owner, name, counted)
+network = trial.build(weights.initial(1))
+built = len(runs)
+script.train_epoch(network, trial.train_set, trial.orders[0])
+script.evaluate(network, trial.test_set)
+emit({'build': built, 'train and evaluate': len(runs) - built})
+"""
+
+
+@pytest.fixture
+def job(small_data):
+    """400 images in batches of 60 leave a partial one of 40; 130 to test on leave 10."""
+    return {
+        "epochs": 2,
+        "batch_size": 60,
+        "learning_rate": 0.001,
+        "seed": 42,
+        "train_samples": 400,
+        "test_samples": 130,
+        "threads": 2,
+        "dataset": "mnist",
+        "data_dir": str(small_data),
+        "unknown_to_python": True,
+    }
+
+
+@pytest.fixture(scope="module")
+def trial(small_data):
+    """Runs a framework's trial; its first one is shared by the tests of this module."""
+    first = {}
+
+    def _trial(framework, job, again=False):
+        if again:
+            return in_process(RUN, framework, job)
+        if framework not in first:
+            first[framework] = in_process(RUN, framework, job)
+        return first[framework]
+
+    return _trial
+
+
+@EVERY
+def test_a_trial_tells_its_phases_epochs_and_result(framework, job, trial):
+    events = trial(framework, job)
+    marks = [(e["phase"], e["edge"]) for e in events if e["event"] == "phase"]
+    phases = ("import", "data", "build", "train", "evaluate")
+    assert marks == [(phase, edge) for phase in phases for edge in ("begin", "end")]
+    times = [e["unix_ns"] for e in events if e["event"] == "phase"]
+    assert times == sorted(times)
+
+    epochs = [e for e in events if e["event"] == "epoch"]
+    assert [(e["epoch"], e["epochs"]) for e in epochs] == [(1, 2), (2, 2)]
+    train = [marks.index(("train", "begin")), marks.index(("train", "end"))]
+    inside = [e for e in events if e["event"] != "result"][train[0] + 1 : train[1] + 2]
+    assert [e for e in inside if e["event"] == "epoch"] == epochs
+
+    result = events[-1]
+    assert result["event"] == "result"
+    assert result["losses"] == [e["loss"] for e in epochs]
+    assert result["losses"][1] < result["losses"][0] < 2.5
+    assert result["accuracy"] > 0.2  # twice the chance of ten classes
+    assert result["parameters"] == spec.parameter_count()
+    assert result["batches"] == 14
+    assert result["batches_per_epoch"] == [7, 7]
+    assert result["images_seen"] == 800
+    assert result["test_images_seen"] == 130
+    assert result["threads"] == min(2, spec.available_cores())
+    assert (result["dtype"], result["device"]) == ("float32", "cpu")
+    assert result["frameworks_loaded"] == [framework]
+    assert set(result["versions"]) >= {"python", "numpy", framework}
+    assert result["peak_memory_bytes"] > 50_000_000
+    assert result["data"]["train_images"] == 400
+    assert len(result["data"]["sha256"]) == 64
+
+
+@EVERY
+def test_equal_seeds_give_equal_losses_in_another_process(framework, job, trial):
+    first, again = trial(framework, job)[-1], trial(framework, job, again=True)[-1]
+    for key in ("losses", "train_accuracies", "test_loss", "accuracy"):
+        assert first[key] == again[key]
+
+
+@EVERY
+def test_the_warm_call_touches_neither_weights_nor_optimiser_nor_order(framework, job):
+    cold, warm = in_process(WARM, framework, job)
+    assert warm["steps"] == 0
+    assert warm["built"] == warm["warm"] == cold["built"]
+    # Moments or a step count left in the optimiser would show in the training that follows.
+    assert warm == cold
+    assert warm["trained"] != warm["built"]
+
+
+@pytest.mark.parametrize("framework", ["jax", "keras"])
+def test_nothing_is_traced_after_the_build(framework, job):
+    (traces,) = in_process(TRACES, framework, job)
+    assert traces["build"] > 0
+    assert traces["train and evaluate"] == 0

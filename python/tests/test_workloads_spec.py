@@ -1,0 +1,124 @@
+"""The specification, the initial weights, the batch orders and the discovery of frameworks."""
+
+import math
+
+import numpy as np
+import pytest
+from conftest import in_process
+
+import frameworks
+import spec
+import weights
+
+
+def test_the_network_has_the_parameters_of_its_layers():
+    conv1, conv2, dense = 3 * 3 * 1 * 64 + 64, 5 * 5 * 64 * 128 + 128, 7 * 7 * 128 * 10 + 10
+    assert spec.parameter_count() == conv1 + conv2 + dense == 268_298
+
+
+def test_kernels_are_glorot_uniform_and_biases_zero():
+    initial = weights.initial(42)
+    assert {name: value.shape for name, value in initial.items()} == spec.SHAPES
+    assert all(value.dtype == np.float32 for value in initial.values())
+    for name, fans in {
+        "conv1/kernel": 9 * 1 + 9 * 64,
+        "conv2/kernel": 25 * 64 + 25 * 128,
+        "dense/kernel": 6272 + 10,
+    }.items():
+        limit = math.sqrt(6 / fans)
+        kernel = initial[name].ravel()
+        assert abs(kernel).max() <= limit * (1 + 1e-6)
+        # Five standard errors of a uniform distribution's mean and variance.
+        assert abs(kernel.mean()) < 5 * limit / math.sqrt(3 * kernel.size)
+        assert kernel.var() == pytest.approx(limit**2 / 3, rel=5 * math.sqrt(0.8 / kernel.size))
+        assert np.unique(kernel).size > 0.99 * kernel.size
+    assert not any(initial[name].any() for name in spec.SHAPES if name.endswith("bias"))
+
+
+def test_weights_are_the_seeds_own_for_good():
+    # Of the raw PCG64 stream: equal for every NumPy release and machine.
+    assert weights.initial(42)["conv1/kernel"].ravel()[:3].tolist() == pytest.approx(
+        [0.0554892160, -0.0123800421, 0.0726332441], abs=1e-9
+    )
+    assert weights.order(42, 1, 60_000)[:5].tolist() == [56699, 16889, 38649, 39468, 31011]
+    assert not np.array_equal(
+        weights.initial(42)["conv2/kernel"], weights.initial(43)["conv2/kernel"]
+    )
+
+
+def test_an_order_is_a_permutation_of_its_own_epoch():
+    first, second = weights.order(42, 1, 1000), weights.order(42, 2, 1000)
+    for order in (first, second):
+        assert sorted(order) == list(range(1000))
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first, weights.order(42, 1, 1000))
+
+
+def test_every_image_is_as_likely_first_as_last():
+    # Mean position of one image over many epochs: n/2, standard error n/√(12·epochs).
+    positions = [int(np.argmax(weights.order(1, epoch, 100) == 0)) for epoch in range(400)]
+    assert np.mean(positions) == pytest.approx(49.5, abs=5 * 100 / math.sqrt(12 * 400))
+
+
+def test_the_last_partial_batch_counts():
+    assert spec.batches(60_000, 64) == 938
+    assert spec.batches(640, 64) == 10
+    assert spec.batch_shapes(60_000, 64) == [64, 32]
+    assert spec.batch_shapes(640, 64) == [64]
+    assert spec.batch_shapes(10, 64) == [10]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"batch_size": 0}, {"train_samples": 0}, {"learning_rate": 0.0}, {"seed": -1}],
+)
+def test_an_impossible_job_names_its_setting(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        spec.Job.from_request(wrong)
+
+
+def test_threads_are_never_more_than_the_cores_there_are():
+    assert spec.Job(threads=1).resolved_threads() == 1
+    assert spec.Job(threads=10_000).resolved_threads() == spec.available_cores()
+    assert spec.Job().resolved_threads() == spec.available_cores()
+
+
+def test_a_file_adds_a_framework(tmp_path):
+    for name in ("torch_cnn.py", "mine_cnn.py", "cnn.py", "data.py"):
+        (tmp_path / name).touch()
+    assert frameworks.discover(tmp_path) == ["mine", "torch"]
+    assert frameworks.packages("mine") == ("mine",)
+    assert frameworks.discover() == ["jax", "keras", "torch"]
+
+
+def test_the_process_is_capped_and_other_frameworks_are_hidden():
+    (found,) = in_process(
+        "import frameworks, importlib.util, os\n"
+        "frameworks.settle('keras', 1)\n"
+        "emit({'omp': os.environ['OMP_NUM_THREADS'], 'gpus': os.environ['CUDA_VISIBLE_DEVICES'],\n"
+        "      'cores': len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 1,\n"
+        "      'hidden': [n for n in ('torch', 'jax', 'flax') if importlib.util.find_spec(n)],\n"
+        "      'numpy': importlib.util.find_spec('numpy') is not None})\n"
+    )
+    assert found == {"omp": "1", "gpus": "-1", "cores": 1, "hidden": [], "numpy": True}
+
+
+def test_a_plain_run_without_data_says_what_to_pass():
+    (found,) = in_process(
+        "import contextlib, harness, io, os\n"
+        "os.environ.pop('JOULERACE_DATA_DIR', None)\n"
+        "sys.argv, text = ['torch_cnn.py'], io.StringIO()\n"
+        "with contextlib.redirect_stderr(text):\n"
+        "    try: harness.main('torch')\n"
+        "    except SystemExit as end: emit({'code': end.code, 'text': text.getvalue()})\n"
+    )
+    assert found["code"] == 2
+    assert "--data-dir DIR" in found["text"]
+    assert "JOULERACE_DATA_DIR" in found["text"]
+
+
+def test_an_unknown_framework_is_named_beside_the_known_ones():
+    import harness
+
+    with pytest.raises(ValueError, match=r"'caffe'.*jax, keras, torch"):
+        harness.Trial({"framework": "caffe", "job": {}}, print)
