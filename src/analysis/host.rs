@@ -86,6 +86,7 @@ pub fn run_with(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AnalysisReport, AnalysisError> {
     let start = Instant::now();
+    settings.check().map_err(AnalysisError::Refused)?;
     let output = settings.output();
     let dir = || settings.dir.clone();
     let found = scan(&settings.dir, &output)

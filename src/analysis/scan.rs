@@ -82,6 +82,10 @@ pub fn scan(dir: &Path, output: &Path) -> io::Result<Scan> {
         // The experiment's own tables lie there.
         direct.csv.clear();
     }
+    if is_analysis(dir) {
+        // So do an analysis' own, where its output was this very folder.
+        direct.csv.retain(|name, _| !["trials", "groups", "pairs"].contains(&name.as_str()));
+    }
     if groups.is_empty() {
         let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
         groups.push((name(&named), direct));
@@ -252,6 +256,13 @@ mod tests {
         let scan = scan(&dir.path().join("m"), Path::new("elsewhere")).unwrap();
         assert_eq!(scan.inputs.len(), 2);
         assert!(scan.inputs.iter().all(|i| i.group == "m"));
+    }
+
+    #[test]
+    fn an_analysis_that_was_written_into_the_folder_itself_is_not_read_back() {
+        let files = ["m_0.csv", "trials.csv", "groups.csv", "pairs.csv", "summary.json"];
+        let names: Vec<String> = found(&files).1.into_iter().map(|(_, trial, _)| trial).collect();
+        assert_eq!(names, ["m_0"]);
     }
 
     #[test]

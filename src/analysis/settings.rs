@@ -112,6 +112,25 @@ impl AnalyzeSettings {
         }
     }
 
+    /// What no analysis could be made with, naming the flag.
+    ///
+    /// # Errors
+    ///
+    /// The complaint.
+    pub fn check(&self) -> Result<(), String> {
+        for (flag, value) in
+            [("runs-per-year", self.runs_per_year), ("price-per-kwh", self.price_per_kwh)]
+        {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(format!("--{flag}: {value} is no number from 0 up"));
+            }
+        }
+        if !(self.alpha > 0.0 && self.alpha < 0.5) {
+            return Err(format!("--alpha: {} is not between 0 and 0.5", self.alpha));
+        }
+        Ok(())
+    }
+
     /// Where the results go.
     pub fn output(&self) -> PathBuf {
         self.output.clone().unwrap_or_else(|| self.dir.join("analysis"))
@@ -121,6 +140,18 @@ impl AnalyzeSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused_by_their_flag() {
+        let good = AnalyzeSettings::new("a", "python");
+        assert_eq!(good.check(), Ok(()));
+        let refused = |bad: AnalyzeSettings| bad.check().expect_err("accepted");
+        let runs = AnalyzeSettings { runs_per_year: -1.0, ..good.clone() };
+        assert!(refused(runs).starts_with("--runs-per-year: -1"));
+        let price = AnalyzeSettings { price_per_kwh: f64::NAN, ..good.clone() };
+        assert!(refused(price).starts_with("--price-per-kwh"));
+        assert!(refused(AnalyzeSettings { alpha: 0.5, ..good }).starts_with("--alpha"));
+    }
 
     #[test]
     fn a_carbon_intensity_is_a_number_or_a_place() {
