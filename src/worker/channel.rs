@@ -24,12 +24,25 @@ pub fn connect(socket: &Path) -> io::Result<(BufReader<UnixStream>, Sender)> {
     Ok((BufReader::new(stream.try_clone()?), Sender(stream)))
 }
 
-/// Ends this worker and everything in its process group (EnergiBridge included) as soon as the
-/// host's end of the line closes: a host that was killed cannot tidy up any more.
-pub fn die_with_host(mut lines: BufReader<UnixStream>) {
+/// How often the line to the host is looked at. A reader that waited for good would keep the line
+/// open even after a script has closed all of its process's files, and the host would never know.
+const LOOK_MS: u16 = 1000;
+
+/// Ends this worker and everything in its process group (EnergiBridge included) as soon as the line
+/// to the host closes at either end: a host that was killed cannot tidy up any more.
+pub fn die_with_host(lines: BufReader<UnixStream>) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
     std::thread::spawn(move || {
-        // Nothing more is ever sent, so a read returns only when the host is gone.
-        let _ = io::copy(&mut lines, &mut io::sink());
+        let stream = lines.into_inner();
+        loop {
+            let mut watched = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+            // Nothing more is ever sent, so anything to be seen here is the end of the line.
+            match poll(&mut watched, PollTimeout::from(LOOK_MS)) {
+                Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+                _ => break,
+            }
+        }
         let _ = nix::sys::signal::killpg(
             nix::unistd::Pid::from_raw(0),
             nix::sys::signal::Signal::SIGKILL,
