@@ -57,7 +57,7 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
                 Which::Analysis => Profile::Analysis,
             };
             let terminal = Terminal::new(talk);
-            let made = super::block_on(prepare::environment(&project, profile, None, false, &terminal))?;
+            let made = super::block_on(prepare::own_environment(&project, profile, &terminal))?;
             terminal.finish();
             say(&format!("{}\n", made?.prefix.display()));
         }

@@ -21,12 +21,31 @@ pub async fn environment(
     allow_unlocked: bool,
     observer: &dyn Observer,
 ) -> Result<Environment, Error> {
-    let settings = env_settings(project, profile, python_env, allow_unlocked);
+    resolve(env_settings(project, profile, python_env, allow_unlocked), env::resolve, observer).await
+}
+
+/// Makes joulerace's own environment of a profile, whatever else is active.
+pub async fn own_environment(
+    project: &Project,
+    profile: Profile,
+    observer: &dyn Observer,
+) -> Result<Environment, Error> {
+    resolve(env_settings(project, profile, None, false), env::sync, observer).await
+}
+
+/// How an environment is had: [`env::resolve`] or [`env::sync`].
+type Way = fn(&EnvSettings, &mut dyn FnMut(EnvEvent)) -> Result<Environment, env::EnvError>;
+
+async fn resolve(
+    settings: EnvSettings,
+    way: Way,
+    observer: &dyn Observer,
+) -> Result<Environment, Error> {
     let cancel = Arc::clone(&settings.cancel);
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         // A listener that has gone makes no difference to the environment.
-        env::resolve(&settings, &mut |event| drop(sender.send(event)))
+        way(&settings, &mut |event| drop(sender.send(event)))
     });
     loop {
         tokio::select! {

@@ -547,7 +547,8 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
 
-fn now_as_name() -> String {
+/// The present local time as a name for a file: `2025-03-01_14-05-09`.
+pub fn now_as_name() -> String {
     jiff::ZonedDateTime::now().strftime("%Y-%m-%d_%H-%M-%S").to_string()
 }
 
