@@ -129,7 +129,10 @@ pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Ve
     );
     let mut places: Vec<usize> = invalid.into_iter().map(|(i, _)| i).collect();
     places.dedup();
-    let identical = reasons.is_empty() && !ok.is_empty();
+    if ok.is_empty() {
+        reasons.push("no trial finished, so there is nothing to compare".to_owned());
+    }
+    let identical = reasons.is_empty();
     (places, Verdict { identical, reasons })
 }
 
