@@ -144,9 +144,7 @@ def test_accuracies_may_be_a_few_images_apart_and_no_more(write):
     assert not far["identical"]
 
 
-@pytest.mark.parametrize(
-    "part", ["start/conv1/kernel", "logits", "losses", "steps/conv2/kernel", "twin/conv1/bias"]
-)
+@pytest.mark.parametrize("part", ["start/conv1/kernel", "logits", "losses", "steps/conv2/kernel"])
 def test_nan_is_never_within_a_tolerance(write, part):
     def spoiled(found):
         return {part: found[part] * np.nan}

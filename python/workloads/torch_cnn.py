@@ -43,7 +43,7 @@ class CNN(nn.Module):
     def forward(self, x):
         x = F.max_pool2d(F.relu(self.conv1(x)), spec.POOL)
         x = F.max_pool2d(F.relu(self.conv2(x)), spec.POOL)
-        return self.dense(x.flatten(1))
+        return self.dense(x.permute(0, 2, 3, 1).flatten(1))  # as it lies in memory: no copy
 
 
 class Network:
@@ -51,12 +51,13 @@ class Network:
 
     def __init__(self, job):
         self.batch_size = job.batch_size
-        self.model = CNN()
+        self.model = CNN().to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),
             lr=job.learning_rate,
             betas=(spec.BETA_1, spec.BETA_2),
             eps=spec.EPSILON,
+            fused=True,
         )
 
 
@@ -65,25 +66,15 @@ def build(job, initial):
     network = Network(job)
     network.model.load_state_dict(
         {
-            "conv1.weight": _from_conv(initial["conv1/kernel"]),
+            "conv1.weight": torch.from_numpy(initial["conv1/kernel"].transpose(3, 2, 0, 1)),
             "conv1.bias": torch.from_numpy(initial["conv1/bias"]),
-            "conv2.weight": _from_conv(initial["conv2/kernel"]),
+            "conv2.weight": torch.from_numpy(initial["conv2/kernel"].transpose(3, 2, 0, 1)),
             "conv2.bias": torch.from_numpy(initial["conv2/bias"]),
-            "dense.weight": _from_dense(initial["dense/kernel"]),
+            "dense.weight": torch.from_numpy(initial["dense/kernel"].T),
             "dense.bias": torch.from_numpy(initial["dense/bias"]),
         }
     )
     return network
-
-
-def _from_conv(kernel):
-    return torch.from_numpy(kernel.transpose(3, 2, 0, 1))
-
-
-def _from_dense(kernel):
-    """PyTorch flattens channel, height, width; the canonical layout height, width, channel."""
-    kernel = kernel.reshape(7, 7, spec.CONV2_FILTERS, spec.CLASSES).transpose(3, 2, 0, 1)
-    return torch.from_numpy(kernel.reshape(spec.CLASSES, spec.FLAT))
 
 
 def warm_call(network, train_count, test_count):
@@ -164,13 +155,12 @@ def logits(network, images):
 def weights(network):
     """The present weights, in the canonical layout."""
     state = {name: value.numpy() for name, value in network.model.state_dict().items()}
-    dense = state["dense.weight"].reshape(spec.CLASSES, spec.CONV2_FILTERS, 7, 7)
     return {
         "conv1/kernel": state["conv1.weight"].transpose(2, 3, 1, 0).copy(),
         "conv1/bias": state["conv1.bias"].copy(),
         "conv2/kernel": state["conv2.weight"].transpose(2, 3, 1, 0).copy(),
         "conv2/bias": state["conv2.bias"].copy(),
-        "dense/kernel": dense.transpose(2, 3, 1, 0).reshape(spec.FLAT, spec.CLASSES).copy(),
+        "dense/kernel": state["dense.weight"].T.copy(),
         "dense/bias": state["dense.bias"].copy(),
     }
 

@@ -298,7 +298,7 @@ def _row(base: dict, other: dict) -> dict:
 
 
 def _hits(facts: dict) -> float:
-    """Test images that were classified rightly: a whole number, whatever precision the share had."""
+    """Test images classified rightly: a whole number, whatever precision their share had."""
     hits = facts["accuracy"] * facts["test_images"]
     return round(hits) if math.isfinite(hits) else math.nan
 
