@@ -1,0 +1,39 @@
+//! The Python side's own tests, by pytest, in the environments that users get.
+
+use joulerace::env::{EnvSettings, Profile, resolve};
+use joulerace::worker::{BUILT_FOR, PYTHON_VERSION};
+use std::path::Path;
+use std::process::Command;
+
+fn pytest(profile: Profile, selection: &[&str]) {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let settings = EnvSettings {
+        python_env: None,
+        active: None,
+        profile,
+        allow_unlocked: false,
+        project: project.to_owned(),
+        cache: joulerace::paths::cache(),
+        base_python: BUILT_FOR.into(),
+        python_version: PYTHON_VERSION.to_owned(),
+        cancel: Default::default(),
+    };
+    let environment = resolve(&settings, &mut |event| eprintln!("{event:?}")).unwrap();
+    let status = Command::new(&environment.python)
+        .args(["-m", "pytest", "-q", "-rs"])
+        .args(selection)
+        .current_dir(project)
+        .status()
+        .unwrap();
+    assert!(status.success(), "pytest in {} ended with {status}", environment.prefix.display());
+}
+
+#[test]
+fn the_workloads_tests_pass_in_the_training_environment() {
+    pytest(Profile::Training, &["--ignore-glob=*test_analysis*"]);
+}
+
+#[test]
+fn the_analysis_tests_pass_in_the_analysis_environment() {
+    pytest(Profile::Analysis, &["-k", "analysis"]);
+}

@@ -1,0 +1,76 @@
+"""A stand-in for the real harness: it sleeps, and misbehaves where a test asks for it.
+
+It speaks the real protocol. What it does is said by `<framework>_cnn.py`, a file of one line:
+a dictionary with `seconds` per phase and, where wanted, `trouble`.
+"""
+
+import ast
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PHASES = ("import", "data", "build", "train", "evaluate")
+
+
+def run(request, emit):
+    framework, job = request["framework"], request["job"]
+    wanted = ast.literal_eval((HERE / f"{framework}_cnn.py").read_text())
+    for phase in PHASES:
+        mark = {"event": "phase", "phase": phase}
+        emit({**mark, "edge": "begin", "unix_ns": time.time_ns()})
+        if phase == "train":
+            misbehave(wanted.get("trouble"))
+            emit({"event": "epoch", "epoch": 1, "epochs": job["epochs"], "loss": 0.5})
+        time.sleep(wanted["seconds"])
+        emit({**mark, "edge": "end", "unix_ns": time.time_ns()})
+    train = job["train_samples"] or 60_000
+    test = job["test_samples"] or 10_000
+    batches = -(-train // job["batch_size"])
+    result = {
+        "event": "result",
+        "losses": [0.5] * job["epochs"],
+        "accuracy": 0.98,
+        "parameters": 10,
+        "batches": batches * job["epochs"],
+        "images_seen": train * job["epochs"],
+        "test_images_seen": test,
+        "threads": job["threads"],
+        "dtype": "float32",
+        "device": "cpu",
+        "frameworks_loaded": [framework],
+        "versions": {},
+        "data": {},
+    }
+    emit({**result, **wanted.get("result", {})})
+
+
+def misbehave(trouble):
+    """The ways in which a script can go wrong."""
+    if trouble == "raise":
+        raise RuntimeError("the script gave up")
+    if trouble == "exit":
+        sys.exit(3)
+    if trouble == "segfault":
+        ctypes.string_at(0)
+    if trouble == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if trouble == "hang":
+        time.sleep(600)
+    if trouble == "close":
+        os.closerange(3, 256)
+        time.sleep(600)
+    if trouble == "flood":
+        while True:
+            os.write(1, b"x" * 65536)
+    if trouble == "children":
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+    if trouble == "once":
+        flag = HERE / "happened"
+        if not flag.exists():
+            flag.touch()
+            raise RuntimeError("only the first time")
