@@ -78,6 +78,12 @@ pub enum Service {
         #[arg(long)]
         request: PathBuf,
     },
+    /// Does nothing, for a meter that has to wrap a command while no trial runs.
+    Idle {
+        /// For so long at most.
+        #[arg(long)]
+        seconds: u64,
+    },
 }
 
 /// `joulerace resume`.

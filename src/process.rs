@@ -119,6 +119,26 @@ pub fn kill_group(group: u32) {
     }
 }
 
+/// Asks a process and its group to end, as Ctrl-C does.
+pub fn interrupt(group: u32) {
+    #[cfg(unix)]
+    if group > 1 {
+        use nix::sys::signal::{Signal, kill};
+        // Only the leader: what it started is its own to end.
+        let _ = kill(nix::unistd::Pid::from_raw(group as i32), Signal::SIGINT);
+    }
+    #[cfg(not(unix))]
+    let _ = group;
+}
+
+/// Ends this process when its parent ends. Linux only.
+pub fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL) {
+        tracing::warn!(%error, "this process may outlive its parent");
+    }
+}
+
 /// Ends these processes.
 pub fn kill_all(pids: &[u32]) {
     #[cfg(unix)]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::folder::Folder;
+
 /// Where trials come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,6 +71,9 @@ pub fn scan(dir: &Path, output: &Path) -> io::Result<Scan> {
     for path in sorted(dir)? {
         let hidden = name(&path).starts_with('.');
         if hidden || !path.is_dir() || same(&path, output) || is_analysis(&path) {
+            continue;
+        }
+        if experiment && name(&path) == Folder::PAUSES {
             continue;
         }
         let files = Files::of(&path, experiment)?;

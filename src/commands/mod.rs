@@ -37,6 +37,11 @@ pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
     let status = match (args.socket, args.service) {
         (Some(socket), _) => crate::worker::serve(&socket)?,
         (None, Some(Service::Analyze { request })) => crate::analysis::python::serve(&request),
+        (None, Some(Service::Idle { seconds })) => {
+            crate::process::end_with_parent();
+            std::thread::sleep(std::time::Duration::from_secs(seconds));
+            0
+        }
         (None, None) => {
             return Err(Error::Told {
                 message: "a worker is started by its host, not by hand".to_owned(),

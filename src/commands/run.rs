@@ -16,10 +16,12 @@ use crate::run::folder::Folder;
 use crate::run::gate::{self, Expected, Verdict};
 use crate::run::journal::{self, Journal};
 use crate::run::record::{self, TrialRecord};
+use crate::run::settling::{Overhead, Settling};
 use crate::run::stop::Stopper;
 use crate::run::trial::Bench;
 use crate::run::{Ending, execute, lock, table};
 use crate::settings::{Failures, Job, Settings, SettingsError, treatments};
+use crate::snapshot::{self, Roots};
 use crate::units;
 use rand::RngExt as _;
 use serde_json::json;
@@ -176,7 +178,7 @@ impl Session {
             tracing::info!("{kind} is not used: {why}");
         }
         let now = conditions(settings, &environment, &dataset, &meter, &scripts);
-        let experiment = match &self.then {
+        let mut experiment = match &self.then {
             None => {
                 let experiment = self.begin(&environment, &dataset, &meter, &rejected, now)?;
                 let names = settings.treatments.iter().map(|t| t.name.as_str());
@@ -211,9 +213,10 @@ impl Session {
         };
 
         let stopper = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
+        let plan = experiment.plan.clone();
         let bench = Bench {
             settings,
-            plan: &experiment.plan,
+            plan: &plan,
             folder: &self.folder,
             meter: &meter,
             python: &environment.python,
@@ -221,13 +224,15 @@ impl Session {
             dataset: dataset.name.to_string(),
             data_dir: dataset.dir.clone(),
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
+            roots: Roots::default(),
+            limits: experiment.protocol.interference.clone(),
             stopper: &stopper,
             observer: terminal,
         };
-        let left = plan::remaining(&experiment.plan, so_far.outcomes()).len();
+        let left = plan::remaining(&plan, so_far.outcomes()).len();
         terminal.on(&Event::Planned {
             remaining: left,
-            trials: experiment.plan.trials.len(),
+            trials: plan.trials.len(),
             folder: self.folder.root(),
             meter: &describe(&meter),
         });
@@ -236,7 +241,7 @@ impl Session {
             train_images: dataset.train_images.min(settings.job.train_samples.unwrap_or(u32::MAX)),
             test_images: dataset.test_images.min(settings.job.test_samples.unwrap_or(u32::MAX)),
         };
-        let ending = execute(&bench, &mut journal, &so_far, &expected).await?;
+        let ending = execute(&bench, &mut journal, &so_far, &expected, &mut experiment).await?;
         let (records, verdict) = self.judge(&experiment, &expected)?;
         table::rewrite(&bench);
         Ok((ending, records, verdict))
@@ -278,14 +283,15 @@ impl Session {
             command: std::env::args().collect(),
             settings: settings.clone(),
             conditions,
-            machine: json!(null),
-            variables: json!(null),
-            git: json!(null),
+            machine: to_value(&snapshot::machine(&Roots::default()))?,
+            variables: to_value(&snapshot::environment())?,
+            git: to_value(&snapshot::git(&self.project.root))?,
             meter: json!({ "chosen": meter.describe(), "rejected": rejected }),
-            environment: serde_json::to_value(environment).map_err(|e| Error::Other(e.into()))?,
-            dataset: serde_json::to_value(dataset).map_err(|e| Error::Other(e.into()))?,
+            environment: to_value(environment)?,
+            dataset: to_value(dataset)?,
             protocol: Protocol::default(),
             plan: Plan::draw(settings.iterations, &settings.treatments, settings.order_seed),
+            settling: Settling::default(),
             work: None,
         })
     }
@@ -351,7 +357,8 @@ impl Session {
                 write(path.clone(), record::replace_json(&path, record))?;
             }
         }
-        let judged = Experiment { work: Some(verdict.clone()), ..experiment.clone() };
+        let mut judged = Experiment { work: Some(verdict.clone()), ..experiment.clone() };
+        judged.settling.overhead = Overhead::of(&records, judged.settling.overhead.as_ref());
         judged.write(&self.folder)?;
         Ok((records, Some(verdict)))
     }
@@ -485,8 +492,24 @@ fn conditions(
             counters.join(", "),
             humantime::format_duration(settings.interval)
         ),
-        machine: Vec::new(),
+        machine: machine(),
     }
+}
+
+/// What of the machine may not change in the middle of an experiment.
+fn machine() -> Vec<String> {
+    let machine = snapshot::machine(&Roots::default());
+    let memory = machine.memory_bytes.map_or("unknown".to_owned(), |b| (b >> 20).to_string());
+    vec![
+        format!("processor: {}", machine.cpu.model.as_deref().unwrap_or("unknown")),
+        format!("threads: {}", machine.cpu.threads),
+        format!("memory: {memory} MiB"),
+        format!("kernel: {}", machine.kernel.as_deref().unwrap_or("unknown")),
+    ]
+}
+
+fn to_value(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(value).map_err(|e| Error::Other(e.into()))
 }
 
 fn describe(meter: &Meter) -> String {

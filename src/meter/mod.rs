@@ -14,6 +14,7 @@ mod settings;
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +129,17 @@ impl Meter {
             Instrument::Rapl(_) => Kind::Rapl,
             Instrument::Estimate { .. } => Kind::Estimate,
         }
+    }
+
+    /// Time between two samples.
+    pub fn interval(&self) -> Duration {
+        self.settings.interval
+    }
+
+    /// The same meter with another time between two samples.
+    pub fn at_interval(&self, interval: Duration) -> Meter {
+        let settings = MeterSettings { interval, ..self.settings.clone() };
+        Meter { settings, instrument: self.instrument.clone() }
     }
 
     /// Whether its joules are worked out instead of measured.

@@ -1,14 +1,17 @@
 //! The run loop: what remains of the plan, trial by trial, each on disk before the next.
 
 use super::events::Event;
+use super::experiment::Experiment;
 use super::gate::{self, Expected};
 use super::journal::{self, Journal, JournalError};
+use super::pauses::Pauses;
 use super::record::{Status, TrialRecord, replace_json};
+use super::settle::Cooldown;
 use super::stop::Stop;
 use super::trial::{Bench, Interrupted, pause};
 use crate::plan::{self, Trial};
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How an experiment's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +40,13 @@ pub async fn execute(
     journal: &mut Journal,
     so_far: &journal::Read,
     expected: &Expected<'_>,
+    experiment: &mut Experiment,
 ) -> Result<Ending, JournalError> {
     let left = plan::remaining(bench.plan, so_far.outcomes());
+    let mut pauses = Pauses::new(bench);
+    if !left.is_empty() {
+        pauses.before(experiment, journal).await;
+    }
     let mut failures = 0;
     for (n, trial) in left.iter().enumerate() {
         if bench.stopper.level() > Stop::No {
@@ -56,7 +64,7 @@ pub async fn execute(
                 return Ok(unwritten());
             }
             bench.observer.on(&Event::TrialStarted { trial, attempt });
-            let mut record = match bench.run(trial, attempt).await {
+            let mut record = match bench.run(trial, attempt, pauses.idle_w()).await {
                 Ok(record) => record,
                 Err(Interrupted) => {
                     set_interrupted_aside(bench, journal, trial, attempt).await;
@@ -89,12 +97,18 @@ pub async fn execute(
             }
             let last = n + 1 == left.len() && !retry;
             if !last && bench.stopper.level() == Stop::No {
-                cool_down(bench).await;
+                let cooldown = pauses.cool_down(&trial.name).await;
+                if !retry {
+                    note_cool_down(bench, trial, record, cooldown);
+                }
             }
             if !retry || bench.stopper.level() > Stop::No {
                 break;
             }
         }
+    }
+    if !left.is_empty() && bench.stopper.level() == Stop::No {
+        pauses.after(experiment, journal).await;
     }
     if bench.stopper.level() > Stop::No
         && !plan::remaining(bench.plan, journal::read(&bench.folder.journal())?.outcomes()).is_empty()
@@ -164,6 +178,14 @@ async fn settle(
     true
 }
 
+/// Adds how the cool-down after a trial went to its record, which is on the disk by then.
+fn note_cool_down(bench: &Bench<'_>, trial: &Trial, record: TrialRecord, cooldown: Cooldown) {
+    let record = TrialRecord { cooldown: Some(cooldown), ..record };
+    if let Err(error) = replace_json(&bench.folder.file(trial, "json"), &record) {
+        tracing::warn!(%error, trial = trial.name, "its cool-down is not in its record");
+    }
+}
+
 async fn set_interrupted_aside(
     bench: &Bench<'_>,
     journal: &mut Journal,
@@ -210,23 +232,6 @@ pub async fn persist(bench: &Bench<'_>, mut write: impl FnMut() -> io::Result<()
         }
         if pause(WRITE_AGAIN, bench.stopper).await {
             return write().is_ok();
-        }
-    }
-}
-
-async fn cool_down(bench: &Bench<'_>) {
-    let total = bench.settings.cooldown;
-    let begin = Instant::now();
-    while begin.elapsed() < total {
-        bench.observer.on(&Event::Pause {
-            what: "cool-down",
-            elapsed_s: begin.elapsed().as_secs_f64(),
-            total_s: total.as_secs_f64(),
-            watts: None,
-        });
-        let step = (total - begin.elapsed().min(total)).min(Duration::from_secs(1));
-        if pause(step, bench.stopper).await {
-            return;
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `experiment.json`: everything that was known before the first trial, written before it.
 
 use super::folder::Folder;
+use super::interference::Limits;
 use super::record::replace_json;
+use super::settling::Settling;
 use crate::plan::Plan;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,9 @@ pub struct Experiment {
     pub protocol: Protocol,
     /// The order.
     pub plan: Plan,
+    /// Warm-ups, idle power and what measuring costs, as far as they are known.
+    #[serde(default)]
+    pub settling: Settling,
     /// Whether the work was identical; written when trials have finished.
     #[serde(default)]
     pub work: Option<super::gate::Verdict>,
@@ -99,6 +104,9 @@ pub struct Protocol {
     pub tests: Vec<String>,
     /// Why a trial is left out, and never for its result.
     pub exclusions: Vec<String>,
+    /// Beyond what a trial is flagged; a flag leaves nothing out.
+    #[serde(default)]
+    pub interference: Limits,
 }
 
 impl Default for Protocol {
@@ -118,6 +126,7 @@ impl Default for Protocol {
                 "invalid: the work was not the work asked for".to_owned(),
                 "no trial is left out for the size of its energy or time".to_owned(),
             ],
+            interference: Limits::default(),
         }
     }
 }

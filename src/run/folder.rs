@@ -15,6 +15,9 @@ pub struct Folder {
 const ENDINGS: [&str; 3] = ["csv", "json", "log"];
 
 impl Folder {
+    /// Where samples of the pauses lie; no treatment has this name.
+    pub const PAUSES: &str = "pauses";
+
     /// The folder at `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Folder {
         Folder { root: root.into() }
@@ -43,6 +46,11 @@ impl Folder {
     /// A trial's samples (`csv`), record (`json`) or log (`log`).
     pub fn file(&self, trial: &Trial, ending: &str) -> PathBuf {
         self.root.join(&trial.treatment).join(format!("{}.{ending}", trial.name))
+    }
+
+    /// Samples of a pause: `pauses/after-torch_3.csv`.
+    pub fn pause(&self, name: &str) -> PathBuf {
+        self.root.join(Folder::PAUSES).join(format!("{}.csv", name.replace(' ', "-")))
     }
 
     /// Makes the folder and one for each treatment.

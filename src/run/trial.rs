@@ -2,7 +2,7 @@
 
 use super::events::{Event, Observer};
 use super::folder::Folder;
-use super::interference::Interference;
+use super::interference::{self, Interference};
 use super::record::{Status, TrialRecord};
 use super::stop::{Stop, Stopper};
 use crate::energy::{self, Accounts, Wrapping};
@@ -11,8 +11,10 @@ use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
 use crate::process::Exit;
 use crate::settings::Settings;
+use crate::snapshot::Roots;
 use crate::worker::protocol::{self, Message, Request};
-use crate::worker::{self, Launch, Limits, Listener, Seen};
+use crate::snapshot::proc;
+use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,10 @@ pub struct Bench<'a> {
     pub data_dir: PathBuf,
     /// This program.
     pub program: PathBuf,
+    /// Where the kernel's files are.
+    pub roots: Roots,
+    /// Beyond what a trial is flagged for what else the machine did.
+    pub limits: interference::Limits,
     /// What the user last said.
     pub stopper: &'a Stopper,
     /// Who listens.
@@ -55,16 +61,31 @@ struct Heard {
     marks: Vec<PhaseMark>,
     result: Option<Value>,
     last_loss: Option<f64>,
+    /// The outermost process, and its own processor seconds when last looked at.
+    outermost: Option<(u32, f64)>,
 }
 
 impl Bench<'_> {
     /// Runs one attempt at a trial. Whatever goes wrong with it is in the record; an `Err` says that
     /// the user ended it.
-    pub async fn run(&self, trial: &Trial, attempt: u32) -> Result<TrialRecord, Interrupted> {
-        let mut record = self.blank(trial, attempt);
+    ///
+    /// `idle_w` is the power of the idle machine before it, in watts.
+    pub async fn run(
+        &self,
+        trial: &Trial,
+        attempt: u32,
+        idle_w: Option<f64>,
+    ) -> Result<TrialRecord, Interrupted> {
+        let mut record = TrialRecord { idle_w, ..self.blank(trial, attempt) };
+        let mut watch = interference::Watch::start(&self.roots);
         let (wall, steady) = (SystemTime::now(), Instant::now());
-        let outcome = self.measure(trial, &mut record).await;
+        let outcome = self.measure(trial, &mut record, &mut watch).await;
         record.wall_seconds = steady.elapsed().as_secs_f64();
+        let seen = watch.finish(record.cpu_seconds);
+        for flag in seen.flags(&self.limits) {
+            record.flag(flag);
+        }
+        record.interference = Some(seen);
         match outcome {
             Ok(()) => {}
             Err(Trouble::Interrupted) => return Err(Interrupted),
@@ -88,9 +109,15 @@ impl Bench<'_> {
         Ok(record)
     }
 
-    async fn measure(&self, trial: &Trial, record: &mut TrialRecord) -> Result<(), Trouble> {
+    async fn measure(
+        &self,
+        trial: &Trial,
+        record: &mut TrialRecord,
+        watch: &mut interference::Watch,
+    ) -> Result<(), Trouble> {
         let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
         let csv = self.folder.file(trial, "csv");
+        let log = self.folder.file(trial, "log");
         let listener = Listener::bind().map_err(|e| failed(&e))?;
         let session = self.meter.start(&csv).map_err(|e| failed(&e))?;
         let worker = vec![
@@ -102,7 +129,7 @@ impl Bench<'_> {
         let launch = Launch {
             request: self.request(trial),
             argv: self.meter.wrap(&csv, worker),
-            log: self.folder.file(trial, "log"),
+            log: log.clone(),
             limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
         };
         let mut heard = Heard::default();
@@ -111,7 +138,10 @@ impl Bench<'_> {
                 Seen::Message(Message::Event { event }) => {
                     self.hear(protocol::Event::read(event.clone()), &session, &mut heard);
                 }
+                Seen::Started(pid) => heard.outermost = Some((pid, 0.0)),
                 Seen::Tick => {
+                    watch.tick();
+                    self.look_at_wrapper(&mut heard);
                     session.health().map_err(|e| e.to_string())?;
                     if let Some(watts) = session.watts() {
                         self.observer.on(&Event::Watts(watts));
@@ -120,12 +150,12 @@ impl Bench<'_> {
                         return Err(STOPPED.to_owned());
                     }
                 }
-                _ => {}
+                Seen::Message(_) => {}
             }
             Ok(())
         });
         let ended = work.await;
-        let report = session.finish();
+        let report = session.finish().map(|report| self.with_wrapper_time(report, &heard));
         record.cpu_seconds = ended.cpu_seconds;
         record.exit = ended.exit;
         record.traceback = ended.traceback;
@@ -141,8 +171,41 @@ impl Bench<'_> {
             if ended.failure.is_some() { Ok(()) } else { Err(trouble) }
         })?;
         match ended.failure {
-            Some(failure) => Err(Trouble::Failed(failure.to_string())),
+            Some(failure) => Err(Trouble::Failed(self.blame(&failure, ended.exit, &log, &csv))),
             None => Ok(()),
+        }
+    }
+
+    /// Whose failure it was: a meter that wraps the worker may have ended first.
+    fn blame(&self, failure: &Failure, exit: Exit, log: &Path, csv: &Path) -> String {
+        let by_itself = matches!(
+            failure,
+            Failure::WrapperEnded { .. } | Failure::Vanished { .. } | Failure::Silent { .. }
+        );
+        match self.meter.failure(exit, log, csv).filter(|_| by_itself) {
+            Some(meter) => format!("{failure}: {meter}"),
+            None => failure.to_string(),
+        }
+    }
+
+    /// EnergiBridge's own processor time, as far as it can be seen: until a tick before its end.
+    fn look_at_wrapper(&self, heard: &mut Heard) {
+        if self.meter.kind() != Kind::Energibridge {
+            return;
+        }
+        if let Some((pid, cpu_s)) = &mut heard.outermost
+            && let Some((_, process)) = proc::process(&self.roots.proc.join(pid.to_string()))
+        {
+            *cpu_s = process.cpu_s;
+        }
+    }
+
+    fn with_wrapper_time(&self, report: SessionReport, heard: &Heard) -> SessionReport {
+        match heard.outermost {
+            Some((_, cpu_s)) if self.meter.kind() == Kind::Energibridge => {
+                SessionReport { cpu_seconds: Some(cpu_s), ..report }
+            }
+            _ => report,
         }
     }
 

@@ -1,0 +1,111 @@
+//! Power between the trials: a meter that runs while nothing is trained.
+
+use crate::meter::{Meter, MeterError, Session, SessionReport};
+use crate::process;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// How long EnergiBridge may take over its last sample once it is told to end, beside two intervals.
+const LAST_SAMPLE: Duration = Duration::from_secs(2);
+
+/// A measurement without a trial. Dropping it ends it; nothing of it is left.
+#[derive(Debug)]
+pub struct Gauge {
+    session: Session,
+    wrapper: Option<Wrapper>,
+    patience: Duration,
+}
+
+/// EnergiBridge around a process that only sleeps, ended with all it started when it is dropped.
+#[derive(Debug)]
+struct Wrapper {
+    child: Child,
+    group: u32,
+}
+
+impl Drop for Wrapper {
+    fn drop(&mut self) {
+        process::kill_group(self.group);
+    }
+}
+
+impl Gauge {
+    /// Begins to measure into `csv`, for `longest` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`Meter::start`], and where EnergiBridge cannot be started.
+    pub fn start(
+        meter: &Meter,
+        program: &Path,
+        csv: &Path,
+        longest: Duration,
+    ) -> Result<Gauge, MeterError> {
+        let session = meter.start(csv)?;
+        let idler = vec![
+            OsString::from(program),
+            "worker".into(),
+            "idle".into(),
+            "--seconds".into(),
+            longest.as_secs().saturating_add(1).to_string().into(),
+        ];
+        let line = meter.wrap(csv, idler);
+        // A built-in meter wraps nothing, and then there is nothing to start.
+        let wrapper = if line.first().is_some_and(|first| first == program) {
+            None
+        } else {
+            Some(Wrapper::start(&line, csv)?)
+        };
+        Ok(Gauge { session, wrapper, patience: LAST_SAMPLE + 2 * meter.interval() })
+    }
+
+    /// Present power in watts; none where the meter has gone silent.
+    pub fn watts(&self) -> Option<f64> {
+        self.session.health().ok().and_then(|()| self.session.watts())
+    }
+
+    /// Takes the last reading and tells what was measured.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::finish`].
+    pub async fn finish(self) -> Result<SessionReport, MeterError> {
+        if let Some(wrapper) = self.wrapper {
+            wrapper.end(self.patience).await;
+        }
+        self.session.finish()
+    }
+}
+
+impl Wrapper {
+    fn start(line: &[OsString], csv: &Path) -> Result<Wrapper, MeterError> {
+        let mut command = Command::new(&line[0]);
+        command
+            .args(&line[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        process::own_group(command.as_std_mut());
+        process::end_with_host(command.as_std_mut());
+        let child = command.spawn().map_err(|error| MeterError::Create {
+            path: csv.to_owned(),
+            source: std::sync::Arc::new(error),
+        })?;
+        let group = child.id().unwrap_or_default();
+        Ok(Wrapper { child, group })
+    }
+
+    /// EnergiBridge takes a last sample when it is interrupted, ends its command and leaves.
+    async fn end(mut self, patience: Duration) {
+        process::interrupt(self.group);
+        if timeout(patience, self.child.wait()).await.is_err() {
+            process::kill_group(self.group);
+            let _ = self.child.wait().await;
+        }
+    }
+}
