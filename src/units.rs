@@ -17,9 +17,22 @@ pub fn digits(value: f64) -> String {
         format!("{value:.2}")
     } else if size >= 0.1 {
         format!("{value:.3}")
+    } else if size >= 0.001 {
+        format!("{value:.*}", if size >= 0.01 { 4 } else { 5 })
     } else {
         format!("{value:.2e}")
     }
+}
+
+/// Mean ± standard deviation, both to the same decimals: `582.4 ± 3.1`, `9.356 ± 0.028`. The
+/// deviation has two significant digits, and no more decimals than the mean has.
+pub fn mean_sd(mean: f64, sd: f64) -> String {
+    if !(mean.is_finite() && sd.is_finite()) {
+        return format!("{} ± –", digits(mean));
+    }
+    let places = |value: f64, digits: i32| digits - 1 - value.abs().max(1e-12).log10().floor() as i32;
+    let decimals = places(mean, 4).min(places(sd, 2)).clamp(0, 9) as usize;
+    format!("{mean:.decimals$} ± {sd:.decimals$}")
 }
 
 /// A duration in seconds as `3.2 s`, `4 min 05 s` or `2 h 07 min`.
@@ -68,6 +81,20 @@ mod tests {
         assert_eq!((mean, median), (5.0, 4.5));
         assert!((sd - 2.138_089_935).abs() < 1e-9);
         assert!(summary(&[1.0]).1.is_nan());
+    }
+
+    #[test]
+    fn a_mean_has_the_decimals_that_its_deviation_allows() {
+        assert_eq!(mean_sd(542.44, 14.153), "542 ± 14");
+        assert_eq!(mean_sd(582.44, 3.119), "582.4 ± 3.1");
+        assert_eq!(mean_sd(9.3561, 0.0275), "9.356 ± 0.028");
+        assert_eq!(mean_sd(6453.2, 262.5), "6453 ± 262");
+        assert_eq!(mean_sd(50.0, f64::NAN), "50.00 ± –");
+    }
+
+    #[test]
+    fn small_values_keep_plain_decimals() {
+        assert_eq!((digits(0.01234).as_str(), digits(0.0012345).as_str()), ("0.0123", "0.00123"));
     }
 
     #[test]

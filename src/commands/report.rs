@@ -2,9 +2,14 @@
 
 use crate::run::gate::Verdict;
 use crate::run::record::{Status, TrialRecord};
-use crate::units::{digits, summary};
+use crate::run::settling::Settling;
+use crate::units::{digits, mean_sd, summary};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use std::collections::BTreeMap;
+
+/// Lines above, below and under the head; rows stand close together.
+const STYLE: TableStyle = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
 
 /// One metric's row: its name and how to get it from a record.
 type Metric = (&'static str, fn(&TrialRecord) -> Option<f64>);
@@ -23,6 +28,7 @@ pub fn result(
     records: &[TrialRecord],
     treatments: &[String],
     work: Option<&Verdict>,
+    settling: &Settling,
     width: u16,
 ) -> String {
     let mut text = String::new();
@@ -41,7 +47,9 @@ pub fn result(
     if estimated {
         text += "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n";
     }
-    text += "Window: build + train + evaluate, gross. Mean ± SD, then median.\n";
+    text += "Window: build + train + evaluate, gross. Mean ± SD, median below.\n";
+    text += &idle(settling);
+    text += &flags(records);
     for record in records.iter().filter(|r| r.status != Status::Ok) {
         let reason = record.reason.as_deref().unwrap_or("no reason is known");
         text += &format!("{} {}: {}\n", record.trial, record.status.word(), reason);
@@ -59,6 +67,45 @@ pub fn result(
     text
 }
 
+/// Idle power and what measuring costs, where they are known.
+fn idle(settling: &Settling) -> String {
+    let mut parts = Vec::new();
+    if let Some(watts) = settling.idle_w() {
+        let drift = settling.drift_w().map_or(String::new(), |w| {
+            format!(", {}{} W at the end", if w < 0.0 { "−" } else { "+" }, digits(w.abs()))
+        });
+        parts.push(format!("Idle power {} W{drift}.", digits(watts)));
+    }
+    let overhead = settling.overhead.as_ref();
+    if let Some((cpu, share)) = overhead.and_then(|o| Some((o.cpu_seconds? / o.seconds, o.cpu_share?))) {
+        parts.push(format!(
+            "The meter took {} ms of processor time a second, {}% of the trials'.",
+            digits(cpu * 1e3),
+            digits(share * 100.0)
+        ));
+    }
+    if parts.is_empty() { String::new() } else { parts.join(" ") + "\n" }
+}
+
+/// Which flags were raised, how often, and in whose trials.
+fn flags(records: &[TrialRecord]) -> String {
+    let mut trials: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for record in records {
+        for flag in &record.flags {
+            trials.entry(flag).or_default().push(&record.trial);
+        }
+    }
+    let line = |(flag, trials): (&str, Vec<&str>)| {
+        let shown = trials.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let more = if trials.len() > SHOWN { ", …" } else { "" };
+        format!("Flagged {flag}: {} of {} trials ({shown}{more}).\n", trials.len(), records.len())
+    };
+    trials.into_iter().map(line).collect()
+}
+
+/// As many trials are named by a flag's line.
+const SHOWN: usize = 4;
+
 fn of<'r>(records: &'r [TrialRecord], treatment: &'r str) -> impl Iterator<Item = &'r TrialRecord> {
     records.iter().filter(move |r| r.treatment == treatment && r.status == Status::Ok)
 }
@@ -69,7 +116,7 @@ fn values(records: &[TrialRecord], treatment: &str, metric: Metric) -> Vec<f64> 
 
 fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(std::iter::once(String::new()).chain(treatments.iter().cloned()));
     let mut row = |name: &str, cell: &dyn Fn(&str) -> String| {
         table.add_row(std::iter::once(name.to_owned()).chain(treatments.iter().map(|t| cell(t))));
@@ -79,9 +126,9 @@ fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> Stri
         format!("{} of {all}", of(records, t).count())
     });
     for metric in METRICS {
-        row(metric.0, &|t| {
+        row(&format!("{}\n  median", metric.0), &|t| {
             let (mean, sd, median) = summary(&values(records, t, metric));
-            format!("{} ± {}\n{}", digits(mean), digits(sd), digits(median))
+            format!("{}\n{}", mean_sd(mean, sd), digits(median))
         });
     }
     row("Accuracy", &|t| {

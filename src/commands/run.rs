@@ -111,6 +111,14 @@ struct Session {
     talk: Talk,
 }
 
+/// What a run came to.
+struct Outcome {
+    ending: Ending,
+    records: Vec<TrialRecord>,
+    verdict: Option<Verdict>,
+    settling: Settling,
+}
+
 fn conduct(session: Session) -> Result<ExitCode, Error> {
     let holder = format!("process {}, {}", std::process::id(), session.folder.root().display());
     let _machine = lock::take(&paths::lock_file(), &holder)?;
@@ -123,11 +131,11 @@ impl Session {
         let terminal = Terminal::new(self.talk);
         let outcome = self.measure(&terminal).await;
         terminal.finish();
-        let (ending, records, verdict) = outcome?;
+        let Outcome { ending, records, verdict, settling } = outcome?;
         let treatments: Vec<String> =
             self.settings.treatments.iter().map(|t| t.name.clone()).collect();
         if !records.is_empty() {
-            say(&report::result(&records, &treatments, verdict.as_ref(), width()));
+            say(&report::result(&records, &treatments, verdict.as_ref(), &settling, width()));
         }
         let shown = shown(self.folder.root());
         let done = records.len();
@@ -156,10 +164,7 @@ impl Session {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn measure(
-        &self,
-        terminal: &Terminal,
-    ) -> Result<(Ending, Vec<TrialRecord>, Option<Verdict>), Error> {
+    async fn measure(&self, terminal: &Terminal) -> Result<Outcome, Error> {
         let settings = &self.settings;
         let environment = prepare::environment(
             &self.project,
@@ -242,9 +247,9 @@ impl Session {
             test_images: dataset.test_images.min(settings.job.test_samples.unwrap_or(u32::MAX)),
         };
         let ending = execute(&bench, &mut journal, &so_far, &expected, &mut experiment).await?;
-        let (records, verdict) = self.judge(&experiment, &expected)?;
+        let (records, verdict) = self.judge(&mut experiment, &expected)?;
         table::rewrite(&bench);
-        Ok((ending, records, verdict))
+        Ok(Outcome { ending, records, verdict, settling: experiment.settling })
     }
 
     fn data(
@@ -330,7 +335,7 @@ impl Session {
     /// Holds the finished trials against each other and writes down what that shows.
     fn judge(
         &self,
-        experiment: &Experiment,
+        experiment: &mut Experiment,
         expected: &Expected<'_>,
     ) -> Result<(Vec<TrialRecord>, Option<Verdict>), Error> {
         let journal = journal::read(&self.folder.journal())?;
@@ -357,9 +362,10 @@ impl Session {
                 write(path.clone(), record::replace_json(&path, record))?;
             }
         }
-        let mut judged = Experiment { work: Some(verdict.clone()), ..experiment.clone() };
-        judged.settling.overhead = Overhead::of(&records, judged.settling.overhead.as_ref());
-        judged.write(&self.folder)?;
+        experiment.work = Some(verdict.clone());
+        experiment.settling.overhead =
+            Overhead::of(&records, experiment.settling.overhead.as_ref());
+        experiment.write(&self.folder)?;
         Ok((records, Some(verdict)))
     }
 

@@ -6,6 +6,7 @@ use super::record::replace_json;
 use super::settling::Settling;
 use crate::plan::Plan;
 use crate::settings::Settings;
+use crate::snapshot::without_home;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -171,6 +172,30 @@ pub enum ExperimentError {
     },
 }
 
+fn home() -> Option<String> {
+    std::env::var("HOME").ok()
+}
+
+/// A path below `~` as it is on this machine.
+fn with_home(text: String, home: Option<&str>) -> String {
+    match (text.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => format!("{}/{rest}", home.trim_end_matches('/')),
+        _ => text,
+    }
+}
+
+/// Applies `change` to every string in a JSON value.
+fn in_strings(value: Value, change: &dyn Fn(String) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(change(text)),
+        Value::Array(items) => items.into_iter().map(|item| in_strings(item, change)).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| (name, in_strings(field, change))).collect()
+        }
+        other => other,
+    }
+}
+
 impl Experiment {
     /// The version written by this program.
     pub const SCHEMA: u32 = 1;
@@ -189,7 +214,15 @@ impl Experiment {
             }
             Err(e) => return Err(ExperimentError::Unreadable { path, why: e.to_string() }),
         };
+        let home = home();
         let experiment: Experiment = serde_json::from_slice(&text)
+            .and_then(|mut value: Value| {
+                // Paths in settings are used again; the rest is for the reader.
+                let settings = value["settings"].take();
+                value["settings"] =
+                    in_strings(settings, &|text| with_home(text, home.as_deref()));
+                serde_json::from_value(value)
+            })
             .map_err(|e| ExperimentError::Unreadable { path: path.clone(), why: e.to_string() })?;
         let unsafe_name = |name: &str| {
             name.is_empty()
@@ -212,14 +245,19 @@ impl Experiment {
         }
     }
 
-    /// Writes it, as a whole or not at all.
+    /// Writes it, as a whole or not at all. The home folder, which holds the user's name, is
+    /// written `~`.
     ///
     /// # Errors
     ///
     /// [`ExperimentError::Write`].
     pub fn write(&self, folder: &Folder) -> Result<(), ExperimentError> {
         let path = folder.experiment();
-        replace_json(&path, self).map_err(|source| ExperimentError::Write { path, source })
+        let home = home();
+        let written = serde_json::to_value(self)
+            .map(|value| in_strings(value, &|text| without_home(&text, home.as_deref())))
+            .map_err(std::io::Error::from);
+        written.and_then(|value| replace_json(&path, &value)).map_err(|source| ExperimentError::Write { path, source })
     }
 
     /// Checks that a new experiment may lie in `folder`.

@@ -63,6 +63,8 @@ struct Heard {
     last_loss: Option<f64>,
     /// The outermost process, and its own processor seconds when last looked at.
     outermost: Option<(u32, f64)>,
+    /// Whether the user was told that the experiment ends after this trial.
+    told_of_stop: bool,
 }
 
 impl Bench<'_> {
@@ -146,8 +148,17 @@ impl Bench<'_> {
                     if let Some(watts) = session.watts() {
                         self.observer.on(&Event::Watts(watts));
                     }
-                    if self.stopper.level() == Stop::Now {
-                        return Err(STOPPED.to_owned());
+                    match self.stopper.level() {
+                        Stop::No => {}
+                        Stop::AfterTrial if heard.told_of_stop => {}
+                        Stop::AfterTrial => {
+                            heard.told_of_stop = true;
+                            self.observer.on(&Event::Stopping { now: false });
+                        }
+                        Stop::Now => {
+                            self.observer.on(&Event::Stopping { now: true });
+                            return Err(STOPPED.to_owned());
+                        }
                     }
                 }
                 Seen::Message(_) => {}
