@@ -523,7 +523,7 @@ fn describe(meter: &Meter) -> String {
     let names: Vec<&str> =
         about.counters.iter().filter(|c| c.counted).map(|c| c.name.as_str()).collect();
     if about.estimated {
-        format!("meter: {} – NOT a measurement ({})", about.kind, about.notes.join("; "))
+        format!("meter: {} of {}, NOT a measurement", about.kind, names.join(", "))
     } else {
         format!("meter: {} {} ({})", about.kind, about.version, names.join(", "))
     }

@@ -23,9 +23,11 @@ struct State {
     at: String,
     detail: String,
     watts: Option<f64>,
-    began: Option<Instant>,
     pause: String,
-    settled: Vec<f64>,
+    /// When the present trial began, and how many were done by then.
+    began: Option<(Instant, usize)>,
+    /// Seconds from one trial's beginning to the next one's.
+    cycles: Vec<f64>,
 }
 
 impl Terminal {
@@ -75,11 +77,12 @@ impl Terminal {
 }
 
 impl State {
-    /// Seconds left, from what the trials so far took, pauses included.
+    /// Seconds left, from what the trials so far took, pauses included; none during the first.
     fn left(&self) -> Option<f64> {
-        let (began, done) = (self.began?, self.settled.len());
-        let each = began.elapsed().as_secs_f64() / done as f64;
-        (done > 0).then(|| each * (self.trials - self.done.min(self.trials)) as f64)
+        let (began, done) = self.began.filter(|_| !self.cycles.is_empty())?;
+        let each = self.cycles.iter().sum::<f64>() / self.cycles.len() as f64;
+        let ahead = self.trials.saturating_sub(done) as f64;
+        Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0))
     }
 }
 
@@ -101,7 +104,9 @@ impl Observer for Terminal {
             Event::Planned { remaining, trials, folder, meter } => {
                 state.trials = *trials;
                 state.done = trials - remaining;
-                self.line(&format!("{trials} trials, {remaining} to run, into {}", folder.display()));
+                let left =
+                    if remaining < trials { format!(", {remaining} to run") } else { String::new() };
+                self.line(&format!("{trials} trials{left}, into {}", folder.display()));
                 self.line(meter);
             }
             Event::Pause { what, elapsed_s, total_s, watts } => {
@@ -114,7 +119,10 @@ impl Observer for Terminal {
                 self.show(&state);
             }
             Event::TrialStarted { trial, attempt } => {
-                state.began.get_or_insert_with(Instant::now);
+                if let Some((began, _)) = state.began {
+                    state.cycles.push(began.elapsed().as_secs_f64());
+                }
+                state.began = Some((Instant::now(), state.done));
                 state.pause.clear();
                 state.watts = None;
                 state.detail.clear();
@@ -147,7 +155,6 @@ impl Observer for Terminal {
                 self.show(&state);
             }
             Event::TrialEnded { record, retry } => {
-                state.settled.push(record.wall_seconds);
                 if !retry {
                     state.done += 1;
                 }
