@@ -26,6 +26,10 @@ pub enum Status {
     Busy = 9,
     /// The analysis.
     Analysis = 10,
+    /// `doctor` warns; with `--strict`, the experiment was not started for that.
+    Warnings = 11,
+    /// `doctor` finds what makes the experiment impossible; with `--strict`, as above.
+    Unfit = 12,
 }
 
 /// An error on its way to the user.

@@ -1,25 +1,131 @@
-//! `joulerace doctor`.
+//! `joulerace doctor`, and the same before an experiment with `--strict`.
 
-use crate::cli::Talk;
+use super::prepare;
+use super::run::{resolve, width};
+use crate::cli::{RunArgs, Talk};
+use crate::doctor::{self, Effort, Level, Report, Subject, show};
+use crate::env::Profile;
 use crate::error::Error;
-use crate::paths::Project;
-use crate::settings::Settings;
+use crate::paths::{self, Project};
+use crate::settings::{Settings, SettingsError};
+use crate::snapshot::Roots;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// `joulerace doctor`.
+/// `joulerace doctor`: put the word in front of an experiment's flags, and that experiment is judged.
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
+    /// How far paired log energies are expected to scatter (their differences' SD), in percent; an
+    /// earlier experiment's report tells
+    #[arg(long, value_name = "PCT", default_value_t = 5.0)]
+    pub spread: f64,
+    /// The experiment.
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
-/// `joulerace doctor`.
-pub fn doctor(_: DoctorArgs, _: Talk) -> Result<ExitCode, Error> {
-    Ok(ExitCode::SUCCESS)
+/// `joulerace doctor`: ends with 0, or with the status of the worst finding.
+pub fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let project = Project::find()?;
+    let settings = resolve(&args.run, &project)?;
+    if !(args.spread > 0.0 && args.spread <= 100.0) {
+        let (flag, allowed) = ("--spread", "percent, above 0 and at most 100");
+        return Err(SettingsError::Range { flag, value: args.spread.to_string(), allowed }.into());
+    }
+    let results = match &args.run.output {
+        Some(folder) => prepare::absolute(folder),
+        None => project.root.join("results"),
+    };
+    let subject = Subject {
+        spread: args.spread / 100.0,
+        ..subject(&settings, &project, &results, !args.run.no_analysis)
+    };
+    let report = if args.json { as_json(&subject)? } else { on_screen(&subject, talk) };
+    Ok(report.worst.status().map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
-/// `--strict`.
-pub fn strict(_: &Settings, _: &Project) -> Result<(), Error> {
-    Ok(())
+/// `--strict`: refuses to start where `doctor` would warn.
+///
+/// # Errors
+///
+/// The findings with their remedies, and the status that `doctor` would end with.
+pub fn strict(
+    settings: &Settings,
+    project: &Project,
+    results: &Path,
+    analyse: bool,
+) -> Result<(), Error> {
+    let report = doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ());
+    let Some(status) = report.worst.status() else { return Ok(()) };
+    let bad = report.findings.iter().filter(|finding| finding.level >= Level::Warning);
+    let text: String = bad.map(|finding| show::one(finding, usize::from(width()))).collect();
+    let text = anstream::adapter::strip_str(&text);
+    let message = format!(
+        "--strict: not started, and nothing was written, for what joulerace doctor finds here:\n{text}\
+         Remedy these, or leave --strict out"
+    );
+    Err(Error::Told { message, status })
+}
+
+fn subject(
+    settings: &Settings,
+    project: &Project,
+    results: &Path,
+    analyse: bool,
+) -> Subject<'static> {
+    let (python_env, allow) = (settings.python_env.clone(), settings.allow_unlocked);
+    let training = prepare::env_settings(project, Profile::Training, python_env, allow);
+    let analysis =
+        analyse.then(|| prepare::env_settings(project, Profile::Analysis, None, false));
+    Subject {
+        settings: settings.clone(),
+        meters: settings.meter_settings(),
+        roots: Roots::default(),
+        environments: std::iter::once(training).chain(analysis).collect(),
+        dataset: prepare::dataset_settings(settings.dataset, settings.data_dir.as_deref()),
+        results: results.to_owned(),
+        lock_file: paths::lock_file(),
+        spread: SPREAD,
+        effort: Effort::default(),
+        ask: &doctor::ask,
+    }
+}
+
+/// The SD of paired log differences where nobody states one; `--spread`'s default.
+const SPREAD: f64 = 0.05;
+
+fn as_json(subject: &Subject<'_>) -> Result<Report, Error> {
+    let report = doctor::examine(subject, &mut |_, _| ());
+    let text = serde_json::to_string_pretty(&report).map_err(|e| Error::Other(e.into()))?;
+    super::run::say(&format!("{text}\n"));
+    Ok(report)
+}
+
+/// Shows each group as soon as it is known, and on a terminal that something is going on meanwhile.
+fn on_screen(subject: &Subject<'_>, talk: Talk) -> Report {
+    let columns = usize::from(width());
+    // Takes the colours out where standard output is no terminal or NO_COLOR is set.
+    let mut out = anstream::stdout();
+    let spinner = (std::io::stderr().is_terminal() && !talk.quiet).then(|| {
+        let target = ProgressDrawTarget::stderr();
+        let spinner = ProgressBar::with_draw_target(None, target);
+        spinner.set_message("watching the meters and the machine, at rest and under load");
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        spinner
+    });
+    let report = doctor::examine(subject, &mut |group, findings| {
+        if let Some(spinner) = &spinner {
+            spinner.finish_and_clear();
+        }
+        // A terminal that has gone is no reason to fail.
+        let _ = write!(out, "{}", show::group(group, findings, columns));
+    });
+    let _ = write!(out, "{}", show::summary(&report, columns)).and_then(|()| out.flush());
+    report
 }

@@ -98,6 +98,16 @@ fn tell(event: &EnvEvent, observer: &dyn Observer) {
     }
 }
 
+/// Where the data set is looked for.
+pub fn dataset_settings(name: DatasetName, data_dir: Option<&Path>) -> DatasetSettings {
+    let choice = match name {
+        DatasetName::Auto => dataset::Choice::Auto,
+        DatasetName::Mnist => dataset::Choice::Mnist,
+        DatasetName::Digits => dataset::Choice::Digits,
+    };
+    DatasetSettings::new(choice, data_dir.map(absolute), paths::cache())
+}
+
 /// Finds, fetches or makes the data set.
 pub fn data(
     name: DatasetName,
@@ -105,13 +115,7 @@ pub fn data(
     make_digits: &mut dyn FnMut(&Path) -> Result<(), String>,
     observer: &dyn Observer,
 ) -> Result<Dataset, Error> {
-    let choice = match name {
-        DatasetName::Auto => dataset::Choice::Auto,
-        DatasetName::Mnist => dataset::Choice::Mnist,
-        DatasetName::Digits => dataset::Choice::Digits,
-    };
-    let data_dir = data_dir.map(absolute);
-    let settings = DatasetSettings::new(choice, data_dir, paths::cache());
+    let settings = dataset_settings(name, data_dir);
     let dataset = dataset::prepare(&settings, make_digits, &mut |event| match event {
         DataEvent::Downloading { url, .. } => {
             observer.on(&Event::Preparing(&format!("downloading {url}")));

@@ -8,6 +8,7 @@ use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
+use crate::plan::duration::{Expected as Expectation, IMAGES_PER_CORE_SECOND};
 use crate::plan::{self, Plan};
 use crate::process;
 use crate::run::events::{Event, Observer};
@@ -63,7 +64,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     }
     Experiment::may_begin_in(&folder)?;
     if args.strict {
-        super::doctor::strict(&settings, &project)?;
+        super::doctor::strict(&settings, &project, folder.root(), !args.no_analysis)?;
     }
     conduct(Session {
         project,
@@ -382,7 +383,7 @@ impl Session {
     }
 }
 
-fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
+pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
     let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
     let known = paths::frameworks(&scripts);
     let (treatments, control) = treatments(&args.frameworks, args.control.as_deref(), &known)?;
@@ -530,17 +531,12 @@ fn describe(meter: &Meter) -> String {
 }
 
 fn dry_run(settings: &Settings, plan: &Plan, folder: &Folder) -> Result<ExitCode, Error> {
-    let trials = plan.trials.len() as f64;
-    let pauses = settings.warmup.as_secs_f64()
-        + 2.0 * settings.baseline.as_secs_f64()
-        + (trials - 1.0) * settings.cooldown.as_secs_f64();
-    let images = f64::from(settings.job.train_samples.unwrap_or(60_000).min(60_000))
-        * f64::from(settings.job.epochs);
-    let each = STARTING_S + images / (IMAGES_PER_CORE_SECOND * f64::from(settings.job.threads));
+    let expected = Expectation::of(settings);
     let mut text = format!(
-        "{} blocks of {} = {trials} trials, order seed {}, into {}\n",
+        "{} blocks of {} = {} trials, order seed {}, into {}\n",
         settings.iterations,
         settings.treatments.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", "),
+        expected.trials,
         settings.order_seed,
         shown(folder.root()),
     );
@@ -553,22 +549,17 @@ fn dry_run(settings: &Settings, plan: &Plan, folder: &Folder) -> Result<ExitCode
          Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and second \
          as on the machine this was tried on; the first block tells.\n\
          Expected in all: roughly {}.\n",
-        units::duration(pauses),
+        units::duration(expected.pauses_s),
         humantime::format_duration(settings.warmup),
         humantime::format_duration(settings.baseline),
         humantime::format_duration(settings.cooldown),
-        units::duration(each * trials),
-        units::duration(each),
-        units::duration(pauses + each * trials),
+        units::duration(expected.training_s()),
+        units::duration(expected.trial_s),
+        units::duration(expected.total_s()),
     );
     say(&text);
     Ok(ExitCode::SUCCESS)
 }
-
-/// What a trial takes before it trains: Python, imports, compiling.
-const STARTING_S: f64 = 12.0;
-/// How fast the CNN trains on one core, in images; a rough figure for `--dry-run` alone.
-const IMAGES_PER_CORE_SECOND: f64 = 300.0;
 
 /// A path as the user may type it: relative to where they are, where it lies below.
 pub fn shown(path: &Path) -> String {

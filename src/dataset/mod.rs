@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 
 pub use error::{Attempt, DatasetError};
-pub use prepare::prepare;
+pub use prepare::{Found, find, prepare};
 
 /// The seed that `digits` is made with.
 pub const DIGITS_SEED: u64 = 42;

@@ -44,19 +44,74 @@ pub fn prepare(
     }
 }
 
+/// What [`prepare`] would find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// All four files, checked.
+    Ready(Dataset),
+    /// Files of MNIST are missing, or damaged in joulerace's own folder, and would be downloaded.
+    ToFetch {
+        /// Into this folder.
+        dir: PathBuf,
+        /// Their names.
+        files: Vec<String>,
+        /// Their size in bytes.
+        bytes: u64,
+    },
+    /// The digits would be made.
+    ToMake {
+        /// In this folder.
+        dir: PathBuf,
+    },
+}
+
+/// Looks for the data that [`prepare`] would use; downloads, makes and changes nothing. With
+/// [`Choice::Auto`] it looks for MNIST.
+///
+/// # Errors
+/// A file that is there and of no use.
+pub fn find(settings: &DatasetSettings) -> Result<Found, DatasetError> {
+    if settings.name == Choice::Digits {
+        let dir = data_root(settings).join(DIGITS_FOLDER);
+        let found = digits_in(&dir, &settings.files);
+        return Ok(found.map_or(Found::ToMake { dir }, Found::Ready));
+    }
+    let (dir, ours) = mnist_dir(settings)?;
+    let (mut checked, mut files, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for file in &settings.files {
+        match state(&dir.join(file.name), file, ours)? {
+            State::Good(found) => checked.push(found),
+            State::Absent | State::Damaged(_) => {
+                files.push(file.name.to_owned());
+                bytes += file.bytes;
+            }
+        }
+    }
+    if !files.is_empty() {
+        return Ok(Found::ToFetch { dir, files, bytes });
+    }
+    with_warning(&dir, &settings.files, checked).map(Found::Ready)
+}
+
 fn data_root(settings: &DatasetSettings) -> PathBuf {
     settings.cache.join("joulerace").join("data")
+}
+
+/// Where MNIST lies or goes, and whether that is joulerace's own folder.
+fn mnist_dir(settings: &DatasetSettings) -> Result<(PathBuf, bool), DatasetError> {
+    let (dir, ours) = match &settings.data_dir {
+        Some(dir) => (dir.clone(), false),
+        None => (data_root(settings).join("mnist"), true),
+    };
+    let dir = std::path::absolute(&dir).map_err(DatasetError::io("find", &dir))?;
+    Ok((dir, ours))
 }
 
 fn mnist(
     settings: &DatasetSettings,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<Dataset, DatasetError> {
-    let (dir, ours) = match &settings.data_dir {
-        Some(dir) => (dir.clone(), false),
-        None => (data_root(settings).join("mnist"), true),
-    };
-    let dir = std::path::absolute(&dir).map_err(DatasetError::io("find", &dir))?;
+    let (dir, ours) = mnist_dir(settings)?;
     let there = dir.exists();
     let result = mnist_in(&dir, ours, settings, progress);
     if result.is_err() && !there {
@@ -78,28 +133,49 @@ fn mnist_in(
             download::fetch(file, dir, &settings.mirrors, &settings.cancel, progress)?;
             look(&path, file)
         };
-        let found = if !path.exists() {
-            fetch(progress)?
-        } else if ours {
-            // Nobody but joulerace writes here, so what is not as published is damaged.
-            let reason = match look(&path, file) {
-                Ok(found) if found.file.published => {
-                    checked.push(found);
-                    continue;
-                }
-                Ok(_) => "not the published file".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            progress(DataEvent::Replacing { path: path.clone(), reason });
-            fetch(progress)?
-        } else {
-            look(&path, file)?
+        let found = match state(&path, file, ours)? {
+            State::Good(found) => found,
+            State::Absent => fetch(progress)?,
+            State::Damaged(reason) => {
+                progress(DataEvent::Replacing { path: path.clone(), reason });
+                fetch(progress)?
+            }
         };
         checked.push(found);
     }
+    with_warning(dir, &settings.files, checked)
+}
+
+/// One of MNIST's files as it lies there.
+enum State {
+    Good(Checked),
+    Absent,
+    /// In joulerace's own folder, and why it is to be fetched again.
+    Damaged(String),
+}
+
+fn state(path: &Path, file: &Published, ours: bool) -> Result<State, DatasetError> {
+    if !path.exists() {
+        return Ok(State::Absent);
+    }
+    match look(path, file) {
+        // Nobody but joulerace writes there, so what is not as published is damaged.
+        Ok(found) if ours && !found.file.published => {
+            Ok(State::Damaged("not the published file".to_owned()))
+        }
+        Err(error) if ours => Ok(State::Damaged(error.to_string())),
+        other => other.map(State::Good),
+    }
+}
+
+fn with_warning(
+    dir: &Path,
+    files: &[Published; 4],
+    checked: Vec<Checked>,
+) -> Result<Dataset, DatasetError> {
     let other: Vec<String> = checked
         .iter()
-        .zip(&settings.files)
+        .zip(files)
         .filter(|(found, _)| !found.file.published)
         .map(|(found, file)| {
             format!("{} (SHA-256 {}, published {})", file.name, found.file.sha256, file.sha256)
@@ -113,7 +189,7 @@ fn mnist_in(
             other.join("; ")
         )
     });
-    assemble(Name::Mnist, dir, &settings.files, checked, warning)
+    assemble(Name::Mnist, dir, files, checked, warning)
 }
 
 fn digits(

@@ -29,7 +29,7 @@ pub use installed::{Difference, VirtualEnv, differences, normalise};
 pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};
-pub use resolve::{resolve, sync};
+pub use resolve::{Found, find, resolve, sync};
 
 /// What an environment is for, and so which of the lock's groups it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

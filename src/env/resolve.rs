@@ -25,16 +25,73 @@ pub fn resolve(
     progress: &mut dyn FnMut(EnvEvent),
 ) -> Result<Environment, EnvError> {
     let lock = Lock::read(&settings.lock())?;
-    if let Some(path) = &settings.python_env {
-        return named(settings, &lock, path);
+    match given(settings, &lock, progress)? {
+        Some(environment) => Ok(environment),
+        None => own(settings, &lock, progress),
     }
-    if let Some(path) = &settings.active {
-        match active(settings, &lock, path) {
-            Ok(environment) => return Ok(environment),
-            Err(why) => progress(EnvEvent::Rejected { prefix: path.clone(), why }),
+}
+
+/// What [`resolve`] would take.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It is there and fit for use.
+    Ready(Environment),
+    /// joulerace would make one of its own.
+    ToMake {
+        /// Its folder.
+        prefix: PathBuf,
+        /// How many packages it would hold.
+        packages: usize,
+        /// Why what is there, if anything, is of no use.
+        why: &'static str,
+    },
+}
+
+/// Looks for the environment that [`resolve`] would take, and makes, locks and changes nothing.
+///
+/// # Errors
+/// As [`resolve`], as far as looking tells.
+pub fn find(
+    settings: &EnvSettings,
+    progress: &mut dyn FnMut(EnvEvent),
+) -> Result<Found, EnvError> {
+    let lock = Lock::read(&settings.lock())?;
+    if let Some(environment) = given(settings, &lock, progress)? {
+        return Ok(Found::Ready(environment));
+    }
+    let base = Base::ask(&settings.base_python, &settings.python_version)?;
+    let name = own_name(settings.profile, &base, &lock.hash(settings.profile));
+    let prefix = settings.root().join(name);
+    if let Some(environment) = ready(settings, &lock, &prefix, Lease::none())? {
+        return Ok(Found::Ready(environment));
+    }
+    base.can_make_environments()?;
+    let why = match (prefix.exists(), Record::read(&prefix)) {
+        (false, _) => "not made yet",
+        (true, None) => "half-made",
+        (true, Some(_)) => "changed since it was made",
+    };
+    let packages = lock.required(settings.profile, &base.version).len();
+    Ok(Found::ToMake { prefix, packages, why })
+}
+
+/// The named environment, or the active one where it is fit.
+fn given(
+    settings: &EnvSettings,
+    lock: &Lock,
+    progress: &mut dyn FnMut(EnvEvent),
+) -> Result<Option<Environment>, EnvError> {
+    if let Some(path) = &settings.python_env {
+        return named(settings, lock, path).map(Some);
+    }
+    let Some(path) = &settings.active else { return Ok(None) };
+    match active(settings, lock, path) {
+        Ok(environment) => Ok(Some(environment)),
+        Err(why) => {
+            progress(EnvEvent::Rejected { prefix: path.clone(), why });
+            Ok(None)
         }
     }
-    own(settings, &lock, progress)
 }
 
 /// Makes joulerace's own environment now, whatever is named or active; one that is complete and

@@ -1,6 +1,8 @@
 //! The order of trials: a pure function of blocks, treatments and one seed.
 //! Nothing else reaches the generator, so no training script can bend the order.
 
+pub mod detectable;
+pub mod duration;
 mod remaining;
 
 pub use remaining::{Outcome, remaining};

@@ -1,0 +1,305 @@
+//! Which meters work, what they cover, how finely, for how long, and whether they follow the load.
+
+use super::finding::{Finding, Level};
+use super::movement::Movement;
+use crate::meter::{
+    Choice, Counter, Kind, Meter, MeterDescription, MeterError, MeterSettings, select,
+};
+use crate::samples::Domain;
+use crate::units;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A meter that moves by less than this from rest to full load does not follow it. Processors at rest
+/// draw a small part of what they draw under load, so that any sensor shows much more.
+const LEAST_RISE: f64 = 1.05;
+
+/// With this share of the processors busy elsewhere, rest was no rest and says nothing of the meter.
+const NO_REST: f64 = 0.25;
+
+/// Values of RAPL's registers: 32 bits, as the kernel takes their range (`intel_rapl_common.c`).
+const REGISTER: f64 = 4_294_967_296.0;
+
+/// A meter that was tried.
+pub(super) struct Tried {
+    pub kind: Kind,
+    pub outcome: Result<Meter, MeterError>,
+    pub movement: Movement,
+}
+
+/// Tries every meter, whichever was asked for.
+pub(super) fn try_all(settings: &MeterSettings) -> Vec<Tried> {
+    let try_one = |kind| {
+        // A second of watching needs more than one sample.
+        let interval = settings.interval.min(Duration::from_millis(200));
+        let settings = MeterSettings { choice: Choice::Only(kind), interval, ..settings.clone() };
+        let outcome = select(&settings).map(|selected| selected.meter);
+        Tried { kind, outcome, movement: Movement::default() }
+    };
+    Kind::ALL.map(try_one).into()
+}
+
+/// What the meters are judged by.
+pub(super) struct Context {
+    /// `--meter`.
+    pub choice: Choice,
+    /// `--interval`.
+    pub interval: Duration,
+    /// Processor packages.
+    pub sockets: Option<usize>,
+    /// The share of all processors that others kept busy meanwhile.
+    pub elsewhere: Option<f64>,
+}
+
+/// The verdict, then each meter.
+pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
+    let chosen = match context.choice {
+        Choice::Only(kind) => Some(kind),
+        Choice::Auto => tried.iter().find(|t| t.outcome.is_ok()).map(|t| t.kind),
+    };
+    let mut findings = vec![verdict(tried, chosen, context)];
+    findings.extend(tried.iter().map(|tried| {
+        let wanted = chosen == Some(tried.kind);
+        match &tried.outcome {
+            Ok(meter) => working(&meter.describe(), &tried.movement, wanted, context),
+            Err(error) => refused(tried.kind, error, wanted),
+        }
+    }));
+    findings
+}
+
+fn titled(kind: Kind, level: Level, found: String) -> Finding {
+    let (id, title) = match kind {
+        Kind::Energibridge => ("meter.energibridge", "EnergiBridge"),
+        Kind::Rapl => ("meter.rapl", "RAPL"),
+        Kind::Estimate => ("meter.estimate", "Estimate"),
+    };
+    Finding::new(id, title, level, found)
+}
+
+fn verdict(tried: &[Tried], chosen: Option<Kind>, context: &Context) -> Finding {
+    let new = |level, found: String| {
+        Finding::new("meter", "Meter", level, found)
+            .with("asked", context.choice.to_string())
+            .with("chosen", chosen.map(|kind| kind.to_string()))
+    };
+    let refusal = |kind| tried.iter().find(|t| t.kind == kind)?.outcome.as_ref().err();
+    match chosen {
+        None => new(Level::Failure, "none works, not even the estimate".to_owned())
+            .remedy("See below what each of them needs"),
+        Some(Kind::Estimate) if refusal(Kind::Estimate).is_none() => {
+            let found = "an estimate from processor time at stated powers, not a measurement: it shows \
+                         no difference between two frameworks that are busy for equally long";
+            let finding = new(Level::Warning, found.to_owned());
+            match refusal(Kind::Rapl) {
+                Some(MeterError::Permission { command, .. }) => finding.remedy(format!(
+                    "This machine has counters; allow reading them until the next reboot with\n  \
+                     {command}"
+                )),
+                _ => finding.remedy(
+                    "Measure on a machine whose counters can be read (see EnergiBridge and RAPL), or \
+                     state the processor's real powers: --cpu-watts IDLE:BUSY",
+                ),
+            }
+        }
+        Some(kind) if refusal(kind).is_some() => new(
+            Level::Failure,
+            format!("--meter {kind} was asked for and does not work here"),
+        )
+        .remedy("See below what it needs, or take another: --meter auto"),
+        Some(kind) => new(Level::Ok, format!("{kind} measures")),
+    }
+}
+
+fn refused(kind: Kind, error: &MeterError, wanted: bool) -> Finding {
+    let level = if wanted { Level::Failure } else { Level::Note };
+    let (found, remedy) = explain(error);
+    let finding = titled(kind, level, found).with("works", false);
+    match remedy {
+        Some(remedy) => finding.remedy(remedy),
+        None => finding,
+    }
+}
+
+/// What is wrong with a meter and what to do, apart.
+fn explain(error: &MeterError) -> (String, Option<String>) {
+    let (found, remedy) = match error {
+        MeterError::NoZones { powercap } => (
+            format!("no package zone (intel-rapl:*) in {}", powercap.display()),
+            "Load the driver, or name the folder where it is mounted elsewhere with --powercap DIR; \
+             virtual machines and most containers have none\n  sudo modprobe intel_rapl_msr"
+                .to_owned(),
+        ),
+        MeterError::Permission { file, command } => (
+            format!("no permission to read {}: the kernel keeps it for root", file.display()),
+            format!("Allow it until the next reboot with\n  {command}"),
+        ),
+        MeterError::StandsStill { file, value, .. } => (
+            format!("{} stands still at {value} µJ: it measures nothing", file.display()),
+            "Some virtual machines show such zones; measure on the machine itself".to_owned(),
+        ),
+        MeterError::EnergibridgeMissing { place } => (
+            place.clone(),
+            "Build EnergiBridge 0.0.7 or later (https://github.com/tdurieux/EnergiBridge) and name it \
+             with --energibridge PATH"
+                .to_owned(),
+        ),
+        MeterError::EnergibridgeTooOld { path, version } => (
+            format!("{} is version {version}; 0.0.7 or later is needed", path.display()),
+            "Name another with --energibridge PATH".to_owned(),
+        ),
+        MeterError::EnergibridgeUnusable { path, what } => (
+            format!("{} cannot be used: {what}", path.display()),
+            "Name another with --energibridge PATH".to_owned(),
+        ),
+        MeterError::EnergibridgeFails { path, exit, said } => (
+            format!("{} fails here ({exit}): {said}", path.display()),
+            format!(
+                "It needs the processor's registers: run as root, or\n  sudo modprobe msr\n  \
+                 sudo chmod a+r /dev/cpu/*/msr\n  sudo setcap cap_sys_rawio=ep {}",
+                path.display()
+            ),
+        ),
+        other => return (other.to_string(), None),
+    };
+    (found, Some(remedy))
+}
+
+fn working(
+    about: &MeterDescription,
+    movement: &Movement,
+    wanted: bool,
+    context: &Context,
+) -> Finding {
+    let mut parts = vec![match about.kind {
+        Kind::Energibridge => format!("{}: {}", about.version, covers(&about.counters)),
+        Kind::Rapl => covers(&about.counters),
+        Kind::Estimate => about.counters[0].name.clone(),
+    }];
+    parts.extend(resolution(&about.counters).map(|j| format!("steps of {} µJ", units::digits(j * 1e6))));
+    parts.extend(movement.rest_w.zip(movement.load_w).map(|(rest, load)| {
+        format!("{} W at rest, {} W under load", units::digits(rest), units::digits(load))
+    }));
+    let wrap = wraps_after(&about.counters, movement);
+    match wrap {
+        Some(seconds) => parts.push(format!("wraps after {} of that", units::duration(seconds))),
+        None if about.kind == Kind::Energibridge => parts.push("range unknown".to_owned()),
+        None => {}
+    }
+    let (worry, remedy) = worry(about, movement, wrap, context).unzip();
+    let level = match (&worry, wanted, &movement.fault) {
+        (None, ..) => Level::Ok,
+        (Some(_), false, _) => Level::Note,
+        (Some(_), true, Some(_)) => Level::Failure,
+        (Some(worry), true, None) => worry.0,
+    };
+    let mut found = parts.join("; ");
+    if let Some((_, worry)) = &worry {
+        found = format!("{worry} ({found})");
+    }
+    if about.counters.iter().all(|c| matches!(c.domain, Domain::Package | Domain::Core)) {
+        found += "; no DRAM counter, so the memory's energy is not in the total";
+    }
+    let names: Vec<&str> = about.counters.iter().map(|c| c.name.as_str()).collect();
+    let finding = titled(about.kind, level, found)
+        .with("works", true)
+        .with("version", about.version.clone())
+        .with("counters", names)
+        .with("resolution_j", resolution(&about.counters))
+        .with("rest_w", movement.rest_w)
+        .with("load_w", movement.load_w)
+        .with("wraps_after_s", wrap)
+        .with("notes", about.notes.clone());
+    match remedy {
+        Some(remedy) => finding.remedy(remedy),
+        None => finding,
+    }
+}
+
+/// What speaks against a meter that works, and what to do.
+fn worry(
+    about: &MeterDescription,
+    movement: &Movement,
+    wrap: Option<f64>,
+    context: &Context,
+) -> Option<((Level, String), String)> {
+    let warn = |text: String, remedy: &str| Some(((Level::Warning, text), remedy.to_owned()));
+    if let Some(fault) = &movement.fault {
+        return warn(format!("it failed within two seconds: {fault}"), "Take another --meter");
+    }
+    let packages = match about.kind {
+        Kind::Energibridge => Some(1),
+        Kind::Rapl => {
+            // Dies of one package have zones of their own: package-0-die-1.
+            let package = |c: &Counter| c.name.split("-die-").next().map(str::to_owned);
+            let packages = about.counters.iter().filter(|c| c.domain == Domain::Package);
+            let names: std::collections::BTreeSet<_> = packages.filter_map(package).collect();
+            Some(names.len())
+        }
+        Kind::Estimate => None,
+    };
+    if let (Some(read), Some(sockets)) = (packages, context.sockets)
+        && read < sockets
+    {
+        return warn(
+            format!("it reads {read} of {sockets} sockets"),
+            "Take --meter rapl where all of them show there, or keep all work on one socket",
+        );
+    }
+    if wrap.is_some_and(|seconds| context.interval.as_secs_f64() * 2.0 > seconds) {
+        let interval = humantime::format_duration(context.interval);
+        return warn(
+            format!("at --interval {interval} a wrap of the counter can be missed"),
+            "Sample more often: --interval 200ms",
+        );
+    }
+    let (rest, load) = movement.rest_w.zip(movement.load_w)?;
+    if load >= rest * LEAST_RISE {
+        return None;
+    }
+    if context.elsewhere.is_some_and(|share| share > NO_REST) {
+        return Some((
+            (Level::Unknown, "whether it follows the load cannot be told, as others load the machine".into()),
+            "End what else runs and look again".to_owned(),
+        ));
+    }
+    warn(
+        "it does not follow the load of all processors".to_owned(),
+        "Do not trust it: measure on the machine itself, or take another --meter",
+    )
+}
+
+/// `package-0, package-1; dram of 2`: the counted ones by name, the others by their number.
+fn covers(counters: &[Counter]) -> String {
+    let mut by_domain: BTreeMap<Domain, Vec<&str>> = BTreeMap::new();
+    for counter in counters {
+        by_domain.entry(counter.domain).or_default().push(&counter.name);
+    }
+    let told = by_domain.iter().map(|(domain, names)| match names.as_slice() {
+        [_] => domain.to_string(),
+        many => format!("{} × {domain}", many.len()),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// Joules of the smallest step of the coarsest counted counter.
+fn resolution(counters: &[Counter]) -> Option<f64> {
+    let ranges = counters.iter().filter(|c| c.counted).filter_map(|c| c.range_j);
+    ranges.reduce(f64::max).map(|range| range / REGISTER)
+}
+
+/// Seconds under load until the first package counter starts again at 0. All packages together draw
+/// what was seen, memory included, so that this errs on the short side.
+fn wraps_after(counters: &[Counter], movement: &Movement) -> Option<f64> {
+    let packages: Vec<f64> = counters
+        .iter()
+        .filter(|c| c.domain == Domain::Package)
+        .filter_map(|c| c.range_j)
+        .collect();
+    let least = packages.iter().copied().reduce(f64::min)?;
+    let each = movement.load_w.filter(|watts| *watts > 0.0)? / packages.len() as f64;
+    Some(least / each)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+use super::*;
+
+const CONTEXT: Context = Context {
+    choice: Choice::Auto,
+    interval: Duration::from_millis(200),
+    sockets: Some(1),
+    elsewhere: Some(0.0),
+};
+
+fn package(name: &str) -> Counter {
+    Counter {
+        domain: Domain::Package,
+        counted: true,
+        name: name.into(),
+        path: String::new(),
+        range_j: Some(65_532.610_987),
+    }
+}
+
+fn rapl(counters: Vec<Counter>) -> MeterDescription {
+    let (version, notes) = (String::new(), Vec::new());
+    MeterDescription { kind: Kind::Rapl, estimated: false, version, counters, notes }
+}
+
+fn moves(rest_w: f64, load_w: f64) -> Movement {
+    Movement { rest_w: Some(rest_w), load_w: Some(load_w), fault: None }
+}
+
+fn missing(kind: Kind) -> Tried {
+    let error = match kind {
+        Kind::Energibridge => MeterError::EnergibridgeMissing { place: "none on PATH".into() },
+        _ => MeterError::NoZones { powercap: "/p".into() },
+    };
+    Tried { kind, outcome: Err(error), movement: Movement::default() }
+}
+
+/// A machine that has `/proc/stat` and nothing else.
+fn estimate_only() -> Vec<Tried> {
+    let folder = tempfile::tempdir().unwrap();
+    let stat = "cpu  1 0 0 9 0 0 0 0 0 0\ncpu0 1 0 0 9 0 0 0 0 0 0\n";
+    std::fs::write(folder.path().join("stat"), stat).unwrap();
+    let settings = MeterSettings {
+        choice: Choice::Only(Kind::Estimate),
+        proc_root: folder.path().to_owned(),
+        ..MeterSettings::default()
+    };
+    let meter = select(&settings).unwrap().meter;
+    vec![
+        missing(Kind::Energibridge),
+        missing(Kind::Rapl),
+        Tried { kind: Kind::Estimate, outcome: Ok(meter), movement: moves(10.0, 65.0) },
+    ]
+}
+
+fn levels(tried: &[Tried], choice: Choice) -> Vec<Level> {
+    judge(tried, &Context { choice, ..CONTEXT }).iter().map(|finding| finding.level).collect()
+}
+
+#[test]
+fn an_estimate_is_a_warning_unless_a_meter_was_asked_for() {
+    use Level::{Failure, Note, Ok, Warning};
+    let tried = estimate_only();
+    assert_eq!(levels(&tried, Choice::Auto), [Warning, Note, Note, Ok]);
+    assert_eq!(levels(&tried, Choice::Only(Kind::Rapl)), [Failure, Note, Failure, Ok]);
+    assert_eq!(levels(&tried, Choice::Only(Kind::Estimate)), [Warning, Note, Note, Ok]);
+}
+
+#[test]
+fn a_machine_whose_counters_are_locked_is_told_how_to_open_them() {
+    let mut tried = estimate_only();
+    let command = "sudo chmod a+r /p/intel-rapl*/energy_uj".to_owned();
+    tried[1].outcome = Err(MeterError::Permission { file: "/p/energy_uj".into(), command });
+    for finding in &judge(&tried, &CONTEXT)[..3] {
+        let remedy = finding.remedy.as_deref().unwrap();
+        assert!(!remedy.is_empty(), "{finding:?}");
+        if finding.id != "meter.energibridge" {
+            assert!(remedy.contains("\n  sudo chmod a+r /p/intel-rapl*"), "{remedy}");
+        }
+    }
+}
+
+#[test]
+fn unit_range_and_movement_are_told_in_numbers() {
+    let finding = working(&rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &CONTEXT);
+    assert_eq!(finding.level, Level::Ok);
+    // A 2^-16 J counter wraps at 65.5 kJ: after 655 s of 100 W.
+    assert!(finding.found.contains("15.26 µJ"), "{}", finding.found);
+    assert!(finding.found.contains("10 min 55 s"), "{}", finding.found);
+    assert!((finding.details["wraps_after_s"].as_f64().unwrap() - 655.3).abs() < 0.1);
+}
+
+#[test]
+fn a_counter_that_ignores_the_load_is_not_trusted_and_one_on_a_busy_machine_not_judged() {
+    let about = rapl(vec![package("package-0")]);
+    let level = |movement: &Movement, wanted, elsewhere| {
+        working(&about, movement, wanted, &Context { elsewhere, ..CONTEXT }).level
+    };
+    assert_eq!(level(&moves(50.0, 50.0), true, Some(0.0)), Level::Warning);
+    assert_eq!(level(&moves(50.0, 50.0), false, Some(0.0)), Level::Note);
+    assert_eq!(level(&moves(50.0, 50.0), true, Some(0.9)), Level::Unknown);
+    let fault = Some("gone".to_owned());
+    assert_eq!(level(&Movement { fault, ..moves(9.0, 60.0) }, true, None), Level::Failure);
+}
+
+#[test]
+fn a_socket_that_is_not_read_is_missed_and_dies_are_no_sockets() {
+    let level = |names: &[&str], sockets| {
+        let counters = names.iter().map(|name| package(name)).collect();
+        let context = Context { sockets: Some(sockets), ..CONTEXT };
+        working(&rapl(counters), &moves(8.0, 100.0), true, &context).level
+    };
+    assert_eq!(level(&["package-0"], 2), Level::Warning);
+    assert_eq!(level(&["package-0", "package-1"], 2), Level::Ok);
+    assert_eq!(level(&["package-0-die-0", "package-0-die-1"], 2), Level::Warning);
+}
+
+#[test]
+fn an_interval_in_which_the_counter_may_wrap_twice_is_too_long() {
+    let context = Context { interval: Duration::from_secs(600), ..CONTEXT };
+    let finding = working(&rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &context);
+    assert_eq!(finding.level, Level::Warning);
+    assert!(finding.remedy.unwrap().contains("--interval"));
+}

@@ -1,0 +1,95 @@
+//! How long an experiment takes, before its first trial.
+
+use crate::settings::Settings;
+
+/// What a trial takes before it trains, in seconds: Python, imports, compiling.
+pub const STARTING_S: f64 = 12.0;
+/// How fast the CNN trains on one core, in images per second; a rough figure from the machine that
+/// this was tried on.
+pub const IMAGES_PER_CORE_SECOND: f64 = 300.0;
+/// MNIST's training images.
+const IMAGES: u32 = 60_000;
+
+/// How long an experiment is expected to take. Pauses are as they were set; what is trained is a rough
+/// guess until the first block has been run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// Trials.
+    pub trials: usize,
+    /// Warm-up, both baselines, and a cool-down between trials, in seconds.
+    pub pauses_s: f64,
+    /// One trial, in seconds.
+    pub trial_s: f64,
+}
+
+impl Expected {
+    /// Of an experiment with these settings. What is open-ended (`--warmup-until-stable`,
+    /// `--cooldown-until-idle`) counts with its set time.
+    pub fn of(settings: &Settings) -> Expected {
+        let trials = settings.trials();
+        let pauses_s = settings.warmup.as_secs_f64()
+            + 2.0 * settings.baseline.as_secs_f64()
+            + trials.saturating_sub(1) as f64 * settings.cooldown.as_secs_f64();
+        let job = &settings.job;
+        let images = f64::from(job.train_samples.unwrap_or(IMAGES).min(IMAGES));
+        let per_second = IMAGES_PER_CORE_SECOND * f64::from(job.threads.max(1));
+        let trial_s = STARTING_S + images * f64::from(job.epochs) / per_second;
+        Expected { trials, pauses_s, trial_s }
+    }
+
+    /// All trials, in seconds.
+    pub fn training_s(&self) -> f64 {
+        self.trial_s * self.trials as f64
+    }
+
+    /// Everything, in seconds.
+    pub fn total_s(&self) -> f64 {
+        self.pauses_s + self.training_s()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::time::Duration;
+
+    /// The study's experiment on two cores.
+    pub(crate) fn example() -> Settings {
+        let treatment = |name: &str| json!({ "name": name, "framework": name });
+        serde_json::from_value(json!({
+            "iterations": 30, "treatments": ["keras", "torch", "jax"].map(treatment),
+            "control": null,
+            "job": { "epochs": 3, "batch_size": 64, "learning_rate": 0.001, "seed": 42,
+                     "train_samples": null, "test_samples": null, "threads": 2 },
+            "order_seed": 1, "warmup": "5m", "warmup_until_stable": false, "cooldown": "1m",
+            "cooldown_until_idle": null, "baseline": "10s", "interval": "200ms", "meter": "auto",
+            "cpu_watts": { "idle_w": 10.0, "busy_w": 65.0 }, "energibridge": null,
+            "powercap": "/sys/class/powercap", "dataset": "auto", "data_dir": null,
+            "python_env": null, "allow_unlocked": false, "workloads": null,
+            "failures": { "retries": 1, "trial_timeout": null, "max_failures": 10 },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_studys_experiment_is_its_pauses_and_its_trials() {
+        let expected = Expected::of(&example());
+        assert_eq!(expected.trials, 90);
+        assert_eq!(expected.pauses_s, 300.0 + 20.0 + 89.0 * 60.0);
+        // 3 epochs of 60,000 images at 600 a second.
+        assert_eq!(expected.trial_s, 12.0 + 300.0);
+        assert_eq!(expected.total_s(), 5660.0 + 90.0 * 312.0);
+    }
+
+    #[test]
+    fn no_more_images_count_than_there_are_and_the_last_trial_has_no_cool_down() {
+        let mut one = Settings { iterations: 1, warmup: Duration::ZERO, ..example() };
+        one.treatments.truncate(1);
+        one.job.train_samples = Some(1_000_000);
+        let expected = Expected::of(&one);
+        assert_eq!((expected.pauses_s, expected.trial_s), (20.0, 312.0));
+        one.job.train_samples = Some(6000);
+        assert_eq!(Expected::of(&one).trial_s, 12.0 + 30.0);
+    }
+}
