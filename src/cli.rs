@@ -47,8 +47,14 @@ pub enum Command {
     Analyze(commands::analyze::AnalyzeArgs),
     /// Show that all frameworks do the same work
     Verify(commands::verify::VerifyArgs),
-    /// Check this machine for what spoils an energy measurement
-    Doctor(commands::doctor::DoctorArgs),
+    /// Check this machine for what spoils an energy measurement: joulerace doctor [EXPERIMENT'S FLAGS]
+    #[command(
+        mut_arg("dry_run", |arg| arg.hide(true)),
+        mut_arg("resume", |arg| arg.hide(true)),
+        mut_arg("accept_changes", |arg| arg.hide(true)),
+        mut_arg("strict", |arg| arg.hide(true)),
+    )]
+    Doctor(Box<commands::doctor::DoctorArgs>),
     /// Measure any command: joulerace measure -- COMMAND
     Measure(commands::measure::MeasureArgs),
     /// Make, list or remove joulerace's Python environments
@@ -258,7 +264,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Some(Command::Resume(args)) => commands::run::resume(args, talk),
         Some(Command::Analyze(args)) => commands::analyze::analyze(args, talk),
         Some(Command::Verify(args)) => commands::verify::verify(args, talk),
-        Some(Command::Doctor(args)) => commands::doctor::doctor(args, talk),
+        Some(Command::Doctor(args)) => commands::doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => commands::measure::measure(args, talk),
         Some(Command::Env(args)) => commands::env::env(args, talk),
         Some(Command::Worker(args)) => commands::worker(args),

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::paths::{self, Project};
 use crate::settings::{Settings, SettingsError};
 use crate::snapshot::Roots;
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -81,8 +81,7 @@ fn subject(
 ) -> Subject<'static> {
     let (python_env, allow) = (settings.python_env.clone(), settings.allow_unlocked);
     let training = prepare::env_settings(project, Profile::Training, python_env, allow);
-    let analysis =
-        analyse.then(|| prepare::env_settings(project, Profile::Analysis, None, false));
+    let analysis = analyse.then(|| prepare::env_settings(project, Profile::Analysis, None, false));
     Subject {
         settings: settings.clone(),
         meters: settings.meter_settings(),
@@ -113,8 +112,7 @@ fn on_screen(subject: &Subject<'_>, talk: Talk) -> Report {
     // Takes the colours out where standard output is no terminal or NO_COLOR is set.
     let mut out = anstream::stdout();
     let spinner = (std::io::stderr().is_terminal() && !talk.quiet).then(|| {
-        let target = ProgressDrawTarget::stderr();
-        let spinner = ProgressBar::with_draw_target(None, target);
+        let spinner = ProgressBar::new_spinner();
         spinner.set_message("watching the meters and the machine, at rest and under load");
         spinner.enable_steady_tick(Duration::from_millis(100));
         spinner

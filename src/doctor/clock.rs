@@ -58,18 +58,19 @@ pub(super) struct Clock {
 /// systemd asks the kernel (`adjtimex`, the flag `STA_UNSYNC`), whoever keeps the clock; without
 /// systemd, chrony is asked; systemd's own keeper leaves a file.
 pub(super) fn read(roots: &Roots, ask: Ask<'_>, machine: &Machine) -> Clock {
-    let by_systemd = || match ask(&["timedatectl", "show", "-p", "NTPSynchronized", "--value"])?.trim() {
-        "yes" => Some(true),
-        "no" => Some(false),
-        _ => None,
-    };
+    let by_systemd =
+        || match ask(&["timedatectl", "show", "-p", "NTPSynchronized", "--value"])?.trim() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        };
     let by_chrony = || {
         let told = ask(&["chronyc", "-n", "tracking"])?;
-        let status = told.lines().find_map(|line| line.strip_prefix("Leap status")?.split_once(':'))?;
+        let status =
+            told.lines().find_map(|line| line.strip_prefix("Leap status")?.split_once(':'))?;
         Some(status.1.trim() != "Not synchronised")
     };
-    let by_file =
-        || roots.root.join("run/systemd/timesync/synchronized").exists().then_some(true);
+    let by_file = || roots.root.join("run/systemd/timesync/synchronized").exists().then_some(true);
     let running = proc::processes(roots);
     let keeper = KEEPERS.iter().find(|name| running.values().any(|p| p.name == **name));
     Clock {
@@ -100,10 +101,9 @@ pub(super) fn judge(clock: &Clock) -> Finding {
         (None, Some(keeper)) => {
             new(Level::Unknown, format!("{keeper} runs; whether it is synchronised cannot be told"))
         }
-        (None, None) => new(
-            Level::Unknown,
-            "unknown: nothing here says whether it is synchronised".to_owned(),
-        ),
+        (None, None) => {
+            new(Level::Unknown, "nothing here says whether it is synchronised".to_owned())
+        }
     }
 }
 

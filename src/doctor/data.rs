@@ -1,9 +1,9 @@
 //! The data set, and room for what will be written.
 
 use super::Subject;
-use super::finding::{Finding, Level, split};
-use crate::dataset::{self, Choice, Dataset, DatasetError, Found};
+use super::finding::{Finding, Level, shown, split};
 use super::python::Looked;
+use crate::dataset::{self, Choice, Dataset, DatasetError, Found};
 use crate::env::{self, Profile};
 use crate::plan::duration::Expected;
 use std::path::{Path, PathBuf};
@@ -45,13 +45,21 @@ fn data(choice: Choice, found: &Result<Found, DatasetError>) -> Finding {
                 dataset::Name::Mnist => "MNIST as it was published",
                 dataset::Name::Digits => "digits, ready-made",
             };
-            new(Level::Ok, format!("{what}: {}", dir.display()))
+            new(Level::Ok, format!("{what}: {}", shown(dir)))
                 .with("dir", dir.display().to_string())
                 .with("train_images", *train_images)
         }
-        Ok(Found::Ready(Dataset { warning: Some(warning), .. })) => {
-            new(Level::Warning, warning.clone())
+        Ok(Found::Ready(Dataset { dir, files, .. })) => {
+            let other: Vec<&str> =
+                files.iter().filter(|f| !f.published).map(|f| f.name.as_str()).collect();
+            let found = format!(
+                "{}: {} not as published, but used as it is, and the checksum recorded",
+                shown(dir),
+                other.join(", ")
+            );
+            new(Level::Warning, found)
                 .remedy("Name a folder with the published files: --data-dir DIR")
+                .with("unpublished", other)
         }
         Ok(Found::ToFetch { dir, files, bytes }) => {
             let otherwise = match choice {
@@ -62,7 +70,7 @@ fn data(choice: Choice, found: &Result<Found, DatasetError>) -> Finding {
                 "{} of MNIST's 4 files not in {}: {:.1} MB are downloaded at the start (whether a \
                  mirror can be reached was not tried); {otherwise}",
                 files.len(),
-                dir.display(),
+                shown(dir),
                 *bytes as f64 / 1e6,
             );
             new(Level::Warning, found)
@@ -73,7 +81,7 @@ fn data(choice: Choice, found: &Result<Found, DatasetError>) -> Finding {
                 .with("missing", files.clone())
         }
         Ok(Found::ToMake { dir }) => {
-            new(Level::Note, format!("digits are made at the start, in {}", dir.display()))
+            new(Level::Note, format!("digits are made at the start, in {}", shown(dir)))
         }
         Err(error) => {
             let (found, remedy) = split(&error.to_string());
@@ -113,7 +121,7 @@ fn room(
     needed: u64,
     free: Option<u64>,
 ) -> Finding {
-    let place = place.display();
+    let place = shown(place);
     let new = |level, found: String| {
         Finding::new(id, title, level, found).with("needed_bytes", needed).with("free_bytes", free)
     };

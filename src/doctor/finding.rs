@@ -3,6 +3,7 @@
 use crate::error::Status;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::path::Path;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -153,6 +154,12 @@ impl Report {
     pub fn get(&self, id: &str) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.id == id)
     }
+}
+
+/// A path as it is shown: the home folder, which holds the user's name, is written `~`.
+pub(super) fn shown(path: &Path) -> String {
+    let home = std::env::var("HOME").ok();
+    crate::snapshot::without_home(&path.display().to_string(), home.as_deref())
 }
 
 /// Splits a message whose last line says what to do.

@@ -102,11 +102,10 @@ fn verdict(tried: &[Tried], chosen: Option<Kind>, context: &Context) -> Finding 
                 ),
             }
         }
-        Some(kind) if refusal(kind).is_some() => new(
-            Level::Failure,
-            format!("--meter {kind} was asked for and does not work here"),
-        )
-        .remedy("See below what it needs, or take another: --meter auto"),
+        Some(kind) if refusal(kind).is_some() => {
+            new(Level::Failure, format!("--meter {kind} was asked for and does not work here"))
+                .remedy("See below what it needs, or take another: --meter auto")
+        }
         Some(kind) => new(Level::Ok, format!("{kind} measures")),
     }
 }
@@ -176,7 +175,9 @@ fn working(
         Kind::Rapl => covers(&about.counters),
         Kind::Estimate => about.counters[0].name.clone(),
     }];
-    parts.extend(resolution(&about.counters).map(|j| format!("steps of {} µJ", units::digits(j * 1e6))));
+    parts.extend(
+        resolution(&about.counters).map(|j| format!("steps of {} µJ", units::digits(j * 1e6))),
+    );
     parts.extend(movement.rest_w.zip(movement.load_w).map(|(rest, load)| {
         format!("{} W at rest, {} W under load", units::digits(rest), units::digits(load))
     }));
@@ -259,7 +260,10 @@ fn worry(
     }
     if context.elsewhere.is_some_and(|share| share > NO_REST) {
         return Some((
-            (Level::Unknown, "whether it follows the load cannot be told, as others load the machine".into()),
+            (
+                Level::Unknown,
+                "whether it follows the load cannot be told, as others load the machine".into(),
+            ),
             "End what else runs and look again".to_owned(),
         ));
     }
@@ -291,11 +295,8 @@ fn resolution(counters: &[Counter]) -> Option<f64> {
 /// Seconds under load until the first package counter starts again at 0. All packages together draw
 /// what was seen, memory included, so that this errs on the short side.
 fn wraps_after(counters: &[Counter], movement: &Movement) -> Option<f64> {
-    let packages: Vec<f64> = counters
-        .iter()
-        .filter(|c| c.domain == Domain::Package)
-        .filter_map(|c| c.range_j)
-        .collect();
+    let packages: Vec<f64> =
+        counters.iter().filter(|c| c.domain == Domain::Package).filter_map(|c| c.range_j).collect();
     let least = packages.iter().copied().reduce(f64::min)?;
     let each = movement.load_w.filter(|watts| *watts > 0.0)? / packages.len() as f64;
     Some(least / each)

@@ -42,14 +42,16 @@ pub(super) fn examine(
 /// By the same limits by which a trial is flagged later: so much of a core, and so much of what the
 /// trial itself will use.
 fn busy(watched: Option<&Others>, threads: u32, limits: &Limits) -> Finding {
-    let new =
-        |level, found: String| Finding::new("processes", "Busy processes", level, found);
+    let new = |level, found: String| Finding::new("processes", "Busy processes", level, found);
     let Some(others) = watched else {
-        return new(Level::Unknown, "unknown: processor times cannot be read".to_owned());
+        return new(Level::Unknown, "processor times cannot be read".to_owned());
     };
     let limit = limits.others_cores.max(limits.others_per_trial * f64::from(threads));
-    let mut named: Vec<String> =
-        others.busiest.iter().map(|(name, cores)| format!("{name} {:.0}%", cores * 100.0)).collect();
+    let mut named: Vec<String> = others
+        .busiest
+        .iter()
+        .map(|(name, cores)| format!("{name} {:.0}%", cores * 100.0))
+        .collect();
     let unnamed = others.cores - others.busiest.iter().map(|(_, cores)| cores).sum::<f64>();
     if unnamed >= 0.05 {
         named.push(format!("others, short-lived or not seen from here, {:.0}%", unnamed * 100.0));
@@ -69,15 +71,14 @@ fn busy(watched: Option<&Others>, threads: u32, limits: &Limits) -> Finding {
 }
 
 fn daemons(names: &[String], tlp: bool, in_container: bool) -> Finding {
-    let runs = |(name, _): &&(&str, &str)| {
-        names.iter().any(|n| n == name) || (*name == "tlp" && tlp)
-    };
+    let runs =
+        |(name, _): &&(&str, &str)| names.iter().any(|n| n == name) || (*name == "tlp" && tlp);
     let units: Vec<&str> = DAEMONS.iter().filter(runs).map(|(_, unit)| *unit).collect();
     let new = |level, found: String| {
         Finding::new("daemons", "Power daemons", level, found).with("running", units.clone())
     };
     match units.as_slice() {
-        [] if names.is_empty() => new(Level::Unknown, "unknown: no process can be seen".to_owned()),
+        [] if names.is_empty() => new(Level::Unknown, "no process can be seen".to_owned()),
         [] if in_container => {
             new(Level::Unknown, "none seen, but a container sees its own processes only".to_owned())
         }
@@ -86,10 +87,7 @@ fn daemons(names: &[String], tlp: bool, in_container: bool) -> Finding {
             Level::Warning,
             format!("{}: changes frequencies or limits by itself", units.join(", ")),
         )
-        .remedy(format!(
-            "Stop it while you measure\n  sudo systemctl stop {}",
-            units.join(" ")
-        )),
+        .remedy(format!("Stop it while you measure\n  sudo systemctl stop {}", units.join(" "))),
     }
 }
 
@@ -136,9 +134,8 @@ mod tests {
 
     #[test]
     fn a_machine_is_busy_where_a_trial_would_be_flagged() {
-        let level = |cores, threads| {
-            busy(Some(&watched(cores, &[])), threads, &Limits::default()).level
-        };
+        let level =
+            |cores, threads| busy(Some(&watched(cores, &[])), threads, &Limits::default()).level;
         assert_eq!(level(0.09, 1), Level::Ok);
         assert_eq!(level(0.11, 1), Level::Warning);
         // 5% of sixteen threads are 0.8 cores.

@@ -100,7 +100,9 @@ fn effect(settings: &Settings, spread: f64) -> Finding {
     if blocks < FEWEST_BLOCKS {
         return new(
             Level::Warning,
-            format!("{found}; the exact Wilcoxon test cannot reach .05 below {FEWEST_BLOCKS} blocks"),
+            format!(
+                "{found}; the exact Wilcoxon test cannot reach .05 below {FEWEST_BLOCKS} blocks"
+            ),
         )
         .remedy(format!("--iterations 30, and no fewer than {FEWEST_BLOCKS}"));
     }

@@ -78,7 +78,7 @@ fn container(virtualisation: &Virtualisation) -> Finding {
             .remedy(
                 "Run outside, or start the container with the counters mounted, joulerace with \
                  --powercap /powercap, and nothing else on the machine\n  \
-                 docker run -v /sys/devices/virtual/powercap/intel-rapl:/powercap:ro …",
+                 docker run -v /sys/devices/virtual/powercap/intel-rapl:/powercap:ro IMAGE",
             )
         }
     }
@@ -95,7 +95,9 @@ fn supply(supply: &Supply, virtualisation: &Virtualisation) -> Finding {
     if supply.on_battery() {
         return new(
             Level::Warning,
-            format!("on the battery{full}: the firmware holds the processor back, more as it empties"),
+            format!(
+                "on the battery{full}: the firmware holds the processor back, more as it empties"
+            ),
         )
         .remedy("Plug it in, and let the battery fill up before you measure");
     }
@@ -110,7 +112,9 @@ fn supply(supply: &Supply, virtualisation: &Virtualisation) -> Finding {
         _ if virtualisation.hypervisor.is_some() => {
             new(Level::Unknown, "the host's, which is not seen from here".to_owned())
         }
-        (Some(false), false) => new(Level::Unknown, "mains is off and there is no battery".to_owned()),
+        (Some(false), false) => {
+            new(Level::Unknown, "mains is off and there is no battery".to_owned())
+        }
         (None, false) => new(Level::Ok, "mains, as there is no battery".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
 //! The Python that is embedded, and the environments that workers would run in.
 
-use super::finding::{Finding, Level, split};
+use super::finding::{Finding, Level, shown, split};
 use crate::env::{self, EnvError, EnvEvent, EnvSettings, Environment, Found, Profile, Source};
 use crate::worker::{BUILT_FOR, PYTHON_VERSION};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub(super) fn look(settings: &EnvSettings) -> Looked {
     let mut passed_over = None;
     let found = env::find(settings, &mut |event| {
         if let EnvEvent::Rejected { prefix, why } = event {
-            passed_over = Some(format!("the active {} is passed over: {why}", prefix.display()));
+            passed_over = Some(format!("the active {} is passed over: {why}", shown(&prefix)));
         }
     });
     Looked { profile: settings.profile, found, passed_over }
@@ -33,7 +33,8 @@ pub(super) fn judge(looked: &[Looked]) -> Vec<Finding> {
 /// The library that this process has loaded, where the kernel tells.
 fn library() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let path = maps.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(is_libpython))?;
+    let path =
+        maps.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(is_libpython))?;
     Some(path.into())
 }
 
@@ -60,7 +61,7 @@ fn embedded(interpreter_exists: bool, library: Option<&Path>) -> Finding {
     }
     match library {
         Some(library) => {
-            new(Level::Ok, format!("{PYTHON_VERSION}, embedded from {}", library.display()))
+            new(Level::Ok, format!("{PYTHON_VERSION}, embedded from {}", shown(library)))
         }
         None => new(
             Level::Unknown,
@@ -71,8 +72,8 @@ fn embedded(interpreter_exists: bool, library: Option<&Path>) -> Finding {
 
 fn environment(Looked { profile, found, passed_over }: &Looked) -> Finding {
     let (id, title) = match profile {
-        Profile::Training => ("environment.training", "Training packages"),
-        Profile::Analysis => ("environment.analysis", "Analysis packages"),
+        Profile::Training => ("environment.training", "For training"),
+        Profile::Analysis => ("environment.analysis", "For analysis"),
     };
     let new = |level, found: String| {
         let found = passed_over.iter().fold(found, |found, why| format!("{found}; {why}"));
@@ -87,7 +88,7 @@ fn environment(Looked { profile, found, passed_over }: &Looked) -> Finding {
                 Profile::Training => (Level::Warning, "some 8 GB"),
                 Profile::Analysis => (Level::Note, "some 0.5 GB"),
             };
-            new(level, format!("{why}: {}", prefix.display()))
+            new(level, format!("{why}: {}", shown(prefix)))
                 .remedy(format!(
                     "Make it beforehand: {packages} packages as locked, {size}\n  \
                      joulerace env sync {profile}"
@@ -99,7 +100,7 @@ fn environment(Looked { profile, found, passed_over }: &Looked) -> Finding {
             let few: Vec<String> = differences.iter().take(3).map(ToString::to_string).collect();
             let more = differences.len().saturating_sub(few.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let found = format!("{} is not as locked: {}{more}", prefix.display(), few.join("; "));
+            let found = format!("{} is not as locked: {}{more}", shown(prefix), few.join("; "));
             new(Level::Failure, found).remedy(remedy.clone()).with("ready", false)
         }
         Err(error) => {
@@ -121,12 +122,12 @@ fn ready(environment: &Environment, new: impl Fn(Level, String) -> Finding) -> F
         Source::Own => "own",
     };
     let finding = if differences.is_empty() {
-        new(Level::Ok, format!("complete and as locked: {} ({whose})", prefix.display()))
+        new(Level::Ok, format!("complete and as locked: {} ({whose})", shown(prefix)))
     } else {
         let found = format!(
             "{} of its packages differ from the lock, as allowed: {}",
             differences.len(),
-            prefix.display()
+            shown(prefix)
         );
         new(Level::Warning, found)
             .remedy("Leave --python-env and --allow-unlocked out for the study's own versions")

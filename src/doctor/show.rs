@@ -84,12 +84,29 @@ fn advice(text: &mut String, remedy: &str, indent: usize, columns: usize) {
     }
 }
 
-/// Wraps between words only: paths and flags stay whole.
+/// Wraps between words, never between a number and its unit; a path that is longer than a line is cut.
 fn lines(text: &str, columns: usize) -> Vec<String> {
-    let options = Options::new(columns)
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options).into_iter().map(|line| line.into_owned()).collect()
+    let options = Options::new(columns).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let text = glued(text);
+    textwrap::wrap(&text, options).into_iter().map(|line| line.replace(NO_BREAK, " ")).collect()
+}
+
+/// The wrapper takes it for a letter.
+const NO_BREAK: char = '\u{a0}';
+const UNITS: [&str; 9] = ["s", "min", "h", "W", "µJ", "MHz", "MB", "GB", "°C"];
+
+/// `text` with each number held to its unit.
+fn glued(text: &str) -> String {
+    let mut glued = String::with_capacity(text.len());
+    for word in text.split(' ') {
+        let unit = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        let number = glued.ends_with(|c: char| c.is_ascii_digit());
+        if !glued.is_empty() {
+            glued.push(if number && UNITS.contains(&unit) { NO_BREAK } else { ' ' });
+        }
+        glued += word;
+    }
+    glued
 }
 
 /// How many of each there are, in one line.
@@ -153,6 +170,21 @@ mod tests {
             let command = "echo performance | sudo tee \
                            /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor";
             assert!(text.lines().any(|line| line.trim() == command), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_stays_with_its_unit() {
+        for columns in 24..60 {
+            let finding =
+                Finding::new("x", "X", Level::Ok, "wraps after 15 min 16 s of 71.5 W, or so");
+            let text = plain(&finding, columns);
+            for unit in ["min", "s", "W,"] {
+                assert!(
+                    !text.lines().any(|line| line.trim().starts_with(&format!("{unit} "))),
+                    "{text}"
+                );
+            }
         }
     }
 

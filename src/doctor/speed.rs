@@ -23,13 +23,19 @@ impl Heat {
 pub(super) fn judge(machine: &Machine, heat: &Heat) -> Vec<Finding> {
     let cpu = &machine.cpu;
     let guest = machine.virtualisation.hypervisor.is_some();
-    vec![governor(cpu, guest), turbo(cpu, guest), smt(cpu), limits(cpu, guest), temperature(machine, heat)]
+    vec![
+        governor(cpu, guest),
+        turbo(cpu, guest),
+        smt(cpu),
+        limits(cpu, guest),
+        temperature(machine, heat),
+    ]
 }
 
 /// Why something is not known.
 fn unseen(guest: bool) -> String {
     let why = if guest { "the hypervisor keeps it" } else { "the kernel does not show it" };
-    format!("unknown: {why}")
+    why.to_owned()
 }
 
 fn governor(cpu: &Cpu, guest: bool) -> Finding {
@@ -58,14 +64,14 @@ fn governor(cpu: &Cpu, guest: bool) -> Finding {
 }
 
 fn turbo(cpu: &Cpu, guest: bool) -> Finding {
-    let new = |level, found: &str| {
-        Finding::new("turbo", "Turbo", level, found).with("on", cpu.turbo)
-    };
+    let new =
+        |level, found: &str| Finding::new("turbo", "Turbo", level, found).with("on", cpu.turbo);
     match cpu.turbo {
         None => new(Level::Unknown, &unseen(guest)),
         Some(false) => new(Level::Ok, "off"),
         Some(true) => {
-            let intel = cpu.frequency_driver.as_deref().is_some_and(|d| d.starts_with("intel_pstate"));
+            let intel =
+                cpu.frequency_driver.as_deref().is_some_and(|d| d.starts_with("intel_pstate"));
             let command = if intel {
                 "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo"
             } else {
@@ -81,20 +87,17 @@ fn turbo(cpu: &Cpu, guest: bool) -> Finding {
 }
 
 fn smt(cpu: &Cpu) -> Finding {
-    let new = |level, found: String| {
-        Finding::new("smt", "SMT", level, found).with("on", cpu.smt)
-    };
+    let new = |level, found: String| Finding::new("smt", "SMT", level, found).with("on", cpu.smt);
     match (cpu.smt, cpu.cores) {
-        (None, _) => new(Level::Unknown, "unknown: the kernel does not show it".to_owned()),
+        (None, _) => new(Level::Unknown, "the kernel does not show it".to_owned()),
         (Some(false), _) => new(Level::Ok, "off: one thread on each core".to_owned()),
         (Some(true), cores) => {
             let of = cores.map_or(String::new(), |c| format!(" on {c} cores"));
-            new(
-                Level::Note,
-                format!("on: {} threads{of} share their cores' units", cpu.threads),
-            )
-            .remedy("For trials of one thread a core, until the next reboot\n  \
-                 echo off | sudo tee /sys/devices/system/cpu/smt/control")
+            new(Level::Note, format!("on: {} threads{of} share their cores' units", cpu.threads))
+                .remedy(
+                    "For trials of one thread a core, until the next reboot\n  \
+                 echo off | sudo tee /sys/devices/system/cpu/smt/control",
+                )
         }
     }
 }
@@ -142,14 +145,16 @@ fn temperature(machine: &Machine, heat: &Heat) -> Finding {
     match machine.celsius {
         None => {
             let guest = machine.virtualisation.hypervisor.is_some();
-            let finding = new(Level::Unknown, "unknown: no processor sensor is shown".to_owned());
+            let finding = new(Level::Unknown, "no processor sensor is shown".to_owned());
             let model = machine.cpu.model.as_deref().unwrap_or_default();
             match (guest, model) {
                 (true, _) => finding,
                 (_, m) if m.contains("Intel") => {
                     finding.remedy("Load its driver\n  sudo modprobe coretemp")
                 }
-                (_, m) if m.contains("AMD") => finding.remedy("Load its driver\n  sudo modprobe k10temp"),
+                (_, m) if m.contains("AMD") => {
+                    finding.remedy("Load its driver\n  sudo modprobe k10temp")
+                }
                 _ => finding,
             }
         }

@@ -51,10 +51,7 @@ pub enum Found {
 ///
 /// # Errors
 /// As [`resolve`], as far as looking tells.
-pub fn find(
-    settings: &EnvSettings,
-    progress: &mut dyn FnMut(EnvEvent),
-) -> Result<Found, EnvError> {
+pub fn find(settings: &EnvSettings, progress: &mut dyn FnMut(EnvEvent)) -> Result<Found, EnvError> {
     let lock = Lock::read(&settings.lock())?;
     if let Some(environment) = given(settings, &lock, progress)? {
         return Ok(Found::Ready(environment));

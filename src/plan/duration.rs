@@ -58,7 +58,7 @@ pub(crate) mod tests {
     pub(crate) fn example() -> Settings {
         let treatment = |name: &str| json!({ "name": name, "framework": name });
         serde_json::from_value(json!({
-            "iterations": 30, "treatments": ["keras", "torch", "jax"].map(treatment),
+            "iterations": 30, "treatments": (["keras", "torch", "jax"].map(treatment)),
             "control": null,
             "job": { "epochs": 3, "batch_size": 64, "learning_rate": 0.001, "seed": 42,
                      "train_samples": null, "test_samples": null, "threads": 2 },
