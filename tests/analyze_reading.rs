@@ -254,7 +254,10 @@ fn an_experiments_trials_take_window_phases_and_fate_from_their_records() {
         .collect();
     let record = format!(
         r#"{{"status":"ok","block":4,"position":2,"run_order":13,"predecessor":"jax","meter":"rapl",
-            "flags":["interference"],"accuracy":0.98,"loss":0.05,"idle_w":20,"marks":[{}],"else":1}}"#,
+            "flags":["interference"],"accuracy":0.98,"loss":0.05,"idle_w":20,"marks":[{}],"else":1,
+            "attempt":2,"cpu_seconds":16.2,"sampler":{{"cpu_seconds":0.25,"missed":3,"meter":"rapl"}},
+            "interference":{{"seconds":10,"other_cores":0.5,"celsius_max":71.5,"mhz_mean":3400,"new":1}},
+            "cooldown":{{"seconds":30,"watts":21.5,"reached_idle":false}}}}"#,
         marks.join(",")
     );
     let unfinished = format!(r#"{{"status":"ok","marks":[{}]}}"#, marks[..4].join(","));
@@ -283,6 +286,23 @@ fn an_experiments_trials_take_window_phases_and_fate_from_their_records() {
     {
         assert_eq!(number(&table, column, "torch_0"), want, "{column}");
     }
+    for (column, want) in [
+        ("attempt", 2.0),
+        ("idle_w", 20.0),
+        ("trial_cpu_s", 16.2),
+        ("meter_cpu_s", 0.25),
+        ("missed_samples", 3.0),
+        ("other_cores", 0.5),
+        ("mhz_mean", 3400.0),
+        ("celsius_max", 71.5),
+        ("cooldown_s", 30.0),
+        ("cooldown_w", 21.5),
+        ("cooldown_reached_idle", 0.0),
+    ] {
+        assert_eq!(number(&table, column, "torch_0"), want, "{column}");
+    }
+    assert!(number(&table, "other_cores", "torch_2").is_nan(), "a record may lack all of it");
+    assert!(table.number("steal_s").is_none(), "a column that no trial knows is left out");
     assert_eq!(text(&table, "flags", "torch_0"), "interference");
     assert_eq!(text(&table, "meter", "torch_0"), "rapl");
     assert_eq!(text(&table, "status", "torch_1"), "failed");

@@ -145,6 +145,48 @@ def accuracy(table: Table) -> Tabulation | None:
     return Tabulation("Accuracy on the test set", columns, rows) if rows else None
 
 
+def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation | None:
+    """The blocks that are left out of every paired test as a whole, and what each lacks."""
+    if not rows or not any_groups:
+        return None
+    cells = [
+        [
+            number(r["block"], f"{r['block']:g}"),
+            words("; ".join(f"{group}: {why}" for group, why in r["missing"].items())),
+        ]
+        for r in rows
+    ]
+    columns = [Column("Block"), Column("What it lacks", False)]
+    return Tabulation("Blocks left out of the paired tests, whole", columns, cells)
+
+
+def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
+    """What the machine did beside the trials, a row per group; columns that nobody knows go."""
+    shown = (
+        ("other_cores_mean", "Others’ CPU, mean (cores)", 3),
+        ("other_cores_max", "most", 3),
+        ("mhz_mean", "Frequency (MHz)", 4),
+        ("celsius_begin_mean", "°C at the start", 3),
+        ("celsius_max", "hottest", 3),
+        ("throttle_events", "Slowed for heat", 3),
+        ("missed_samples", "Samples missing", 3),
+    )
+    known = [one for one in shown if any(r[one[0]] is not None for r in rows)]
+    if not known:
+        return None
+    columns = [Column("Group", False), *(Column(label) for _, label, _ in known)]
+    counts = ("throttle_events", "missed_samples")
+    cells = [
+        [words(r["group"])]
+        + [
+            number(r[k], f"{r[k]:.0f}" if k in counts and r[k] is not None else None, digits)
+            for k, _, digits in known
+        ]
+        for r in rows
+    ]
+    return Tabulation("The machine during the trials", columns, cells)
+
+
 def integrity(rows: Sequence[dict[str, Any]]) -> Tabulation:
     """What became of every trial, per group."""
     keys = [k for k in rows[0] if k != "group"] if rows else []

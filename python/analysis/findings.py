@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis import (
+    conditions,
     decomposition,
     drift,
     groups,
@@ -36,6 +37,7 @@ class Findings:
     practical: Rows
     drift: dict[str, Any]
     order: dict[str, Any]
+    conditions: dict[str, Any]
     published: dict[str, Any] | None
 
     def pair(self, a: str, b: str, test: str, metric: str = "energy_j") -> dict[str, Any] | None:
@@ -57,5 +59,6 @@ def analyse(table: Table, settings: Settings) -> Findings:
         practical=practical.worth(table, settings),
         drift=drift.analyse(table, settings),
         order=order.check(table, settings),
+        conditions=conditions.analyse(table, settings),
         published=published.analyse(table, settings) if settings.published else None,
     )

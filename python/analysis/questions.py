@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis import checks, metrics, pairs, provenance, tables, text
+from analysis import checks, conditions, metrics, pairs, provenance, tables, text
 from analysis.cells import Tabulation
 from analysis.findings import Findings
 from analysis.settings import EQUIVALENCE_MARGIN_PCT, Settings
@@ -122,13 +122,42 @@ def _accounted(table: Table, found: Findings, settings: Settings) -> Answer:
     complete = table.complete_blocks()
     outside = int((~table.usable["block"].isin(complete)).sum())
     lines.append(
-        f"{text.count(len(complete), 'block')} complete over all groups; "
-        f"{text.count(outside, 'usable trial')} outside them, used in the unpaired reading and in "
-        "pairs whose block is complete."
+        f"{text.count(len(complete), 'block')} complete over all groups and paired; "
+        f"{text.count(outside, 'usable trial')} outside them, used in the unpaired reading only."
     )
-    mark = "warn" if left_out else "good"
+    if disturbed := _disturbed(table):
+        lines.append(disturbed)
+    mark = "warn" if left_out or disturbed else "good"
     title = "How many trials wrapped, failed, were retried or excluded, per treatment, and why?"
-    return Answer(title, mark, short, lines, [checks.integrity(rows)])
+    own = _kept(
+        checks.integrity(rows),
+        checks.incomplete(table.incomplete_blocks(), bool(table.groups)),
+        checks.during(found.conditions["during"]),
+    )
+    return Answer(title, mark, short, lines, own)
+
+
+#: What a flag of the host means, for trials that count nevertheless.
+_DISTURBANCES = {
+    "interference": "other processes kept processors busy",
+    "throttled": "the processor was slowed down for its heat",
+    "swapped": "memory was swapped",
+    "steal": "the hypervisor gave processor time to others",
+    "missed-samples": "samples are missing",
+    "clock-step": "the wall clock was set",
+}
+
+
+def _disturbed(table: Table) -> str:
+    """How many trials were disturbed, by what; empty where none is known to have been."""
+    counts = {words: conditions.flagged(table, flag) for flag, words in _DISTURBANCES.items()}
+    parts = [f"{words} in {n}" for words, n in counts.items() if n]
+    if not parts:
+        return ""
+    return (
+        f"Of {text.count(len(table.frame), 'trial')}, {text.join(parts)}. Such trials are kept: "
+        "what lies beside them is in the table of the machine during the trials."
+    )
 
 
 def _robust(table: Table, found: Findings, settings: Settings) -> Answer:
@@ -206,12 +235,36 @@ def _domains(table: Table, found: Findings, settings: Settings) -> Answer:
         "Mains power is not measured: power supply losses, fans, disks and the display are missing "
         "from every figure. Core energy is part of package energy and is never added to it."
     )
+    if unusable := conditions.flagged(table, "core-unusable"):
+        lines.append(
+            f"Core counters made no sense in {text.count(unusable, 'trial')}: left out there."
+        )
+    if cost := _overhead(found.conditions["meter_overhead"]):
+        lines.append(cost)
     if state != "none":
         lines.insert(0, "The energy is estimated from CPU load: a model's guess, no measurement.")
     short = f"Meter: {meters}" + {"all": " (an estimate)", "some": " (partly an estimate)"}.get(
         state, ""
     )
     return Answer(title, "good" if state == "none" else "warn", short, lines)
+
+
+def _overhead(cost: dict[str, Any] | None) -> str:
+    """What the meter itself cost, in words."""
+    if not cost:
+        return ""
+    parts = []
+    if (rate := cost["per_second"]) is not None:
+        share = cost["trial_share"]
+        of = "" if share is None else f", {_small_percent(100 * share)} of the trials' own"
+        parts.append(f"{text.significant(1000 * rate, 2)} ms of processor time per second{of}")
+    if (watts := cost["watts"]) is not None:
+        parts.append(f"{text.significant(watts, 2)} W of idle power")
+    return f"The meter itself took {text.join(parts)}."
+
+
+def _small_percent(value: float) -> str:
+    return "less than 0.01%" if 0 < value < 0.01 else f"{text.significant(value, 2)}%"
 
 
 def _window(table: Table, found: Findings, settings: Settings) -> Answer:
@@ -238,9 +291,12 @@ def _idle(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Gross or above idle; what was idle power, and did it drift?"
     baseline = settings.baseline or {}
     before, after = baseline.get("before_w"), baseline.get("after_w")
+    lines = _settled(found.conditions["warmups"])
+    cool, cool_mark = _cooled(found.conditions["cooldowns"])
     if before is None and after is None:
+        lines = ["All energies contain what the machine uses idle.", *lines, *cool]
         short = "Gross; idle power was not measured"
-        return Answer(title, "unknown", short, ["All energies contain what the machine uses idle."])
+        return Answer(title, "unknown", short, lines)
     parts = [
         f"{text.significant(w)} W {when}"
         for w, when in ((before, "before the first trial"), (after, "after the last"))
@@ -249,20 +305,65 @@ def _idle(table: Table, found: Findings, settings: Settings) -> Answer:
     drift = baseline.get("drift_w")
     if drift is None and before is not None and after is not None:
         drift = after - before
-    lines = []
-    mark = "good"
+    mark = cool_mark
     if drift is not None and before:
-        lines.append(
+        lines.insert(
+            0,
             f"Idle power drifted by {text.significant(drift, 2)} W "
-            f"({text.percent(100 * drift / before)})."
+            f"({text.percent(100 * drift / before)}).",
         )
-        mark = "warn" if abs(drift) > 0.1 * before else "good"
+        mark = "warn" if abs(drift) > 0.1 * before else mark
+    if any(entry.get("estimated") for entry in found.conditions["baselines"]):
+        lines.append("Idle power is an estimate too.")
+    lines += cool
     above = next((m for m in table.metrics if m.name == "above_idle_j"), None)
     extra = tables.groups(found.groups, [above]) if above else []
-    return Answer(
-        title, mark, f"Gross, and above idle beside it; idle: {text.join(parts)}", lines,
-        extra,
-    )  # fmt: skip
+    extra += _kept(tables.comparisons(found.pairs, above)) if above else []
+    beside = ", and above idle beside it" if above else ""
+    return Answer(title, mark, f"Gross{beside}; idle: {text.join(parts)}", lines, extra)
+
+
+def _settled(warmups: list[Any]) -> list[str]:
+    """How the warm-ups ended; a sentence for each."""
+    lines = []
+    for place, warmup in enumerate(warmups):
+        name = "The warm-up" if place == 0 else "The warm-up after going on"
+        state = {
+            True: "settled",
+            False: "had not settled when it ended",
+            None: "ended; whether the machine had settled is not known",
+        }[warmup.get("settled")]
+        why = str(warmup.get("why") or "").strip().rstrip(".")
+        seconds = text.significant(float(warmup["seconds"]))
+        lines.append(f"{name} of {seconds} s {state}{f': {why}' if why else ''}.")
+    return lines
+
+
+def _cooled(cooldowns: dict[str, Any] | None) -> tuple[list[str], str]:
+    """How the cool-downs ended, and whether that is good."""
+    if not cooldowns:
+        return [], "good"
+    line = (
+        f"{text.count(cooldowns['count'], 'cool-down')} of {text.significant(cooldowns['mean_s'])} "
+        "s on average"
+    )
+    if cooldowns["watts"] is None:
+        return [f"{line}; power at their end is not known."], "good"
+    line += f" ended at a mean of {text.significant(cooldowns['watts'])} W"
+    if cooldowns["above_idle_pct"] is not None:
+        line += (
+            f", {text.percent(cooldowns['above_idle_pct'])} against idle power "
+            f"({text.significant(cooldowns['idle_w'])} W)"
+        )
+    if cooldowns["not_back"] is None:
+        return [f"{line}."], "good"
+    bound = (
+        "by the experiment's own bound"
+        if cooldowns["judged"] == "host"
+        else f"that is within {conditions.IDLE_WITHIN_PCT:g}% of it"
+    )
+    line += f"; {cooldowns['not_back']} of {cooldowns['known']} were not back at idle, {bound}."
+    return [line], "warn" if cooldowns["not_back"] else "good"
 
 
 def _floor(table: Table, found: Findings, settings: Settings) -> Answer:

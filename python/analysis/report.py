@@ -11,7 +11,18 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from analysis import carbon, cells, checks, limits, metrics, provenance, questions, tables, verdict
+from analysis import (
+    carbon,
+    cells,
+    checks,
+    limits,
+    machine,
+    metrics,
+    provenance,
+    questions,
+    tables,
+    verdict,
+)
 from analysis.findings import Findings
 from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
 from analysis.settings import POWER, RESAMPLES, SECONDARY_RESAMPLES, Settings
@@ -19,16 +30,6 @@ from analysis.summary import write_text
 from analysis.table import Table
 
 _TEMPLATES = Path(__file__).with_name("templates")
-
-#: Parts of experiment.json that describe the machine and the software, in the order shown.
-_RECORDS = (
-    ("machine", "Machine"), ("meter", "Meter"), ("environment", "Environment"),
-    ("versions", "Versions"), ("variables", "Environment variables"), ("git", "Revision"),
-    ("dataset", "Data set"), ("settings", "Settings"), ("protocol", "Protocol, fixed beforehand"),
-)  # fmt: skip
-
-#: Records longer than this are cut in the report; experiment.json has them whole.
-_MOST_ENTRIES = 80
 
 
 def write(
@@ -76,12 +77,13 @@ def _context(
         "answers": questions.answer_all(table, found, settings),
         "group_tables": tables.groups(found.groups, shown),
         "pair_tables": [t for m in shown if (t := tables.comparisons(found.pairs, m))],
+        "resolved": tables.resolved(answer.pairs, (found.floor or {}).get("floor_pct")),
         "omnibus": tables.omnibus(found),
         "published": _published(rows, found, headline),
         "exclusions": checks.exclusions(provenance.exclusions(table, settings)),
         "ignored": [_ignored(entry) for entry in settings.ignored],
         "experiment_command": _command(settings.experiment or {}),
-        "records": _records(settings.experiment or {}),
+        "records": machine.records(settings.experiment or {}),
         "carbon": carbon,
         "carbon_table": _carbon_table(),
         "resamples": RESAMPLES,
@@ -140,32 +142,6 @@ def _ignored(entry: Any) -> str:
     if isinstance(entry, Mapping):
         return ": ".join(str(v) for v in entry.values() if v not in (None, ""))
     return str(entry)
-
-
-def _records(experiment: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The experiment's record as headings with name and value; nested names joined by dots."""
-    found = []
-    for key, heading in _RECORDS:
-        if experiment.get(key):
-            entries = list(_flatten("", experiment[key]))
-            more = len(entries) - _MOST_ENTRIES
-            if more > 0:
-                entries = [*entries[:_MOST_ENTRIES], ("…", f"{more} more in experiment.json")]
-            found.append((heading, entries))
-    return found
-
-
-def _flatten(name: str, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flatten(f"{name}.{key}" if name else str(key), inner)
-    elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
-        for place, inner in enumerate(value):
-            yield from _flatten(f"{name}[{place}]", inner)
-    elif isinstance(value, list | tuple):
-        yield name, ", ".join(str(v) for v in value)
-    elif value is not None:
-        yield name, ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _year(table: Table) -> str:

@@ -63,12 +63,14 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "sure": verdict.sure,
         "cautions": verdict.cautions,
         "comparisons": verdict.comparisons,
+        "all_comparisons": verdict.pairs,
         "trials": {
             "all": len(table.frame),
             "usable": len(table.usable),
             "complete_blocks": len(complete),
             "in_complete_blocks": len(table.usable) - len(unpaired),
             "outside_complete_blocks": len(unpaired),
+            "incomplete_blocks": table.incomplete_blocks(),
             "integrity": provenance.integrity(table),
             "exclusions": provenance.exclusions(table, settings),
         },
@@ -88,6 +90,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "practical": found.practical,
         "drift": found.drift,
         "order": found.order,
+        "conditions": found.conditions,
         "published": found.published,
         "baseline": settings.baseline,
         "settings": asdict(settings)

@@ -20,7 +20,9 @@ _NUMBERS = (
     "block", "position", "run_order", "start_unix_s", "time_s", "energy_j", "power_w", "edp_js",
     "ed2p_js2", "accuracy", "loss", "samples", "wraps", "wrap_range_j", "resets", "gaps",
     "max_gap_s", "published_energy_j", "published_time_s", "trial_energy_j", "trial_time_s",
-    "above_idle_j",
+    "above_idle_j", "idle_w", "trial_cpu_s", "meter_cpu_s", "missed_samples", "other_cores",
+    "mhz_mean", "celsius_begin", "celsius_max", "throttle_events", "cooldown_s", "cooldown_w",
+    "cooldown_reached_idle",
 )  # fmt: skip
 
 
@@ -66,23 +68,58 @@ class Table:
     def blocks(self, metric: str, groups: tuple[str, ...]) -> pd.DataFrame:
         """One row per block in which each of ``groups`` has exactly one value of ``metric``.
 
-        A block in which a group has two usable trials cannot be paired and is left out.
+        Blocks are kept or left out as a whole: where one group's trial failed, the block's other
+        trials are not paired either. A single group's series keeps all its blocks.
         """
+        found = self._pivot(metric).reindex(columns=list(groups)).dropna()
+        return found[found.index.isin(self.complete_blocks())] if len(groups) > 1 else found
+
+    def _pivot(self, metric: str) -> pd.DataFrame:
+        """Blocks by groups; a group with two usable trials in a block has no value there."""
         if metric not in self._wide:  # pivoting is slow, and every pair asks for the same table
             rows = self.usable[["block", "group", metric]].dropna()
             rows = rows[~rows.duplicated(["block", "group"], keep=False)]
             wide = rows.pivot(index="block", columns="group", values=metric).sort_index()
             self._wide[metric] = wide
-        return self._wide[metric].reindex(columns=list(groups)).dropna()
+        return self._wide[metric]
 
     def complete_blocks(self) -> set[float]:
-        """The blocks in which every group, twin aside, has exactly one usable trial."""
-        return set(self.blocks("energy_j", self.groups).index) if self.groups else set()
+        """The blocks in which every group has exactly one usable trial.
+
+        The twin is left aside, and so is a group none of whose trials belongs to a block.
+        """
+        wide = self._pivot("energy_j")
+        return set(wide.reindex(columns=[g for g in self.groups if g in wide]).dropna().index)
+
+    def incomplete_blocks(self) -> list[dict[str, Any]]:
+        """The blocks that are not paired, each with the groups that are missing and why."""
+        complete, rows = self.complete_blocks(), []
+        expected = [g for g in self.groups if g in self._pivot("energy_j")]
+        for block in sorted(set(self.frame["block"].dropna()) - complete):
+            trials = self.frame[self.frame["block"] == block]
+            reasons = {}
+            for group in expected:
+                own = trials[trials["group"] == group]
+                if own["usable"].sum() > 1:
+                    reasons[group] = "more than one trial"
+                elif not own["usable"].any():
+                    reasons[group] = _why(own)
+            if reasons:
+                rows.append({"block": float(block), "missing": reasons})
+        return rows
 
     def without_blocks(self, blocks: list[float]) -> "Table":
         """The same table with whole blocks left out."""
         kept = self.usable[~self.usable["block"].isin(blocks)]
         return Table(self.frame, kept, self.groups, self.twin, self.metrics, self.traces)
+
+
+def _why(trials: pd.DataFrame) -> str:
+    """Why a group has no usable trial in a block: the last one's fate, or that there is none."""
+    if not len(trials):
+        return "no trial"
+    status = str(trials["status"].iloc[-1])
+    return status if status != "ok" else "unusable"
 
 
 def build(

@@ -89,6 +89,35 @@ def _effect(key: str, value: float | None) -> str:
     return text.minus(f"{value:.2f}")
 
 
+def resolved(comparisons: Sequence[dict[str, Any]], floor: float | None) -> Tabulation | None:
+    """Every pair's change of energy at a glance, and whether it is resolved."""
+    if not comparisons:
+        return None
+    columns = [
+        Column("Pair", False), Column("Change of energy"), Column("95% interval"), Column("n"),
+        Column("p (Holm), t"), Column("p (Holm), ranks"), Column("Resolved", False),
+    ]  # fmt: skip
+    cells = []
+    for c in comparisons:
+        n = text.count(c["n"], "block") if c["paired"] else f"{c['n_a']} + {c['n_b']} trials"
+        cells.append(
+            [
+                words(f"{c['group']} against {c['base']}"),
+                change(c),
+                interval(c["ci_low"], c["ci_high"]),
+                number(c["n"], n),
+                p_cell(c["p_parametric"]),
+                p_cell(c["p_rank"]),
+                words("yes" if c["why_not"] is None else f"no: {c['why_not']}"),
+            ]
+        )
+    kinds = sorted({c["interval"] for c in comparisons if c["interval"] == "t-interval"})
+    notes = ["Student’s t-interval, for want of data for a bootstrap."] if kinds else []
+    if floor is not None:
+        notes.append(f"Noise floor by the A/A control: ±{text.significant(floor, 2)}%.")
+    return Tabulation("Every pair at a glance", columns, cells, notes)
+
+
 def effects(found: Findings) -> Tabulation | None:
     """Standardised effects of energy with their intervals."""
     tests = (pairs.PAIRED_T, pairs.WELCH)

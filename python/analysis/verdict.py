@@ -15,13 +15,18 @@ LEVELS = ("nothing", "too few", "not comparable", "not resolved", "tentative", "
 
 @dataclass(frozen=True)
 class Verdict:
-    """``sentence`` is the answer, ``sure`` says how sure and why, ``cautions`` what limits it."""
+    """``sentence`` is the answer, ``sure`` says how sure and why, ``cautions`` what limits it.
+
+    ``comparisons`` are those of the base with every other group, which the sentence is made of;
+    ``pairs`` are all.
+    """
 
     level: str
     sentence: str
     sure: str
     cautions: list[str] = field(default_factory=list)
     comparisons: list[dict[str, Any]] = field(default_factory=list)
+    pairs: list[dict[str, Any]] = field(default_factory=list)
 
 
 def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
@@ -31,7 +36,12 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
     prefix, cautions = _limits(table, found, settings)
     if len(table.groups) == 1:
         return _alone(table, found, prefix, cautions)
-    comparisons = [_compare(table, found, settings, b) for b in table.groups[1:]]
+    everything = [
+        _compare(found, settings, a, b)
+        for i, a in enumerate(table.groups)
+        for b in table.groups[i + 1 :]
+    ]
+    comparisons = [c for c in everything if c["base"] == table.base]
     level = _level(table, comparisons, settings, found)
     sentence = wording.sentence(table.base, comparisons, level)
     if not prefix:
@@ -41,7 +51,7 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
             sentence,
         )
     sure = _sure(comparisons, level, table, found)
-    return Verdict(level, prefix + sentence, sure, cautions, comparisons)
+    return Verdict(level, prefix + sentence, sure, cautions, comparisons, everything)
 
 
 def _alone(table: Table, found: Findings, prefix: str, cautions: list[str]) -> Verdict:
@@ -57,9 +67,8 @@ def _alone(table: Table, found: Findings, prefix: str, cautions: list[str]) -> V
     return Verdict("nothing", sentence, "", cautions)
 
 
-def _compare(table: Table, found: Findings, settings: Settings, b: str) -> dict[str, Any]:
-    """The base against one group: the numbers and whether they are resolved."""
-    base = table.base
+def _compare(found: Findings, settings: Settings, base: str, b: str) -> dict[str, Any]:
+    """One group against a base: the numbers, whether they are resolved, and why not."""
     paired_t = found.pair(base, b, pairs.PAIRED_T)
     ranks = found.pair(base, b, pairs.WILCOXON)
     paired = bool(paired_t and paired_t["note"] is None and ranks["note"] is None)
@@ -76,6 +85,18 @@ def _compare(table: Table, found: Findings, settings: Settings, b: str) -> dict[
     significant = [value is not None and value < settings.alpha for value in p]
     inside = resolution.inside(paired_t["pct_change"], found.floor)
     excludes_zero = low is not None and low * high > 0
+    note = paired_t["note"] or ranks["note"]
+    why_not = None
+    if provenance.work_gate(settings)[0] == "failed":
+        why_not = "not the same work"
+    elif p == [None, None]:
+        why_not = "too few data" if "identical" not in (note or "") else "no spread to test by"
+    elif inside:
+        why_not = "inside the noise floor"
+    elif not any(significant):
+        why_not = "not significant after Holm"
+    elif not excludes_zero:
+        why_not = "the interval includes zero"
     return {
         "base": base,
         "group": b,
@@ -93,7 +114,8 @@ def _compare(table: Table, found: Findings, settings: Settings, b: str) -> dict[
         "agree": significant[0] == significant[1],
         "inside_floor": inside,
         "resolved": any(significant) and excludes_zero and not inside,
-        "note": paired_t["note"] or ranks["note"],
+        "why_not": why_not,
+        "note": note,
     }
 
 
@@ -122,6 +144,7 @@ def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, lis
     cautions += _order_cautions(found)
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
+    cautions += _disturbance_cautions(table)
     lag = [r for r in found.drift["autocorrelation"] if r["kind"] == "pair" and r["p"] is not None]
     if any(r["r1"] > 0 and r["p"] < settings.alpha / len(lag) for r in lag):
         cautions.append(
@@ -129,6 +152,22 @@ def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, lis
             "p-values and intervals look surer than they are."
         )
     return prefix, cautions
+
+
+def _disturbance_cautions(table: Table) -> list[str]:
+    """What else the machine did during trials that count; a flag is set only beyond its limit."""
+    words = {
+        "interference": "other processes kept processors busy",
+        "throttled": "the processor was slowed down for its heat",
+        "swapped": "memory was swapped",
+        "steal": "the hypervisor gave processor time to others",
+    }
+    flags = table.usable["flags"].str.split(";")
+    counts = {flag: int(flags.map(lambda own, f=flag: f in own).sum()) for flag in words}
+    parts = [f"{words[flag]} in {count}" for flag, count in counts.items() if count]
+    if not parts:
+        return []
+    return [f"Of {text.count(len(table.usable), 'usable trial')}, {text.join(parts)}."]
 
 
 _ORDER_CAUTIONS = {

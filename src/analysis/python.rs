@@ -193,7 +193,7 @@ fn request(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Table
             "currency": settings.currency,
         },
         "control": part("control"),
-        "baseline": part("baseline"),
+        "baseline": baseline(&experiment),
         "experiment": experiment,
         // Broken files are rows of the table, with their status and reason.
         "excluded": [],
@@ -202,6 +202,23 @@ fn request(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Table
         "command": settings.command,
         "version": env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// Idle power at the experiment's two ends, in watts: the first baseline before trials and the last one
+/// after; an experiment that was resumed has more. Null where none was measured.
+fn baseline(experiment: &Value) -> Value {
+    let baselines = experiment["settling"]["baselines"].as_array().map_or(&[][..], Vec::as_slice);
+    let at = |when: &str| {
+        let measured = |b: &&Value| b["when"] == when && b["watts"].is_number();
+        baselines.iter().filter(measured).map(|b| b["watts"].as_f64()).collect::<Vec<_>>()
+    };
+    let before = at("before").first().copied().flatten();
+    let after = at("after").last().copied().flatten();
+    if before.is_none() && after.is_none() {
+        return Value::Null;
+    }
+    let drift = before.zip(after).map(|(before, after)| after - before);
+    json!({ "before_w": before, "after_w": after, "drift_w": drift })
 }
 
 fn experiment(dir: &Path) -> Value {
@@ -261,4 +278,26 @@ fn emitter(py: Python<'_>, events: Events) -> PyResult<Bound<'_, PyCFunction>> {
             Ok(())
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_power_is_that_of_the_first_baseline_before_and_the_last_after() {
+        let experiment = json!({ "settling": { "baselines": [
+            { "when": "before", "watts": null },
+            { "when": "before", "watts": 12.5 },
+            { "when": "after", "watts": 13.0 },
+            { "when": "before", "watts": 14.0 },
+            { "when": "after", "watts": 12.0 },
+        ]}});
+        let found = baseline(&experiment);
+        assert_eq!(found, json!({ "before_w": 12.5, "after_w": 12.0, "drift_w": -0.5 }));
+        assert_eq!(baseline(&json!({})), Value::Null);
+        assert_eq!(baseline(&json!({ "settling": { "baselines": [] } })), Value::Null);
+        let only = json!({ "settling": { "baselines": [{ "when": "before", "watts": 9.0 }] } });
+        assert_eq!(baseline(&only)["drift_w"], Value::Null);
+    }
 }

@@ -7,6 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::energy::Wrapping;
 use crate::phase::PhaseMark;
+use crate::run::interference::Interference;
+use crate::run::settle::Cooldown;
+
+/// Columns for what the machine did beside a trial, in the order of [`TrialFacts::conditions`]. A
+/// table has those that any of its trials knows.
+pub const CONDITIONS: [&str; 15] = [
+    "attempt",
+    "idle_w",
+    "trial_cpu_s",
+    "meter_cpu_s",
+    "missed_samples",
+    "other_cores",
+    "mhz_mean",
+    "celsius_begin",
+    "celsius_max",
+    "throttle_events",
+    "swapped_pages",
+    "steal_s",
+    "cooldown_s",
+    "cooldown_w",
+    "cooldown_reached_idle",
+];
 
 /// A trial's record as far as the analysis needs it; whatever else the record holds is passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +60,26 @@ pub struct TrialFacts {
     pub loss: Option<f64>,
     /// Idle power of the machine, W, where the experiment measured it.
     pub idle_w: Option<f64>,
+    /// From 1; more where a trial was tried again.
+    pub attempt: Option<u64>,
+    /// Processor seconds of the worker and all that it started.
+    pub cpu_seconds: Option<f64>,
+    /// What the sampler says of itself.
+    pub sampler: Option<SamplerFacts>,
+    /// What else the machine did meanwhile.
+    pub interference: Option<Interference>,
+    /// How the cool-down after it went.
+    pub cooldown: Option<Cooldown>,
+}
+
+/// A sampler's account of itself as far as the analysis needs it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SamplerFacts {
+    /// Rows that are missing.
+    pub missed: Option<u64>,
+    /// Processor seconds that the sampling itself took.
+    pub cpu_seconds: Option<f64>,
 }
 
 impl TrialFacts {
@@ -50,6 +92,33 @@ impl TrialFacts {
         let text =
             fs::read_to_string(path).map_err(|e| format!("the record cannot be read ({e})"))?;
         serde_json::from_str(&text).map_err(|e| format!("the record is no trial's record ({e})"))
+    }
+
+    /// The numbers about the machine during and after the trial, by their columns' names: those of
+    /// [`CONDITIONS`] that are known. Powers are in W, times in s, frequencies in MHz.
+    pub fn conditions(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let watch = self.interference.as_ref();
+        let sampler = self.sampler.as_ref();
+        let cooldown = self.cooldown.as_ref();
+        let count = |n: u64| n as f64;
+        let values = [
+            self.attempt.map(count),
+            self.idle_w,
+            self.cpu_seconds,
+            sampler.and_then(|s| s.cpu_seconds),
+            sampler.and_then(|s| s.missed).map(count),
+            watch.and_then(|w| w.other_cores),
+            watch.and_then(|w| w.mhz_mean),
+            watch.and_then(|w| w.celsius_begin),
+            watch.and_then(|w| w.celsius_max),
+            watch.and_then(|w| w.throttle_events).map(count),
+            watch.and_then(|w| w.swapped_pages).map(count),
+            watch.and_then(|w| w.steal_s),
+            cooldown.map(|c| c.seconds),
+            cooldown.and_then(|c| c.watts),
+            cooldown.and_then(|c| c.reached_idle).map(f64::from),
+        ];
+        CONDITIONS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// What is known about the counters' ranges: our own meters undo wraps before they write.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::gather::{Outcome, Trial};
+use super::record::CONDITIONS;
 use super::scan::Source;
 use super::settings::Method;
 use crate::energy::{Accounts, Energy, PowerTrace};
@@ -132,8 +133,8 @@ fn readable_by_all(file: &std::fs::File) -> io::Result<()> {
     Ok(())
 }
 
-/// The number columns in order: those that every table has, and beside them whatever domains
-/// and GPUs there are.
+/// The number columns in order: those that every table has, and beside them whatever domains, GPUs
+/// and conditions there are.
 fn names(rows: &[Cells]) -> Vec<String> {
     let present: BTreeSet<&str> =
         rows.iter().flat_map(|r| r.numbers.keys().map(String::as_str)).collect();
@@ -182,6 +183,7 @@ fn names(rows: &[Cells]) -> Vec<String> {
         ]
         .map(String::from),
     );
+    names.extend(CONDITIONS.iter().filter(|n| present.contains(**n)).map(|n| (*n).to_owned()));
     names
 }
 
@@ -205,6 +207,9 @@ fn cells(
     cells.number("run_order", facts.run_order.map(|n| n as f64));
     cells.number("accuracy", facts.accuracy);
     cells.number("loss", facts.loss);
+    for (name, value) in facts.conditions() {
+        cells.number(name, Some(value));
+    }
 
     let mut flags = facts.flags.clone();
     let mut status = (facts.status.clone().unwrap_or_else(|| "ok".into()), facts.reason.clone());
