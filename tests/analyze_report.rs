@@ -91,6 +91,49 @@ fn a_folder_becomes_tables_and_a_report() {
     assert_eq!(cell(&groups, &energy("b"), "n"), "7", "the recipe drops the wrapped trial");
 }
 
+/// Metric, pair, number of values, and what SciPy gives: `scipy.stats.mannwhitneyu(a, b,
+/// alternative="two-sided")` and the change of the mean in per cent. Worked out once with pandas,
+/// NumPy and SciPy from the files alone, by the recipe: last minus first reading, values beyond 3
+/// population standard deviations dropped, Shapiro-Wilk (which no group passes).
+const PUBLISHED: [(&str, &str, &str, &str, f64, f64, f64); 12] = [
+    ("energy_j", "keras", "torch", "80", 0.0, 1.435085306393668e-14, 42.192315200383625),
+    ("energy_j", "keras", "jax", "75", 0.0, 1.0974523199407617e-13, 366.78559591673076),
+    ("energy_j", "torch", "jax", "75", 0.0, 1.0974523199407617e-13, 228.27765358410267),
+    ("time_s", "keras", "torch", "80", 0.0, 1.431043465585207e-14, 46.47143284722577),
+    ("time_s", "keras", "jax", "75", 0.0, 1.0965760742430788e-13, 422.2248253573295),
+    ("time_s", "torch", "jax", "75", 0.0, 1.0948255331253563e-13, 256.5369814481341),
+    ("power_w", "keras", "torch", "80", 1228.0, 3.895012892950288e-05, -2.994378261860142),
+    ("power_w", "keras", "jax", "74", 1360.0, 1.7035652146202228e-13, -10.854041027463623),
+    ("power_w", "torch", "jax", "74", 1360.0, 1.7035652146202228e-13, -8.10227554318461),
+    ("edp_js", "keras", "torch", "80", 0.0, 1.435085306393668e-14, 108.5064430888662),
+    ("edp_js", "keras", "jax", "75", 0.0, 1.0974523199407617e-13, 2335.9407576798935),
+    ("edp_js", "torch", "jax", "75", 0.0, 1.0974523199407617e-13, 1068.2808078221767),
+];
+
+#[test]
+fn the_published_recipe_on_a_studys_real_files_gives_scipys_numbers() {
+    let study =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/energibridge/windows-amd-ryzen");
+    if !study.is_dir() {
+        eprintln!("skipped: there is no {}", study.display());
+        return;
+    }
+    let output = tempfile::tempdir().unwrap();
+    let into = format!("--output={}", output.path().display());
+    let done = analyze(&study, &["--method=published", &into]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let pairs = output.path().join("pairs.csv");
+    for (metric, a, b, n, statistic, p, change) in PUBLISHED {
+        let row = [("metric", metric), ("a", a), ("b", b)];
+        assert_eq!(cell(&pairs, &row, "test"), "mann-whitney", "{row:?}");
+        assert_eq!(cell(&pairs, &row, "n"), n, "{row:?}");
+        for (column, want) in [("statistic", statistic), ("p", p), ("pct_change", change)] {
+            let got: f64 = cell(&pairs, &row, column).parse().unwrap();
+            assert!((got - want).abs() <= 1e-9 * want.abs(), "{row:?} {column}: {got}, not {want}");
+        }
+    }
+}
+
 #[test]
 fn flags_that_do_not_fit_are_named_and_leave_nothing_behind() {
     let dir = study();
@@ -112,6 +155,12 @@ fn a_folder_without_anything_usable_says_what_is_wrong() {
     let done = analyze(dir.path(), &[]);
     let err = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(!done.status.success() && err.contains("holds no trials"), "{err}");
+    fs::create_dir_all(dir.path().join("race/torch")).unwrap();
+    fs::write(dir.path().join("race/torch/torch_0.csv"), "").unwrap();
+    let done = analyze(dir.path(), &[]);
+    let err = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(err.contains("race holds groups of its own; name it"), "{err}");
+    fs::remove_dir_all(dir.path().join("race")).unwrap();
     fs::create_dir(dir.path().join("a")).unwrap();
     fs::write(dir.path().join("a/a_0.csv"), "").unwrap();
     let done = analyze(dir.path(), &[]);

@@ -151,25 +151,25 @@ def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation |
         return None
     cells = [
         [
-            number(r["block"], f"{r['block']:g}"),
+            words(f"{r['block']:g}"),
             words("; ".join(f"{group}: {why}" for group, why in r["missing"].items())),
         ]
         for r in rows
     ]
-    columns = [Column("Block"), Column("What it lacks", False)]
+    columns = [Column("Block", False), Column("What it lacks", False)]
     return Tabulation("Blocks left out of the paired tests, whole", columns, cells)
 
 
 def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
     """What the machine did beside the trials, a row per group; columns that nobody knows go."""
     shown = (
-        ("other_cores_mean", "Others’ CPU, mean (cores)", 3),
-        ("other_cores_max", "most", 3),
-        ("mhz_mean", "Frequency (MHz)", 4),
-        ("celsius_begin_mean", "°C at the start", 3),
+        ("other_cores_mean", "Others’ cores", 2),
+        ("other_cores_max", "most", 2),
+        ("mhz_mean", "MHz", 4),
+        ("celsius_begin_mean", "°C before", 3),
         ("celsius_max", "hottest", 3),
-        ("throttle_events", "Slowed for heat", 3),
-        ("missed_samples", "Samples missing", 3),
+        ("throttle_events", "Throttled", 3),
+        ("missed_samples", "Missing", 3),
     )
     known = [one for one in shown if any(r[one[0]] is not None for r in rows)]
     if not known:
@@ -184,7 +184,12 @@ def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
         ]
         for r in rows
     ]
-    return Tabulation("The machine during the trials", columns, cells)
+    notes = [
+        "Others’ cores: processor time of other processes per second. °C before: mean at the "
+        "beginnings of the trials. Throttled: how often a processor was slowed down for its heat. "
+        "Missing: samples."
+    ]
+    return Tabulation("The machine during the usable trials", columns, cells, notes)
 
 
 def integrity(rows: Sequence[dict[str, Any]]) -> Tabulation:

@@ -1,5 +1,6 @@
 """The ten questions that a reviewer asks, each answered from the data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -318,9 +319,26 @@ def _idle(table: Table, found: Findings, settings: Settings) -> Answer:
     lines += cool
     above = next((m for m in table.metrics if m.name == "above_idle_j"), None)
     extra = tables.groups(found.groups, [above]) if above else []
-    extra += _kept(tables.comparisons(found.pairs, above)) if above else []
+    if above and (line := _above_idle(table, found, above)):
+        lines.append(line)
     beside = ", and above idle beside it" if above else ""
     return Answer(title, mark, f"Gross{beside}; idle: {text.join(parts)}", lines, extra)
+
+
+def _above_idle(table: Table, found: Findings, above: metrics.Metric) -> str:
+    """The groups' change of energy above idle against the base, with intervals."""
+    parts = []
+    for b in table.groups[1:]:
+        row = found.pair(table.base, b, pairs.PAIRED_T, above.name)
+        if not row or row["ci_low"] is None:
+            row = found.pair(table.base, b, pairs.WELCH, above.name)
+        if row and row["ci_low"] is not None:
+            decimals = text.percent_decimals(row["ci_low"], row["ci_high"])
+            change, low, high = (
+                text.percent(row[k], decimals) for k in ("pct_change", "ci_low", "ci_high")
+            )
+            parts.append(f"{b} {change} ({low} to {high})")
+    return f"Above idle, against {table.base}: {text.join(parts)}." if parts else ""
 
 
 def _settled(warmups: list[Any]) -> list[str]:
@@ -450,6 +468,10 @@ def _reproduce(table: Table, found: Findings, settings: Settings) -> Answer:
     lines = [
         f"Analysis seed {settings.seed}, alpha {settings.alpha:g}, joulerace {settings.version}."
     ]
+    if seeds := _seeds(experiment):
+        lines.insert(0, seeds)
+    if (experiment.get("git") or {}).get("dirty"):
+        lines.append("The code had changes that are not committed.")
     if settings.command:
         lines.append(f"Command: {settings.command}")
     if not experiment:
@@ -458,3 +480,18 @@ def _reproduce(table: Table, found: Findings, settings: Settings) -> Answer:
     missing = [w for w in ("hardware", "versions") if w not in known]
     short = f"On record: {text.join(known)}" if known else "An experiment record without details"
     return Answer(title, "warn" if missing else "good", short, lines)
+
+
+def _seeds(experiment: Mapping[str, Any]) -> str:
+    """The experiment's own seeds, and what drew its order."""
+    plan, own = experiment.get("plan"), experiment.get("settings")
+    plan, own = (part if isinstance(part, Mapping) else {} for part in (plan, own))
+    job = own.get("job") if isinstance(own.get("job"), Mapping) else {}
+    order, training = plan.get("order_seed", own.get("order_seed")), job.get("seed")
+    parts = []
+    if order is not None:
+        drawn = f" ({plan['generator']})" if plan.get("generator") else ""
+        parts.append(f"order seed {order}{drawn}")
+    if training is not None:
+        parts.append(f"training seed {training}")
+    return f"The experiment: {text.join(parts)}." if parts else ""

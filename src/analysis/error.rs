@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use super::scan::Ignored;
 use super::table::Broken;
 
 /// Why an analysis could not be made.
@@ -19,13 +20,16 @@ pub enum AnalysisError {
     },
     /// There is nothing to analyse.
     #[error(
-        "{} holds no trials. Files are looked for as {}/<group>/<name>_<number>.csv, or directly in the folder",
+        "{} holds no trials. Files are looked for as {}/<group>/<name>_<number>.csv, or directly in the folder{}",
         dir.display(),
-        dir.display()
+        dir.display(),
+        instead.as_ref().map_or(String::new(), |i| format!("; {} {}", i.file.display(), i.reason))
     )]
     NoTrials {
         /// The folder.
         dir: PathBuf,
+        /// A folder in it that could be analysed instead.
+        instead: Option<Ignored>,
     },
     /// There are files, and none can be used.
     #[error("none of the {} files in {} can be used; the first: {}{}: {}", broken.len(), dir.display(),

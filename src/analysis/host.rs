@@ -92,7 +92,8 @@ pub fn run_with(
     let found = scan(&settings.dir, &output)
         .map_err(|source| AnalysisError::Folder { dir: dir(), source })?;
     if found.inputs.is_empty() {
-        return Err(AnalysisError::NoTrials { dir: dir() });
+        let instead = found.ignored.into_iter().next();
+        return Err(AnalysisError::NoTrials { dir: dir(), instead });
     }
     let made = !output.exists();
     fs::create_dir_all(&output)

@@ -54,10 +54,14 @@ pub struct Scan {
     pub ignored: Vec<Ignored>,
 }
 
+const OWN_EXPERIMENT: &str = "is an experiment of its own; name it to analyse it";
+const OWN_GROUPS: &str = "holds groups of its own; name it to analyse them";
+
 /// Finds the trials of `dir`.
 ///
-/// Each folder in it that holds `*.csv` is a group; the others are passed over, as are hidden ones and
-/// whatever an analysis wrote (`output`, and folders with a `summary.json` and a `groups.csv`). Where
+/// Each folder in it that holds `*.csv` is a group; the others are passed over, as are hidden ones,
+/// experiments and whatever an analysis wrote (`output`, and folders with a `summary.json` and a
+/// `groups.csv`). Where
 /// no folder is a group, the CSV files that lie in `dir` itself are one, named after it. In a folder
 /// with an `experiment.json` a trial's record `torch_3.json` is taken with `torch_3.csv`; a CSV file
 /// without a record is no trial there unless none has one.
@@ -68,6 +72,7 @@ pub struct Scan {
 pub fn scan(dir: &Path, output: &Path) -> io::Result<Scan> {
     let experiment = dir.join("experiment.json").is_file();
     let mut groups: Vec<(String, Files)> = Vec::new();
+    let mut ignored = Vec::new();
     for path in sorted(dir)? {
         let hidden = name(&path).starts_with('.');
         if hidden || !path.is_dir() || same(&path, output) || is_analysis(&path) {
@@ -76,12 +81,17 @@ pub fn scan(dir: &Path, output: &Path) -> io::Result<Scan> {
         if experiment && name(&path) == Folder::PAUSES {
             continue;
         }
+        if path.join("experiment.json").is_file() {
+            ignored.push(Ignored { file: path, reason: OWN_EXPERIMENT.to_owned() });
+            continue;
+        }
         let files = Files::of(&path, experiment)?;
         if !files.csv.is_empty() || !files.json.is_empty() {
             groups.push((name(&path), files));
+        } else if holds_groups(&path) {
+            ignored.push(Ignored { file: path, reason: OWN_GROUPS.to_owned() });
         }
     }
-    let mut ignored = Vec::new();
     let mut direct = Files::of(dir, false)?;
     if experiment {
         // The experiment's own tables lie there.
@@ -181,6 +191,14 @@ fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Whether a folder without CSV files has some in a folder of its own. One that cannot be read has
+/// none.
+fn holds_groups(folder: &Path) -> bool {
+    let folders = sorted(folder).unwrap_or_default().into_iter();
+    let mut folders = folders.filter(|path| path.is_dir() && !name(path).starts_with('.'));
+    folders.any(|path| Files::of(&path, false).is_ok_and(|files| !files.csv.is_empty()))
+}
+
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -251,8 +269,14 @@ mod tests {
             "earlier/groups.csv",
             "earlier/summary.json",
             "stray.csv",
+            "race/experiment.json",
+            "race/trials.csv",
         ];
-        assert_eq!(found(&files), (Source::Csv, owned(&[("a", "a_0", Some(0))]), 1));
+        assert_eq!(found(&files).1, owned(&[("a", "a_0", Some(0))]));
+        let dir = folder(&files);
+        let scan = scan(dir.path(), &dir.path().join("analysis")).unwrap();
+        let told: Vec<String> = scan.ignored.iter().map(|i| name(&i.file)).collect();
+        assert_eq!(told, ["deep", "race", "stray.csv"], "what holds samples is told of");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::run::events::{Event, Observer};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// As many passed-over files are named on the terminal; the report names all.
+const MOST_PASSED_OVER: usize = 5;
+
 /// `joulerace analyze`.
 #[derive(Debug, clap::Args)]
 pub struct AnalyzeArgs {
@@ -58,8 +61,7 @@ fn method(text: &str) -> Result<Method, String> {
 pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let terminal = Terminal::new(talk);
-    let mut settings =
-        AnalyzeSettings::new(prepare::absolute(&args.dir), project.python());
+    let mut settings = AnalyzeSettings::new(prepare::absolute(&args.dir), project.python());
     settings.output = args.output.as_deref().map(prepare::absolute);
     settings.method = args.method;
     settings.base = args.base;
@@ -103,6 +105,13 @@ async fn make(
     for broken in &report.broken {
         let row = broken.row.map_or(String::new(), |row| format!(", row {row}"));
         text += &format!("not used: {}{row}: {}\n", broken.file, broken.reason);
+    }
+    for passed in report.ignored.iter().take(MOST_PASSED_OVER) {
+        text += &format!("passed over: {} {}\n", shown(&passed.file), passed.reason);
+    }
+    let more = report.ignored.len().saturating_sub(MOST_PASSED_OVER);
+    if more > 0 {
+        text += &format!("passed over: {more} more, listed in the report\n");
     }
     text += &format!("Report: {}\n", shown(&report.output.join("report.html")));
     Ok(text)

@@ -1,6 +1,7 @@
 """Energy against the order of the trials and the position in the block."""
 
 import numpy as np
+from matplotlib import ticker
 
 from analysis import drift as statistics
 from analysis import text
@@ -41,8 +42,9 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
             f"first trial to the last ({text.p_equation(slope['p'])})."
         )
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", integer=True))
     axes.set_xlabel("Run order")
-    axes.set_ylabel("Energy against the group's mean (%)")
+    axes.set_ylabel("Energy against group mean (%)")
     legend(figure, axes)
     return finish(
         figure,
@@ -67,16 +69,18 @@ def _position(table: Table, frame, settings: Settings, palette: Palette) -> Figu
             rows["position"] + offset + jitter, rows["deviation"], s=12, alpha=0.8, linewidths=0.8,
             marker=palette.markers[name], color=palette.colours[name], label=label(name),
         )  # fmt: skip
-        means = rows.groupby("position")["deviation"].mean()
+        found = rows.groupby("position")["deviation"].agg(["mean", "size"])
+        means = found.loc[found["size"] > 1, "mean"]
         axes.hlines(
             means, means.index + offset - 0.42 * step, means.index + offset + 0.42 * step,
             color=INK, linewidth=1.8, zorder=4,
         )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.set_xlim(places.min() - 0.5, places.max() + 0.5)
     axes.set_xticks(places, [f"{p:g}" for p in places])
     axes.grid(axis="x", visible=False)
     axes.set_xlabel("Position in the block")
-    axes.set_ylabel("Energy against the group's mean (%)")
+    axes.set_ylabel("Energy against group mean (%)")
     legend(figure, axes)
     return finish(
         figure,

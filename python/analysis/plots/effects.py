@@ -15,6 +15,9 @@ from analysis.table import Table
 #: More lines than this do not fit a page; the pairs with the base stay.
 _MOST_PAIRS = 6
 
+#: From this ratio on the axis counts in multiples instead of percentages.
+_FAR = 4.0
+
 #: With more pairs than this, only energy is shown of each.
 _MOST_IN_FULL = 4
 
@@ -106,19 +109,38 @@ def _axis(axes, ends: list[float]) -> None:
     high += room if high > 0 else room / 4
     axes.set_xscale("log")
     axes.set_xlim(np.exp(low), np.exp(high))
-    if np.exp(high) > 2.5 or np.exp(low) < 0.4:
+    if np.exp(high) > _FAR or np.exp(low) < 1 / _FAR:
         candidates = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
         ticks = [t for t in candidates if low <= np.log(t) <= high]
         names = [f"{t:g}×" for t in ticks]
         axes.set_xlabel("Ratio to the base")
     else:
-        step = ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
-        percents = step.tick_values(100 * np.expm1(low), 100 * np.expm1(high))
-        ticks = [1 + p / 100 for p in percents if low <= np.log1p(p / 100) <= high]
+        ticks = _percent_ticks(low, high)
         names = [text.minus(f"{100 * (t - 1):+.4g}%") if t != 1 else "0" for t in ticks]
         axes.set_xlabel("Change against the base")
     axes.set_xticks(ticks, names)
     axes.set_xticks([], minor=True)
+
+
+def _percent_ticks(low: float, high: float) -> list[float]:
+    """Round percentages as ratios, from no change outwards, where the axis has room for them.
+
+    ``low`` and ``high`` are the axis' ends as logarithms.
+    """
+    if high - low < np.log(1.6):
+        step = ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
+        percents = step.tick_values(100 * np.expm1(low), 100 * np.expm1(high))
+        percents = sorted(percents, key=abs)
+    else:
+        percents = [0, 50, -50, 100, 200, -20, 20, -10, 400, -70, 300]
+    ticks: list[float] = []
+    for ratio in (1 + p / 100 for p in percents if p > -100):
+        place = np.log(ratio)
+        if low <= place <= high and all(
+            abs(place - np.log(other)) >= 0.12 * (high - low) for other in ticks
+        ):
+            ticks.append(ratio)
+    return sorted(ticks)
 
 
 def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None:
@@ -128,7 +150,8 @@ def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None
     axes.plot([_ratio(middle)], [y], marker, color=colour, markersize=5, zorder=4)
     right = middle > 0
     decimals = 1 if abs(middle) >= 2 else 2
-    shown = f"{_ratio(middle):.3g}×" if middle >= 100 else text.percent(middle, decimals)
+    far = middle >= 100 * (_FAR - 1)
+    shown = f"{_ratio(middle):.3g}×" if far else text.percent(middle, decimals)
     axes.annotate(
         shown, (_ratio(high if right else low), y), va="center", fontsize=8,
         xytext=(7 if right else -7, 0), textcoords="offset points", color=MUTED,

@@ -1,16 +1,20 @@
 """Power over time: median and spread of each group, its phases shaded."""
 
 import numpy as np
+from matplotlib.patches import Patch
 
 from analysis import metrics, text
 from analysis.findings import Findings
-from analysis.plots.style import INK, MUTED, PHASE_COLOURS, WIDTH, Figure, Palette, finish, label
+from analysis.plots.style import MUTED, PHASE_COLOURS, WIDTH, Figure, Palette, finish, label
 from analysis.plots.style import Canvas as Blank
 from analysis.settings import Settings
 from analysis.table import Table, Trace
 
 #: Points of the common time axis.
 _POINTS = 240
+
+#: Told apart in grey by a hatch: evaluation from training, building from loading data.
+_HATCHES = {"build": "//", "evaluate": "\\\\"}
 
 #: More panels than this make the figure too tall to read.
 _MOST_GROUPS = 6
@@ -25,17 +29,22 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     figure = Blank(figsize=(WIDTH, 0.5 + 1.25 * len(traces)), layout="constrained")
     panels = figure.subplots(len(traces), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     longest = max(_span(group) for group in traces.values())
-    medians, peaks, phased = [], [], False
+    medians, peaks, phased = [], [], {}
     for axes, (name, group) in zip(panels, traces.items(), strict=True):
         level, peak = _panel(axes, group, palette.colours[name])
         peaks.append(peak)
         medians.append(f"{label(name)} {text.significant(level)} W")
-        phased |= _shade(axes, _phases(table, name), first=axes is panels[0])
+        phased |= _shade(axes, _phases(table, name))
         axes.set_title(label(name), color=palette.colours[name], pad=3)
     panels[-1].set_xlim(0, longest)
     panels[-1].set_ylim(0, 1.08 * max(peaks))
     panels[-1].set_xlabel("Time since the first sample (s)")
     panels[len(panels) // 2].set_ylabel("Power (W)")
+    if phased:
+        figure.legend(
+            handles=list(phased.values()), loc="outside upper left", ncols=len(phased),
+            handlelength=1.3, handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2,
+        )  # fmt: skip
     phases = " Shaded: the phases, by their median durations." if phased else ""
     return [
         finish(
@@ -85,13 +94,13 @@ def _phases(table: Table, group: str) -> list[tuple[str, float, float]]:
     return found
 
 
-def _shade(axes, phases: list[tuple[str, float, float]], first: bool) -> bool:
+def _shade(axes, phases: list[tuple[str, float, float]]) -> dict[str, Patch]:
+    """Shade each phase; return a handle for each for the legend."""
+    handles = {}
     for phase, begin, end in phases:
-        axes.axvspan(begin, end, color=PHASE_COLOURS[phase][0], alpha=0.22, linewidth=0, zorder=0)
-        if first and end - begin > 0.1 * phases[-1][2]:
-            axes.text(
-                (begin + end) / 2, 0.05, phase, transform=axes.get_xaxis_transform(), ha="center",
-                va="bottom", fontsize=8, color=INK,
-            )  # fmt: skip
+        colour, hatch = PHASE_COLOURS[phase][0], _HATCHES.get(phase)
+        shade = {"facecolor": colour, "alpha": 0.3, "hatch": hatch}
+        axes.axvspan(begin, end, **shade, linewidth=0, zorder=0)
         axes.axvline(end, color=MUTED, linewidth=0.5, alpha=0.5, zorder=1)
-    return bool(phases)
+        handles[phase] = Patch(**shade, edgecolor=MUTED, linewidth=0.6, label=phase)
+    return handles

@@ -21,12 +21,13 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     groups = {
         label(name): (np.log(table.values("energy_j", name)), name) for name in table.all_groups
     }
+    couples = [(a, b) for i, a in enumerate(table.groups) for b in table.groups[i + 1 :]]
+    if len(couples) > _MOST_PAIRS:
+        couples = [(a, b) for a, b in couples if a == table.base][:_MOST_PAIRS]
     pairs = {}
-    for i, a in enumerate(table.groups):
-        for b in table.groups[i + 1 :]:
-            logs = np.log(table.blocks("energy_j", (a, b)))
-            pairs[f"{label(b)} ÷ {label(a)}"] = ((logs[b] - logs[a]).to_numpy(), b)
-    pairs = dict(list(pairs.items())[:_MOST_PAIRS])
+    for a, b in couples:
+        logs = np.log(table.blocks("energy_j", (a, b)))
+        pairs[f"{label(b)} ÷ {label(a)}"] = ((logs[b] - logs[a]).to_numpy(), b)
     figures = [
         _figure(groups, settings, palette, "qq_groups", "Is ln energy normal in each group?"),
         _figure(

@@ -177,10 +177,15 @@ def group_axis(axes: Axes, names: list[str]) -> None:
 
 
 def legend(figure: Canvas, axes: Axes) -> None:
-    """A legend above the axes, in as many columns as its longest name leaves room for."""
+    """A legend above the axes, in as many columns as its longest name leaves room for.
+
+    The figure grows by the rows after the first, so that the axes keep their size.
+    """
     handles, names = axes.get_legend_handles_labels()
     one_row = sum(len(name) + 4 for name in names) <= _LEGEND_ROOM
     columns = len(names) if one_row else max(1, _LEGEND_ROOM // (max(map(len, names)) + 4))
+    rows = -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.18 * (rows - 1))
     figure.legend(
         handles, names, loc="outside upper left", ncols=columns, handletextpad=0.3,
         columnspacing=1.0, handlelength=1.3, borderaxespad=0.2,
@@ -217,7 +222,7 @@ def finish(
 
 def _save(figure: Canvas, path: Path) -> None:
     draft = path.with_name(path.name + ".part")
-    figure.savefig(draft, format="png", dpi=200, facecolor="white", pil_kwargs=_PNG)
+    figure.savefig(draft, format="png", dpi=300, facecolor="white", pil_kwargs=_PNG)
     os.replace(draft, path)
 
 

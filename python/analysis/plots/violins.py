@@ -67,5 +67,11 @@ def _group(
     elif len(values):
         median = float(np.median(values))
         axes.hlines(median, place - 0.18, place + 0.18, color=INK, linewidth=1.8, zorder=4)
-    side = rng.uniform(0.1, 0.26, len(values)) * rng.choice([-1, 1], len(values))
-    axes.scatter(place + side, values, s=9, marker=marker, color=colour, alpha=0.75, linewidths=0.7)
+    if len(values) >= _MIN_VIOLIN:
+        side = rng.uniform(0.1, 0.26, len(values)) * rng.choice([-1, 1], len(values))
+    else:
+        side = 0.06 * (np.arange(len(values)) - (len(values) - 1) / 2)
+    axes.scatter(
+        place + side, values, s=9 if len(values) >= _MIN_VIOLIN else 18, marker=marker,
+        color=colour, alpha=0.75, linewidths=0.7, zorder=5,
+    )  # fmt: skip
