@@ -141,6 +141,10 @@ fn flags_that_do_not_fit_are_named_and_leave_nothing_behind() {
         ("--base=nobody", "--base"),
         ("--carbon-intensity=XX", "--carbon-intensity"),
         ("--price-per-kwh=-0.1", "--price-per-kwh"),
+        ("--runs-per-year=nan", "--runs-per-year"),
+        ("--carbon-intensity=-5", "--carbon-intensity"),
+        ("--currency=", "--currency"),
+        ("--method=guess", "--method"),
     ] {
         let done = analyze(dir.path(), &[flag]);
         let err = String::from_utf8_lossy(&done.stderr);

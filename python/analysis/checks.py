@@ -163,32 +163,28 @@ def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation |
 def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
     """What the machine did beside the trials, a row per group; columns that nobody knows go."""
     shown = (
-        ("other_cores_mean", "Others’ cores", 2),
-        ("other_cores_max", "most", 2),
-        ("mhz_mean", "MHz", 4),
-        ("celsius_begin_mean", "°C before", 3),
-        ("celsius_max", "hottest", 3),
-        ("throttle_events", "Throttled", 3),
-        ("missed_samples", "Missing", 3),
+        ("other_cores_mean", "Others’ cores", 2, "processor time of other processes per second"),
+        ("other_cores_max", "most", 2, ""),
+        ("mhz_mean", "MHz", 4, ""),
+        ("celsius_begin_mean", "°C before", 3, "mean at the beginnings of the trials"),
+        ("celsius_max", "hottest", 3, ""),
+        ("throttle_events", "Throttled", 3, "how often a processor was slowed down for its heat"),
+        ("missed_samples", "Missing", 3, "samples"),
     )
     known = [one for one in shown if any(r[one[0]] is not None for r in rows)]
     if not known:
         return None
-    columns = [Column("Group", False), *(Column(label) for _, label, _ in known)]
+    columns = [Column("Group", False), *(Column(label) for _, label, _, _ in known)]
     counts = ("throttle_events", "missed_samples")
     cells = [
         [words(r["group"])]
         + [
             number(r[k], f"{r[k]:.0f}" if k in counts and r[k] is not None else None, digits)
-            for k, _, digits in known
+            for k, _, digits, _ in known
         ]
         for r in rows
     ]
-    notes = [
-        "Others’ cores: processor time of other processes per second. °C before: mean at the "
-        "beginnings of the trials. Throttled: how often a processor was slowed down for its heat. "
-        "Missing: samples."
-    ]
+    notes = [" ".join(f"{label}: {meaning}." for _, label, _, meaning in known if meaning)]
     return Tabulation("The machine during the usable trials", columns, cells, notes)
 
 

@@ -13,7 +13,8 @@ def split(table: Table, settings: Settings) -> list[dict[str, Any]]:
     """For each pair the log ratios of energy, power and time, which add up exactly.
 
     ``time_share`` is time's part of the log ratio of energy: 1 means "just time", more than 1 that
-    power made up for some of it. It is only given where the energy's interval excludes no change.
+    power made up for some of it. It is only given where the energy's bootstrap interval excludes no
+    change; with fewer data than that takes, the intervals are Student's.
     """
     rows = []
     for i, a in enumerate(table.groups):
@@ -39,14 +40,17 @@ def _split(table: Table, a: str, b: str, settings: Settings) -> dict[str, Any]:
     for metric in ("energy_j", "power_w", "time_s"):
         log_a, log_b = samples[metric]
         found = change(log_a, log_b, settings.confidence, settings.seed)
+        kind = "ci" if found["ci_low"] is not None else "t"
         ratios[metric] = {
             "log_ratio": float(np.log1p(found["pct_change"] / 100.0)),
             "pct_change": found["pct_change"],
-            "ci_low": found["ci_low"],
-            "ci_high": found["ci_high"],
+            "ci_low": found[f"{kind}_low"],
+            "ci_high": found[f"{kind}_high"],
+            "interval": "interval" if kind == "ci" else "t-interval",
         }
     energy = ratios["energy_j"]
     share = None
-    if energy["ci_low"] is not None and energy["ci_low"] * energy["ci_high"] > 0:
+    enough = energy["interval"] == "interval"
+    if enough and energy["ci_low"] * energy["ci_high"] > 0:
         share = ratios["time_s"]["log_ratio"] / energy["log_ratio"]
     return {"paired": paired, **ratios, "time_share": share}

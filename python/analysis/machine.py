@@ -195,6 +195,7 @@ def _dataset(dataset: Mapping[str, Any]) -> Entries:
             digest = str(file.get("sha256") or "")[:16]
             words = _joined(", ", known, f"SHA-256 {digest}…" if digest else "")
             entries.append((str(file.get("name")), words))
+    entries.append(("Mind", str(dataset.get("warning") or "")))
     return [(name, value) for name, value in entries if value]
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from analysis import effects, limits
 from analysis.settings import Settings
@@ -13,8 +14,10 @@ JOULES_PER_KWH = 3.6e6
 
 
 def worth(table: Table, settings: Settings) -> list[dict[str, Any]]:
-    """Each pair's difference ``b`` minus ``a`` per run and per year, with the bootstrap interval.
+    """Each pair's difference ``b`` minus ``a`` per run and per year, with its interval.
 
+    ``interval`` names its kind: a bootstrap's, a t-interval where data are too few for that, or
+    none where there is a single trial.
     Joules add up, so this is the arithmetic mean of the differences, unlike the percentage change.
     """
     rows = []
@@ -38,6 +41,9 @@ def _difference(table: Table, a: str, b: str, settings: Settings) -> dict[str, A
             return second.mean(axis=axis) - first.mean(axis=axis)
 
     interval = effects.bootstrap(samples, statistic, settings.confidence, settings.seed)
+    kind = "interval" if interval else None
+    if interval is None and (interval := _student(samples, settings.confidence)):
+        kind = "t-interval"
     low, high = interval or (None, None)
     return {
         "paired": paired,
@@ -45,7 +51,23 @@ def _difference(table: Table, a: str, b: str, settings: Settings) -> dict[str, A
         "joules": mean,
         "joules_low": low,
         "joules_high": high,
+        "interval": kind,
     }
+
+
+def _student(samples: tuple[np.ndarray, ...], confidence: float) -> tuple[float, float] | None:
+    """The t-interval of a mean difference where data are too few for a bootstrap.
+
+    Of paired differences Student's, of two samples Welch's; nothing where one has a single value.
+    """
+    if min(map(len, samples)) < 2 or all(limits.no_spread(s) for s in samples):
+        return None
+    if len(samples) == 1:
+        found = stats.ttest_1samp(samples[0], 0.0)
+    else:
+        found = stats.ttest_ind(samples[1], samples[0], equal_var=False)
+    ends = found.confidence_interval(confidence)
+    return (float(ends.low), float(ends.high)) if np.isfinite([*ends]).all() else None
 
 
 def per_year(joules: dict[str, Any], settings: Settings) -> dict[str, Any]:

@@ -122,9 +122,10 @@ def _accounted(table: Table, found: Findings, settings: Settings) -> Answer:
         lines.append("Everything left out, with its reason, is listed under “What was left out”.")
     complete = table.complete_blocks()
     outside = int((~table.usable["block"].isin(complete)).sum())
+    rest = f"{text.count(outside, 'usable trial')} outside them, used in the unpaired reading only"
     lines.append(
         f"{text.count(len(complete), 'block')} complete over all groups and paired; "
-        f"{text.count(outside, 'usable trial')} outside them, used in the unpaired reading only."
+        f"{rest if outside else 'no usable trial lies outside them'}."
     )
     if disturbed := _disturbed(table):
         lines.append(disturbed)
@@ -215,10 +216,19 @@ def _work(table: Table, found: Findings, settings: Settings) -> Answer:
     return Answer(title, mark, short, lines, _kept(accuracy))
 
 
+#: What the host calls its meters, in words.
+_METERS = {
+    "energibridge": "EnergiBridge",
+    "rapl": "RAPL, built in",
+    "nvml": "NVML, built in",
+    "estimate": "none; an estimate from CPU load",
+}
+
+
 def _domains(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Which domains were measured, by which meter, and what is missing?"
     domains = [m for m in table.metrics if metrics.is_domain(m.name)]
-    meters = text.join(provenance.meters(table)) or "unknown"
+    meters = text.join([_METERS.get(m, m) for m in provenance.meters(table)]) or "unknown"
     names = [m.label for m in domains]
     state = provenance.estimated(table)
     absent = [
@@ -244,9 +254,7 @@ def _domains(table: Table, found: Findings, settings: Settings) -> Answer:
         lines.append(cost)
     if state != "none":
         lines.insert(0, "The energy is estimated from CPU load: a model's guess, no measurement.")
-    short = f"Meter: {meters}" + {"all": " (an estimate)", "some": " (partly an estimate)"}.get(
-        state, ""
-    )
+    short = f"Meter: {meters}" + (" (partly an estimate)" if state == "some" else "")
     return Answer(title, "good" if state == "none" else "warn", short, lines)
 
 

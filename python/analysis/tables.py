@@ -89,6 +89,10 @@ def _effect(key: str, value: float | None) -> str:
     return text.minus(f"{value:.2f}")
 
 
+#: Below six blocks or trials a bootstrap's interval would be far too narrow.
+_STUDENT = "t-intervals: there are too few data for a bootstrap."
+
+
 def resolved(comparisons: Sequence[dict[str, Any]], floor: float | None) -> Tabulation | None:
     """Every pair's change of energy at a glance, and whether it is resolved."""
     if not comparisons:
@@ -99,7 +103,7 @@ def resolved(comparisons: Sequence[dict[str, Any]], floor: float | None) -> Tabu
     ]  # fmt: skip
     cells = []
     for c in comparisons:
-        n = text.count(c["n"], "block") if c["paired"] else f"{c['n_a']} + {c['n_b']} trials"
+        n = text.count(c["n"], "block") if c["within_blocks"] else f"{c['n_a']} + {c['n_b']} trials"
         cells.append(
             [
                 words(f"{c['group']} against {c['base']}"),
@@ -111,8 +115,7 @@ def resolved(comparisons: Sequence[dict[str, Any]], floor: float | None) -> Tabu
                 words("yes" if c["why_not"] is None else f"no: {c['why_not']}"),
             ]
         )
-    kinds = sorted({c["interval"] for c in comparisons if c["interval"] == "t-interval"})
-    notes = ["Student’s t-interval, for want of data for a bootstrap."] if kinds else []
+    notes = [_STUDENT] if any(c["interval"] == "t-interval" for c in comparisons) else []
     if floor is not None:
         notes.append(f"Noise floor by the A/A control: ±{text.significant(floor, 2)}%.")
     return Tabulation("Every pair at a glance", columns, cells, notes)
@@ -219,4 +222,8 @@ def practical(found: Findings, settings: Settings) -> Tabulation | None:
             shown = text.with_interval(value, r[f"{key}_low"], r[f"{key}_high"])
             row.append(number(value, shown))
         cells.append(row)
-    return Tabulation("What the difference is worth, with 95% intervals", columns, cells)
+    kinds = {r["interval"] for r in found.practical}
+    notes = [_STUDENT] if "t-interval" in kinds else []
+    if None in kinds:
+        notes.append("Without an interval: a group with a single trial, or without any spread.")
+    return Tabulation("What the difference is worth, with 95% intervals", columns, cells, notes)

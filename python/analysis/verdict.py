@@ -101,6 +101,7 @@ def _compare(found: Findings, settings: Settings, base: str, b: str) -> dict[str
         "base": base,
         "group": b,
         "paired": paired,
+        "within_blocks": bool(paired_t["paired"]),
         "n": paired_t["n"],
         "n_a": paired_t["n_a"],
         "n_b": paired_t["n_b"],

@@ -296,3 +296,16 @@ def test_practical_worth_is_the_mean_difference_in_kwh_money_and_co2(tmp_path):
     assert found["kwh"] == exact(joules * 1000 / 3.6e6)
     assert found["money_high"] == exact(found["kwh_high"] * 0.30)
     assert found["kg_co2e_low"] == exact(found["kwh_low"] * 0.480)
+
+
+def test_few_data_still_bound_what_a_difference_is_worth_and_name_the_interval(tmp_path):
+    trials = [trial("a", i, e) for i, e in enumerate([900.0, 1000.0, 1100.0])]
+    trials += [trial("b", i, e) for i, e in enumerate([1500.0, 1700.0, 1900.0], 10)]
+    [worth] = practical.worth(*build(trials, tmp_path))
+    a, b = (np.array(e) for e in ([900.0, 1000.0, 1100.0], [1500.0, 1700.0, 1900.0]))
+    welch = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
+    assert worth["interval"] == "t-interval"
+    assert worth["joules_low"] == pytest.approx(welch.low, rel=1e-12)
+    assert worth["kwh_high"] == pytest.approx(welch.high * 1000 / 3.6e6, rel=1e-12)
+    single = practical.worth(*build([trial("a", 0, 900.0), trial("b", 0, 1500.0)], tmp_path))[0]
+    assert (single["interval"], single["joules_low"]) == (None, None)

@@ -30,13 +30,13 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "GROUP")]
     pub base: Option<String>,
     /// How often such a run happens in a year
-    #[arg(long, value_name = "N", default_value_t = 1000.0)]
+    #[arg(long, value_name = "N", default_value_t = 1000.0, value_parser = from_zero_up)]
     pub runs_per_year: f64,
     /// Price of a kilowatt-hour
-    #[arg(long, value_name = "X", default_value_t = 0.30)]
+    #[arg(long, value_name = "X", default_value_t = 0.30, value_parser = from_zero_up)]
     pub price_per_kwh: f64,
     /// The price's currency
-    #[arg(long, value_name = "CODE", default_value = "EUR")]
+    #[arg(long, value_name = "CODE", default_value = "EUR", value_parser = currency)]
     pub currency: String,
     /// Grams of CO2e per kWh, or a country's two-letter code [default: the world's mean]
     #[arg(long, value_name = "G|CODE")]
@@ -54,6 +54,20 @@ fn method(text: &str) -> Result<Method, String> {
         "joulerace" => Ok(Method::Joulerace),
         "published" => Ok(Method::Published),
         other => Err(format!("'{other}' is no method; there are joulerace and published")),
+    }
+}
+
+fn from_zero_up(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err(format!("'{text}' is no number from 0 up")),
+    }
+}
+
+fn currency(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty; give a code such as EUR".to_owned()),
+        code => Ok(code.to_owned()),
     }
 }
 

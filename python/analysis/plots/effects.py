@@ -34,6 +34,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
         for metric in shown:
             rows = [found.pair(a, b, test, metric.name) for test in tests]
             row = next((r for r in rows if r and r["ci_low"] is not None), None)
+            if row is None:
+                row = next((_student(r) for r in rows if r and r["t_low"] is not None), None)
             if row:
                 lines.append((a, b, metric, row))
     if not lines:
@@ -46,6 +48,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
         axes.axvspan(1 / _ratio(floor), _ratio(floor), color=GRID, alpha=0.8, linewidth=0, zorder=0)
     axes.axvline(1, color=INK, linewidth=1)
     axes.grid(axis="y", visible=False)
+    student = any(r.get("student") for *_, r in lines)
+    kind = "t-interval (too few data for a bootstrap)" if student else "bootstrap interval"
     note = (
         f" Grey band: noise floor of the A/A control, ±{text.significant(floor, 2)}%."
         if floor
@@ -63,11 +67,16 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
             settings,
             "effects",
             "How large the differences are",
-            "Change of the geometric mean with its 95% bootstrap interval; one that touches zero "
-            f"is no difference.{note}",
+            f"Change of the geometric mean with its 95% {kind}; one that touches zero is no "
+            f"difference.{note}",
             "; ".join(words) + ".",
         )
     ]
+
+
+def _student(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose interval is the t-interval, for want of data for a bootstrap."""
+    return row | {"ci_low": row["t_low"], "ci_high": row["t_high"], "student": True}
 
 
 def _lines(axes, lines, couples, palette: Palette) -> None:
