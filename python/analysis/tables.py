@@ -33,7 +33,7 @@ def groups(rows: Sequence[dict[str, Any]], names: Iterable[metrics.Metric]) -> l
 
 _TESTS = {
     pairs.PAIRED_T: "paired t, logs",
-    pairs.WILCOXON: "Wilcoxon signed-rank, logs",
+    pairs.WILCOXON: "Wilcoxon, logs",
     pairs.WELCH: "Welch t",
     pairs.MANN_WHITNEY: "Mann–Whitney U",
     "none": "none",
