@@ -88,13 +88,15 @@ def overhead(table: Table, settings: Settings) -> dict[str, Any] | None:
     """What the meter's own sampling cost.
 
     ``per_second`` is its processor seconds per second of a trial, ``trial_share`` the same over the
-    trials' own processor seconds, ``watts`` what it added to idle power, where a sensor could tell.
+    trials' own processor seconds, ``watts`` what it added to idle power, where a sensor could tell,
+    and ``watts_se`` the standard error of that.
     """
     rows = table.frame.dropna(subset=["meter_cpu_s", "trial_time_s"])
     settling = (settings.experiment or {}).get("settling")
     tested = settling.get("overhead") if isinstance(settling, Mapping) else None
     tested = tested if isinstance(tested, Mapping) else {}
-    found: dict[str, Any] = {"per_second": None, "trial_share": None, "watts": None, "trials": 0}
+    found: dict[str, Any] = dict.fromkeys(("per_second", "trial_share", "watts", "watts_se"))
+    found["trials"] = 0
     if len(rows) and rows["trial_time_s"].sum() > 0:
         found["per_second"] = float(rows["meter_cpu_s"].sum() / rows["trial_time_s"].sum())
         found["trials"] = len(rows)
@@ -103,8 +105,9 @@ def overhead(table: Table, settings: Settings) -> dict[str, Any] | None:
             found["trial_share"] = float(own["meter_cpu_s"].sum() / own["trial_cpu_s"].sum())
     elif tested.get("seconds") and tested.get("cpu_seconds") is not None:
         found["per_second"] = float(tested["cpu_seconds"] / tested["seconds"])
-    if isinstance(tested.get("watts"), int | float):
-        found["watts"] = float(tested["watts"])
+    for name in ("watts", "watts_se"):
+        if isinstance(tested.get(name), int | float):
+            found[name] = float(tested[name])
     return found if found["per_second"] is not None or found["watts"] is not None else None
 
 

@@ -69,8 +69,8 @@ def _machine(machine: Mapping[str, Any]) -> Entries:
         ("Graphics", "; ".join(map(_gpu, gpus))),
         ("Operating system", machine.get("os")),
         ("Kernel", _joined(" ", machine.get("kernel"), machine.get("architecture"))),
-        ("Virtual machine", virtual.get("hypervisor") or "no"),
-        ("Container", virtual.get("container") or "no"),
+        ("Virtual machine", _kind(virtual.get("hypervisor"))),
+        ("Container", _kind(virtual.get("container"))),
         ("Board", _joined(" ", board.get("vendor"), board.get("product"))),
         ("Firmware", _joined(
             " ", board.get("bios_vendor"), board.get("bios_version"), board.get("bios_date")
@@ -82,6 +82,10 @@ def _machine(machine: Mapping[str, Any]) -> Entries:
         ("Since boot", _duration(machine.get("uptime_s"))),
     )  # fmt: skip
     return [(name, str(value)) for name, value in known if value]
+
+
+def _kind(name: str | None) -> str:
+    return "yes, of an unknown kind" if name == "unknown" else name or "no"
 
 
 def _cores(cpu: Mapping[str, Any]) -> str:

@@ -268,8 +268,18 @@ def _overhead(cost: dict[str, Any] | None) -> str:
         of = "" if share is None else f", {_small_percent(100 * share)} of the trials' own"
         parts.append(f"{text.significant(1000 * rate, 2)} ms of processor time per second{of}")
     if (watts := cost["watts"]) is not None:
-        parts.append(f"{text.significant(watts, 2)} W of idle power")
+        parts.append(_power_of_sampling(watts, cost["watts_se"]))
     return f"The meter itself took {text.join(parts)}."
+
+
+def _power_of_sampling(watts: float, error: float | None) -> str:
+    """What sampling added to idle power, or that it cannot be told from the noise of that."""
+    if error is None:
+        return f"{text.significant(watts, 2)} W of idle power"
+    shown = f"{text.significant(watts, 2)} ± {text.significant(error, 2)} W (± standard error)"
+    if abs(watts) < 2 * error:
+        return f"no power that can be told from idle ({shown})"
+    return f"{shown} of idle power"
 
 
 def _small_percent(value: float) -> str:

@@ -89,6 +89,8 @@ def test_the_meters_own_cost_is_told_with_the_trials_and_without(tmp_path):
     assert found.conditions["meter_overhead"]["trial_share"] == 0.0005
     assert "1.0 ms of processor time per second, 0.050% of the trials' own" in said[5]
     assert "0.40 W of idle power" in said[5]
+    said, _, _ = answers(watched(), tmp_path, **settled(overhead=OVERHEAD | {"watts_se": 0.3}))
+    assert "no power that can be told from idle (0.40 ± 0.30 W" in said[5]
     plain = race({"a": 1.0, "b": 1.2}, blocks=8)
     said, _, _ = answers(plain, tmp_path, **settled(overhead=OVERHEAD | {"watts": None}))
     assert "The meter itself took 2.0 ms of processor time per second." in said[5]
