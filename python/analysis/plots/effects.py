@@ -82,6 +82,7 @@ def _student(row: dict[str, Any]) -> dict[str, Any]:
 def _lines(axes, lines, couples, palette: Palette) -> None:
     """Draw from top to bottom, a bold heading above the metrics of each pair."""
     y, places, names = 0.0, [], []
+    multiples = _axis(axes, [_ratio(r[k]) for *_, r in lines for k in ("ci_low", "ci_high")])
     # The heading starts at the figure's left edge, whatever room the labels take.
     edge = blended_transform_factory(axes.figure.transFigure, axes.transData)
     for a, b in couples:
@@ -93,7 +94,7 @@ def _lines(axes, lines, couples, palette: Palette) -> None:
         y += 1.0
         for first, second, metric, row in lines:
             if (first, second) == (a, b):
-                _line(axes, y, row, palette.colours[b], palette.markers[b])
+                _line(axes, y, row, palette.colours[b], palette.markers[b], multiples)
                 places.append(y)
                 names.append(metric.label)
                 y += 1.0
@@ -102,7 +103,6 @@ def _lines(axes, lines, couples, palette: Palette) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(y - 0.5, -0.6)
     axes.spines["left"].set_visible(False)
-    _axis(axes, [_ratio(r[k]) for *_, r in lines for k in ("ci_low", "ci_high")])
 
 
 def _ratio(percent: float) -> float:
@@ -110,15 +110,19 @@ def _ratio(percent: float) -> float:
     return 1.0 + percent / 100.0
 
 
-def _axis(axes, ends: list[float]) -> None:
-    """A logarithmic axis: +100% and -50% lie equally far from no change."""
+def _axis(axes, ends: list[float]) -> bool:
+    """A logarithmic axis: +100% and -50% lie equally far from no change.
+
+    Returns whether it counts in multiples instead of percentages.
+    """
     low, high = np.log(min(1.0, *ends)), np.log(max(1.0, *ends))
     room = 0.28 * (high - low)
     low -= 1.4 * room if low < 0 else room / 4
     high += room if high > 0 else room / 4
     axes.set_xscale("log")
     axes.set_xlim(np.exp(low), np.exp(high))
-    if np.exp(high) > _FAR or np.exp(low) < 1 / _FAR:
+    multiples = bool(np.exp(high) > _FAR or np.exp(low) < 1 / _FAR)
+    if multiples:
         candidates = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
         ticks = [t for t in candidates if low <= np.log(t) <= high]
         names = [f"{t:g}×" for t in ticks]
@@ -129,6 +133,7 @@ def _axis(axes, ends: list[float]) -> None:
         axes.set_xlabel("Change against the base")
     axes.set_xticks(ticks, names)
     axes.set_xticks([], minor=True)
+    return multiples
 
 
 def _percent_ticks(low: float, high: float) -> list[float]:
@@ -152,15 +157,15 @@ def _percent_ticks(low: float, high: float) -> list[float]:
     return sorted(ticks)
 
 
-def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None:
+def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str, multiples: bool) -> None:
     """One interval with its value beside the end further from zero."""
     low, middle, high = row["ci_low"], row["pct_change"], row["ci_high"]
     axes.hlines(y, _ratio(low), _ratio(high), color=colour, linewidth=2.4, zorder=3)
     axes.plot([_ratio(middle)], [y], marker, color=colour, markersize=5, zorder=4)
     right = middle > 0
     decimals = 1 if abs(middle) >= 2 else 2
-    far = middle >= 100 * (_FAR - 1)
-    shown = f"{_ratio(middle):.3g}×" if far else text.percent(middle, decimals)
+    twice = multiples and middle >= 100
+    shown = f"{_ratio(middle):.3g}×" if twice else text.percent(middle, decimals)
     axes.annotate(
         shown, (_ratio(high if right else low), y), va="center", fontsize=8,
         xytext=(7 if right else -7, 0), textcoords="offset points", color=MUTED,
