@@ -96,7 +96,9 @@ pub async fn execute(
                 return stopped(bench, journal, &reason, false).await;
             }
             let last = n + 1 == left.len() && !retry;
-            if !last && bench.stopper.level() == Stop::No {
+            // Idle power at the end is measured in the state in which it was measured before.
+            let measured_after = !bench.settings.baseline.is_zero();
+            if (!last || measured_after) && bench.stopper.level() == Stop::No {
                 let cooldown = pauses.cool_down(&trial.name).await;
                 if !retry {
                     note_cool_down(bench, trial, record, cooldown);

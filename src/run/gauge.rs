@@ -7,10 +7,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-/// How long EnergiBridge may take over its last sample once it is told to end, beside two intervals.
-const LAST_SAMPLE: Duration = Duration::from_secs(2);
+/// How long EnergiBridge may take to its first sample, and to its last one once it is told to end,
+/// beside two intervals.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked whether the first sample is there.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A measurement without a trial. Dropping it ends it; nothing of it is left.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl Gauge {
     /// # Errors
     ///
     /// As [`Meter::start`], and where EnergiBridge cannot be started.
-    pub fn start(
+    pub async fn start(
         meter: &Meter,
         program: &Path,
         csv: &Path,
@@ -60,7 +63,18 @@ impl Gauge {
         } else {
             Some(Wrapper::start(&line, csv)?)
         };
-        Ok(Gauge { session, wrapper, patience: LAST_SAMPLE + 2 * meter.interval() })
+        let gauge = Gauge { session, wrapper, patience: PATIENCE + 2 * meter.interval() };
+        gauge.ready().await;
+        Ok(gauge)
+    }
+
+    /// Waits until the meter has begun to write: EnergiBridge takes a moment to start.
+    async fn ready(&self) {
+        let begin = Instant::now();
+        let written = || self.session.csv().metadata().is_ok_and(|about| about.len() > 0);
+        while !written() && begin.elapsed() < self.patience {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Present power in watts; none where the meter has gone silent.

@@ -63,11 +63,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
 
     /// Measures idle power once more, after the last trial and its cool-down.
     pub async fn after(&mut self, experiment: &mut Experiment, journal: &mut Journal) {
-        if self.bench.settings.baseline.is_zero() {
-            return;
-        }
-        self.cool_down("the last trial").await;
-        if self.stopped() {
+        if self.bench.settings.baseline.is_zero() || self.stopped() {
             return;
         }
         self.baseline(When::After, experiment, journal).await;
@@ -77,7 +73,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     async fn warm_up(&self, experiment: &mut Experiment, journal: &mut Journal) {
         let settings = self.bench.settings;
         let plan = WarmUp::new(settings.warmup, settings.warmup_until_stable);
-        let gauge = self.gauge("warm-up", self.bench.meter, plan.longest);
+        let gauge = self.gauge("warm-up", self.bench.meter, plan.longest).await;
         let watts = || gauge.as_ref().and_then(Gauge::watts);
         let celsius = || self.thermometer.celsius();
         let readings = self.readings(&watts, &celsius);
@@ -106,7 +102,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         if plan.duration.is_zero() && plan.until_idle_pct.is_none() {
             return Cooldown::default();
         }
-        let gauge = self.gauge(&format!("after {after}"), self.bench.meter, plan.longest);
+        let gauge = self.gauge(&format!("after {after}"), self.bench.meter, plan.longest).await;
         let watts = || gauge.as_ref().and_then(Gauge::watts);
         let celsius = || self.thermometer.celsius();
         let readings = self.readings(&watts, &celsius);
@@ -142,7 +138,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     /// Does nothing for the set time and measures that.
     async fn idle(&self, what: &str, meter: &Meter) -> Baseline {
         let duration = self.bench.settings.baseline;
-        let gauge = self.gauge(what, meter, duration * 2);
+        let gauge = self.gauge(what, meter, duration * 2).await;
         let watts = || gauge.as_ref().and_then(Gauge::watts);
         let celsius = || self.thermometer.celsius();
         let readings = self.readings(&watts, &celsius);
@@ -170,16 +166,19 @@ impl<'a, 'b> Pauses<'a, 'b> {
     }
 
     /// Starts the meter into `pauses/<name>.csv`. Without it the pause goes on, and it is said why.
-    fn gauge(&self, name: &str, meter: &Meter, longest: Duration) -> Option<Gauge> {
+    async fn gauge(&self, name: &str, meter: &Meter, longest: Duration) -> Option<Gauge> {
         let csv = self.bench.folder.pause(name);
-        let started = csv
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .map_err(|e| e.to_string())
-            .and_then(|()| {
-                Gauge::start(meter, &self.bench.program, &csv, longest).map_err(|e| e.to_string())
-            });
-        started.map_err(|why| self.unmeasured(name, &why)).ok()
+        if let Err(error) = csv.parent().map_or(Ok(()), std::fs::create_dir_all) {
+            self.unmeasured(name, &error.to_string());
+            return None;
+        }
+        match Gauge::start(meter, &self.bench.program, &csv, longest).await {
+            Ok(gauge) => Some(gauge),
+            Err(error) => {
+                self.unmeasured(name, &error.to_string());
+                None
+            }
+        }
     }
 
     /// Joules and seconds of what was measured.
