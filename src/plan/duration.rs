@@ -16,7 +16,7 @@ const IMAGES: u32 = 60_000;
 pub struct Expected {
     /// Trials.
     pub trials: usize,
-    /// Warm-up, both baselines, and a cool-down between trials, in seconds.
+    /// Warm-up, both baselines, and a cool-down after the warm-up and each trial, in seconds.
     pub pauses_s: f64,
     /// One trial, in seconds.
     pub trial_s: f64,
@@ -27,9 +27,14 @@ impl Expected {
     /// `--cooldown-until-idle`) counts with its set time.
     pub fn of(settings: &Settings) -> Expected {
         let trials = settings.trials();
+        // Nothing is measured after the last trial without a baseline, and nothing has warmed the
+        // machine before the first without a warm-up.
+        let last = usize::from(settings.baseline.is_zero());
+        let first = usize::from(!settings.warmup.is_zero());
+        let cooldowns = (trials + first).saturating_sub(last) as f64;
         let pauses_s = settings.warmup.as_secs_f64()
             + 2.0 * settings.baseline.as_secs_f64()
-            + trials.saturating_sub(1) as f64 * settings.cooldown.as_secs_f64();
+            + cooldowns * settings.cooldown.as_secs_f64();
         let job = &settings.job;
         let images = f64::from(job.train_samples.unwrap_or(IMAGES).min(IMAGES));
         let per_second = IMAGES_PER_CORE_SECOND * f64::from(job.threads.max(1));
@@ -76,19 +81,20 @@ pub(crate) mod tests {
     fn the_studys_experiment_is_its_pauses_and_its_trials() {
         let expected = Expected::of(&example());
         assert_eq!(expected.trials, 90);
-        assert_eq!(expected.pauses_s, 300.0 + 20.0 + 89.0 * 60.0);
+        assert_eq!(expected.pauses_s, 300.0 + 20.0 + 91.0 * 60.0);
         // 3 epochs of 60,000 images at 600 a second.
         assert_eq!(expected.trial_s, 12.0 + 300.0);
-        assert_eq!(expected.total_s(), 5660.0 + 90.0 * 312.0);
+        assert_eq!(expected.total_s(), 5780.0 + 90.0 * 312.0);
     }
 
     #[test]
-    fn no_more_images_count_than_there_are_and_the_last_trial_has_no_cool_down() {
+    fn no_more_images_count_than_there_are_and_pauses_that_are_not_made_do_not() {
         let mut one = Settings { iterations: 1, warmup: Duration::ZERO, ..example() };
+        one.baseline = Duration::ZERO;
         one.treatments.truncate(1);
         one.job.train_samples = Some(1_000_000);
         let expected = Expected::of(&one);
-        assert_eq!((expected.pauses_s, expected.trial_s), (20.0, 312.0));
+        assert_eq!((expected.pauses_s, expected.trial_s), (0.0, 312.0));
         one.job.train_samples = Some(6000);
         assert_eq!(Expected::of(&one).trial_s, 12.0 + 30.0);
     }
