@@ -116,7 +116,7 @@ pub struct ResumeArgs {
 
 /// A duration such as `90s`, `5m`, `200ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|e| format!("{e}; write it like 90s, 5m or 200ms"))
+    crate::settings::parse_duration(text)
 }
 
 /// What a meter needs; shared by the experiment, `measure` and `doctor`.

@@ -150,40 +150,77 @@ pub fn kill_all(pids: &[u32]) {
 /// The processes that a worker left: members of its group, and this process's own children, all of
 /// which are the worker's as nothing else is started beside it. Zombies are reaped and not counted.
 pub fn strays(group: u32) -> Vec<u32> {
+    living(|process| process.parent == std::process::id() || (group > 1 && process.group == group))
+}
+
+/// Ends whatever this process started, and what that started in turn. Complete where this process
+/// [adopts orphans](adopt_orphans); gives up on what cannot be ended within a second.
+pub fn kill_descendants() {
+    for _ in 0..200 {
+        let children = living(|process| process.parent == std::process::id());
+        if children.is_empty() {
+            return;
+        }
+        // What they had started becomes this process's own and is found in the next round.
+        kill_all(&children);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// Ends every process of this one's group, this one included.
+pub fn kill_own_group() {
+    #[cfg(unix)]
+    kill(0, true);
+}
+
+/// Asks the kernel to end this process first where memory runs out: never the program that keeps the
+/// books. Linux only, and only a request.
+pub fn offer_to_out_of_memory() {
+    #[cfg(target_os = "linux")]
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+}
+
+/// One process, as `/proc` has it.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there is no /proc to read it from"))]
+struct Process {
+    pid: u32,
+    zombie: bool,
+    parent: u32,
+    group: u32,
+}
+
+/// The processes that `wanted` picks, without zombies; those of this process are reaped.
+fn living(wanted: impl Fn(&Process) -> bool) -> Vec<u32> {
     #[cfg(target_os = "linux")]
     {
         let me = std::process::id();
         let mut found = Vec::new();
-        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        for entry in entries {
-            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else {
-                continue;
-            };
-            let Some((state, parent, its_group)) = stat(pid) else { continue };
-            if state == 'Z' {
-                if parent == me {
-                    let pid = nix::unistd::Pid::from_raw(pid as i32);
-                    let _ = nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
-                }
-            } else if parent == me || (group > 1 && its_group == group) {
-                found.push(pid);
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            let Some(process) = pid.and_then(stat) else { continue };
+            if !process.zombie {
+                found.extend(wanted(&process).then_some(process.pid));
+            } else if process.parent == me {
+                let pid = nix::unistd::Pid::from_raw(process.pid as i32);
+                let _ = nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
             }
         }
         found
     }
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = group;
+        let _ = wanted;
         Vec::new()
     }
 }
 
-/// State, parent and process group out of `/proc/<pid>/stat` (proc_pid_stat(5)); the name in
-/// parentheses may itself hold parentheses, so fields count from the last one.
+/// Out of `/proc/<pid>/stat` (proc_pid_stat(5)); the name in parentheses may itself hold parentheses,
+/// so fields count from the last one.
 #[cfg(target_os = "linux")]
-fn stat(pid: u32) -> Option<(char, u32, u32)> {
+fn stat(pid: u32) -> Option<Process> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    let zombie = fields.next()? == "Z";
+    let (parent, group) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(Process { pid, zombie, parent, group })
 }

@@ -19,7 +19,23 @@ pub mod duration_text {
     /// Reads a duration from text.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map_err(D::Error::custom)
+        super::parse_duration(&text).map_err(D::Error::custom)
+    }
+}
+
+/// Nothing here takes longer, and sums of durations below it do not overflow.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Reads a duration such as `90s`, `5m`, `200ms`, of at most a year.
+///
+/// # Errors
+///
+/// In words.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        Ok(_) => Err("that is longer than a year".to_owned()),
+        Err(error) => Err(format!("{error}; write it like 90s, 5m or 200ms")),
     }
 }
 
@@ -79,7 +95,7 @@ pub mod optional_duration_text {
     /// Reads text or null.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
-        text.map(|t| humantime::parse_duration(&t)).transpose().map_err(D::Error::custom)
+        text.map(|t| super::parse_duration(&t)).transpose().map_err(D::Error::custom)
     }
 }
 
@@ -147,6 +163,34 @@ impl Settings {
         }
     }
 
+    /// Checks settings that were read from a file, which anyone may have written: the ranges that
+    /// the command line keeps to, so that no sum overflows and no division is by 0.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let job = &self.job;
+        let counts = [
+            ("iterations", self.iterations),
+            ("epochs", job.epochs),
+            ("batch_size", job.batch_size),
+            ("threads", job.threads),
+            ("max_failures", self.failures.max_failures),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(format!("its {name} are 0"));
+        }
+        if !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
+            return Err(format!("its learning rate is {}", job.learning_rate));
+        }
+        let mut names = self.treatments.iter().flat_map(|t| [&t.name, &t.framework]);
+        if let Some(name) = names.find(|name| !crate::plan::is_name(name)) {
+            return Err(format!("it compares {name:?}, which is no name for a file"));
+        }
+        Ok(())
+    }
+
     /// Trials in all.
     pub fn trials(&self) -> usize {
         self.iterations as usize * self.treatments.len()
@@ -164,6 +208,9 @@ pub enum SettingsError {
         /// What there is.
         known: String,
     },
+    /// A script whose name cannot name files.
+    #[error("--frameworks: {0:?} cannot name a folder of results; call its script by a word of letters, digits, '_' and '-'")]
+    NoName(String),
     /// Named twice.
     #[error("--frameworks: '{0}' stands there twice; to measure one framework against itself use --control {0}")]
     Twice(String),
@@ -200,6 +247,9 @@ pub fn treatments(
         if !known.iter().any(|k| k == name) {
             let known = known.join(", ");
             return Err(SettingsError::UnknownFramework { name: name.to_owned(), known });
+        }
+        if !crate::plan::is_name(name) {
+            return Err(SettingsError::NoName(name.to_owned()));
         }
         if treatments.iter().any(|t| t.name == name) {
             return Err(SettingsError::Twice(name.to_owned()));

@@ -28,6 +28,8 @@ pub fn logging(talk: Talk) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would tell of a terminal that has gone on that very terminal, and panic.
+        .log_internal_errors(false)
         .with_target(false)
         .init();
 }

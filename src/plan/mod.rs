@@ -10,6 +10,7 @@ pub use remaining::{Outcome, remaining};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Names the generator and the way it is used, as written into `experiment.json`.
 pub const GENERATOR: &str =
@@ -82,6 +83,42 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Checks a plan that was read from a file, which anyone may have written.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        for (place, trial) in self.trials.iter().enumerate() {
+            let names = [&trial.name, &trial.treatment, &trial.framework];
+            if let Some(name) = names.into_iter().find(|name| !is_name(name)) {
+                return Err(format!("the plan names {name:?}, which is no name for a file"));
+            }
+            if !seen.insert(&trial.name) {
+                return Err(format!("the plan names {} twice", trial.name));
+            }
+            if trial.run_order as usize != place {
+                let order = trial.run_order;
+                return Err(format!("{} stands at place {place} with the order {order}", trial.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `name` can name a treatment: folders and files are called by it, so it is a word of
+/// ASCII letters, digits, `_`, `-`, `@` and `.` that does not begin with a dot, and not the name of
+/// something else in an experiment's folder.
+pub fn is_name(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@' | '.');
+    (1..=100).contains(&name.len())
+        && name.chars().all(letter)
+        && !name.starts_with('.')
+        && !["analysis", "experiment.json", "journal.jsonl", "trials.csv"].contains(&name)
+}
+
 fn generator(order_seed: u64, block: u32) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(order_seed);
     rng.set_stream(u64::from(block));
@@ -112,7 +149,7 @@ fn below(bound: u64, rng: &mut impl Rng) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     fn treatments(names: &[&str]) -> Vec<Treatment> {
         names
@@ -136,6 +173,30 @@ mod tests {
     }
     const GOLDEN: [&str; 4] =
         ["torch jax keras", "jax torch keras", "torch jax keras", "torch jax keras"];
+
+    #[test]
+    fn what_would_leave_the_folder_is_no_name() {
+        for name in ["torch", "torch-control", "torch@current", "a.b"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "../x", "a/b", "/etc", ".git", "a b", "a\0", "ä", "analysis"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_was_tampered_with_is_refused_with_the_reason() {
+        let plan = Plan::draw(2, &treatments(&["a", "b"]), 1);
+        plan.check().unwrap();
+        let tampered = |change: fn(&mut Plan)| {
+            let mut plan = plan.clone();
+            change(&mut plan);
+            plan.check().unwrap_err()
+        };
+        assert!(tampered(|p| p.trials[1].treatment = "../x".into()).contains("\"../x\""));
+        assert!(tampered(|p| p.trials[1].name = p.trials[0].name.clone()).contains("twice"));
+        assert!(tampered(|p| p.trials.swap(0, 1)).contains("place 0"));
+    }
 
     #[test]
     fn a_longer_experiment_begins_like_a_shorter_one() {

@@ -155,7 +155,9 @@ async fn settle(
     retry: bool,
 ) -> bool {
     let path = bench.folder.file(trial, "json");
-    if !persist(bench, || replace_json(&path, record)).await {
+    if !persist(bench, || bench.folder.sync(trial)).await
+        || !persist(bench, || replace_json(&path, record)).await
+    {
         return false;
     }
     if record.status == Status::Failed {

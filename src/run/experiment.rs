@@ -224,24 +224,10 @@ impl Experiment {
                 serde_json::from_value(value)
             })
             .map_err(|e| ExperimentError::Unreadable { path: path.clone(), why: e.to_string() })?;
-        let unsafe_name = |name: &str| {
-            name.is_empty()
-                || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@' | '.'))
-                || name.starts_with('.')
-        };
-        let bad = experiment
-            .plan
-            .trials
-            .iter()
-            .flat_map(|t| [&t.name, &t.treatment, &t.framework])
-            .find(|name| unsafe_name(name))
-            .cloned();
-        match bad {
-            Some(name) => Err(ExperimentError::Unreadable {
-                path,
-                why: format!("the plan names '{name}', which is no name for a file"),
-            }),
-            None => Ok(experiment),
+        let checked = experiment.plan.check().and_then(|()| experiment.settings.check());
+        match checked {
+            Ok(()) => Ok(experiment),
+            Err(why) => Err(ExperimentError::Unreadable { path, why }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::record::TrialRecord;
 use crate::plan::Trial;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +62,24 @@ impl Folder {
     pub fn create<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
         for treatment in treatments {
             std::fs::create_dir_all(self.root.join(treatment))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a trial's samples and log are on the disk, so that the journal never tells of
+    /// files that a power cut then takes away.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn sync(&self, trial: &Trial) -> io::Result<()> {
+        for ending in ["csv", "log"] {
+            match File::open(self.file(trial, ending)) {
+                Ok(file) => file.sync_all()?,
+                // What a failed attempt never wrote cannot be lost.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -256,6 +256,9 @@ impl Journal {
             file.set_len(found.whole_bytes).map_err(io)?;
         }
         file.seek(SeekFrom::End(0)).map_err(io)?;
+        // A new file is on the disk only once its folder says so.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new("."))).and_then(|f| f.sync_all()).map_err(io)?;
         Ok((Journal { path: path.to_owned(), file }, found))
     }
 
@@ -269,15 +272,32 @@ impl Journal {
         let mut line = serde_json::to_vec(&Entry { at: jiff::Timestamp::now(), event })
             .unwrap_or_default();
         line.push(b'\n');
-        let before = self.file.stream_position();
+        let io = |source| JournalError::Io { path: self.path.clone(), doing: "written", source };
+        self.still_there().map_err(io)?;
+        let before = self.file.stream_position().map_err(io)?;
         self.file.write_all(&line).and_then(|()| self.file.sync_data()).map_err(|source| {
-            if let Ok(before) = before {
-                // If this fails too, the torn line is recognised when the journal is next opened.
-                let _ = self.file.set_len(before);
-                let _ = self.file.seek(SeekFrom::Start(before));
-            }
-            JournalError::Io { path: self.path.clone(), doing: "written", source }
+            // If this fails too, the torn line is recognised when the journal is next opened.
+            let _ = self.file.set_len(before);
+            let _ = self.file.seek(SeekFrom::Start(before));
+            io(source)
         })
+    }
+
+    /// A file that was removed, or replaced by another, still takes what is written and keeps it
+    /// from everyone.
+    fn still_there(&self) -> io::Result<()> {
+        let there = std::fs::metadata(&self.path)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let mine = self.file.metadata()?;
+            if (there.dev(), there.ino()) != (mine.dev(), mine.ino()) {
+                return Err(io::Error::other("another file has taken its place"));
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = there;
+        Ok(())
     }
 }
 
@@ -325,6 +345,25 @@ mod tests {
         assert!(again.torn.is_none());
         let kept = std::fs::read_to_string(folder.path().join("journal.jsonl.torn")).unwrap();
         assert!(kept.starts_with("{\"at\":\"2025"));
+    }
+
+    #[test]
+    fn nothing_is_written_to_a_journal_that_has_gone_and_all_to_one_that_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (home, away) = (folder.path().join("home"), folder.path().join("away"));
+        std::fs::create_dir(&home).unwrap();
+        let path = home.join("journal.jsonl");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        std::fs::rename(&home, &away).unwrap();
+        assert!(journal.write(started("a_0")).is_err(), "the folder has gone");
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(&path, "").unwrap();
+        let error = journal.write(started("a_0")).unwrap_err().to_string();
+        assert!(error.contains("another file"), "{error}");
+        std::fs::remove_dir_all(&home).unwrap();
+        std::fs::rename(&away, &home).unwrap();
+        journal.write(started("a_0")).unwrap();
+        assert_eq!(read(&path).unwrap().entries.len(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! needs only this file.
 
 use super::protocol::Message;
+use crate::process;
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -28,11 +29,13 @@ pub fn connect(socket: &Path) -> io::Result<(BufReader<UnixStream>, Sender)> {
 /// open even after a script has closed all of its process's files, and the host would never know.
 const LOOK_MS: u16 = 1000;
 
-/// Ends this worker and everything in its process group (EnergiBridge included) as soon as the line
-/// to the host closes at either end: a host that was killed cannot tidy up any more.
-pub fn die_with_host(lines: BufReader<UnixStream>) {
+/// Ends this worker, all that it started and everything in its process group (EnergiBridge included)
+/// as soon as the line to the host closes at either end: a host that was killed cannot tidy up any
+/// more. The socket at `socket` goes too, with its folder.
+pub fn die_with_host(lines: BufReader<UnixStream>, socket: &Path) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd;
+    let socket = socket.to_owned();
     std::thread::spawn(move || {
         let stream = lines.into_inner();
         loop {
@@ -43,10 +46,11 @@ pub fn die_with_host(lines: BufReader<UnixStream>) {
                 _ => break,
             }
         }
-        let _ = nix::sys::signal::killpg(
-            nix::unistd::Pid::from_raw(0),
-            nix::sys::signal::Signal::SIGKILL,
-        );
+        // A host that lives has removed them itself or is about to.
+        let _ = std::fs::remove_file(&socket);
+        let _ = socket.parent().map(std::fs::remove_dir);
+        process::kill_descendants();
+        process::kill_own_group();
     });
 }
 

@@ -57,10 +57,13 @@ impl WorkerError {
     }
 }
 
+/// Type, value and traceback are handed over one by one: before Python 3.12 an exception that was
+/// fetched does not know its own traceback.
 fn traceback(py: Python<'_>, error: &PyErr) -> String {
+    let parts = (error.get_type(py), error.value(py), error.traceback(py));
     py.import("traceback")
         .and_then(|module| {
-            let lines = module.call_method1("format_exception", (error.value(py),))?;
+            let lines = module.call_method1("format_exception", parts)?;
             lines.extract::<Vec<String>>()
         })
         .map(|lines| lines.concat())

@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -107,6 +107,9 @@ pub enum Failure {
     /// It printed more than a log may hold.
     #[error("the script printed more than {0} bytes and was stopped")]
     Flood(u64),
+    /// It sent something endless to its host.
+    #[error("the script emitted an event of more than {0} bytes and was stopped")]
+    Babbled(usize),
     /// It left processes behind.
     #[error("the script left {0} process(es) running, which were stopped")]
     LeftProcesses(usize),
@@ -182,6 +185,11 @@ pub async fn run(
     if failure.is_none() && exit != Exit::Code(0) {
         failure = Some(Failure::Vanished { exit });
     }
+    if let Some(Failure::Flood(limit)) = failure {
+        // It is kept with the failure, and a disk is not to fill up with it.
+        let log = File::options().write(true).open(&launch.log);
+        let _ = log.and_then(|log| log.set_len(limit));
+    }
     let cpu_seconds = process::children_cpu_seconds() - before;
     Ended { exit, failure: failure.map(|f| f.with_exit(exit)), traceback, cpu_seconds }
 }
@@ -208,8 +216,9 @@ fn spawn(launch: &Launch) -> Result<Child, Failure> {
         .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)
         .kill_on_drop(true);
-    #[cfg(unix)]
-    command.process_group(0);
+    process::own_group(command.as_std_mut());
+    // Beside the worker's own watch over its host, for a wrapping meter that has not started it yet.
+    process::end_with_host(command.as_std_mut());
     command.spawn().map_err(failed)
 }
 
@@ -244,18 +253,22 @@ async fn listen(
     if write.write_all(&request).await.is_err() {
         return Err(Failure::Vanished { exit: Exit::Unknown });
     }
-    let mut lines = BufReader::new(read).lines();
+    let mut lines = Lines { source: BufReader::new(read), line: Vec::new() };
     let mut ticks = tokio::time::interval(TICK);
-    let mut done = false;
     // The writing half stays open until the process is gone: its closing tells a worker that the
     // host has died.
     loop {
         tokio::select! {
-            line = lines.next_line() => match line {
+            line = lines.next() => match line {
                 Ok(Some(line)) => {
-                    let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
+                    let Ok(message) = serde_json::from_slice::<Message>(&line) else { continue };
                     match &message {
-                        Message::Done => done = true,
+                        Message::Done => {
+                            seen(Seen::Message(&message)).map_err(Failure::Stopped)?;
+                            // Not to the end of the line: a process that the script forked may
+                            // hold it open for as long as it likes.
+                            return leave(limits, child).await;
+                        }
                         Message::Failed { error, traceback: text } => {
                             traceback.clone_from(text);
                             let error = error.clone();
@@ -266,17 +279,19 @@ async fn listen(
                     }
                     seen(Seen::Message(&message)).map_err(Failure::Stopped)?;
                 }
-                _ if done => return leave(limits, child).await,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(Failure::Babbled(LONGEST_LINE));
+                }
                 _ => {
                     let _ = timeout(FOLLOW, child.wait()).await;
                     return Err(Failure::Vanished { exit: Exit::Unknown });
                 }
             },
-            status = child.wait(), if !done => {
+            status = child.wait() => {
                 let exit = status.map_or(Exit::Unknown, Exit::from);
                 // What the worker said last may still be on the line.
-                while let Ok(Ok(Some(line))) = timeout(FOLLOW, lines.next_line()).await {
-                    match serde_json::from_str::<Message>(&line) {
+                while let Ok(Ok(Some(line))) = timeout(FOLLOW, lines.next()).await {
+                    match serde_json::from_slice::<Message>(&line) {
                         Ok(Message::Done) => return Ok(()),
                         Ok(Message::Failed { error, traceback: text }) => {
                             *traceback = text;
@@ -300,6 +315,43 @@ async fn listen(
                 if std::fs::metadata(&launch.log).is_ok_and(|m| m.len() > limits.log_bytes) {
                     return Err(Failure::Flood(limits.log_bytes));
                 }
+            }
+        }
+    }
+}
+
+/// No event comes near this; a longer one is not read into memory.
+const LONGEST_LINE: usize = 16 << 20;
+
+/// Reads lines of bounded length.
+struct Lines<R> {
+    source: R,
+    /// What has arrived of the present line.
+    line: Vec<u8>,
+}
+
+impl<R: AsyncBufRead + Unpin> Lines<R> {
+    /// The next line without its end; `None` after the last. Nothing is lost where this is dropped
+    /// before it is ready.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and `InvalidData` for a line that is longer than [`LONGEST_LINE`].
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let arrived = self.source.fill_buf().await?;
+            if arrived.is_empty() {
+                return Ok(None);
+            }
+            let end = arrived.iter().position(|byte| *byte == b'\n');
+            let taken = end.unwrap_or(arrived.len());
+            self.line.extend_from_slice(&arrived[..taken]);
+            self.source.consume(taken + usize::from(end.is_some()));
+            if end.is_some() {
+                return Ok(Some(std::mem::take(&mut self.line)));
+            }
+            if self.line.len() > LONGEST_LINE {
+                return Err(io::ErrorKind::InvalidData.into());
             }
         }
     }

@@ -6,7 +6,7 @@ use super::{WorkerError, interpreter};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use serde_json::Value;
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +22,9 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
     let mut first = String::new();
     lines.read_line(&mut first).map_err(|e| no_host(e.to_string()))?;
     let request: Request = serde_json::from_str(&first).map_err(|e| no_host(e.to_string()))?;
-    channel::die_with_host(lines);
+    crate::process::adopt_orphans();
+    crate::process::offer_to_out_of_memory();
+    channel::die_with_host(lines, socket);
 
     let sender = Arc::new(Mutex::new(sender));
     let told = Arc::clone(&sender);
@@ -32,16 +34,21 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
     let (message, status) = match outcome {
         Ok(()) => (Message::Done, 0),
         Err(WorkerError::Python { message, traceback }) => {
-            eprint!("{traceback}");
+            log(&traceback);
             (Message::Failed { error: message, traceback }, 1)
         }
         Err(other) => {
-            eprintln!("{other}");
+            log(&format!("{other}\n"));
             (Message::Failed { error: other.to_string(), traceback: String::new() }, 1)
         }
     };
     say(&sender, &message).map_err(|e| no_host(e.to_string()))?;
     Ok(status)
+}
+
+/// Writes to the log. A full disk must not keep the host from hearing the same.
+fn log(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn say(sender: &Mutex<Sender>, message: &Message) -> std::io::Result<()> {
