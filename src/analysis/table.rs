@@ -98,9 +98,7 @@ impl Table {
     ///
     /// The folder cannot be written.
     pub fn write_csv(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".trials").tempfile_in(folder)?;
-        let mut csv = csv::Writer::from_writer(io::BufWriter::new(file.as_file_mut()));
+        let mut csv = csv::Writer::from_writer(Vec::new());
         let texts = self.texts.iter().map(|(name, _)| *name);
         csv.write_record(texts.chain(self.numbers.iter().map(|(name, _)| name.as_str())))?;
         for row in 0..self.len() {
@@ -113,24 +111,9 @@ impl Table {
             }
             csv.write_record(None::<&[u8]>)?;
         }
-        csv.flush()?;
-        drop(csv);
-        readable_by_all(file.as_file())?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
+        let text = csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
+        crate::run::record::replace(path, &text)
     }
-}
-
-/// A temporary file is its owner's alone; a table is not.
-fn readable_by_all(file: &std::fs::File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    #[cfg(not(unix))]
-    let _ = file;
-    Ok(())
 }
 
 /// The number columns in order: those that every table has, and beside them whatever domains, GPUs

@@ -204,6 +204,10 @@ impl Session {
                 torn.len()
             )));
         }
+        let names = settings.treatments.iter().map(|t| t.name.as_str());
+        if let Err(error) = self.folder.sweep(names) {
+            terminal.on(&Event::Warning(&format!("half-written files stay where they are: {error}")));
+        }
         let mut accepted = self.accepted.clone();
         if let Some(then) = &self.then {
             accepted.extend(then.conditions.differences(&experiment.conditions));

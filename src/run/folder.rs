@@ -66,6 +66,25 @@ impl Folder {
         Ok(())
     }
 
+    /// Removes what a host that was killed while it replaced a file had not finished. Only for who
+    /// holds the machine-wide lock.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn sweep<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
+        let folders = treatments.into_iter().map(|treatment| self.root.join(treatment));
+        for folder in folders.chain([self.root.clone()]) {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(super::record::HALF_WRITTEN) {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until a trial's samples and log are on the disk, so that the journal never tells of
     /// files that a power cut then takes away.
     ///

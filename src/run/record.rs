@@ -128,14 +128,17 @@ impl TrialRecord {
     }
 }
 
+/// How the names of files begin that are to replace others.
+pub const HALF_WRITTEN: &str = ".joulerace-";
+
 /// Replaces a file as a whole: its readers see the old one or the new one, never half of either.
 ///
 /// # Errors
 ///
 /// The system's, and nothing of the old file is lost.
 pub fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".joulerace-").tempfile_in(folder)?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_data()?;
     #[cfg(unix)]

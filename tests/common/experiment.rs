@@ -2,17 +2,24 @@
 //! An experiment of sleeping scripts: the real program, real workers and a real interpreter, in a
 //! scratch folder with a lock of its own, so that tests run side by side.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// Far beyond what anything here takes, also on a machine that does other things.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Scratch {
     folder: TempDir,
 }
 
 /// An environment without packages, shared by the tests of one binary; it costs a moment to make.
-fn environment() -> &'static Path {
+pub fn environment() -> &'static Path {
     static MADE: OnceLock<TempDir> = OnceLock::new();
     MADE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
@@ -62,11 +69,17 @@ impl Scratch {
         command
     }
 
-    /// An experiment of these frameworks without pauses, into `results`.
+    /// An experiment of these frameworks without pauses and without a sensor, into `results`.
     pub fn experiment(&self, frameworks: &str, more: &[&str]) -> Command {
+        self.measured(frameworks, &["--meter", "estimate"], more)
+    }
+
+    /// The same with another meter.
+    pub fn measured(&self, frameworks: &str, meter: &[&str], more: &[&str]) -> Command {
         let mut command = self.program();
         command
-            .args(["--frameworks", frameworks, "--order-seed", "1", "--meter", "estimate"])
+            .args(["--frameworks", frameworks, "--order-seed", "1"])
+            .args(meter)
             .args(["--epochs", "1", "--batch-size", "8", "--interval", "20ms", "--no-analysis"])
             .args(["--warmup", "0s", "--cooldown", "0s", "--baseline", "0s", "--allow-unlocked"])
             .args(["--dataset", "mnist", "--train-samples", "10", "--test-samples", "10"])
@@ -88,10 +101,13 @@ impl Scratch {
         command
     }
 
+    pub fn journal_text(&self) -> String {
+        std::fs::read_to_string(self.results().join("journal.jsonl")).unwrap_or_default()
+    }
+
     /// The journal's events, as JSON.
     pub fn journal(&self) -> Vec<serde_json::Value> {
-        let text = std::fs::read_to_string(self.results().join("journal.jsonl")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.journal_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     pub fn json(&self, file: &str) -> serde_json::Value {
@@ -100,8 +116,52 @@ impl Scratch {
         serde_json::from_slice(&text).unwrap()
     }
 
-    /// Processes whose command line names this scratch folder: workers have it in their socket's or
-    /// their script's path, so this finds what was left behind.
+    /// Waits until the journal says `event` so many times.
+    pub fn await_event(&self, event: &str, times: usize) {
+        let word = format!("\"{event}\"");
+        eventually(&format!("{times} times {event} in the journal"), || {
+            self.journal_text().matches(&word).count() >= times
+        });
+    }
+
+    /// Waits until nothing runs that this scratch folder's programs started.
+    pub fn await_no_process(&self) {
+        eventually("no process is left", || self.processes().is_empty());
+    }
+
+    /// Every planned trial has exactly one end, a good record of its own, samples, a log and a row,
+    /// and nothing else lies beside them.
+    pub fn assert_complete(&self, trials: usize) {
+        let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+        for event in self.journal() {
+            if event["event"] == "trial-ended" && event["retry"] == false {
+                assert_eq!(event["status"], "ok", "{event}");
+                *ends.entry(event["trial"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+        }
+        assert_eq!(ends.len(), trials);
+        assert!(ends.values().all(|n| *n == 1), "{ends:?}");
+        let mut expected: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for trial in ends.keys() {
+            let (folder, _) = trial.rsplit_once('_').unwrap();
+            let record = self.json(&format!("{folder}/{trial}.json"));
+            assert_eq!((&record["trial"], &record["status"]), (&trial.as_str().into(), &"ok".into()));
+            let files = ["csv", "json", "log"].map(|ending| format!("{trial}.{ending}"));
+            expected.entry(folder).or_default().extend(files);
+        }
+        for (folder, mut files) in expected {
+            files.sort();
+            let aside = |name: &String| name != "failed" && name != "interrupted";
+            let found: Vec<String> =
+                names(&self.results().join(folder)).into_iter().filter(aside).collect();
+            assert_eq!(found, files);
+        }
+        let rows = std::fs::read_to_string(self.results().join("trials.csv")).unwrap();
+        assert_eq!(rows.lines().count(), trials + 1, "{rows}");
+    }
+
+    /// Processes whose environment names this scratch folder, as the lock's path does for all that
+    /// the program starts.
     pub fn processes(&self) -> Vec<String> {
         let marker = self.folder.path().to_str().unwrap().to_owned();
         let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -116,19 +176,46 @@ impl Scratch {
     }
 }
 
+/// Waits until something is so.
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A program that runs, with what it says in pipes.
+pub fn start(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+pub fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+/// The names in a folder, sorted, hidden ones too.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// Four IDX files with MNIST's names and counts, all zeros: only their structure is looked at.
+/// Four IDX files with MNIST's names, of 20 and 10 images of zeros: only their structure is looked at.
 fn make_data(folder: &Path) {
     use std::io::Write;
     std::fs::create_dir(folder).unwrap();
     for (name, count, side) in [
-        ("train-images-idx3-ubyte.gz", 60_000u32, 28),
-        ("train-labels-idx1-ubyte.gz", 60_000, 0),
-        ("t10k-images-idx3-ubyte.gz", 10_000, 28),
-        ("t10k-labels-idx1-ubyte.gz", 10_000, 0),
+        ("train-images-idx3-ubyte.gz", 20u32, 28),
+        ("train-labels-idx1-ubyte.gz", 20, 0),
+        ("t10k-images-idx3-ubyte.gz", 10, 28),
+        ("t10k-labels-idx1-ubyte.gz", 10, 0),
     ] {
         let file = std::fs::File::create(folder.join(name)).unwrap();
         let mut gz = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
