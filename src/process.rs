@@ -91,7 +91,8 @@ pub fn children_cpu_seconds() -> f64 {
         use nix::sys::resource::{UsageWho, getrusage};
         use nix::sys::time::TimeValLike;
         getrusage(UsageWho::RUSAGE_CHILDREN).map_or(f64::NAN, |usage| {
-            let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+            let micros =
+                usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
             micros as f64 / 1e6
         })
     }
@@ -157,12 +158,22 @@ pub fn strays(group: u32) -> Vec<u32> {
 /// [adopts orphans](adopt_orphans); gives up on what cannot be ended within a second.
 pub fn kill_descendants() {
     for _ in 0..200 {
-        let children = living(|process| process.parent == std::process::id());
-        if children.is_empty() {
+        let mut family = vec![std::process::id()];
+        loop {
+            let next = living(|process| {
+                family.contains(&process.parent) && !family.contains(&process.pid)
+            });
+            if next.is_empty() {
+                break;
+            }
+            family.extend(next);
+        }
+        if family.len() == 1 {
             return;
         }
-        // What they had started becomes this process's own and is found in the next round.
-        kill_all(&children);
+        // All at once, before one that waits for another can answer its end. What was started in
+        // between becomes this process's own and is found in the next round.
+        kill_all(&family[1..]);
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
@@ -181,7 +192,10 @@ pub fn offer_to_out_of_memory() {
 }
 
 /// One process, as `/proc` has it.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there is no /proc to read it from"))]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "there is no /proc to read it from")
+)]
 struct Process {
     pid: u32,
     zombie: bool,

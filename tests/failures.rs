@@ -5,6 +5,7 @@
 mod experiment;
 
 use experiment::{Scratch, text};
+use std::time::{Duration, Instant};
 
 /// One trial of a script with this trouble beside one that works.
 fn fails_with(trouble: &str, flags: &[&str]) -> (Scratch, String) {
@@ -75,6 +76,39 @@ fn a_script_that_floods_its_log_is_stopped() {
 fn children_that_a_script_leaves_are_stopped_and_counted() {
     let (_, reason) = fails_with("children", &[]);
     assert!(reason.contains("left 1 process"), "{reason}");
+}
+
+#[test]
+fn a_daemon_that_a_script_leaves_is_found_and_stopped() {
+    let (_, reason) = fails_with("daemon", &[]);
+    assert!(reason.contains("left 1 process"), "{reason}");
+}
+
+/// A forked child holds the line to the host open after its parent is done.
+#[test]
+fn a_child_that_a_script_forks_does_not_keep_the_host_waiting() {
+    let begin = Instant::now();
+    let (_, reason) = fails_with("fork", &[]);
+    assert!(reason.contains("left 1 process"), "{reason}");
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_script_that_aborts_is_a_failure() {
+    let (_, reason) = fails_with("abort", &[]);
+    assert!(reason.contains("signal 6"), "{reason}");
+}
+
+#[test]
+fn a_script_that_leaves_without_a_word_is_a_failure() {
+    let (_, reason) = fails_with("vanish", &[]);
+    assert!(reason.contains("in the middle of its work (exit status 0)"), "{reason}");
+}
+
+#[test]
+fn an_endless_event_is_not_read_into_memory() {
+    let (_, reason) = fails_with("babble", &[]);
+    assert!(reason.contains("event of more than"), "{reason}");
 }
 
 #[test]

@@ -104,9 +104,8 @@ fn a_second_interrupt_ends_at_once_and_the_trial_is_run_again() {
     let output = scratch.resume(&["--accept-changes"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     scratch.assert_complete(1);
-    let accepted = scratch.journal().iter().any(|e| {
-        e["accepted"].as_array().is_some_and(|a| !a.is_empty())
-    });
+    let accepted =
+        scratch.journal().iter().any(|e| e["accepted"].as_array().is_some_and(|a| !a.is_empty()));
     assert!(accepted, "what was accepted is recorded");
 }
 

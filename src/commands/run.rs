@@ -356,21 +356,25 @@ impl Session {
             return Ok((records, None));
         }
         let (changed, verdict) = gate::compare(&mut records, expected.test_images);
-        let write = |path: PathBuf, result: std::io::Result<()>| {
-            result.map_err(|source| ExperimentError::Write { path, source })
-        };
+        // The trials are safe. What is added here can be added again, and a disk that is still full
+        // must not hide how the run ended.
+        let tell = |error: ExperimentError| tracing::warn!(%error, "`joulerace resume` writes it again");
         for place in changed {
             let record = &records[place];
             let trial = experiment.plan.trials.iter().find(|t| record.is_of(t));
             if let Some(trial) = trial {
                 let path = self.folder.file(trial, "json");
-                write(path.clone(), record::replace_json(&path, record))?;
+                if let Err(source) = record::replace_json(&path, record) {
+                    tell(ExperimentError::Write { path, source });
+                }
             }
         }
         experiment.work = Some(verdict.clone());
         experiment.settling.overhead =
             Overhead::of(&records, experiment.settling.overhead.as_ref());
-        experiment.write(&self.folder)?;
+        if let Err(error) = experiment.write(&self.folder) {
+            tell(error);
+        }
         Ok((records, Some(verdict)))
     }
 

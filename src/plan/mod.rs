@@ -101,7 +101,10 @@ impl Plan {
             }
             if trial.run_order as usize != place {
                 let order = trial.run_order;
-                return Err(format!("{} stands at place {place} with the order {order}", trial.name));
+                return Err(format!(
+                    "{} stands at place {place} with the order {order}",
+                    trial.name
+                ));
             }
         }
         Ok(())

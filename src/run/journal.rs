@@ -224,9 +224,8 @@ pub fn read(path: &Path) -> Result<Read, JournalError> {
     match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Read::default()),
         Err(e) => Err(io(e)),
-        Ok(file) => read_from(BufReader::new(file)).map_err(|(line, why)| {
-            JournalError::Malformed { path: path.to_owned(), line, why }
-        }),
+        Ok(file) => read_from(BufReader::new(file))
+            .map_err(|(line, why)| JournalError::Malformed { path: path.to_owned(), line, why }),
     }
 }
 
@@ -269,8 +268,8 @@ impl Journal {
     /// [`JournalError::Io`] where the disk is full or gone; what a failed write left is taken back,
     /// so that the journal still ends with a whole line.
     pub fn write(&mut self, event: Event) -> Result<(), JournalError> {
-        let mut line = serde_json::to_vec(&Entry { at: jiff::Timestamp::now(), event })
-            .unwrap_or_default();
+        let mut line =
+            serde_json::to_vec(&Entry { at: jiff::Timestamp::now(), event }).unwrap_or_default();
         line.push(b'\n');
         let io = |source| JournalError::Io { path: self.path.clone(), doing: "written", source };
         self.still_there().map_err(io)?;
@@ -375,11 +374,7 @@ mod tests {
     #[test]
     fn an_attempt_without_an_end_is_unfinished() {
         let at = jiff::Timestamp::now();
-        let events = [
-            started("a_0"),
-            ended("a_0", Status::Failed, true),
-            started("a_0"),
-        ];
+        let events = [started("a_0"), ended("a_0", Status::Failed, true), started("a_0")];
         let read = Read {
             entries: events.into_iter().map(|event| Entry { at, event }).collect(),
             ..Read::default()

@@ -15,7 +15,9 @@ pub struct MachineLock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another experiment runs.
-    #[error("another joulerace measures on this machine ({holder}); two at once would measure each other, so wait for it or stop it")]
+    #[error(
+        "another joulerace measures on this machine ({holder}); two at once would measure each other, so wait for it or stop it"
+    )]
     Held {
         /// Who, as far as the lock file says.
         holder: String,
@@ -42,10 +44,16 @@ pub fn take(path: &Path, holder: &str) -> Result<MachineLock, LockError> {
     // the flag to create it (fs.protected_regular), but a reader may lock it all the same.
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(io)?,
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+            File::open(path).map_err(io)?
         }
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => File::open(path).map_err(io)?,
         Err(e) => return Err(io(e)),
     };
     match file.try_lock() {
@@ -54,7 +62,8 @@ pub fn take(path: &Path, holder: &str) -> Result<MachineLock, LockError> {
             let mut holder = String::new();
             // Whoever holds it may be writing its name just now.
             let _ = file.take(4096).read_to_string(&mut holder);
-            let holder = if holder.trim().is_empty() { "unnamed" } else { holder.trim() }.to_owned();
+            let holder =
+                if holder.trim().is_empty() { "unnamed" } else { holder.trim() }.to_owned();
             return Err(LockError::Held { holder });
         }
         Err(TryLockError::Error(e)) => return Err(io(e)),

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// How long a worker may take over what.
 #[derive(Debug, Clone)]
@@ -48,6 +48,21 @@ pub struct Launch {
     pub log: PathBuf,
     /// How long it may take.
     pub limits: Limits,
+}
+
+impl Launch {
+    /// Whether a meter's program stands between this one and the worker.
+    fn is_wrapped(&self) -> bool {
+        self.argv.first().is_some_and(|program| !process::is_self(program))
+    }
+
+    /// What it means that the outermost process ended like this in the middle of the work.
+    fn ended_early(&self, exit: Exit) -> Failure {
+        match (self.is_wrapped(), exit) {
+            (true, Exit::Code(0)) | (false, _) => Failure::Vanished { exit },
+            (true, _) => Failure::WrapperEnded { exit },
+        }
+    }
 }
 
 /// What the host hears while a worker runs.
@@ -183,7 +198,7 @@ pub async fn run(
         failure = Some(Failure::LeftProcesses(left));
     }
     if failure.is_none() && exit != Exit::Code(0) {
-        failure = Some(Failure::Vanished { exit });
+        failure = Some(launch.ended_early(exit));
     }
     if let Some(Failure::Flood(limit)) = failure {
         // It is kept with the failure, and a disk is not to fill up with it.
@@ -217,8 +232,10 @@ fn spawn(launch: &Launch) -> Result<Child, Failure> {
         .stderr(log)
         .kill_on_drop(true);
     process::own_group(command.as_std_mut());
-    // Beside the worker's own watch over its host, for a wrapping meter that has not started it yet.
-    process::end_with_host(command.as_std_mut());
+    if launch.is_wrapped() {
+        // A worker watches over its host by itself, and takes along all that it started.
+        process::end_with_host(command.as_std_mut());
+    }
     command.spawn().map_err(failed)
 }
 
@@ -289,8 +306,10 @@ async fn listen(
             },
             status = child.wait() => {
                 let exit = status.map_or(Exit::Unknown, Exit::from);
-                // What the worker said last may still be on the line.
-                while let Ok(Ok(Some(line))) = timeout(FOLLOW, lines.next()).await {
+                // What the worker said last may still be on the line. A worker that lost its meter
+                // may go on talking: it is not listened to for long, as nobody measures it.
+                let until = Instant::now() + FOLLOW;
+                while let Ok(Ok(Some(line))) = timeout_at(until, lines.next()).await {
                     match serde_json::from_slice::<Message>(&line) {
                         Ok(Message::Done) => return Ok(()),
                         Ok(Message::Failed { error, traceback: text }) => {
@@ -301,11 +320,7 @@ async fn listen(
                         Err(_) => {}
                     }
                 }
-                let wrapped = launch.argv.first().is_some_and(|p| !process::is_self(p));
-                return Err(match (wrapped, exit) {
-                    (true, Exit::Code(0)) | (false, _) => Failure::Vanished { exit },
-                    (true, _) => Failure::WrapperEnded { exit },
-                });
+                return Err(launch.ended_early(exit));
             }
             _ = ticks.tick() => {
                 seen(Seen::Tick).map_err(Failure::Stopped)?;

@@ -42,9 +42,17 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
             (Message::Failed { error: other.to_string(), traceback: String::new() }, 1)
         }
     };
-    say(&sender, &message).map_err(|e| no_host(e.to_string()))?;
+    if let Err(error) = say(&sender, &message) {
+        // The watch over the host is about to end this process with all that it started; leaving
+        // before it has would let those get away.
+        std::thread::sleep(LAST_WATCH);
+        return Err(no_host(error.to_string()));
+    }
     Ok(status)
 }
+
+/// Longer than the watch over the host takes to notice that it has gone, and to act.
+const LAST_WATCH: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Writes to the log. A full disk must not keep the host from hearing the same.
 fn log(text: &str) {
@@ -77,10 +85,7 @@ fn call(py: Python<'_>, request: &Request, sender: &Arc<Mutex<Sender>>) -> PyRes
 
 /// `emit(event)`: sends a JSON-able object to the host. What is no number in JSON (NaN, infinities)
 /// arrives as null, and what JSON does not know arrives as its text.
-fn emitter<'py>(
-    py: Python<'py>,
-    sender: Arc<Mutex<Sender>>,
-) -> PyResult<Bound<'py, PyCFunction>> {
+fn emitter<'py>(py: Python<'py>, sender: Arc<Mutex<Sender>>) -> PyResult<Bound<'py, PyCFunction>> {
     let json = py.import("json")?;
     let dumps = json.getattr("dumps")?.unbind();
     let loads = json.getattr("loads")?.unbind();

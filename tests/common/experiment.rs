@@ -80,7 +80,7 @@ impl Scratch {
         command
             .args(["--frameworks", frameworks, "--order-seed", "1"])
             .args(meter)
-            .args(["--epochs", "1", "--batch-size", "8", "--interval", "20ms", "--no-analysis"])
+            .args(["--epochs", "1", "--batch-size", "8", "--no-analysis"])
             .args(["--warmup", "0s", "--cooldown", "0s", "--baseline", "0s", "--allow-unlocked"])
             .args(["--dataset", "mnist", "--train-samples", "10", "--test-samples", "10"])
             .arg("--workloads")
@@ -92,6 +92,9 @@ impl Scratch {
             .arg("--output")
             .arg(self.results())
             .args(more);
+        if !more.contains(&"--interval") {
+            command.args(["--interval", "20ms"]);
+        }
         command
     }
 
@@ -145,7 +148,10 @@ impl Scratch {
         for trial in ends.keys() {
             let (folder, _) = trial.rsplit_once('_').unwrap();
             let record = self.json(&format!("{folder}/{trial}.json"));
-            assert_eq!((&record["trial"], &record["status"]), (&trial.as_str().into(), &"ok".into()));
+            assert_eq!(
+                (&record["trial"], &record["status"]),
+                (&trial.as_str().into(), &"ok".into())
+            );
             let files = ["csv", "json", "log"].map(|ending| format!("{trial}.{ending}"));
             expected.entry(folder).or_default().extend(files);
         }
@@ -160,19 +166,35 @@ impl Scratch {
         assert_eq!(rows.lines().count(), trials + 1, "{rows}");
     }
 
-    /// Processes whose environment names this scratch folder, as the lock's path does for all that
-    /// the program starts.
+    /// Command lines of the processes whose environment names this scratch folder, as the lock's
+    /// path does for all that the program starts.
     pub fn processes(&self) -> Vec<String> {
+        self.pids().into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// The same with their numbers.
+    pub fn pids(&self) -> Vec<(i32, String)> {
         let marker = self.folder.path().to_str().unwrap().to_owned();
         let entries = std::fs::read_dir("/proc").unwrap().flatten();
         entries
             .filter_map(|entry| {
+                let pid = entry.file_name().to_str()?.parse().ok()?;
                 let environ = std::fs::read(entry.path().join("environ")).ok()?;
                 let cmdline = std::fs::read(entry.path().join("cmdline")).ok()?;
                 let named = String::from_utf8_lossy(&environ).contains(&marker);
-                (named && !cmdline.is_empty()).then(|| String::from_utf8_lossy(&cmdline).replace('\0', " "))
+                let line = String::from_utf8_lossy(&cmdline).replace('\0', " ");
+                (named && !cmdline.is_empty()).then_some((pid, line))
             })
             .collect()
+    }
+}
+
+/// A test that fails leaves nothing running.
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        for (pid, _) in self.pids() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
     }
 }
 

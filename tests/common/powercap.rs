@@ -80,6 +80,20 @@ impl Powercap {
         self.frozen.store(true, Ordering::SeqCst);
     }
 
+    /// Lets the counters go on, and their files be read again.
+    pub fn mend(&self) {
+        self.frozen.store(false, Ordering::SeqCst);
+    }
+
+    /// Empties all counters' files, also for who has them open: nothing can be read any more.
+    pub fn blank(&self) {
+        let zones = self.zones.lock().unwrap();
+        self.freeze();
+        for zone in zones.iter() {
+            zone.file.set_len(0).unwrap();
+        }
+    }
+
     /// Sets the counter of the zone that was given as number `index` back to 0.
     pub fn reset(&self, index: usize) {
         self.zones.lock().unwrap()[index].value = 0.0;

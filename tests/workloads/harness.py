@@ -1,7 +1,7 @@
 """A stand-in for the real harness: it sleeps, and misbehaves where a test asks for it.
 
 It speaks the real protocol. What it does is said by `<framework>_cnn.py`, a file of one line:
-a dictionary with `seconds` per phase and, where wanted, `trouble`.
+a dictionary with `seconds` per phase and, where wanted, `busy` and `trouble`.
 """
 
 import ast
@@ -24,9 +24,9 @@ def run(request, emit):
         mark = {"event": "phase", "phase": phase}
         emit({**mark, "edge": "begin", "unix_ns": time.time_ns()})
         if phase == "train":
-            misbehave(wanted.get("trouble"))
+            misbehave(wanted.get("trouble"), emit)
             emit({"event": "epoch", "epoch": 1, "epochs": job["epochs"], "loss": 0.5})
-        time.sleep(wanted["seconds"])
+        spend(wanted)
         emit({**mark, "edge": "end", "unix_ns": time.time_ns()})
     train = job["train_samples"] or 60_000
     test = job["test_samples"] or 10_000
@@ -49,7 +49,27 @@ def run(request, emit):
     emit({**result, **wanted.get("result", {})})
 
 
-def misbehave(trouble):
+def spend(wanted):
+    """Lets the time of a phase go by, asleep or with one processor `busy`."""
+    until = time.monotonic() + wanted["seconds"]
+    while wanted.get("busy") and time.monotonic() < until:
+        pass
+    time.sleep(max(0, until - time.monotonic()))
+
+
+DAEMON = """
+import os, signal, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        time.sleep(600)
+"""
+"""Forks twice, so that its parent is gone and its session its own, and ignores what it can."""
+
+
+def misbehave(trouble, emit):
     """The ways in which a script can go wrong."""
     if trouble == "raise":
         raise RuntimeError("the script gave up")
@@ -69,6 +89,21 @@ def misbehave(trouble):
             os.write(1, b"x" * 65536)
     if trouble == "children":
         subprocess.Popen(["sleep", "600"], start_new_session=True)
+    if trouble == "abort":
+        os.abort()
+    if trouble == "vanish":
+        os._exit(0)
+    if trouble == "babble":
+        emit({"event": "note", "text": "x" * (20 << 20)})
+    if trouble == "fork" and os.fork() == 0:  # the child holds all of its parent's files
+        os.setsid()
+        time.sleep(600)
+        os._exit(0)
+    if trouble == "daemon":
+        subprocess.Popen([sys.executable, "-c", DAEMON]).wait()
+    if trouble == "family":
+        child = "import subprocess; subprocess.run(['sleep', '600'], start_new_session=True)"
+        subprocess.run([sys.executable, "-c", child])
     if trouble == "once":
         flag = HERE / "happened"
         if not flag.exists():

@@ -1,0 +1,14 @@
+//! Whole experiments in a world that goes wrong: disks, sensors, terminals, input.
+#![cfg(target_os = "linux")]
+
+mod disk;
+#[path = "../common/energibridge.rs"]
+mod energibridge;
+#[path = "../common/experiment.rs"]
+mod experiment;
+mod hostile;
+mod input;
+mod meters;
+#[path = "../common/powercap.rs"]
+mod powercap;
+mod stopping;

@@ -1,0 +1,166 @@
+//! Meters that fail in the middle of an experiment: the trial is failed by rule and tried again, never
+//! silently short, and no estimate takes a sensor's place.
+
+use crate::energibridge::{Mode, stand_in};
+use crate::experiment::{Scratch, eventually, start, text};
+use crate::powercap::Powercap;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::process::Output;
+
+/// Long enough for a failure in its middle to be noticed, at a processor that works.
+const WORKS: &str = "{'seconds': 1.2, 'busy': True}";
+const SHORT: &str = "{'seconds': 0.1, 'busy': True}";
+
+/// Runs two trials, breaks the counters in the first and mends them once that is noticed.
+fn broken_and_mended(breaks: fn(&Powercap)) -> (Scratch, Output) {
+    let scratch = Scratch::new(&[("a", WORKS)]);
+    let tree = Powercap::two_sockets();
+    let meter = ["--meter", "rapl", "--powercap", tree.root().to_str().unwrap()];
+    let host = start(scratch.measured("a", &meter, &["--iterations", "2", "--interval", "50ms"]));
+    scratch.await_event("trial-started", 1);
+    eventually("samples are written", || {
+        let samples = std::fs::read_to_string(scratch.results().join("a/a_0.csv"));
+        samples.is_ok_and(|text| text.lines().count() > 10)
+    });
+    breaks(&tree);
+    scratch.await_event("trial-ended", 1);
+    tree.mend();
+    let output = host.wait_with_output().unwrap();
+    scratch.await_no_process();
+    (scratch, output)
+}
+
+fn assert_failed_and_repeated(scratch: &Scratch, output: &Output, word: &str) {
+    assert!(output.status.success(), "{}", text(output));
+    let failed = scratch.json("a/failed/a_0-attempt-1.json");
+    let reason = failed["reason"].as_str().unwrap();
+    assert!(failed["status"] == "failed" && reason.contains(word), "{reason}");
+    for trial in ["a_0", "a_1"] {
+        let record = scratch.json(&format!("a/{trial}.json"));
+        assert_eq!((&record["status"], &record["meter"]), (&"ok".into(), &"rapl".into()));
+        // 110 W, and all of it: neither the failed attempt's joules nor a gap.
+        let window = &record["window"];
+        let watts = window["total_j"].as_f64().unwrap() / window["seconds"].as_f64().unwrap();
+        assert!((105.0..115.0).contains(&watts), "{trial}: {watts} W");
+    }
+    let flags = scratch.json("a/a_0.json")["flags"].clone();
+    assert!(flags.as_array().unwrap().contains(&"retried".into()), "{flags}");
+    scratch.assert_complete(2);
+}
+
+#[test]
+fn a_counter_that_freezes_fails_the_trial_which_is_tried_again() {
+    let (scratch, output) = broken_and_mended(Powercap::freeze);
+    assert_failed_and_repeated(&scratch, &output, "frozen");
+}
+
+#[test]
+fn a_counter_that_is_set_back_fails_the_trial_which_is_tried_again() {
+    let (scratch, output) = broken_and_mended(|tree| tree.reset(0));
+    assert_failed_and_repeated(&scratch, &output, "reset");
+}
+
+#[test]
+fn a_counter_that_cannot_be_read_any_more_fails_the_trial_which_is_tried_again() {
+    let (scratch, output) = broken_and_mended(Powercap::blank);
+    assert_failed_and_repeated(&scratch, &output, "energy_uj could not be read");
+}
+
+/// The permission goes between two trials: what is opened then cannot be had.
+#[test]
+fn a_sensor_that_goes_stops_the_experiment_and_no_estimate_takes_its_place() {
+    for choice in ["rapl", "auto"] {
+        let scratch = Scratch::new(&[("a", SHORT)]);
+        let tree = Powercap::two_sockets();
+        let zone = tree.root().join("intel-rapl:0");
+        let meter = ["--meter", choice, "--powercap", tree.root().to_str().unwrap()];
+        let more = ["--iterations", "9", "--retries", "0", "--max-failures", "2"];
+        let host = start(scratch.measured("a", &meter, &more));
+        scratch.await_event("trial-ended", 2);
+        std::fs::rename(zone.join("energy_uj"), zone.join("gone")).unwrap();
+        let output = host.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(8), "{}", text(&output));
+        assert!(text(&output).contains("--max-failures"), "{}", text(&output));
+        assert!(text(&output).contains(zone.to_str().unwrap()), "{}", text(&output));
+
+        // With the zones gone altogether, as after a reboot without the driver.
+        let folder = tree.root().join("intel-rapl:1");
+        std::fs::rename(&zone, tree.root().join("away-0")).unwrap();
+        std::fs::rename(&folder, tree.root().join("away-1")).unwrap();
+        let before = scratch.journal_text();
+        let refused = scratch.resume(&[]).output().unwrap();
+        let (status, word) = if choice == "rapl" { (4, "--powercap") } else { (6, "meter: was") };
+        assert_eq!(refused.status.code(), Some(status), "{}", text(&refused));
+        assert!(text(&refused).contains(word), "{}", text(&refused));
+        assert_eq!(scratch.journal_text(), before, "a refused resume leaves the journal alone");
+
+        std::fs::rename(tree.root().join("away-0"), &zone).unwrap();
+        std::fs::rename(tree.root().join("away-1"), &folder).unwrap();
+        std::fs::rename(zone.join("gone"), zone.join("energy_uj")).unwrap();
+        let output = scratch.resume(&[]).output().unwrap();
+        assert_eq!(output.status.code(), Some(7), "two trials stay failed: {}", text(&output));
+        for block in 0..9 {
+            assert_eq!(scratch.json(&format!("a/a_{block}.json"))["meter"], "rapl");
+        }
+    }
+}
+
+/// One trial of three seconds under a program that fails after one, beside what came of it.
+fn under(mode: Mode) -> (Scratch, String) {
+    let scratch = Scratch::new(&[("a", "{'seconds': 0.8}")]);
+    let program = stand_in(&scratch.at(""), mode);
+    let meter = ["--meter", "energibridge", "--energibridge", program.to_str().unwrap()];
+    let more = ["--iterations", "1", "--retries", "1", "--interval", "100ms"];
+    let output = scratch.measured("a", &meter, &more).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output));
+    scratch.await_no_process();
+    let record = scratch.json("a/a_0.json");
+    assert_eq!((&record["status"], &record["attempt"]), (&"failed".into(), &2.into()));
+    for attempt in [1, 2] {
+        let kept = scratch.results().join(format!("a/failed/a_0-attempt-{attempt}.csv"));
+        assert!(kept.is_file(), "{} is kept", kept.display());
+    }
+    (scratch, record["reason"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn energibridge_that_panics_midway_fails_the_trial_and_leaves_no_worker() {
+    let (_, reason) = under(Mode::PanicsMidway);
+    assert!(reason.contains("meter") || reason.contains("EnergiBridge"), "{reason}");
+}
+
+#[test]
+fn energibridge_that_dies_in_a_row_fails_the_trial_and_leaves_no_worker() {
+    let (_, reason) = under(Mode::CutsARow);
+    assert!(reason.contains("meter") || reason.contains("EnergiBridge"), "{reason}");
+}
+
+#[test]
+fn energibridge_whose_counter_freezes_fails_the_trial() {
+    let (_, reason) = under(Mode::Frozen);
+    assert!(reason.contains("frozen") || reason.contains("stood still"), "{reason}");
+}
+
+#[test]
+fn energibridge_that_vanishes_fails_the_trial_which_is_tried_again() {
+    let scratch = Scratch::new(&[("a", "{'seconds': 0.5}")]);
+    let program = stand_in(&scratch.at(""), Mode::Fine);
+    let meter = ["--meter", "energibridge", "--energibridge", program.to_str().unwrap()];
+    let host = start(scratch.measured("a", &meter, &["--iterations", "1"]));
+    scratch.await_event("trial-started", 1);
+    let mut found = None;
+    eventually("it measures the worker", || {
+        found = scratch.pids().into_iter().find(|(_, line)| {
+            line.contains("a_0.csv") && line.contains("worker") && line.contains("python")
+        });
+        found.is_some() && scratch.results().join("a/a_0.csv").is_file()
+    });
+    kill(Pid::from_raw(found.unwrap().0), Signal::SIGKILL).unwrap();
+    let output = host.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let failed = scratch.json("a/failed/a_0-attempt-1.json");
+    assert_eq!(failed["status"], "failed");
+    scratch.assert_complete(1);
+    scratch.await_no_process();
+}
