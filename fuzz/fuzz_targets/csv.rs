@@ -2,7 +2,7 @@
 //! a panic, and never a power trace that grows with the file.
 //!
 //!     mkdir -p fuzz/corpus/csv
-//!     cargo +nightly fuzz run csv fuzz/corpus/csv fuzz/seeds/csv -- -max_total_time=60
+//!     RUSTC_BOOTSTRAP=1 cargo fuzz run csv fuzz/corpus/csv fuzz/seeds/csv -- -max_total_time=60
 
 #![no_main]
 

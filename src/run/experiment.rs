@@ -9,6 +9,8 @@ use crate::settings::Settings;
 use crate::snapshot::without_home;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
 /// What `experiment.json` holds.
@@ -132,6 +134,9 @@ impl Default for Protocol {
     }
 }
 
+/// The plan of 100,000 blocks takes a tenth of this; what is larger is not read into memory.
+const LARGEST: u64 = 1 << 30;
+
 /// An experiment's file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
@@ -148,7 +153,9 @@ pub enum ExperimentError {
         why: String,
     },
     /// `--output` names a folder that is in use.
-    #[error("--output: {0} already holds an experiment; name another folder, or go on with it: joulerace resume {0}")]
+    #[error(
+        "--output: {0} already holds an experiment; name another folder, or go on with it: joulerace resume {0}"
+    )]
     Occupied(String),
     /// `--output` names a folder with other things in it.
     #[error("--output: {0} is not empty; name a new folder, so that nothing is mixed up")]
@@ -207,28 +214,40 @@ impl Experiment {
     /// [`ExperimentError::Missing`] or [`ExperimentError::Unreadable`].
     pub fn read(folder: &Folder) -> Result<Experiment, ExperimentError> {
         let path = folder.experiment();
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
+        let text = File::open(&path).and_then(|file| {
+            let mut text = Vec::new();
+            file.take(LARGEST).read_to_end(&mut text)?;
+            Ok(text)
+        });
+        match text {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(ExperimentError::Missing(folder.root().to_owned()));
+                Err(ExperimentError::Missing(folder.root().to_owned()))
             }
-            Err(e) => return Err(ExperimentError::Unreadable { path, why: e.to_string() }),
-        };
-        let home = home();
-        let experiment: Experiment = serde_json::from_slice(&text)
-            .and_then(|mut value: Value| {
-                // Paths in settings are used again; the rest is for the reader.
-                let settings = value["settings"].take();
-                value["settings"] =
-                    in_strings(settings, &|text| with_home(text, home.as_deref()));
-                serde_json::from_value(value)
-            })
-            .map_err(|e| ExperimentError::Unreadable { path: path.clone(), why: e.to_string() })?;
-        let checked = experiment.plan.check().and_then(|()| experiment.settings.check());
-        match checked {
-            Ok(()) => Ok(experiment),
-            Err(why) => Err(ExperimentError::Unreadable { path, why }),
+            Err(e) => Err(ExperimentError::Unreadable { path, why: e.to_string() }),
+            Ok(text) => {
+                Experiment::parse(&text).map_err(|why| ExperimentError::Unreadable { path, why })
+            }
         }
+    }
+
+    /// Reads an experiment that anyone may have written: its names stay within its folder, and its
+    /// settings within the ranges of the command line.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn parse(text: &[u8]) -> Result<Experiment, String> {
+        let mut value: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+        // Paths in settings are used again; the rest is for the reader. Not by index: that panics
+        // where a file holds something else than an object.
+        if let Some(settings) = value.get_mut("settings") {
+            let home = home();
+            *settings = in_strings(settings.take(), &|text| with_home(text, home.as_deref()));
+        }
+        let experiment: Experiment = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        experiment.plan.check()?;
+        experiment.settings.check()?;
+        Ok(experiment)
     }
 
     /// Writes it, as a whole or not at all. The home folder, which holds the user's name, is

@@ -1,5 +1,6 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
+use super::clock;
 use super::events::{Event, Observer};
 use super::folder::Folder;
 use super::interference::{self, Interference};
@@ -50,11 +51,6 @@ pub struct Bench<'a> {
     pub observer: &'a dyn Observer,
 }
 
-/// Wall and steady clock may drift this far apart in a trial, in seconds and as a share of it,
-/// before its times are not believed: time servers slew at most 500 ppm, anything more is a step.
-const CLOCK_STEP_S: f64 = 0.1;
-const CLOCK_SLEW: f64 = 500e-6;
-
 /// What was heard of a worker.
 #[derive(Default)]
 struct Heard {
@@ -97,8 +93,12 @@ impl Bench<'_> {
             }
         }
         let passed = wall.elapsed().map_or_else(|e| -e.duration().as_secs_f64(), |d| d.as_secs_f64());
-        let step = passed - record.wall_seconds;
-        if step.abs() > CLOCK_STEP_S + CLOCK_SLEW * record.wall_seconds {
+        let steps = [
+            clock::step(passed, record.wall_seconds),
+            // Forth and back again is none of it in the end, but was in between.
+            record.sampler.as_ref().and_then(|s| clock::step(s.seconds + s.clock_step_s, s.seconds)),
+        ];
+        if let Some(step) = steps.into_iter().flatten().next() {
             record.flag("clock-step");
             if record.status == Status::Ok {
                 record.status = Status::Failed;

@@ -1,0 +1,36 @@
+//! Whatever a journal holds: its whole lines are read, or the first that is none of ours is named;
+//! never a panic. Nothing in it can add to a plan, and what was read can be written and read again.
+#![no_main]
+
+use joulerace::plan::{self, Plan, Treatment};
+use joulerace::run::journal::read_from;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let lines = data.iter().filter(|byte| **byte == b'\n').count();
+    let read = match read_from(data) {
+        Ok(read) => read,
+        Err((line, why)) => return assert!((1..=lines + 1).contains(&line) && !why.is_empty()),
+    };
+    assert_eq!(read.entries.len(), lines);
+    assert_eq!(read.torn.is_some(), data.last().is_some_and(|byte| *byte != b'\n'));
+
+    let names = ["a", "b"].map(|n| Treatment { name: n.to_owned(), framework: n.to_owned() });
+    let plan = Plan::draw(3, &names, 1);
+    let left = plan::remaining(&plan, read.outcomes());
+    assert!(left.windows(2).all(|pair| pair[0].run_order < pair[1].run_order));
+    for (name, _) in read.unfinished() {
+        assert!(read.attempts(&name) > 0);
+    }
+    for trial in &plan.trials {
+        let _ = read.failed_attempts(&trial.name);
+    }
+
+    let mut again = Vec::new();
+    for entry in &read.entries {
+        serde_json::to_writer(&mut again, entry).expect("an entry can be written");
+        again.push(b'\n');
+    }
+    let reread = read_from(&again[..]).expect("what was written can be read");
+    assert_eq!(reread.entries.len(), lines);
+});
