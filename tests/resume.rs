@@ -4,11 +4,11 @@
 #[path = "common/experiment.rs"]
 mod experiment;
 
-use experiment::{Scratch, names, send, start, text};
+use experiment::{Scratch, environment, names, send, start, text};
 use nix::sys::signal::Signal;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 const SCRIPTS: [(&str, &str); 2] = [("a", "{'seconds': 0.03}"), ("b", "{'seconds': 0.03}")];
@@ -128,6 +128,58 @@ fn other_settings_are_refused_with_what_differs() {
     let output = scratch.experiment("a,b", &more).output().unwrap();
     assert_eq!(output.status.code(), Some(6), "{}", text(&output));
     assert!(text(&output).contains("iterations: was 1, is 2"), "{}", text(&output));
+}
+
+/// Data, scripts and packages: each difference is in the list, and nothing is done before it is
+/// accepted; then it stands in the journal.
+#[test]
+fn other_conditions_are_refused_with_what_differs_until_they_are_accepted() {
+    let scratch = Scratch::new(&SCRIPTS);
+    let host = start(scratch.experiment("a,b", &["--iterations", "3"]));
+    scratch.await_event("trial-started", 2);
+    send(&host, Signal::SIGINT);
+    assert_eq!(host.wait_with_output().unwrap().status.code(), Some(8));
+
+    let other = scratch.at("environment");
+    let copied = Command::new("cp").arg("-a").arg(environment()).arg(&other).status().unwrap();
+    assert!(copied.success());
+    let library = format!("lib/python{}/site-packages", joulerace::worker::PYTHON_VERSION);
+    let package = other.join(library).join("numpy-0.1.dist-info");
+    std::fs::create_dir_all(&package).unwrap();
+    std::fs::write(package.join("METADATA"), "Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
+        .unwrap();
+    let labels = scratch.at("data/t10k-labels-idx1-ubyte.gz");
+    let mut gzipped = std::fs::read(&labels).unwrap();
+    gzipped[4] ^= 1; // A time of making, which changes the checksum and nothing else.
+    std::fs::write(&labels, gzipped).unwrap();
+    std::fs::write(scratch.at("workloads/b_cnn.py"), "{'seconds': 0.04}").unwrap();
+
+    let before = scratch.journal_text();
+    let flags = ["--python-env", other.to_str().unwrap()];
+    let refused = scratch.resume(&flags).output().unwrap();
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(6), "{said}");
+    for word in ["unlocked: was", "numpy: 0.1 installed", "data: was", "scripts: was"] {
+        assert!(said.contains(word), "no '{word}' in: {said}");
+    }
+    assert!(said.contains("--accept-changes"), "{said}");
+    assert_eq!(scratch.journal_text(), before);
+
+    let mut resumed = scratch.resume(&flags);
+    let output = resumed.arg("--accept-changes").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    scratch.assert_complete(6);
+    let journal = scratch.journal();
+    let accepted = journal.iter().rfind(|e| e["event"] == "started").unwrap()["accepted"].clone();
+    assert_eq!(accepted.as_array().unwrap().len(), 3, "{accepted:#}");
+    let plan = scratch.json("experiment.json")["plan"]["trials"].clone();
+    let planned: Vec<_> = plan.as_array().unwrap().iter().map(|t| t["name"].clone()).collect();
+    let ended: Vec<_> = journal
+        .iter()
+        .filter(|e| e["event"] == "trial-ended")
+        .map(|e| e["trial"].clone())
+        .collect();
+    assert_eq!(ended, planned, "the planned order is kept across the stop");
 }
 
 #[test]
