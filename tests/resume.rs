@@ -59,10 +59,9 @@ fn a_host_killed_at_any_moment_loses_nothing_and_leaves_nothing() {
         let kept = if folder.exists() { names(&folder) } else { Vec::new() };
         for name in kept {
             let (trial, attempt) = name.split_once("-attempt-").unwrap();
-            let attempt = attempt.split_once('.').unwrap().0;
-            let known = of("trial-started")
-                .iter()
-                .any(|e| e["trial"] == trial && e["attempt"].to_string() == attempt);
+            let attempt: u64 = attempt.split(['.', '-']).next().unwrap().parse().unwrap();
+            let known =
+                of("trial-started").iter().any(|e| e["trial"] == trial && e["attempt"] == attempt);
             assert!(known, "{name} is in no journal");
         }
     }

@@ -89,15 +89,20 @@ fn start(python: &Path) -> Result<(), WorkerError> {
         config.user_site_directory = 0;
         config.install_signal_handlers = 0; // signals are the host's
         let argument = executable.as_ptr();
-        let status = check(ffi::PyConfig_SetBytesString(&mut config, &mut config.executable, argument))
-            .and_then(|()| {
-                check(ffi::PyConfig_SetBytesString(&mut config, &mut config.program_name, argument))
-            })
-            .and_then(|()| {
-                let mut argv = [c"joulerace-worker".as_ptr()];
-                check(ffi::PyConfig_SetBytesArgv(&mut config, 1, argv.as_mut_ptr()))
-            })
-            .and_then(|()| check(ffi::Py_InitializeFromConfig(&config)));
+        let status =
+            check(ffi::PyConfig_SetBytesString(&mut config, &mut config.executable, argument))
+                .and_then(|()| {
+                    check(ffi::PyConfig_SetBytesString(
+                        &mut config,
+                        &mut config.program_name,
+                        argument,
+                    ))
+                })
+                .and_then(|()| {
+                    let mut argv = [c"joulerace-worker".as_ptr()];
+                    check(ffi::PyConfig_SetBytesArgv(&mut config, 1, argv.as_mut_ptr()))
+                })
+                .and_then(|()| check(ffi::Py_InitializeFromConfig(&config)));
         ffi::PyConfig_Clear(&mut config);
         status.map_err(failed)?;
         ffi::PyEval_SaveThread(); // `Python::attach` takes it up again
