@@ -275,3 +275,22 @@ fn a_counter_that_freezes_makes_the_samples_worthless_and_says_how_the_command_e
     let MeasureError::Lost { exit: Exit::Code(4), source } = &error else { panic!("{error}") };
     assert!(matches!(source, MeterError::Frozen { .. }), "{source}");
 }
+
+#[test]
+fn a_counter_that_is_set_back_leaves_no_joules_and_no_success() {
+    let tree = Powercap::two_sockets();
+    let folder = tempfile::tempdir().unwrap();
+    let (settings, csv) = (rapl(&tree), folder.path().join("m.csv"));
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !csv.exists() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(150));
+            tree.reset(0);
+        });
+        run(&settings, Some(&csv), argv(&["sleep", "0.5"])).unwrap_err()
+    });
+    let MeasureError::Lost { exit: Exit::Code(0), source } = &error else { panic!("{error}") };
+    assert!(matches!(source, MeterError::Reset { resets: 1 }), "{source}");
+}

@@ -116,8 +116,9 @@ fn a_panic_in_the_middle_is_told_while_the_command_runs_on() {
     let mut group = scratch.spawn(&meter, "sleep 60");
     let exit = group.wait();
     let failure = meter.failure(exit, &scratch.log(), &scratch.csv()).unwrap();
-    assert!(matches!(&failure, MeterError::EnergibridgeEnded { .. }), "{failure}");
+    assert!(matches!(&failure, MeterError::EnergibridgeLate { .. }), "{failure}");
     assert!(failure.to_string().contains("overflow when subtracting durations"), "{failure}");
+    assert!(failure.to_string().contains("--interval"), "{failure}");
 }
 
 #[test]

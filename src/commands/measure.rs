@@ -45,11 +45,16 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
             .iter()
             .map(|(domain, joules)| format!("{domain} {} J", units::digits(*joules)))
             .collect();
+        let missed = match report.missed {
+            0 => String::new(),
+            1 => ", 1 sample missed".to_owned(),
+            count => format!(", {count} samples missed"),
+        };
         let kind = if report.estimated { "an estimate, not a measurement" } else { "measured" };
         // On standard error, so that the command's own output stays clean.
         let _ = writeln!(
             std::io::stderr(),
-            "{joules} J in {:.3} s, {watts} W ({kind} by {}: {}); samples in {}",
+            "{joules} J in {:.3} s, {watts} W ({kind} by {}: {}{missed}); samples in {}",
             report.seconds,
             measured.meter.kind,
             domains.join(", "),

@@ -104,6 +104,15 @@ pub enum MeterError {
         /// For how long it stood still, in seconds.
         seconds: f64,
     },
+    /// A counter was set back during the measurement.
+    #[error(
+        "{resets} reading(s) fell below the one before without a wrap: counters were set back, by a \
+         suspend or a driver that was loaded anew, and what they had counted is lost. Measure again"
+    )]
+    Reset {
+        /// How many readings.
+        resets: u64,
+    },
     /// The counter cannot be read any more.
     #[error(
         "the counter {} could not be read {misses} times in a row: {source}. Its permission or its \
@@ -159,6 +168,17 @@ pub enum MeterError {
     EnergibridgeFails {
         /// The binary.
         path: PathBuf,
+        /// How it ended.
+        exit: Exit,
+        /// What it printed last.
+        said: String,
+    },
+    /// A sample took it longer than the interval, at which it panics.
+    #[error(
+        "EnergiBridge failed ({exit}): a sample took longer than the interval, which it does not \
+         survive ({said}). Take a longer --interval, or leave the machine to the measurement"
+    )]
+    EnergibridgeLate {
         /// How it ended.
         exit: Exit,
         /// What it printed last.

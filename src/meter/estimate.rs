@@ -101,8 +101,9 @@ impl Source for Estimate {
         let (start, first) = *self.start.get_or_insert((at, now));
         let seconds = at.duration_since(start).as_secs_f64();
         let busy = now.busy.saturating_sub(first.busy) as f64 / self.ticks_per_second;
-        joules[0] = self.watts.idle_w * seconds
-            + (self.watts.busy_w - self.watts.idle_w) * busy / self.cpus;
+        // The kernel counts in whole ticks: over a few milliseconds, more than there were.
+        let busy = (busy / self.cpus).min(seconds);
+        joules[0] = self.watts.idle_w * seconds + (self.watts.busy_w - self.watts.idle_w) * busy;
         Ok(())
     }
 
@@ -136,6 +137,18 @@ mod tests {
         write(root.path(), 1000 + (2.0 * ticks_per_second()) as u64);
         estimate.read(start + Duration::from_secs(2), &mut joules).unwrap();
         assert!((joules[0] - 60.0).abs() < 1e-9, "{joules:?}");
+    }
+
+    #[test]
+    fn the_power_never_passes_that_of_all_processors_busy() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), 1000);
+        let mut estimate = Estimate::open(root.path(), WATTS).unwrap();
+        let (start, mut joules) = (Instant::now(), [f64::NAN]);
+        estimate.read(start, &mut joules).unwrap();
+        write(root.path(), 1002); // Two ticks are longer than the millisecond that passed.
+        estimate.read(start + Duration::from_millis(1), &mut joules).unwrap();
+        assert!((joules[0] - 0.050).abs() < 1e-9, "{joules:?}");
     }
 
     #[test]

@@ -8,10 +8,19 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Least number of scheduler ticks between two readings of a processor's use. Marks can follow each
 /// other within a millisecond, and a share of one or two ticks says nothing.
 const LEAST_TICKS: u64 = 5;
+
+/// Rows closer together than this share one reading: in less time nothing here says anything new, and
+/// a mark's row is not to wait for it.
+const AGAIN_AFTER: Duration = Duration::from_millis(45);
+
+/// `/proc/cpuinfo` is written anew, flags and all, for a handful of numbers; where it is the only word
+/// on the frequency (virtual machines, mostly, where it does not change) once a second has to do.
+const CPUINFO_AFTER: Duration = Duration::from_millis(950);
 
 /// Reads from the start of a kept-open file with one system call, without moving a cursor: a file of
 /// `/proc` or `/sys` gives its present content anew. Returns the number of bytes read; what does not
@@ -107,6 +116,9 @@ pub(crate) struct Machine {
     cpuinfo: Option<File>,
     cpus: Vec<Cpu>,
     buffer: Vec<u8>,
+    /// Instants of the last reading, and of the last of `cpuinfo`.
+    read: Option<Instant>,
+    cpuinfo_read: Option<Instant>,
     busy: Option<u64>,
     memory: [f64; 4],
 }
@@ -121,6 +133,8 @@ impl Machine {
             cpuinfo: None,
             cpus: Vec::new(),
             buffer: Vec::new(),
+            read: None,
+            cpuinfo_read: None,
             busy: None,
             memory: [0.0; 4],
         };
@@ -157,10 +171,14 @@ impl Machine {
         names
     }
 
-    /// Reads everything anew into `values`, one per column. What fails keeps its last value.
-    pub fn read(&mut self, values: &mut [f64]) {
+    /// Reads everything anew into `values`, one per column, where the last reading is not only just
+    /// before the instant `at`. What is not read or fails keeps its last value.
+    pub fn read(&mut self, at: Instant, values: &mut [f64]) {
+        if !is_due(&mut self.read, at, AGAIN_AFTER) {
+            return;
+        }
         self.read_stat();
-        self.read_frequencies();
+        self.read_frequencies(at);
         self.read_memory();
         let mut values = values.iter_mut();
         let mut put = |value: f64| {
@@ -206,7 +224,7 @@ impl Machine {
         });
     }
 
-    fn read_frequencies(&mut self) {
+    fn read_frequencies(&mut self, at: Instant) {
         for cpu in &mut self.cpus {
             let Some(file) = &cpu.frequency else { continue };
             let mut text = [0u8; 32];
@@ -216,6 +234,9 @@ impl Machine {
             }
         }
         let Some(file) = &self.cpuinfo else { return };
+        if !is_due(&mut self.cpuinfo_read, at, CPUINFO_AFTER) {
+            return;
+        }
         // One record per processor, so that it comes in pieces.
         let mut length = 0;
         while let Ok(count @ 1..) = read_at(file, &mut self.buffer[length..], length as u64) {
@@ -261,6 +282,15 @@ impl Machine {
     }
 }
 
+/// Whether `after` has passed since `last`, which then becomes `at`.
+fn is_due(last: &mut Option<Instant>, at: Instant, after: Duration) -> bool {
+    let due = last.is_none_or(|last| at.saturating_duration_since(last) >= after);
+    if due {
+        *last = Some(at);
+    }
+    due
+}
+
 /// The bytes that a line such as `MemTotal:  24604660 kB` stands for.
 fn kibibytes(line: &[u8]) -> Option<f64> {
     let value = line.split(|byte| *byte == b':').nth(1)?.trim_ascii_start();
@@ -283,9 +313,11 @@ mod tests {
         root
     }
 
+    /// Reads a long time after the reading before.
     fn read(machine: &mut Machine) -> Vec<f64> {
         let mut values = vec![f64::NAN; machine.columns().len()];
-        machine.read(&mut values);
+        let at = machine.read.map_or_else(Instant::now, |last| last + Duration::from_secs(2));
+        machine.read(at, &mut values);
         values
     }
 
@@ -341,11 +373,28 @@ mod tests {
     }
 
     #[test]
+    fn rows_close_together_share_a_reading_and_cpuinfo_is_left_for_a_second() {
+        let root = tree("cpu  0 0 0 0\ncpu0 0 0 0 0\n");
+        let mut machine = Machine::open(root.path(), root.path());
+        let (start, mut values) = (Instant::now(), vec![f64::NAN; machine.columns().len()]);
+        machine.read(start, &mut values);
+        assert_eq!(&values[..2], &[0.0, 2596.0]);
+        fs::write(root.path().join("stat"), "cpu  50 0 0 50\ncpu0 50 0 0 50\n").unwrap();
+        fs::write(root.path().join("cpuinfo"), "cpu MHz\t\t: 900.000\n").unwrap();
+        for (after_ms, expected) in
+            [(1, [0.0, 2596.0]), (200, [50.0, 2596.0]), (1000, [50.0, 900.0])]
+        {
+            machine.read(start + Duration::from_millis(after_ms), &mut values);
+            assert_eq!(&values[..2], &expected, "{after_ms} ms");
+        }
+    }
+
+    #[test]
     fn a_machine_without_proc_has_no_columns() {
         let empty = tempfile::tempdir().unwrap();
         let mut machine = Machine::open(empty.path(), empty.path());
         assert!(machine.columns().is_empty());
-        machine.read(&mut []);
+        machine.read(Instant::now(), &mut []);
         assert_eq!(machine.busy_ticks(), None);
     }
 }

@@ -40,7 +40,7 @@ impl Measured {
         }
     }
 
-    /// Mean power of the total in watts; `None` where a counter was reset or no time passed.
+    /// Mean power of the total in watts; `None` where the joules are unknown or no time passed.
     pub fn watts(&self) -> Option<f64> {
         let joules = self.report.total_j?;
         (self.report.seconds > 0.0).then(|| joules / self.report.seconds)
@@ -131,10 +131,15 @@ pub fn run(
     let exit = ended.exit;
     let lost = |source| MeasureError::Lost { exit, source };
     if ended.wrapper_gone {
-        let said = "it left the command running, which was stopped".to_owned();
+        let said = "it left the command running, which was stopped; its own words are above, and \
+                    an overflow of durations means that --interval is too short for this machine"
+            .to_owned();
         return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
     }
     let report = session.finish().map_err(lost)?;
+    if report.resets > 0 && report.total_j.is_none() {
+        return Err(lost(MeterError::Reset { resets: report.resets }));
+    }
     Ok(Measured { exit, csv, meter: meter.describe(), rejected, report })
 }
 

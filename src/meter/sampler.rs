@@ -286,7 +286,7 @@ impl Sampler {
         let (energy, machine) = self.values.split_at_mut(self.domains.len());
         self.source.read(begun, energy).map_err(Missed::Row)?;
         let took = begun.elapsed();
-        self.machine.read(machine);
+        self.machine.read(begun, machine);
         let (at, time) = (begun + took / 2, wall + took / 2);
         let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.writer.row(unix.as_millis() as i64, &self.values).map_err(|source| {

@@ -24,8 +24,8 @@ const TAIL: u64 = 64 << 10;
 const SOURCES: [&str; 5] =
     ["src/main.rs", "src/cpu/", "src/gpu/", "src/memory.rs", "src/process.rs"];
 
-/// Panics that its sources cause in the standard library: a sample that took longer than the interval.
-const ITS_PANICS: [&str; 1] = ["overflow when subtracting durations"];
+/// The panic that its sources cause in the standard library: a sample took longer than the interval.
+const LATE: &str = "overflow when subtracting durations";
 
 /// What it says when the command itself cannot be started; that is not its fault.
 const NOT_STARTED: &str = "Failed to execute command";
@@ -40,7 +40,7 @@ pub(crate) fn judge(exit: Exit, log: &Path, csv: &Path) -> Option<MeterError> {
     }
     match (exit, panic(&text)) {
         (Exit::Code(PANIC), Some(Panic::OfCommand)) => return None,
-        (Exit::Code(PANIC), Some(Panic::Own(said))) => return ended(said),
+        (Exit::Code(PANIC), Some(Panic::Own(said))) => return Some(of_panic(exit, said)),
         (Exit::Signal(_), _) => return ended("it printed nothing about it".to_owned()),
         _ => {}
     }
@@ -52,6 +52,20 @@ pub(crate) fn judge(exit: Exit, log: &Path, csv: &Path) -> Option<MeterError> {
             _ => Some(MeterError::Samples(Arc::new(error))),
         },
     }
+}
+
+/// What its own panic means for a measurement that had begun.
+fn of_panic(exit: Exit, said: String) -> MeterError {
+    if is_late(&said) {
+        MeterError::EnergibridgeLate { exit, said }
+    } else {
+        MeterError::EnergibridgeEnded { exit, said }
+    }
+}
+
+/// Whether its last words are that a sample took longer than the interval.
+pub(crate) fn is_late(said: &str) -> bool {
+    said.contains(LATE)
 }
 
 /// A panic in the text, and whether EnergiBridge itself was at fault.
@@ -71,7 +85,7 @@ fn panic(text: &str) -> Option<Panic> {
         let here = SOURCES
             .iter()
             .any(|source| place.starts_with(source) || place.contains(&format!(", {source}")));
-        if !here && !ITS_PANICS.iter().any(|p| message.contains(p) || place.contains(p)) {
+        if !here && !message.contains(LATE) && !place.contains(LATE) {
             continue;
         }
         let no_status =
@@ -132,7 +146,9 @@ mod tests {
     fn a_sample_slower_than_the_interval_is_its_failure() {
         let text = "thread 'main' panicked at library/core/src/time.rs:1223:31:\n\
             overflow when subtracting durations\n";
-        assert!(verdict(Exit::Code(101), text, Some(SAMPLES)).is_some());
+        let error = verdict(Exit::Code(101), text, Some(SAMPLES)).unwrap();
+        assert!(matches!(&error, MeterError::EnergibridgeLate { .. }), "{error}");
+        assert!(error.to_string().contains("--interval"), "{error}");
     }
 
     #[test]

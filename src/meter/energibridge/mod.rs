@@ -180,6 +180,9 @@ fn try_out(path: &Path, interval: Duration) -> Result<Vec<Column>, MeterError> {
     let exit = run(&line, &printed).map_err(unusable)?;
     if exit != Exit::Code(0) {
         let said = judge::last_words(&judge::tail(&printed));
+        if judge::is_late(&said) {
+            return Err(MeterError::EnergibridgeLate { exit, said });
+        }
         return Err(MeterError::EnergibridgeFails { path: path.to_owned(), exit, said });
     }
     let accounts = account_file(&csv, &[], &Wrapping::Infer)

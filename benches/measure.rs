@@ -1,0 +1,171 @@
+//! What measuring costs: processor time of `joulerace measure --meter rapl` beside EnergiBridge, both
+//! at 200 ms, around the same sleeping command.
+//!
+//!     JOULERACE_BENCH_ENERGIBRIDGE=/path/to/energibridge \
+//!     JOULERACE_BENCH_POWERCAP=/path/to/powercap cargo bench --bench measure
+//!
+//! Without the first variable only this program is measured; without the second the counters are
+//! those of the machine. `JOULERACE_BENCH_SECONDS` is how long the command sleeps (30).
+//!
+//! The time is what the kernel charges to the measuring process from its start to its end, less what
+//! the command takes by itself.
+
+use std::env;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use joulerace::process::children_cpu_seconds;
+use nix::time::{ClockId, clock_gettime};
+
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Long enough for one row: what it costs to start and to find that the counters work.
+const SHORT_S: f64 = 0.3;
+const ROUNDS: usize = 3;
+
+fn main() -> io::Result<()> {
+    let seconds = match env::var("JOULERACE_BENCH_SECONDS") {
+        Ok(text) => text.parse().map_err(io::Error::other)?,
+        Err(_) => 30.0,
+    };
+    let scratch = tempfile::tempdir()?;
+    let csv = scratch.path().join("samples.csv");
+    let ours = ours(&csv);
+    let theirs = theirs(&csv);
+    if theirs.is_none() {
+        println!("no EnergiBridge to compare with (set JOULERACE_BENCH_ENERGIBRIDGE)");
+    }
+    let (mut built_in, mut estimated, mut other) =
+        (Cost::default(), Cost::default(), Cost::default());
+    for _ in 0..ROUNDS {
+        built_in.add(&ours("rapl"), seconds)?;
+        estimated.add(&ours("estimate"), seconds)?;
+        if let Some(theirs) = &theirs {
+            other.add(theirs, seconds)?;
+        }
+    }
+    println!(
+        "a command of {seconds} s at {} ms, medians of {ROUNDS} runs of each, in turn",
+        INTERVAL.as_millis()
+    );
+    built_in.print("joulerace measure --meter rapl");
+    estimated.print("joulerace measure --meter estimate");
+    if theirs.is_some() {
+        other.print("energibridge");
+        println!("rapl / energibridge: {:.3}", built_in.whole() / other.whole());
+        println!("the same without starting: {:.3}", built_in.per_s() / other.per_s());
+    }
+    println!(
+        "a loop that does nothing but wake every {} ms: {:.2} ms of CPU per second",
+        INTERVAL.as_millis(),
+        waking()?
+    );
+    Ok(())
+}
+
+/// This program's command line, but for the measured command.
+fn ours(csv: &Path) -> impl Fn(&str) -> Vec<String> {
+    let csv = csv.display().to_string();
+    let powercap = env::var("JOULERACE_BENCH_POWERCAP");
+    let powercap = powercap.unwrap_or_else(|_| "/sys/class/powercap".to_owned());
+    move |meter| {
+        let program = env!("CARGO_BIN_EXE_joulerace");
+        let interval = format!("{}ms", INTERVAL.as_millis());
+        [
+            program,
+            "measure",
+            "-q",
+            "--meter",
+            meter,
+            "--powercap",
+            &powercap,
+            "--interval",
+            &interval,
+        ]
+        .into_iter()
+        .chain(["--output", &csv, "--"])
+        .map(str::to_owned)
+        .collect()
+    }
+}
+
+fn theirs(csv: &Path) -> Option<Vec<String>> {
+    let program = env::var("JOULERACE_BENCH_ENERGIBRIDGE").ok()?;
+    let csv = csv.display().to_string();
+    let interval = INTERVAL.as_millis().to_string();
+    Some([&program, "-o", &csv, "-i", &interval, "--"].map(str::to_owned).to_vec())
+}
+
+/// Milliseconds of CPU around a short and around a long command.
+#[derive(Default)]
+struct Cost {
+    short: Vec<f64>,
+    long: Vec<f64>,
+    seconds: f64,
+}
+
+impl Cost {
+    fn add(&mut self, line: &[String], seconds: f64) -> io::Result<()> {
+        self.seconds = seconds;
+        self.short.push(around(line, SHORT_S)?);
+        self.long.push(around(line, seconds)?);
+        Ok(())
+    }
+
+    fn whole(&self) -> f64 {
+        median(&self.long)
+    }
+
+    /// Milliseconds of CPU per second measured, once started.
+    fn per_s(&self) -> f64 {
+        (self.whole() - median(&self.short)) / (self.seconds - SHORT_S)
+    }
+
+    fn print(&self, name: &str) {
+        println!(
+            "{name}: {:.1} ms of CPU in all ({:.2} ms per second), {:.1} ms of it around a command \
+             of {SHORT_S} s; {:.2} ms per second beyond that",
+            self.whole(),
+            self.whole() / self.seconds,
+            median(&self.short),
+            self.per_s()
+        );
+    }
+}
+
+/// Milliseconds of CPU that measuring `sleep` takes beyond the command's own.
+fn around(line: &[String], seconds: f64) -> io::Result<f64> {
+    let sleep = ["sleep".to_owned(), seconds.to_string()];
+    let alone = cpu_ms(&["sleep".to_owned(), "0".to_owned()])?;
+    Ok(cpu_ms(&[line, &sleep].concat())? - alone)
+}
+
+fn cpu_ms(line: &[String]) -> io::Result<f64> {
+    let before = children_cpu_seconds();
+    let mut command = Command::new(&line[0]);
+    command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = command.output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(io::Error::other(format!("{}: {said}", line.join(" "))));
+    }
+    Ok((children_cpu_seconds() - before) * 1e3)
+}
+
+/// What the system charges for waking alone: no meter that takes rows at this interval can cost less.
+fn waking() -> io::Result<f64> {
+    let cpu = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
+    let (begun, before) = (Instant::now(), cpu()?);
+    for _ in 0..25 {
+        std::thread::sleep(INTERVAL);
+    }
+    let passed = cpu()? - before;
+    Ok(passed.as_secs_f64() * 1e3 / begun.elapsed().as_secs_f64())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
