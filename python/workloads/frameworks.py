@@ -70,7 +70,9 @@ def set_variables(threads: int) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # else it reports missing GPU libraries as errors
+    os.environ.setdefault(
+        "TF_CPP_MIN_LOG_LEVEL", "3"
+    )  # else it reports missing GPU libraries as errors
 
 
 def pin(threads: int) -> None:

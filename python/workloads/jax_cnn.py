@@ -16,7 +16,8 @@ if metadata.version("jaxlib").startswith("0.5."):
     # XLA's newer CPU runtime is a fifth slower on this network; JAX's change log names the flag
     # for going back. Versions after 0.6 have no other runtime. See README.md for numbers.
     flags = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_thunk_runtime=false".strip()
+    if "xla_cpu_use_thunk_runtime" not in flags:  # who has chosen one keeps it
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_thunk_runtime=false".strip()
 
 import jax
 import numpy as np

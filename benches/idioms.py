@@ -1,0 +1,407 @@
+"""Times each framework's ways to write the same training, each in a fresh process.
+
+    PYTHON benches/idioms.py --data-dir DIR [--train-samples N] [--repeat N] [NAME ...]
+
+A variant is a script of python/workloads with one thing changed; all train the job of `spec` in
+float32, on the same batches. Without names all are run, interleaved; `--list` prints them.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+WORKLOADS = Path(__file__).parents[1] / "python" / "workloads"
+MARK = "@result "
+PHASES = ("build", "train", "evaluate")
+
+# --- PyTorch -----------------------------------------------------------------------------------
+
+
+def torch_adam(**settings):
+    """Another implementation of Adam than the fused one."""
+
+    def change(script):
+        adam = script.torch.optim.Adam
+        script.torch.optim.Adam = lambda *args, fused, **rest: adam(*args, **rest, **settings)
+
+    return change
+
+
+def torch_model(wrap):
+    """The module put through something before it trains."""
+
+    def change(script):
+        class Network(script.Network):
+            def __init__(self, job):
+                super().__init__(job)
+                self.model = wrap(script.torch, self.model) or self.model
+
+        script.Network = Network
+
+    return change
+
+
+def torch_loader(script):
+    """Batches from a DataLoader, as PyTorch's tutorials have them."""
+    from torch.utils import data
+
+    def train_epoch(network, train_set, order):
+        totals = script.Totals()
+        loader = data.DataLoader(
+            data.TensorDataset(*train_set), batch_size=network.batch_size, sampler=order.tolist()
+        )
+        for images, labels in loader:
+            totals.add(script.train_step(network, images, labels), len(labels))
+        return totals.result()
+
+    script.train_epoch = train_epoch
+
+
+def torch_item(script):
+    """The loss read after every step, as the study's loop did."""
+    add = script.Totals.add
+    script.Totals.add = lambda self, step, images: add(
+        self, tuple(value.item() for value in step), images
+    )
+
+
+# --- Keras -------------------------------------------------------------------------------------
+
+
+def keras_compile(**settings):
+    """Other settings of `Model.compile`."""
+
+    def change(script):
+        compiled = script.keras.Model.compile
+        script.keras.Model.compile = lambda self, **rest: compiled(self, **{**rest, **settings})
+
+    return change
+
+
+def keras_fit(make):
+    """`fit` fed by something else than NumPy arrays."""
+
+    def change(script):
+        fit = script.keras.Model.fit
+        script.keras.Model.fit = lambda self, images, labels, batch_size, **rest: fit(
+            self, make(script.tf, images, labels, batch_size), **rest
+        )
+
+    return change
+
+
+def tf_data(tf, images, labels, batch_size):
+    pairs = tf.data.Dataset.from_tensor_slices((images, labels))
+    return pairs.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def keras_per_batch(script):
+    """One call of `train_on_batch` per step instead of `fit`."""
+
+    def train_epoch(network, train_set, order):
+        images, labels = train_set
+        network.model.reset_metrics()
+        size = network.batch_size
+        for begin in range(0, len(order), size):
+            batch = order[begin : begin + size]
+            told = network.model.train_on_batch(images[batch], labels[batch], return_dict=True)
+        return {
+            "loss": float(told["loss"]),
+            "accuracy": float(told["accuracy"]),
+            "images": len(order),
+            "batches": -(-len(order) // size),
+        }
+
+    script.train_epoch = train_epoch
+
+
+# --- JAX ---------------------------------------------------------------------------------------
+
+
+def jax_pool(script):
+    script.max_pool = lambda x: script.nn.max_pool(x, (2, 2), (2, 2))
+
+
+def jax_no_donation(script):
+    for name in ("train_step", "eval_step"):
+        setattr(script, name, script.jax.jit(getattr(script, name).__wrapped__))
+
+
+def jax_scan(steps, unroll=1):
+    """`steps` full batches per call of a jitted `lax.scan`; None: the whole epoch."""
+
+    def change(script):
+        jax, jnp = script.jax, script.jnp
+        body = script.train_step.__wrapped__
+
+        @script.partial(jax.jit, donate_argnums=(0, 1))
+        def many(state, totals, images, labels):
+            def step(carry, batch):
+                return body(*carry, *batch), None
+
+            return jax.lax.scan(step, (state, totals), (images, labels), unroll=unroll)[0]
+
+        def train_epoch(network, train_set, order):
+            images, labels = train_set
+            size, totals = network.batch_size, script.Totals.zero()
+            full = len(order) // size
+            chunk = steps or full
+            whole = full - full % chunk if chunk else 0
+            for begin in range(0, whole * size, max(chunk, 1) * size):
+                batch = order[begin : begin + chunk * size]
+                network.state, totals = many(
+                    network.state,
+                    totals,
+                    images[batch].reshape(chunk, size, *images.shape[1:]),
+                    labels[batch].reshape(chunk, size),
+                )
+            for begin in range(whole * size, len(order), size):
+                batch = order[begin : begin + size]
+                network.state, totals = script.train_step(
+                    network.state, totals, images[batch], labels[batch]
+                )
+            return script.Totals.result(totals)
+
+        warm = script.warm_call
+
+        def warm_call(network, train_count, test_count):
+            warm(network, train_count, test_count)
+            size = network.batch_size
+            chunk = steps or train_count // size
+            shape = (chunk, size)
+            jax.block_until_ready(
+                many(
+                    jax.tree.map(jnp.copy, network.state),
+                    script.Totals.zero(),
+                    script.np.zeros((*shape, 28, 28, 1), script.np.float32),
+                    script.np.zeros(shape, script.np.int32),
+                )
+            )
+
+        script.warm_call, script.train_epoch = warm_call, train_epoch
+
+    return change
+
+
+def jax_on_device(script):
+    """The images live in JAX's arrays, and each step picks its batch there."""
+    jax, jnp = script.jax, script.jnp
+    body = script.train_step.__wrapped__
+
+    @script.partial(jax.jit, donate_argnums=(0, 1))
+    def step(state, totals, images, labels, batch):
+        return body(state, totals, images[batch], labels[batch])
+
+    def place(images, labels):
+        return jnp.asarray(images), jnp.asarray(labels)
+
+    def train_epoch(network, train_set, order):
+        totals, size = script.Totals.zero(), network.batch_size
+        for begin in range(0, len(order), size):
+            batch = order[begin : begin + size]
+            network.state, totals = step(network.state, totals, *train_set, batch)
+        return script.Totals.result(totals)
+
+    def warm_call(network, train_count, test_count):
+        for size in script.spec.batch_shapes(train_count, network.batch_size):
+            images = jnp.zeros((train_count, 28, 28, 1))
+            labels, batch = jnp.zeros(train_count, jnp.int32), script.np.arange(size, dtype="int32")
+            copy = jax.tree.map(jnp.copy, network.state)
+            jax.block_until_ready(step(copy, script.Totals.zero(), images, labels, batch))
+        for size in script.spec.batch_shapes(test_count, network.batch_size):
+            images, labels = jnp.zeros((size, 28, 28, 1)), jnp.zeros(size, jnp.int32)
+            jax.block_until_ready(
+                script.eval_step(network.state, script.Totals.zero(), images, labels)
+            )
+
+    script.place, script.warm_call, script.train_epoch = place, warm_call, train_epoch
+
+
+def jax_nchw(script):
+    """Convolutions in NCHW: `lax.conv_general_dilated` instead of Flax's, which has NHWC only."""
+    jax, jnp, nn, spec = script.jax, script.jnp, script.nn, script.spec
+
+    class Conv(nn.Module):
+        filters: int
+        side: int
+
+        @nn.compact
+        def __call__(self, x):
+            shape = (self.side, self.side, x.shape[1], self.filters)
+            kernel = self.param("kernel", nn.initializers.zeros, shape)
+            bias = self.param("bias", nn.initializers.zeros, (self.filters,))
+            numbers = ("NCHW", "HWIO", "NCHW")
+            x = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=numbers)
+            return x + bias[:, None, None]
+
+    class CNN(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = jnp.transpose(x, (0, 3, 1, 2))
+            x = pool(nn.relu(Conv(spec.CONV1_FILTERS, spec.CONV1_KERNEL, name="conv1")(x)))
+            x = pool(nn.relu(Conv(spec.CONV2_FILTERS, spec.CONV2_KERNEL, name="conv2")(x)))
+            x = jnp.transpose(x, (0, 2, 3, 1)).reshape(len(x), -1)
+            return nn.Dense(spec.CLASSES, name="dense")(x)
+
+    def pool(x):
+        return jnp.moveaxis(script.max_pool(jnp.moveaxis(x, 1, -1)), -1, 1)
+
+    script.CNN = CNN
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is changed about a script."""
+
+    change: Callable | None = None
+    """Takes the script's module, after its import."""
+    xla_flags: str = ""
+    """XLA reads them when JAX is imported."""
+
+
+THUNKS = "--xla_cpu_use_thunk_runtime=true"
+
+VARIANTS = {
+    "torch/script": Variant(),
+    "torch/contiguous (NCHW)": Variant(
+        torch_model(lambda torch, model: model.to(memory_format=torch.contiguous_format))
+    ),
+    "torch/Adam foreach": Variant(torch_adam(foreach=True)),
+    "torch/Adam one by one": Variant(torch_adam(foreach=False)),
+    "torch/torch.compile": Variant(torch_model(lambda torch, model: model.compile(dynamic=False))),
+    "torch/torch.jit.trace": Variant(
+        torch_model(lambda torch, model: torch.jit.trace(model, torch.zeros(64, 1, 28, 28)))
+    ),
+    "torch/DataLoader": Variant(torch_loader),
+    "torch/.item() per step": Variant(torch_item),
+    "keras/script": Variant(),
+    "keras/steps_per_execution 8": Variant(keras_compile(steps_per_execution=8)),
+    "keras/steps_per_execution 32": Variant(keras_compile(steps_per_execution=32)),
+    "keras/jit_compile": Variant(keras_compile(jit_compile=True)),
+    "keras/tf.data": Variant(keras_fit(tf_data)),
+    "keras/train_on_batch": Variant(keras_per_batch),
+    "jax/script": Variant(),
+    "jax/nn.max_pool": Variant(jax_pool),
+    "jax/no donation": Variant(jax_no_donation),
+    "jax/scan 10 steps": Variant(jax_scan(10)),
+    "jax/scan 10 steps, unrolled": Variant(jax_scan(10, unroll=True)),
+    "jax/scan whole epoch": Variant(jax_scan(None)),
+    "jax/images on device": Variant(jax_on_device),
+    "jax/NCHW": Variant(jax_nchw),
+    "jax/thunk runtime": Variant(xla_flags=THUNKS),
+    "jax/thunk runtime, nn.max_pool": Variant(jax_pool, THUNKS),
+    "jax/thunk runtime, scan 10 steps": Variant(jax_scan(10), THUNKS),
+    "jax/thunk runtime, other scheduler": Variant(
+        xla_flags=f"{THUNKS} --xla_cpu_enable_concurrency_optimized_scheduler=true"
+    ),
+}
+
+
+def worker(name: str, job: dict) -> None:
+    """Trains one variant in this process and prints the seconds of its phases."""
+    sys.path.insert(0, str(WORKLOADS))
+    import harness
+
+    framework, variant = name.partition("/")[0], VARIANTS[name]
+    if variant.xla_flags:
+        os.environ["XLA_FLAGS"] = variant.xla_flags
+    began, seconds = {}, {}
+
+    def emit(event):
+        if event["event"] == "phase" and event["edge"] == "begin":
+            began[event["phase"]] = event["unix_ns"]
+        elif event["event"] == "phase":
+            seconds[event["phase"]] = (event["unix_ns"] - began[event["phase"]]) / 1e9
+        elif event["event"] == "result":
+            told = {"loss": event["losses"][-1], "accuracy": event["accuracy"]}
+            print(MARK + json.dumps({**seconds, **told}), flush=True)
+
+    load = harness.Trial.load_framework
+
+    def load_changed(trial):
+        load(trial)
+        if variant.change:
+            variant.change(trial.script)
+
+    harness.Trial.load_framework = load_changed
+    harness.run({"framework": framework, "job": job}, emit)
+
+
+def measure(name: str, job: dict) -> dict | None:
+    """Trains one variant in a fresh process; None, after saying why, if that failed."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--worker", name, json.dumps(job)],
+        capture_output=True,
+        text=True,
+    )
+    found = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
+    if not found:
+        print(f"{name} failed:\n{done.stderr[-2000:]}", file=sys.stderr)
+        return None
+    return json.loads(found[0].removeprefix(MARK))
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--worker"]:
+        return worker(sys.argv[2], json.loads(sys.argv[3]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="'torch', or 'torch/script'")
+    parser.add_argument("--list", action="store_true", help="print the names and end")
+    parser.add_argument("--data-dir", default=os.environ.get("JOULERACE_DATA_DIR"))
+    parser.add_argument("--train-samples", type=int, default=12_000)
+    parser.add_argument("--test-samples", type=int, default=2_000)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="append each run's numbers to this file")
+    args = parser.parse_args()
+    chosen = [e for e in VARIANTS if not args.names or {e, e.partition("/")[0]} & set(args.names)]
+    unknown = [n for n in args.names if not any(n in (e, e.partition("/")[0]) for e in VARIANTS)]
+    if unknown:
+        parser.error(f"there is no variant {unknown[0]!r}; --list prints them")
+    if args.list:
+        return print("\n".join(VARIANTS))
+    if args.data_dir is None:
+        parser.error("name the folder of MNIST's four IDX files with --data-dir DIR")
+    job = {
+        "epochs": 1,
+        "data_dir": args.data_dir,
+        "train_samples": args.train_samples,
+        "test_samples": args.test_samples,
+        "threads": args.threads,
+    }
+    runs = {name: [] for name in chosen}
+    for _ in range(args.repeat):
+        for name in chosen:
+            found = measure(name, job)
+            if found is None:
+                continue
+            runs[name].append(found)
+            if args.json:
+                with args.json.open("a") as file:
+                    file.write(json.dumps({"name": name, **found}) + "\n")
+    print("| variant | build s | train s | least–most | build + train + evaluate s | loss |")
+    print("|---|---|---|---|---|---|")
+    for name, found in runs.items():
+        if found:
+            print(row(name, found))
+
+
+def row(name: str, found: list[dict]) -> str:
+    """A line of the table: medians over the repetitions."""
+    train = [run["train"] for run in found]
+    total = statistics.median(sum(run[phase] for phase in PHASES) for run in found)
+    return (
+        f"| {name} | {statistics.median(run['build'] for run in found):.2f} "
+        f"| {statistics.median(train):.2f} | {min(train):.2f}–{max(train):.2f} "
+        f"| {total:.2f} | {found[0]['loss']:.4f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
