@@ -26,13 +26,15 @@ def write(tmp_path):
         start = weights.initial(1)
         found = {"logits": np.linspace(-0.3, 0.3, 640).reshape(64, 10)}
         found["losses"] = np.linspace(2.3, 1.0, 20)
-        found["twin_losses"] = found["losses"] * (1 + 1e-3)
+        found["twin_up_losses"] = found["losses"] * (1 + 1e-3)
+        found["twin_down_losses"] = found["losses"] * (1 - 1e-4)
         for part, moved, noise in (
             ("start", 0, 0),
             ("first", 1e-3, 0),
             ("short", 3e-3, 0),
             ("steps", 9e-3, 0),
-            ("twin", 9e-3, 1e-4),
+            ("twin_up", 9e-3, 1e-4),
+            ("twin_down", 9e-3, 1e-5),
         ):
             for name, value in start.items():
                 found[f"{part}/{name}"] = value + np.float32(moved) + np.float32(noise)
@@ -150,6 +152,17 @@ def test_nan_is_never_within_a_tolerance(write, part):
         return {part: found[part] * np.nan}
 
     assert not compare(torch=write("torch"), jax=write("jax", arrays=spoiled))["identical"]
+
+
+def test_the_farther_twin_counts_and_one_astray_cannot_raise_its_own_tolerance(write):
+    def astray(found):
+        return {"losses": found["losses"] * 1.5, "twin_down_losses": found["losses"] * 99}
+
+    usual = compare(torch=write("torch"))["tolerances"]["loss_difference"]
+    assert usual == pytest.approx(4 * 1e-3 + 20 * verify.ETA)
+    event = compare(torch=write("torch"), jax=write("jax", arrays=astray))
+    assert event["tolerances"]["loss_difference"] == usual
+    assert not event["identical"]
 
 
 def test_collections_of_different_jobs_are_not_compared(write):

@@ -1,5 +1,7 @@
 """Verification of the real scripts: the three agree, and each kind of alteration is caught."""
 
+from pathlib import Path
+
 import pytest
 from conftest import in_process
 
@@ -110,6 +112,19 @@ def test_all_frameworks_do_identical_work(folder, small_data):
     event = compare(files)
     assert event["reasons"] == []
     assert event["identical"]
+
+
+def test_a_framework_added_in_another_folder_is_verified_like_the_others(
+    folder, small_data, altered
+):
+    """Plain NumPy, which shares no code with any framework: the specification, not a habit."""
+    output = str(folder / "numpy.npz")
+    code = f"sys.path.insert(0, {str(Path(__file__).parent / 'later')!r})\n" + COLLECT
+    job = {**JOB, "data_dir": str(small_data)}
+    *_, result = in_process(code, "numpy", job, STEPS, output)
+    assert result["batches"] == 11
+    event = compare({"torch": altered["as it is"], "numpy": output})
+    assert event["reasons"] == []
 
 
 def test_the_same_script_twice_differs_in_nothing(altered):

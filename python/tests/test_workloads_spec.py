@@ -1,6 +1,7 @@
 """The specification, the initial weights, the batch orders and the discovery of frameworks."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -83,12 +84,27 @@ def test_threads_are_never_more_than_the_cores_there_are():
     assert spec.Job().resolved_threads() == spec.available_cores()
 
 
-def test_a_file_adds_a_framework(tmp_path):
-    for name in ("torch_cnn.py", "mine_cnn.py", "cnn.py", "data.py"):
-        (tmp_path / name).touch()
-    assert frameworks.discover(tmp_path) == ["mine", "torch"]
-    assert frameworks.packages("mine") == ("mine",)
+def test_a_file_adds_a_framework(tmp_path, monkeypatch):
     assert frameworks.discover() == ["jax", "keras", "torch"]
+    for name in ("mine_cnn.py", "cnn.py", "data.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "fast_cnn.py").write_text("PACKAGES = ('torch', 'fast')\nraise SystemExit")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert frameworks.discover() == ["fast", "jax", "keras", "mine", "torch"]
+    assert frameworks.packages("mine") == ("mine",)
+    assert frameworks.packages("fast") == ("torch", "fast")
+    assert frameworks.packages("keras") == ("tensorflow", "keras")
+
+
+def test_a_shared_package_is_the_processs_own(tmp_path, monkeypatch):
+    (tmp_path / "fast_cnn.py").write_text("PACKAGES = ('torch', 'fast')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for package in ("torch", "tensorflow", "keras", "jax", "jaxlib", "flax", "optax"):
+        monkeypatch.delitem(sys.modules, package, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert frameworks.loaded("fast") == ["fast"]
+    assert frameworks.loaded("torch") == ["torch"]
+    assert frameworks.loaded("jax") == ["fast", "torch"]
 
 
 def test_the_process_is_capped_and_other_frameworks_are_hidden():

@@ -4,6 +4,7 @@ Only the standard library is imported here: all of this must be settled before N
 framework load, because they size their thread pools and read their variables then.
 """
 
+import ast
 import importlib.machinery
 import importlib.metadata
 import os
@@ -14,29 +15,45 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SUFFIX = "_cnn.py"
 
-PACKAGES = {
-    "keras": ("tensorflow", "keras"),
-    "torch": ("torch",),
-    "jax": ("jax", "jaxlib", "flax", "optax"),
-}
-"""The packages a framework consists of: their presence in a process means that it is loaded, and
-their versions are recorded. A framework that is not listed consists of the package of its name."""
+
+def folders() -> list[Path]:
+    """Where scripts are: this folder, and those before it on `sys.path`, which win over it."""
+    path = [Path(entry).absolute() for entry in sys.path]
+    return [*path[: path.index(HERE)], HERE] if HERE in path else [HERE]
 
 
-def discover(folder: Path = HERE) -> list[str]:
-    """Names of all frameworks: one for each `<name>_cnn.py` in `folder`, sorted."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+def discover() -> list[str]:
+    """Names of all frameworks: one for each `<name>_cnn.py` in `folders`, sorted."""
+    found = (path for folder in folders() for path in folder.glob(f"*{SUFFIX}"))
+    return sorted({path.name.removesuffix(SUFFIX) for path in found})
 
 
 def packages(framework: str) -> tuple[str, ...]:
-    """The packages that `framework` consists of."""
-    return PACKAGES.get(framework, (framework,))
+    """The packages that `framework` consists of, as its script's `PACKAGES` lists them.
+
+    Their presence in a process means that it is loaded, and their versions are recorded. The
+    script is read, not run: nothing of it may load yet. Without the list, the package of its name.
+    """
+    files = (folder / f"{framework}{SUFFIX}" for folder in folders())
+    script = next((file for file in files if file.is_file()), None)
+    if script is None:
+        return (framework,)
+    for node in ast.parse(script.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PACKAGES":
+            return tuple(ast.literal_eval(node.value))
+    return (framework,)
 
 
-def loaded() -> list[str]:
-    """Names of the frameworks of which any package is in `sys.modules`."""
+def loaded(framework: str) -> list[str]:
+    """Names of the frameworks of which a package is in `sys.modules`.
+
+    What two frameworks share counts as `framework`'s own, the one that this process is for.
+    """
+    own = set(packages(framework))
     return [
-        name for name in discover() if any(package in sys.modules for package in packages(name))
+        name
+        for name in discover()
+        if (set(packages(name)) - (own if name != framework else set())) & sys.modules.keys()
     ]
 
 
@@ -70,9 +87,8 @@ def set_variables(threads: int) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ.setdefault(
-        "TF_CPP_MIN_LOG_LEVEL", "3"
-    )  # else it reports missing GPU libraries as errors
+    # Else TensorFlow reports missing GPU libraries as errors.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def pin(threads: int) -> None:

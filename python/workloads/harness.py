@@ -31,7 +31,7 @@ class Trial:
         self.emit = emit
         if self.framework not in frameworks.discover():
             raise ValueError(
-                f"there is no framework {self.framework!r}; {frameworks.HERE} holds "
+                f"there is no framework {self.framework!r}; there are "
                 f"{', '.join(frameworks.discover())}"
             )
 
@@ -117,7 +117,7 @@ def run(request: dict, emit: Emit) -> None:
             "threads": trial.threads,
             "dtype": dtype,
             "device": device,
-            "frameworks_loaded": frameworks.loaded(),
+            "frameworks_loaded": frameworks.loaded(trial.framework),
             "versions": frameworks.versions(trial.framework),
             "peak_memory_bytes": peak_memory_bytes(),
             "data": trial.images.summary(),

@@ -28,6 +28,8 @@ from jax import numpy as jnp
 
 import spec
 
+PACKAGES = ("jax", "jaxlib", "flax", "optax")
+
 
 def limit_threads(threads):
     """JAX has no call for this: XLA's pool has as many threads as the process has cores."""

@@ -15,6 +15,8 @@ from keras import layers, ops
 
 import spec
 
+PACKAGES = ("tensorflow", "keras")
+
 
 def limit_threads(threads):
     """Caps TensorFlow's own thread pools."""

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 import spec
 
+PACKAGES = ("torch",)
+
 
 def limit_threads(threads):
     """Caps PyTorch's own thread pools."""

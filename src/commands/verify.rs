@@ -88,7 +88,11 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
 async fn compare(args: &VerifyArgs, project: &Project, terminal: &Terminal) -> Result<Value, Error> {
     let own = project.workloads();
     let scripts = args.workloads.as_deref().map_or(own.clone(), prepare::absolute);
-    let (treatments, _) = treatments(&args.frameworks, None, &paths::frameworks(&scripts))?;
+    let mut known: Vec<String> =
+        search_path(&scripts, &own).iter().flat_map(|folder| paths::frameworks(folder)).collect();
+    known.sort();
+    known.dedup();
+    let (treatments, _) = treatments(&args.frameworks, None, &known)?;
     let environment = prepare::environment(
         project,
         Profile::Training,
@@ -186,9 +190,10 @@ fn table(found: &Value) -> String {
     );
     for (key, title) in ROWS {
         let cells = rows.iter().map(|row| show(key, &row[key]));
-        let allowed = found["tolerances"][key]
-            .as_f64()
-            .map_or_else(|| "equal".to_owned(), |t| format!("{t:.1e}"));
+        let allowed = match found["tolerances"][key].as_f64() {
+            Some(tolerance) if tolerance > 0.0 => format!("{tolerance:.1e}"),
+            _ => "equal".to_owned(),
+        };
         let allowed = if key == "accuracy" { String::new() } else { allowed };
         table.add_row(std::iter::once(title.to_owned()).chain(cells).chain(std::iter::once(allowed)));
     }
