@@ -119,6 +119,16 @@ def test_the_process_is_capped_and_other_frameworks_are_hidden():
     assert found == {"omp": "1", "gpus": "-1", "cores": 1, "hidden": [], "numpy": True}
 
 
+def test_no_variable_lets_float32_lose_precision():
+    (found,) = in_process(
+        "import frameworks, os\n"
+        "for name in frameworks.REDUCED_PRECISION: os.environ[name] = 'ANY'\n"
+        "frameworks.settle('torch', 1)\n"
+        "emit({'left': [n for n in frameworks.REDUCED_PRECISION if n in os.environ]})\n"
+    )
+    assert found == {"left": []}
+
+
 def test_a_plain_run_without_data_says_what_to_pass():
     (found,) = in_process(
         "import contextlib, harness, io, os\n"

@@ -15,6 +15,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SUFFIX = "_cnn.py"
 
+REDUCED_PRECISION = (
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "TF_SET_ONEDNN_FPMATH_MODE",
+)
+"""Variables with which float32 arithmetic may lose precision; no trial has them."""
+
 
 def folders() -> list[Path]:
     """Where scripts are: this folder, and those before it on `sys.path`, which win over it."""
@@ -84,6 +91,9 @@ def set_variables(threads: int) -> None:
     cap = str(threads)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):
         os.environ[name] = cap
+    # oneDNN, which PyTorch and TensorFlow call, would take bfloat16 for float32 if told so here.
+    for name in REDUCED_PRECISION:
+        os.environ.pop(name, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
