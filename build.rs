@@ -18,9 +18,6 @@ fn main() {
     }
     let version = config.version();
     println!("cargo:rustc-env=JOULERACE_PYTHON_VERSION={version}");
-    println!(
-        "cargo:rustc-env=JOULERACE_PYTHON={}",
-        config.executable().unwrap_or("python3")
-    );
+    println!("cargo:rustc-env=JOULERACE_PYTHON={}", config.executable().unwrap_or("python3"));
     println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
 }

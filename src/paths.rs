@@ -62,7 +62,13 @@ pub fn cache() -> PathBuf {
 /// The file behind the machine-wide lock: `JOULERACE_LOCK_FILE`, else one that all users share.
 pub fn lock_file() -> PathBuf {
     std::env::var_os("JOULERACE_LOCK_FILE").map_or_else(
-        || if cfg!(unix) { "/tmp/joulerace.lock".into() } else { std::env::temp_dir().join("joulerace.lock") },
+        || {
+            if cfg!(unix) {
+                "/tmp/joulerace.lock".into()
+            } else {
+                std::env::temp_dir().join("joulerace.lock")
+            }
+        },
         PathBuf::from,
     )
 }

@@ -209,10 +209,14 @@ pub enum SettingsError {
         known: String,
     },
     /// A script whose name cannot name files.
-    #[error("--frameworks: {0:?} cannot name a folder of results; call its script by a word of letters, digits, '_' and '-'")]
+    #[error(
+        "--frameworks: {0:?} cannot name a folder of results; call its script by a word of letters, digits, '_' and '-'"
+    )]
     NoName(String),
     /// Named twice.
-    #[error("--frameworks: '{0}' stands there twice; to measure one framework against itself use --control {0}")]
+    #[error(
+        "--frameworks: '{0}' stands there twice; to measure one framework against itself use --control {0}"
+    )]
     Twice(String),
     /// None named.
     #[error("--frameworks: name at least one framework")]
@@ -264,8 +268,7 @@ pub fn treatments(
         let all: Vec<&str> = treatments.iter().map(|t| t.name.as_str()).collect();
         return Err(SettingsError::Control(control.to_owned(), all.join(", ")));
     }
-    let twin =
-        Treatment { name: format!("{control}-control"), framework: control.to_owned() };
+    let twin = Treatment { name: format!("{control}-control"), framework: control.to_owned() };
     treatments.push(twin.clone());
     Ok((treatments, Some(twin)))
 }
@@ -288,7 +291,8 @@ mod tests {
     #[test]
     fn a_control_is_a_second_treatment_of_the_same_framework() {
         let (all, twin) =
-            treatments(&names(&["torch", "jax"]), Some("torch"), &names(&["jax", "torch"])).unwrap();
+            treatments(&names(&["torch", "jax"]), Some("torch"), &names(&["jax", "torch"]))
+                .unwrap();
         assert_eq!(all.len(), 3);
         let twin = twin.unwrap();
         assert_eq!((twin.name.as_str(), twin.framework.as_str()), ("torch-control", "torch"));

@@ -30,7 +30,8 @@ pub fn mean_sd(mean: f64, sd: f64) -> String {
     if !(mean.is_finite() && sd.is_finite()) {
         return format!("{} ± –", digits(mean));
     }
-    let places = |value: f64, digits: i32| digits - 1 - value.abs().max(1e-12).log10().floor() as i32;
+    let places =
+        |value: f64, digits: i32| digits - 1 - value.abs().max(1e-12).log10().floor() as i32;
     let decimals = places(mean, 4).min(places(sd, 2)).clamp(0, 9) as usize;
     format!("{mean:.decimals$} ± {sd:.decimals$}")
 }
@@ -45,7 +46,11 @@ pub fn duration(seconds: f64) -> String {
     }
     let whole = seconds.round() as u64;
     let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
-    if hours > 0 { format!("{hours} h {minutes:02} min") } else { format!("{minutes} min {rest:02} s") }
+    if hours > 0 {
+        format!("{hours} h {minutes:02} min")
+    } else {
+        format!("{minutes} min {rest:02} s")
+    }
 }
 
 /// Mean, sample standard deviation (n − 1; NaN for one value) and median.

@@ -166,8 +166,15 @@ fn a_stop_in_the_warm_up_ends_at_once_and_resume_begins_with_another() {
 /// Seconds of processor time of all processes so far.
 fn busy_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/stat").unwrap();
-    let ticks: f64 =
-        stat.lines().next().unwrap().split_whitespace().skip(1).take(3).map(|t| t.parse::<f64>().unwrap()).sum();
+    let ticks: f64 = stat
+        .lines()
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .skip(1)
+        .take(3)
+        .map(|t| t.parse::<f64>().unwrap())
+        .sum();
     ticks / 100.0
 }
 
@@ -221,4 +228,3 @@ fn a_burner_during_one_trial_is_flagged_there() {
         assert!(!flagged, "trial {block} was flagged for {cores} of a core");
     }
 }
-

@@ -57,9 +57,9 @@ pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
 /// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up
 /// while a trial is measured and children are started by the thread that lives longest.
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::Other(anyhow::Error::new(e).context("the event loop cannot be made")))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
+            Error::Other(anyhow::Error::new(e).context("the event loop cannot be made"))
+        })?;
     Ok(runtime.block_on(future))
 }

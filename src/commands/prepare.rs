@@ -21,7 +21,8 @@ pub async fn environment(
     allow_unlocked: bool,
     observer: &dyn Observer,
 ) -> Result<Environment, Error> {
-    resolve(env_settings(project, profile, python_env, allow_unlocked), env::resolve, observer).await
+    resolve(env_settings(project, profile, python_env, allow_unlocked), env::resolve, observer)
+        .await
 }
 
 /// Makes joulerace's own environment of a profile, whatever else is active.
@@ -91,7 +92,8 @@ fn tell(event: &EnvEvent, observer: &dyn Observer) {
         ))),
         EnvEvent::Step { step } => observer.on(&Event::Preparing(&step.to_string())),
         EnvEvent::Waiting { .. } => {
-            observer.on(&Event::Preparing("waiting for another joulerace that makes the environment"));
+            observer
+                .on(&Event::Preparing("waiting for another joulerace that makes the environment"));
         }
         EnvEvent::Output { line, .. } => tracing::info!("{line}"),
         other => tracing::info!("{other:?}"),

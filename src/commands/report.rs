@@ -77,7 +77,9 @@ fn idle(settling: &Settling) -> String {
         parts.push(format!("Idle power {} W{drift}.", digits(watts)));
     }
     let overhead = settling.overhead.as_ref();
-    if let Some((cpu, share)) = overhead.and_then(|o| Some((o.cpu_seconds? / o.seconds, o.cpu_share?))) {
+    if let Some((cpu, share)) =
+        overhead.and_then(|o| Some((o.cpu_seconds? / o.seconds, o.cpu_share?)))
+    {
         parts.push(format!(
             "The meter took {} ms of processor time a second, {}% of the trials'.",
             digits(cpu * 1e3),
@@ -140,7 +142,11 @@ fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> Stri
     row("Energy to best", &|t| match least {
         Some((best, joules)) => {
             let (mean, ..) = summary(&values(records, t, METRICS[0]));
-            if t == best { "best".to_owned() } else { format!("{:+.1}%", (mean / joules - 1.0) * 100.0) }
+            if t == best {
+                "best".to_owned()
+            } else {
+                format!("{:+.1}%", (mean / joules - 1.0) * 100.0)
+            }
         }
         None => "–".to_owned(),
     });

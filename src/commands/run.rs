@@ -159,7 +159,8 @@ impl Session {
         }
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
-            let message = format!("{bad} of {all} trials failed or are invalid; see {shown}/trials.csv");
+            let message =
+                format!("{bad} of {all} trials failed or are invalid; see {shown}/trials.csv");
             return Err(Error::Told { message, status: Status::Trials });
         }
         Ok(ExitCode::SUCCESS)
@@ -206,7 +207,8 @@ impl Session {
         }
         let names = settings.treatments.iter().map(|t| t.name.as_str());
         if let Err(error) = self.folder.sweep(names) {
-            terminal.on(&Event::Warning(&format!("half-written files stay where they are: {error}")));
+            terminal
+                .on(&Event::Warning(&format!("half-written files stay where they are: {error}")));
         }
         let mut accepted = self.accepted.clone();
         if let Some(then) = &self.then {
@@ -358,7 +360,8 @@ impl Session {
         let (changed, verdict) = gate::compare(&mut records, expected.test_images);
         // The trials are safe. What is added here can be added again, and a disk that is still full
         // must not hide how the run ended.
-        let tell = |error: ExperimentError| tracing::warn!(%error, "`joulerace resume` writes it again");
+        let tell =
+            |error: ExperimentError| tracing::warn!(%error, "`joulerace resume` writes it again");
         for place in changed {
             let record = &records[place];
             let trial = experiment.plan.trials.iter().find(|t| record.is_of(t));
@@ -588,5 +591,9 @@ pub fn say(text: &str) {
 
 /// Columns of the terminal, or enough where standard output is none.
 pub fn width() -> u16 {
-    if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(100) } else { 100 }
+    if std::io::stdout().is_terminal() {
+        comfy_table::Table::new().width().unwrap_or(100)
+    } else {
+        100
+    }
 }

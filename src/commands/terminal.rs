@@ -104,8 +104,11 @@ impl Observer for Terminal {
             Event::Planned { remaining, trials, folder, meter } => {
                 state.trials = *trials;
                 state.done = trials - remaining;
-                let left =
-                    if remaining < trials { format!(", {remaining} to run") } else { String::new() };
+                let left = if remaining < trials {
+                    format!(", {remaining} to run")
+                } else {
+                    String::new()
+                };
                 self.line(&format!("{trials} trials{left}, into {}", folder.display()));
                 self.line(meter);
             }
@@ -126,7 +129,8 @@ impl Observer for Terminal {
                 state.pause.clear();
                 state.watts = None;
                 state.detail.clear();
-                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                let again =
+                    if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
                 state.at = format!(
                     "trial {} of {}: {} (block {}{again})",
                     state.done + 1,

@@ -85,7 +85,11 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     Err(Error::Told { message, status: Status::Trials })
 }
 
-async fn compare(args: &VerifyArgs, project: &Project, terminal: &Terminal) -> Result<Value, Error> {
+async fn compare(
+    args: &VerifyArgs,
+    project: &Project,
+    terminal: &Terminal,
+) -> Result<Value, Error> {
     let own = project.workloads();
     let scripts = args.workloads.as_deref().map_or(own.clone(), prepare::absolute);
     let mut known: Vec<String> =
@@ -114,7 +118,8 @@ async fn compare(args: &VerifyArgs, project: &Project, terminal: &Terminal) -> R
             made.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
         })
     };
-    let dataset = prepare::data(args.dataset, args.data_dir.as_deref(), &mut make_digits, terminal)?;
+    let dataset =
+        prepare::data(args.dataset, args.data_dir.as_deref(), &mut make_digits, terminal)?;
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let mut job = serde_json::to_value(Job {
         epochs: 1,
@@ -195,7 +200,9 @@ fn table(found: &Value) -> String {
             _ => "equal".to_owned(),
         };
         let allowed = if key == "accuracy" { String::new() } else { allowed };
-        table.add_row(std::iter::once(title.to_owned()).chain(cells).chain(std::iter::once(allowed)));
+        table.add_row(
+            std::iter::once(title.to_owned()).chain(cells).chain(std::iter::once(allowed)),
+        );
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

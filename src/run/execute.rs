@@ -113,7 +113,8 @@ pub async fn execute(
         pauses.after(experiment, journal).await;
     }
     if bench.stopper.level() > Stop::No
-        && !plan::remaining(bench.plan, journal::read(&bench.folder.journal())?.outcomes()).is_empty()
+        && !plan::remaining(bench.plan, journal::read(&bench.folder.journal())?.outcomes())
+            .is_empty()
     {
         return stopped(bench, journal, "the user asked to stop", true).await;
     }
@@ -162,7 +163,8 @@ async fn settle(
     }
     if record.status == Status::Failed {
         let aside =
-            persist(bench, || bench.folder.set_aside(trial, record.attempt, "failed").map(drop)).await;
+            persist(bench, || bench.folder.set_aside(trial, record.attempt, "failed").map(drop))
+                .await;
         // The trial keeps a record in its own place, so that every planned trial has its row.
         if !aside || (!retry && !persist(bench, || replace_json(&path, record)).await) {
             return false;

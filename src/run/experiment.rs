@@ -262,7 +262,9 @@ impl Experiment {
         let written = serde_json::to_value(self)
             .map(|value| in_strings(value, &|text| without_home(&text, home.as_deref())))
             .map_err(std::io::Error::from);
-        written.and_then(|value| replace_json(&path, &value)).map_err(|source| ExperimentError::Write { path, source })
+        written
+            .and_then(|value| replace_json(&path, &value))
+            .map_err(|source| ExperimentError::Write { path, source })
     }
 
     /// Checks that a new experiment may lie in `folder`.

@@ -42,8 +42,12 @@ pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String
     if let Some(epoch) = losses.iter().position(|loss| loss.as_f64().is_none()) {
         return Err(format!("its loss is not a number in epoch {}", epoch + 1));
     }
-    let loaded: Vec<&str> =
-        result["frameworks_loaded"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let loaded: Vec<&str> = result["frameworks_loaded"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     if let Some(foreign) = loaded.iter().find(|name| **name != record.framework) {
         return Err(format!("{foreign} was loaded into the process of {}", record.framework));
     }
@@ -57,7 +61,11 @@ pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String
     ];
     for (name, wanted) in counts {
         if result[name].as_u64() != Some(wanted) {
-            return Err(format!("its {} are {} instead of {wanted}", name.replace('_', " "), result[name]));
+            return Err(format!(
+                "its {} are {} instead of {wanted}",
+                name.replace('_', " "),
+                result[name]
+            ));
         }
     }
     for (name, wanted) in [("dtype", "float32"), ("device", "cpu")] {
@@ -83,8 +91,7 @@ pub fn accuracy_tolerance(accuracy: f64, test_images: u32) -> f64 {
 /// within [`accuracy_tolerance`] of their median, and the losses of one treatment equal from trial
 /// to trial. Marks those that are not as invalid and returns their places in `records`.
 pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Verdict) {
-    let ok: Vec<usize> =
-        (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
+    let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
     let accuracies: Vec<f64> = ok.iter().filter_map(|i| records[*i].accuracy).collect();
     let (_, _, median) = crate::units::summary(&accuracies);
     let tolerance = accuracy_tolerance(median, test_images);

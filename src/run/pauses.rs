@@ -84,13 +84,14 @@ impl<'a, 'b> Pauses<'a, 'b> {
         .await;
         self.close(gauge).await;
         if report.settled == Some(false) {
-            let why = format!("the machine had not settled by the end of the warm-up: {}", report.why);
+            let why =
+                format!("the machine had not settled by the end of the warm-up: {}", report.why);
             self.bench.observer.on(&Event::Warning(&why));
         }
-        self.note(journal, journal::Event::WarmedUp {
-            seconds: report.seconds,
-            settled: report.settled,
-        });
+        self.note(
+            journal,
+            journal::Event::WarmedUp { seconds: report.seconds, settled: report.settled },
+        );
         experiment.settling.warmups.push(report);
         self.keep(experiment);
     }

@@ -13,8 +13,8 @@ use crate::plan::{Plan, Trial};
 use crate::process::Exit;
 use crate::settings::Settings;
 use crate::snapshot::Roots;
-use crate::worker::protocol::{self, Message, Request};
 use crate::snapshot::proc;
+use crate::worker::protocol::{self, Message, Request};
 use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -92,11 +92,15 @@ impl Bench<'_> {
                 record.reason = Some(reason);
             }
         }
-        let passed = wall.elapsed().map_or_else(|e| -e.duration().as_secs_f64(), |d| d.as_secs_f64());
+        let passed =
+            wall.elapsed().map_or_else(|e| -e.duration().as_secs_f64(), |d| d.as_secs_f64());
         let steps = [
             clock::step(passed, record.wall_seconds),
             // Forth and back again is none of it in the end, but was in between.
-            record.sampler.as_ref().and_then(|s| clock::step(s.seconds + s.clock_step_s, s.seconds)),
+            record
+                .sampler
+                .as_ref()
+                .and_then(|s| clock::step(s.seconds + s.clock_step_s, s.seconds)),
         ];
         if let Some(step) = steps.into_iter().flatten().next() {
             record.flag("clock-step");
@@ -234,7 +238,9 @@ impl Bench<'_> {
                 self.observer.on(&Event::Epoch { epoch, epochs, loss });
             }
             protocol::Event::Result(result) => heard.result = Some(result),
-            protocol::Event::Other(other) => tracing::debug!(%other, "an event of the script's own"),
+            protocol::Event::Other(other) => {
+                tracing::debug!(%other, "an event of the script's own")
+            }
         }
     }
 
@@ -263,8 +269,10 @@ impl Bench<'_> {
         if report.wraps > 0 {
             record.flag("wrap");
         }
-        let (reset, stuck) =
-            (report.resets > 0 || accounts.integrity.reset_count > 0, !accounts.integrity.stuck.is_empty());
+        let (reset, stuck) = (
+            report.resets > 0 || accounts.integrity.reset_count > 0,
+            !accounts.integrity.stuck.is_empty(),
+        );
         let uncovered = accounts.integrity.uncovered_s;
         record.window = accounts.window;
         record.phases = accounts.phases;
@@ -286,11 +294,9 @@ impl Bench<'_> {
             Some(window) if worked && !window.total_j.is_finite() => {
                 Err(Trouble::Failed("its energy could not be worked out".to_owned()))
             }
-            _ if worked && uncovered > 2.0 * self.settings.interval.as_secs_f64() => {
-                Err(Trouble::Failed(format!(
-                    "the samples do not cover {uncovered:.2} s of its phases"
-                )))
-            }
+            _ if worked && uncovered > 2.0 * self.settings.interval.as_secs_f64() => Err(
+                Trouble::Failed(format!("the samples do not cover {uncovered:.2} s of its phases")),
+            ),
             _ => Ok(()),
         }
     }
