@@ -61,5 +61,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
             Error::Other(anyhow::Error::new(e).context("the event loop cannot be made"))
         })?;
-    Ok(runtime.block_on(future))
+    let outcome = runtime.block_on(future);
+    // What was given up is not waited for: a read that hangs would keep the program from ending.
+    runtime.shutdown_background();
+    Ok(outcome)
 }

@@ -1,10 +1,12 @@
 //! What has to be there before the first trial: environment, data, meter.
 
+use super::block_on;
 use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
 use crate::env::{self, EnvEvent, EnvSettings, Environment, Profile};
 use crate::error::Error;
 use crate::paths::{self, Project};
 use crate::run::events::{Event, Observer};
+use crate::run::stop;
 use crate::settings::DatasetName;
 use crate::worker::protocol::{Message, Request};
 use crate::worker::{self, BUILT_FOR, Launch, Limits, Listener, PYTHON_VERSION, Seen};
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Finds or makes the environment of a profile, telling `observer` what happens. Ctrl-C stops it.
 pub async fn environment(
@@ -54,7 +57,7 @@ async fn resolve(
             result = &mut work => {
                 return Ok(result.map_err(|e| Error::Other(e.into()))??);
             }
-            _ = tokio::signal::ctrl_c() => cancel.store(true, Ordering::Relaxed),
+            () = stop::asked() => cancel.store(true, Ordering::Relaxed),
         }
     }
 }
@@ -110,27 +113,58 @@ pub fn dataset_settings(name: DatasetName, data_dir: Option<&Path>) -> DatasetSe
     DatasetSettings::new(choice, data_dir.map(absolute), paths::cache())
 }
 
-/// Finds, fetches or makes the data set.
-pub fn data(
+/// Finds, fetches or makes the data set; digits are made by the script in `workloads`, in the
+/// environment of `python`. A request to stop ends it.
+pub async fn data(
     name: DatasetName,
     data_dir: Option<&Path>,
-    make_digits: &mut dyn FnMut(&Path) -> Result<(), String>,
+    python: &Path,
+    workloads: &Path,
     observer: &dyn Observer,
 ) -> Result<Dataset, Error> {
     let settings = dataset_settings(name, data_dir);
-    let dataset = dataset::prepare(&settings, make_digits, &mut |event| match event {
-        DataEvent::Downloading { url, .. } => {
-            observer.on(&Event::Preparing(&format!("downloading {url}")));
+    let cancel = Arc::clone(&settings.cancel);
+    let (python, workloads) = (python.to_owned(), workloads.to_owned());
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let mut work = tokio::task::spawn_blocking(move || {
+        let mut make_digits = |into: &Path| {
+            // A loop of its own: this thread is none of the event loop's.
+            block_on(make_digits(&python, &workloads, into)).map_err(|e| e.to_string())?
+        };
+        dataset::prepare(&settings, &mut make_digits, &mut |event| drop(sender.send(event)))
+    });
+    let dataset = loop {
+        tokio::select! {
+            Some(event) = events.recv() => tell_of_data(&event, observer),
+            result = &mut work => break result.map_err(|e| Error::Other(e.into()))??,
+            () = stop::asked() => {
+                cancel.store(true, Ordering::Relaxed);
+                // A download ends by itself; a read that hangs is left to hang.
+                if let Ok(result) = tokio::time::timeout(ENOUGH, &mut work).await {
+                    break result.map_err(|e| Error::Other(e.into()))??;
+                }
+                let file = "the data set".to_owned();
+                return Err(dataset::DatasetError::Cancelled { file }.into());
+            }
         }
-        DataEvent::MirrorFailed { url, reason } => {
-            tracing::info!("{url} is of no use: {reason}");
-        }
-        other => tracing::info!("{other:?}"),
-    })?;
+    };
     if let Some(warning) = &dataset.warning {
         observer.on(&Event::Warning(warning));
     }
     Ok(dataset)
+}
+
+/// How long the preparation of data may take to end once it is asked to.
+const ENOUGH: Duration = Duration::from_secs(2);
+
+fn tell_of_data(event: &DataEvent, observer: &dyn Observer) {
+    match event {
+        DataEvent::Downloading { url, .. } => {
+            observer.on(&Event::Preparing(&format!("downloading {url}")));
+        }
+        DataEvent::MirrorFailed { url, reason } => tracing::info!("{url} is of no use: {reason}"),
+        other => tracing::info!("{other:?}"),
+    }
 }
 
 /// A path that stays right when another process reads it from another folder.
@@ -177,7 +211,7 @@ pub async fn call(
     });
     let ended = tokio::select! {
         ended = work => ended,
-        _ = tokio::signal::ctrl_c() => return Err("interrupted".to_owned()),
+        () = stop::asked() => return Err("interrupted".to_owned()),
     };
     match ended.failure {
         None => Ok(events),
@@ -191,7 +225,7 @@ pub async fn call(
 }
 
 /// What makes the digits data set, in the training environment.
-pub async fn make_digits(python: &Path, workloads: &Path, into: &Path) -> Result<(), String> {
+async fn make_digits(python: &Path, workloads: &Path, into: &Path) -> Result<(), String> {
     let argument = json!({ "output": into, "seed": DIGITS_SEED });
     let path = vec![workloads.to_owned()];
     call(python, path, "data", "make_digits", argument, |_| ()).await.map(drop)

@@ -168,6 +168,9 @@ impl Session {
 
     async fn measure(&self, terminal: &Terminal) -> Result<Outcome, Error> {
         let settings = &self.settings;
+        let stopper = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
+        let unwritten =
+            |source| ExperimentError::Write { path: self.folder.root().to_owned(), source };
         let environment = prepare::environment(
             &self.project,
             Profile::Training,
@@ -178,7 +181,9 @@ impl Session {
         .await?;
         let workloads = self.project.workloads();
         let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
-        let dataset = self.data(&environment, &workloads, terminal)?;
+        let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
+        let dataset =
+            prepare::data(name, folder, &environment.python, &workloads, terminal).await?;
         let selected = meter::select(&settings.meter_settings())?;
         let (meter, rejected) = (selected.meter, selected.rejected);
         for (kind, why) in &rejected {
@@ -188,16 +193,15 @@ impl Session {
         let mut experiment = match &self.then {
             None => {
                 let experiment = self.begin(&environment, &dataset, &meter, &rejected, now)?;
-                let names = settings.treatments.iter().map(|t| t.name.as_str());
-                let root = self.folder.root().to_owned();
-                self.folder
-                    .create(names)
-                    .map_err(|source| ExperimentError::Write { path: root, source })?;
+                // First of all, so that whatever ends this program leaves what can be resumed.
+                std::fs::create_dir_all(self.folder.root()).map_err(unwritten)?;
                 experiment.write(&self.folder)?;
                 experiment
             }
             Some(then) => self.go_on(then, now)?,
         };
+        let names = settings.treatments.iter().map(|t| t.name.as_str());
+        self.folder.create(names).map_err(unwritten)?;
         let (mut journal, so_far) = Journal::open(&self.folder.journal())?;
         if let Some(torn) = &so_far.torn {
             terminal.on(&Event::Warning(&format!(
@@ -224,7 +228,6 @@ impl Session {
             Journal::open(&self.folder.journal())?
         };
 
-        let stopper = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
         let plan = experiment.plan.clone();
         let bench = Bench {
             settings,
@@ -257,26 +260,6 @@ impl Session {
         let (records, verdict) = self.judge(&mut experiment, &expected)?;
         table::rewrite(&bench);
         Ok(Outcome { ending, records, verdict, settling: experiment.settling })
-    }
-
-    fn data(
-        &self,
-        environment: &Environment,
-        workloads: &Path,
-        terminal: &Terminal,
-    ) -> Result<Dataset, Error> {
-        let settings = &self.settings;
-        let mut make_digits = |into: &Path| {
-            // Called from within the event loop's thread, so the worker gets a loop of its own.
-            std::thread::scope(|scope| {
-                let made = scope.spawn(|| {
-                    block_on(prepare::make_digits(&environment.python, workloads, into))
-                        .map_err(|e| e.to_string())?
-                });
-                made.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
-            })
-        };
-        prepare::data(settings.dataset, settings.data_dir.as_deref(), &mut make_digits, terminal)
     }
 
     fn begin(

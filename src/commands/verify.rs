@@ -109,17 +109,9 @@ async fn compare(
         message: format!("{what}: {why}"),
         status: Status::Trials,
     };
-    let mut make_digits = |into: &Path| {
-        std::thread::scope(|scope| {
-            let made = scope.spawn(|| {
-                block_on(prepare::make_digits(&environment.python, &own, into))
-                    .map_err(|e| e.to_string())?
-            });
-            made.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
-        })
-    };
+    let python = &environment.python;
     let dataset =
-        prepare::data(args.dataset, args.data_dir.as_deref(), &mut make_digits, terminal)?;
+        prepare::data(args.dataset, args.data_dir.as_deref(), python, &own, terminal).await?;
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let mut job = serde_json::to_value(Job {
         epochs: 1,

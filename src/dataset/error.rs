@@ -73,7 +73,7 @@ pub enum DatasetError {
         reason: String,
     },
     /// Somebody asked to stop.
-    #[error("stopped while downloading {file}; nothing of it was kept")]
+    #[error("stopped while {file} was fetched or read; nothing half-done was kept")]
     Cancelled {
         /// The file.
         file: String,

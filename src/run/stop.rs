@@ -65,6 +65,23 @@ impl Stopper {
     }
 }
 
+/// Waits until somebody asks this program to end: Ctrl-C or, where there is one, SIGTERM.
+pub async fn asked() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            },
+            Err(_) => drop(tokio::signal::ctrl_c().await),
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+}
+
 fn raise(sender: &watch::Sender<Stop>) {
     sender.send_modify(|level| {
         *level = if *level == Stop::No { Stop::AfterTrial } else { Stop::Now };

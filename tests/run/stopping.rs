@@ -156,3 +156,26 @@ fn a_killed_holder_leaves_the_machine_free_and_a_living_one_is_named_with_its_fo
     let output = second().output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
 }
+
+#[test]
+fn an_interrupt_ends_a_preparation_that_hangs_and_leaves_no_folder() {
+    let scratch = Scratch::new(&SLEEPS);
+    let images = scratch.at("data").join("train-images-idx3-ubyte.gz");
+    std::fs::remove_file(&images).unwrap();
+    // Whoever opens it waits for a writer that never comes.
+    nix::unistd::mkfifo(&images, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let host = start(scratch.experiment("a,b", &["--iterations", "1"]));
+        let waits = || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", host.id()));
+            threads.is_ok_and(|threads| threads.count() > 1)
+        };
+        crate::experiment::eventually("a thread reads the data", waits);
+        std::thread::sleep(Duration::from_millis(500));
+        send(&host, signal);
+        let output = host.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(5), "{signal}: {}", text(&output));
+        assert!(text(&output).contains("stopped while"), "{signal}: {}", text(&output));
+        assert!(!scratch.results().exists());
+    }
+}
