@@ -4,6 +4,11 @@
 //! that embeds CPython, samples the machine's energy with a [meter] while it runs, and hands the
 //! [samples] to [energy] accounting and then to the [analysis].
 
+#![expect(
+    rustdoc::invalid_html_tags,
+    reason = "clap prints arguments' documentation as help, where <date-time> stands for itself"
+)]
+
 pub mod analysis;
 pub mod cli;
 pub mod commands;

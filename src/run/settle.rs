@@ -146,7 +146,7 @@ pub struct WarmUpReport {
 ///
 /// It has settled when a straight line through the last third of the readings, at least 10 s and at
 /// most 60 s of them, moves by no more than 2% of the mean power and 1 °C from one end to the other:
-/// see [`trend`]. With `until_stable` and nothing to judge by it lasts the set time.
+/// see `trend`. With `until_stable` and nothing to judge by it lasts the set time.
 ///
 /// The load threads have ended when this returns or is dropped.
 pub async fn warm_up(
