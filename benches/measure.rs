@@ -4,15 +4,20 @@
 //!     JOULERACE_BENCH_ENERGIBRIDGE=/path/to/energibridge \
 //!     JOULERACE_BENCH_POWERCAP=/path/to/powercap cargo bench --bench measure
 //!
-//! Without the first variable only this program is measured; without the second the counters are
-//! those of the machine. `JOULERACE_BENCH_SECONDS` is how long the command sleeps (30).
+//! Without the first variable only this program is measured. Without the second the counters are plain
+//! files that this bench advances, two sockets with cores and DRAM, which cost a reader about what the
+//! kernel's own do; with `/dev/cpu` bound to something plain as well, see `README.md`, EnergiBridge
+//! reads as cheaply. `JOULERACE_BENCH_SECONDS` is how long the command sleeps (30).
 //!
 //! The time is what the kernel charges to the measuring process from its start to its end, less what
 //! the command takes by itself.
 
+#[path = "../tests/common/powercap.rs"]
+mod powercap;
+
 use std::env;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,7 +36,10 @@ fn main() -> io::Result<()> {
     };
     let scratch = tempfile::tempdir()?;
     let csv = scratch.path().join("samples.csv");
-    let ours = ours(&csv);
+    let tree = powercap::Powercap::two_sockets();
+    let zones = env::var_os("JOULERACE_BENCH_POWERCAP").map(PathBuf::from);
+    let zones = zones.unwrap_or_else(|| tree.root().to_owned());
+    let ours = ours(&csv, &zones);
     let theirs = theirs(&csv);
     if theirs.is_none() {
         println!("no EnergiBridge to compare with (set JOULERACE_BENCH_ENERGIBRIDGE)");
@@ -65,10 +73,8 @@ fn main() -> io::Result<()> {
 }
 
 /// This program's command line, but for the measured command.
-fn ours(csv: &Path) -> impl Fn(&str) -> Vec<String> {
-    let csv = csv.display().to_string();
-    let powercap = env::var("JOULERACE_BENCH_POWERCAP");
-    let powercap = powercap.unwrap_or_else(|_| "/sys/class/powercap".to_owned());
+fn ours(csv: &Path, powercap: &Path) -> impl Fn(&str) -> Vec<String> {
+    let (csv, powercap) = (csv.display().to_string(), powercap.display().to_string());
     move |meter| {
         let program = env!("CARGO_BIN_EXE_joulerace");
         let interval = format!("{}ms", INTERVAL.as_millis());

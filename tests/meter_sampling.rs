@@ -97,6 +97,22 @@ fn marks_do_not_push_the_samples_away() {
 }
 
 #[test]
+fn the_samplers_own_processor_time_is_a_part_of_the_processs() {
+    use nix::time::{ClockId, clock_gettime};
+    let process = || Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap());
+    let (_folder, csv) = scratch();
+    let meter = estimate(Duration::from_millis(1));
+    let before = process();
+    let session = meter.start(&csv).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let report = session.finish().unwrap();
+    let (own, all) = (report.cpu_seconds.unwrap(), (process() - before).as_secs_f64());
+    // Each row is a few system calls; other tests of this process add to the whole.
+    assert!(own > 1e-6 * report.samples as f64 && own <= all, "{own} s of {all} s: {report:?}");
+    println!("{:.1}% of the process's time in {} rows", 100.0 * own / all, report.samples);
+}
+
+#[test]
 fn the_file_reads_back_as_an_estimate_with_the_reported_joules() {
     let (_folder, csv) = scratch();
     let session = estimate(Duration::from_millis(20)).start(&csv).unwrap();
