@@ -51,6 +51,13 @@ pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String
     if let Some(foreign) = loaded.iter().find(|name| **name != record.framework) {
         return Err(format!("{foreign} was loaded into the process of {}", record.framework));
     }
+    if loaded.is_empty() {
+        return Err(format!("it does not report that {} was loaded", record.framework));
+    }
+    // What is no number arrives as null.
+    if result.get("test_loss").is_some_and(|loss| loss.as_f64().is_none()) {
+        return Err("its loss on the test set is not a number".to_owned());
+    }
     let batches = u64::from(job.epochs) * u64::from(expected.train_images.div_ceil(job.batch_size));
     let images = u64::from(job.epochs) * u64::from(expected.train_images);
     let counts = [
