@@ -192,3 +192,22 @@ fn two_experiments_do_not_measure_each_other() {
     assert!(text(&refused).contains(&format!("process {}", child.id())), "{}", text(&refused));
     assert!(child.wait().unwrap().success());
 }
+
+/// Neither the lock nor the machine can be changed under a test, so what was recorded of them is.
+#[test]
+fn another_lock_and_another_machine_are_refused_by_name() {
+    let scratch = Scratch::new(&SCRIPTS);
+    let output = scratch.experiment("a,b", &["--iterations", "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let mut experiment = scratch.json("experiment.json");
+    experiment["conditions"]["lock"] = "of another day".into();
+    experiment["conditions"]["machine"][0] = "processor: another".into();
+    let path = scratch.results().join("experiment.json");
+    std::fs::write(path, experiment.to_string()).unwrap();
+    let refused = scratch.resume(&[]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(6), "{}", text(&refused));
+    for word in ["lock: was \"of another day\"", "machine: was [\"processor: another\""] {
+        assert!(text(&refused).contains(word), "{word}: {}", text(&refused));
+    }
+    assert!(scratch.resume(&["--accept-changes"]).output().unwrap().status.success());
+}

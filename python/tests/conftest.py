@@ -30,6 +30,7 @@ def pytest_collection_modifyitems(items):
         name for name in ("tensorflow", "torch", "jax") if importlib.util.find_spec(name) is None
     ]
     if missing:
+        # The analysis environment holds no framework; `cargo test` runs these in the training one.
         skip = pytest.mark.skip(reason=f"not installed here: {', '.join(missing)}")
         for item in items:
             if item.get_closest_marker("frameworks"):

@@ -14,6 +14,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 
+# A machine without a browser still tests the rest; `.ci/run` installs one, so CI skips nothing.
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH to open the report")
 
 _FLAGS = [

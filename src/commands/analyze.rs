@@ -1,6 +1,6 @@
 //! `joulerace analyze`, and the analysis at the end of an experiment.
 
-use super::run::{say, shown};
+use super::say::{say, shown};
 use super::terminal::Terminal;
 use super::{block_on, prepare};
 use crate::analysis::{self, AnalyzeSettings, CarbonIntensity, Method, Progress};

@@ -1,7 +1,8 @@
 //! `joulerace doctor`, and the same before an experiment with `--strict`.
 
 use super::prepare;
-use super::run::{resolve, width};
+use super::resolve::resolve;
+use super::say::width;
 use crate::cli::{RunArgs, Talk};
 use crate::doctor::{self, Effort, Level, Report, Subject, show};
 use crate::env::Profile;
@@ -102,7 +103,7 @@ const SPREAD: f64 = 0.05;
 fn as_json(subject: &Subject<'_>) -> Result<Report, Error> {
     let report = doctor::examine(subject, &mut |_, _| ());
     let text = serde_json::to_string_pretty(&report).map_err(|e| Error::Other(e.into()))?;
-    super::run::say(&format!("{text}\n"));
+    super::say::say(&format!("{text}\n"));
     Ok(report)
 }
 

@@ -1,7 +1,7 @@
 //! `joulerace env`: joulerace's Python environments.
 
 use super::prepare;
-use super::run::say;
+use super::say::say;
 use super::terminal::Terminal;
 use crate::cli::Talk;
 use crate::env::{self, Profile};

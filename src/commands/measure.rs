@@ -1,6 +1,6 @@
 //! `joulerace measure`: the meter on its own.
 
-use super::run::shown;
+use super::say::shown;
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
 use crate::meter::{MeterSettings, measure as meter};

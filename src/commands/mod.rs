@@ -1,12 +1,16 @@
 //! One file per command: each reads as settings, plan, run, report.
 
 pub mod analyze;
+mod conditions;
 pub mod doctor;
+mod dry_run;
 pub mod env;
 pub mod measure;
 mod prepare;
 mod report;
+mod resolve;
 pub mod run;
+mod say;
 mod terminal;
 pub mod verify;
 

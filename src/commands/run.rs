@@ -1,5 +1,9 @@
 //! The experiment: settings, plan, run, report.
 
+use super::conditions::conditions;
+use super::dry_run::dry_run;
+use super::resolve::{changed_settings, resolve};
+use super::say::{now_as_name, say, shown, width};
 use super::terminal::Terminal;
 use super::{block_on, prepare, report};
 use crate::cli::{ResumeArgs, RunArgs, Talk};
@@ -8,7 +12,6 @@ use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
-use crate::plan::duration::{Expected as Expectation, IMAGES_PER_CORE_SECOND};
 use crate::plan::{self, Plan};
 use crate::process;
 use crate::run::events::{Event, Observer};
@@ -21,14 +24,9 @@ use crate::run::settling::{Overhead, Settling};
 use crate::run::stop::Stopper;
 use crate::run::trial::Bench;
 use crate::run::{Ending, execute, lock, table};
-use crate::settings::{Failures, Job, Settings, SettingsError, treatments};
+use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
-use crate::units;
-use rand::RngExt as _;
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// `joulerace`.
@@ -377,138 +375,6 @@ impl Session {
     }
 }
 
-pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
-    let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
-    let known = paths::frameworks(&scripts);
-    let (treatments, control) = treatments(&args.frameworks, args.control.as_deref(), &known)?;
-    let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-    if !(args.learning_rate > 0.0 && args.learning_rate.is_finite()) {
-        let value = args.learning_rate.to_string();
-        return Err(range("--learning-rate", value, "a number above 0").into());
-    }
-    if args.threads.is_some_and(|n| n > cores) {
-        let value = args.threads.unwrap_or_default().to_string();
-        return Err(range("--threads", value, "at most the processors there are").into());
-    }
-    if args.meter.interval.as_millis() == 0 {
-        let value = humantime::format_duration(args.meter.interval).to_string();
-        return Err(range("--interval", value, "at least 1ms").into());
-    }
-    if args.cooldown_until_idle.is_some_and(|p| !(p > 0.0 && p.is_finite())) {
-        let value = args.cooldown_until_idle.unwrap_or_default().to_string();
-        return Err(range("--cooldown-until-idle", value, "percent above 0").into());
-    }
-    Ok(Settings {
-        iterations: args.iterations,
-        treatments,
-        control,
-        job: Job {
-            epochs: args.epochs,
-            batch_size: args.batch_size,
-            learning_rate: args.learning_rate,
-            seed: args.seed,
-            train_samples: args.train_samples,
-            test_samples: args.test_samples,
-            threads: args.threads.unwrap_or(cores),
-        },
-        order_seed: args.order_seed.unwrap_or_else(|| rand::rng().random_range(0..=MAX_DRAWN)),
-        warmup: args.warmup,
-        warmup_until_stable: args.warmup_until_stable,
-        cooldown: args.cooldown,
-        cooldown_until_idle: args.cooldown_until_idle,
-        baseline: args.baseline,
-        interval: args.meter.interval,
-        meter: args.meter.meter,
-        cpu_watts: args.meter.cpu_watts,
-        energibridge: args.meter.energibridge.clone(),
-        powercap: args.meter.powercap.clone(),
-        dataset: args.dataset,
-        data_dir: args.data_dir.clone(),
-        python_env: args.python_env.clone(),
-        allow_unlocked: args.allow_unlocked,
-        failures: Failures {
-            retries: args.retries,
-            trial_timeout: args.trial_timeout,
-            max_failures: args.max_failures,
-        },
-        workloads: args.workloads.as_deref().map(prepare::absolute),
-    })
-}
-
-/// Drawn order seeds stay within what every JSON reader holds exactly.
-const MAX_DRAWN: u64 = (1 << 53) - 1;
-
-/// Settings that differ from an experiment's. How failures are met may change; a seed that was drawn
-/// is not compared.
-fn changed_settings(then: &Settings, now: &Settings, seed_given: bool) -> Vec<String> {
-    let mut now = Settings { failures: then.failures.clone(), ..now.clone() };
-    if !seed_given {
-        now.order_seed = then.order_seed;
-    }
-    let value = |s: &Settings| serde_json::to_value(s).unwrap_or_default();
-    let (then, now) = (value(then), value(&now));
-    then.as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, old)| now.get(*name) != Some(old))
-        .map(|(name, old)| format!("{name}: was {old}, is {}", now[name]))
-        .collect()
-}
-
-fn conditions(
-    settings: &Settings,
-    environment: &Environment,
-    dataset: &Dataset,
-    meter: &Meter,
-    scripts: &Path,
-) -> Conditions {
-    let meter = meter.describe();
-    let counters: Vec<String> = meter.counters.iter().map(|c| c.name.clone()).collect();
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "py"))
-        .collect();
-    scripts.sort();
-    let hash = |path: &PathBuf| {
-        let content = std::fs::read(path).unwrap_or_default();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let digest: String = Sha256::digest(&content).iter().map(|b| format!("{b:02x}")).collect();
-        format!("{name} {digest}")
-    };
-    Conditions {
-        joulerace: env!("CARGO_PKG_VERSION").to_owned(),
-        python: environment.version.clone(),
-        lock: environment.lock_hash.clone(),
-        unlocked: environment.differences.iter().map(ToString::to_string).collect(),
-        data: dataset.files.iter().map(|f| format!("{} {}", f.name, f.sha256)).collect(),
-        scripts: scripts.iter().map(hash).collect(),
-        meter: format!(
-            "{} {} ({}), every {}",
-            meter.kind,
-            meter.version,
-            counters.join(", "),
-            humantime::format_duration(settings.interval)
-        ),
-        machine: machine(),
-    }
-}
-
-/// What of the machine may not change in the middle of an experiment.
-fn machine() -> Vec<String> {
-    let machine = snapshot::machine(&Roots::default());
-    let memory = machine.memory_bytes.map_or("unknown".to_owned(), |b| (b >> 20).to_string());
-    vec![
-        format!("processor: {}", machine.cpu.model.as_deref().unwrap_or("unknown")),
-        format!("threads: {}", machine.cpu.threads),
-        format!("memory: {memory} MiB"),
-        format!("kernel: {}", machine.kernel.as_deref().unwrap_or("unknown")),
-    ]
-}
-
 fn to_value(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
     serde_json::to_value(value).map_err(|e| Error::Other(e.into()))
 }
@@ -521,62 +387,5 @@ fn describe(meter: &Meter) -> String {
         format!("meter: {} of {}, NOT a measurement", about.kind, names.join(", "))
     } else {
         format!("meter: {} {} ({})", about.kind, about.version, names.join(", "))
-    }
-}
-
-fn dry_run(settings: &Settings, plan: &Plan, folder: &Folder) -> Result<ExitCode, Error> {
-    let expected = Expectation::of(settings);
-    let mut text = format!(
-        "{} blocks of {} = {} trials, order seed {}, into {}\n",
-        settings.iterations,
-        settings.treatments.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", "),
-        expected.trials,
-        settings.order_seed,
-        shown(folder.root()),
-    );
-    for block in plan.trials.chunk_by(|a, b| a.block == b.block) {
-        let order: Vec<&str> = block.iter().map(|t| t.treatment.as_str()).collect();
-        text += &format!("block {:>3}: {}\n", block[0].block, order.join(" "));
-    }
-    text += &format!(
-        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n\
-         Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and second \
-         as on the machine this was tried on; the first block tells.\n\
-         Expected in all: roughly {}.\n",
-        units::duration(expected.pauses_s),
-        humantime::format_duration(settings.warmup),
-        humantime::format_duration(settings.baseline),
-        humantime::format_duration(settings.cooldown),
-        units::duration(expected.training_s()),
-        units::duration(expected.trial_s),
-        units::duration(expected.total_s()),
-    );
-    say(&text);
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A path as the user may type it: relative to where they are, where it lies below.
-pub fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).display().to_string()
-}
-
-/// The present local time as a name for a file: `2025-03-01_14-05-09`.
-pub fn now_as_name() -> String {
-    jiff::ZonedDateTime::now().strftime("%Y-%m-%d_%H-%M-%S").to_string()
-}
-
-/// Prints a result. A terminal that has gone is no reason to fail.
-pub fn say(text: &str) {
-    let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Columns of the terminal, or enough where standard output is none.
-pub fn width() -> u16 {
-    if std::io::stdout().is_terminal() {
-        comfy_table::Table::new().width().unwrap_or(100)
-    } else {
-        100
     }
 }

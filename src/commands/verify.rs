@@ -1,6 +1,6 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
-use super::run::say;
+use super::say::say;
 use super::terminal::Terminal;
 use super::{block_on, prepare};
 use crate::cli::Talk;

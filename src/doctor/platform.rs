@@ -38,6 +38,11 @@ fn processor(machine: &Machine) -> Finding {
         .with("threads", cpu.threads)
 }
 
+/// A name in parentheses, where it is known.
+fn of(name: &str) -> String {
+    if name == "unknown" { String::new() } else { format!(" ({name})") }
+}
+
 fn hypervisor(virtualisation: &Virtualisation) -> Finding {
     let new = |level, found: String| {
         Finding::new("virtual_machine", "Virtual machine", level, found)
@@ -45,17 +50,15 @@ fn hypervisor(virtualisation: &Virtualisation) -> Finding {
     };
     match virtualisation.hypervisor.as_deref() {
         None => new(Level::Ok, "no sign of one".to_owned()),
-        Some(name) => {
-            let of = if name == "unknown" { String::new() } else { format!(" ({name})") };
-            new(
-                Level::Warning,
-                format!(
-                    "this is one{of}: energy counters are hidden, or hold the other guests' work as \
-                     well, and the hypervisor may take processors away in the middle of a trial"
-                ),
-            )
-            .remedy("Measure on the machine itself")
-        }
+        Some(name) => new(
+            Level::Warning,
+            format!(
+                "this is one{}: energy counters are hidden, or hold the other guests' work as \
+                     well, and the hypervisor may take processors away in the middle of a trial",
+                of(name)
+            ),
+        )
+        .remedy("Measure on the machine itself"),
     }
 }
 
@@ -66,21 +69,19 @@ fn container(virtualisation: &Virtualisation) -> Finding {
     };
     match virtualisation.container.as_deref() {
         None => new(Level::Ok, "no sign of one".to_owned()),
-        Some(name) => {
-            let of = if name == "unknown" { String::new() } else { format!(" ({name})") };
-            new(
-                Level::Warning,
-                format!(
-                    "this runs in one{of}: the counters, where it is given them, are the whole \
-                     machine's, and what works outside goes into them unnamed"
-                ),
-            )
-            .remedy(
-                "Run outside, or start the container with the counters mounted, joulerace with \
+        Some(name) => new(
+            Level::Warning,
+            format!(
+                "this runs in one{}: the counters, where it is given them, are the whole \
+                     machine's, and what works outside goes into them unnamed",
+                of(name)
+            ),
+        )
+        .remedy(
+            "Run outside, or start the container with the counters mounted, joulerace with \
                  --powercap /powercap, and nothing else on the machine\n  \
                  docker run -v /sys/devices/virtual/powercap/intel-rapl:/powercap:ro IMAGE",
-            )
-        }
+        ),
     }
 }
 

@@ -1,0 +1,64 @@
+//! What has to stay equal from the first trial of an experiment to its last, as it is now.
+
+use crate::dataset::Dataset;
+use crate::env::Environment;
+use crate::meter::Meter;
+use crate::run::experiment::Conditions;
+use crate::settings::Settings;
+use crate::snapshot::{self, Roots};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Reads the present conditions; `scripts` is the folder of the training scripts.
+pub(super) fn conditions(
+    settings: &Settings,
+    environment: &Environment,
+    dataset: &Dataset,
+    meter: &Meter,
+    scripts: &Path,
+) -> Conditions {
+    let meter = meter.describe();
+    let counters: Vec<String> = meter.counters.iter().map(|c| c.name.clone()).collect();
+    let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "py"))
+        .collect();
+    scripts.sort();
+    let hash = |path: &PathBuf| {
+        let content = std::fs::read(path).unwrap_or_default();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let digest: String = Sha256::digest(&content).iter().map(|b| format!("{b:02x}")).collect();
+        format!("{name} {digest}")
+    };
+    Conditions {
+        joulerace: env!("CARGO_PKG_VERSION").to_owned(),
+        python: environment.version.clone(),
+        lock: environment.lock_hash.clone(),
+        unlocked: environment.differences.iter().map(ToString::to_string).collect(),
+        data: dataset.files.iter().map(|f| format!("{} {}", f.name, f.sha256)).collect(),
+        scripts: scripts.iter().map(hash).collect(),
+        meter: format!(
+            "{} {} ({}), every {}",
+            meter.kind,
+            meter.version,
+            counters.join(", "),
+            humantime::format_duration(settings.interval)
+        ),
+        machine: machine(),
+    }
+}
+
+/// What of the machine may not change in the middle of an experiment.
+fn machine() -> Vec<String> {
+    let machine = snapshot::machine(&Roots::default());
+    let memory = machine.memory_bytes.map_or("unknown".to_owned(), |b| (b >> 20).to_string());
+    vec![
+        format!("processor: {}", machine.cpu.model.as_deref().unwrap_or("unknown")),
+        format!("threads: {}", machine.cpu.threads),
+        format!("memory: {memory} MiB"),
+        format!("kernel: {}", machine.kernel.as_deref().unwrap_or("unknown")),
+    ]
+}
