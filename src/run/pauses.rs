@@ -19,6 +19,18 @@ use std::time::Duration;
 /// Longer than any pause: a wrapping meter is ended long before.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// One pause.
+struct Pause<'p> {
+    /// What the terminal calls it.
+    what: &'p str,
+    /// The name of its samples.
+    file: &'p str,
+    /// How long it is to take, and how long it may.
+    set: Duration,
+    longest: Duration,
+    meter: &'p Meter,
+}
+
 /// The pauses of one run.
 pub struct Pauses<'a, 'b> {
     bench: &'a Bench<'b>,
@@ -73,16 +85,18 @@ impl<'a, 'b> Pauses<'a, 'b> {
     async fn warm_up(&self, experiment: &mut Experiment, journal: &mut Journal) {
         let settings = self.bench.settings;
         let plan = WarmUp::new(settings.warmup, settings.warmup_until_stable);
-        let gauge = self.gauge("warm-up", self.bench.meter, plan.longest).await;
-        let watts = || gauge.as_ref().and_then(Gauge::watts);
-        let celsius = || self.thermometer.celsius();
-        let readings = self.readings(&watts, &celsius);
-        self.begins("warm-up", settings.warmup);
-        let report = settle::warm_up(&plan, &readings, self.stop(), &mut |tick| {
-            self.tell("warm-up", settings.warmup, tick);
-        })
-        .await;
-        self.close(gauge).await;
+        let pause = Pause {
+            what: "warm-up",
+            file: "warm-up",
+            set: settings.warmup,
+            longest: plan.longest,
+            meter: self.bench.meter,
+        };
+        let (report, _) = self
+            .watch(&pause, async |readings, tick| {
+                settle::warm_up(&plan, readings, self.stop(), tick).await
+            })
+            .await;
         if report.settled == Some(false) {
             let why =
                 format!("the machine had not settled by the end of the warm-up: {}", report.why);
@@ -103,16 +117,18 @@ impl<'a, 'b> Pauses<'a, 'b> {
         if plan.duration.is_zero() && plan.until_idle_pct.is_none() {
             return Cooldown::default();
         }
-        let gauge = self.gauge(&format!("after {after}"), self.bench.meter, plan.longest).await;
-        let watts = || gauge.as_ref().and_then(Gauge::watts);
-        let celsius = || self.thermometer.celsius();
-        let readings = self.readings(&watts, &celsius);
-        self.begins("cool-down", settings.cooldown);
-        let cooldown = settle::cool_down(&plan, &readings, self.stop(), &mut |tick| {
-            self.tell("cool-down", settings.cooldown, tick);
-        })
-        .await;
-        self.close(gauge).await;
+        let pause = Pause {
+            what: "cool-down",
+            file: &format!("after {after}"),
+            set: settings.cooldown,
+            longest: plan.longest,
+            meter: self.bench.meter,
+        };
+        let (cooldown, _) = self
+            .watch(&pause, async |readings, tick| {
+                settle::cool_down(&plan, readings, self.stop(), tick).await
+            })
+            .await;
         cooldown
     }
 
@@ -137,18 +153,15 @@ impl<'a, 'b> Pauses<'a, 'b> {
     }
 
     /// Does nothing for the set time and measures that.
-    async fn idle(&self, what: &str, meter: &Meter) -> Baseline {
-        let duration = self.bench.settings.baseline;
-        let gauge = self.gauge(what, meter, duration * 2).await;
-        let watts = || gauge.as_ref().and_then(Gauge::watts);
-        let celsius = || self.thermometer.celsius();
-        let readings = self.readings(&watts, &celsius);
-        self.begins("idle power", duration);
-        let baseline = settle::baseline(duration, &readings, self.stop(), &mut |tick| {
-            self.tell("idle power", duration, tick);
-        })
-        .await;
-        match self.close(gauge).await {
+    async fn idle(&self, file: &str, meter: &Meter) -> Baseline {
+        let set = self.bench.settings.baseline;
+        let pause = Pause { what: "idle power", file, set, longest: set * 2, meter };
+        let (baseline, measured) = self
+            .watch(&pause, async |readings, tick| {
+                settle::baseline(set, readings, self.stop(), tick).await
+            })
+            .await;
+        match measured {
             Some((joules, seconds)) if !baseline.stopped => baseline.measured(joules, seconds),
             _ => baseline,
         }
@@ -166,58 +179,54 @@ impl<'a, 'b> Pauses<'a, 'b> {
         })
     }
 
-    /// Starts the meter into `pauses/<name>.csv`. Without it the pause goes on, and it is said why.
-    async fn gauge(&self, name: &str, meter: &Meter, longest: Duration) -> Option<Gauge> {
-        let csv = self.bench.folder.pause(name);
-        if let Err(error) = csv.parent().map_or(Ok(()), std::fs::create_dir_all) {
-            self.unmeasured(name, &error.to_string());
-            return None;
-        }
-        match Gauge::start(meter, &self.bench.program, &csv, longest).await {
-            Ok(gauge) => Some(gauge),
+    /// Goes through a pause with the meter on. Gives what the pause came to, and its joules and seconds
+    /// where they could be measured. Without the meter the pause goes on, and it is said why.
+    async fn watch<T>(
+        &self,
+        pause: &Pause<'_>,
+        go: impl AsyncFnOnce(&Readings<'_>, &mut dyn FnMut(Tick)) -> T,
+    ) -> (T, Option<(f64, f64)>) {
+        let gauge = self.start(pause).await;
+        let watts = || gauge.as_ref().and_then(Gauge::watts);
+        let celsius = || self.thermometer.celsius();
+        let estimated = self.bench.meter.is_estimate();
+        let readings = Readings { watts: &watts, celsius: &celsius, estimated };
+        let tell = |elapsed: Duration, watts| {
+            self.bench.observer.on(&Event::Pause {
+                what: pause.what,
+                elapsed_s: elapsed.as_secs_f64(),
+                total_s: pause.set.as_secs_f64(),
+                watts,
+            });
+        };
+        tell(Duration::ZERO, None);
+        let came_to = go(&readings, &mut |tick| tell(tick.elapsed, tick.watts)).await;
+        let Some(gauge) = gauge else { return (came_to, None) };
+        match gauge.finish().await {
+            Ok(report) => (came_to, report.total_j.map(|joules| (joules, report.seconds))),
             Err(error) => {
-                self.unmeasured(name, &error.to_string());
-                None
+                self.unmeasured(pause.file, &error.to_string());
+                (came_to, None)
             }
         }
     }
 
-    /// Joules and seconds of what was measured.
-    async fn close(&self, gauge: Option<Gauge>) -> Option<(f64, f64)> {
-        match gauge?.finish().await {
-            Ok(report) => Some((report.total_j?, report.seconds)),
-            Err(error) => {
-                self.unmeasured("pause", &error.to_string());
-                None
-            }
+    /// Starts the meter into `pauses/<file>.csv`.
+    async fn start(&self, pause: &Pause<'_>) -> Option<Gauge> {
+        let csv = self.bench.folder.pause(pause.file);
+        if let Err(error) = csv.parent().map_or(Ok(()), std::fs::create_dir_all) {
+            self.unmeasured(pause.file, &error.to_string());
+            return None;
         }
+        Gauge::start(pause.meter, &self.bench.program, &csv, pause.longest)
+            .await
+            .inspect_err(|error| self.unmeasured(pause.file, &error.to_string()))
+            .ok()
     }
 
     fn unmeasured(&self, name: &str, why: &str) {
         let text = format!("the {name} is not measured: {why}");
         self.bench.observer.on(&Event::Warning(&text));
-    }
-
-    fn readings<'r>(
-        &self,
-        watts: &'r dyn Fn() -> Option<f64>,
-        celsius: &'r dyn Fn() -> Option<f64>,
-    ) -> Readings<'r> {
-        Readings { watts, celsius, estimated: self.bench.meter.is_estimate() }
-    }
-
-    fn begins(&self, what: &str, total: Duration) {
-        let total_s = total.as_secs_f64();
-        self.bench.observer.on(&Event::Pause { what, elapsed_s: 0.0, total_s, watts: None });
-    }
-
-    fn tell(&self, what: &str, total: Duration, tick: Tick) {
-        self.bench.observer.on(&Event::Pause {
-            what,
-            elapsed_s: tick.elapsed.as_secs_f64(),
-            total_s: total.as_secs_f64(),
-            watts: tick.watts,
-        });
     }
 
     /// Whether the user wants to stop.
