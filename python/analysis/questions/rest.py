@@ -1,0 +1,105 @@
+"""Was the machine at rest before and between the trials?"""
+
+from typing import Any
+
+from analysis import conditions, metrics, pairs, tables, text
+from analysis.findings import Findings
+from analysis.questions.answer import Answer
+from analysis.settings import Settings
+from analysis.table import Table
+
+
+def idle(table: Table, found: Findings, settings: Settings) -> Answer:
+    title = "Gross or above idle; what was idle power, and did it drift?"
+    baseline = settings.baseline or {}
+    before, after = baseline.get("before_w"), baseline.get("after_w")
+    lines = _settled(found.conditions["warmups"])
+    cool, cool_mark = _cooled(found.conditions["cooldowns"])
+    if before is None and after is None:
+        lines = ["All energies contain what the machine uses idle.", *lines, *cool]
+        short = "Gross; idle power was not measured"
+        return Answer(title, "unknown", short, lines)
+    parts = [
+        f"{text.significant(w)} W {when}"
+        for w, when in ((before, "before the first trial"), (after, "after the last"))
+        if w is not None
+    ]
+    drift = baseline.get("drift_w")
+    if drift is None and before is not None and after is not None:
+        drift = after - before
+    mark = cool_mark
+    if drift is not None and before:
+        lines.insert(
+            0,
+            f"Idle power drifted by {text.significant(drift, 2)} W "
+            f"({text.percent(100 * drift / before)}).",
+        )
+        mark = "warn" if abs(drift) > 0.1 * before else mark
+    if any(entry.get("estimated") for entry in found.conditions["baselines"]):
+        lines.append("Idle power is an estimate too.")
+    lines += cool
+    above = next((m for m in table.metrics if m.name == "above_idle_j"), None)
+    extra = tables.groups(found.groups, [above]) if above else []
+    if above and (line := _above_idle(table, found, above)):
+        lines.append(line)
+    beside = ", and above idle beside it" if above else ""
+    return Answer(title, mark, f"Gross{beside}; idle: {text.join(parts)}", lines, extra)
+
+
+def _above_idle(table: Table, found: Findings, above: metrics.Metric) -> str:
+    """The groups' change of energy above idle against the base, with intervals."""
+    parts = []
+    for b in table.groups[1:]:
+        row = found.pair(table.base, b, pairs.PAIRED_T, above.name)
+        if not row or row["ci_low"] is None:
+            row = found.pair(table.base, b, pairs.WELCH, above.name)
+        if row and row["ci_low"] is not None:
+            decimals = text.percent_decimals(row["ci_low"], row["ci_high"])
+            change, low, high = (
+                text.percent(row[k], decimals) for k in ("pct_change", "ci_low", "ci_high")
+            )
+            parts.append(f"{b} {change} ({low} to {high})")
+    return f"Above idle, against {table.base}: {text.join(parts)}." if parts else ""
+
+
+def _settled(warmups: list[Any]) -> list[str]:
+    """How the warm-ups ended; a sentence for each."""
+    lines = []
+    for place, warmup in enumerate(warmups):
+        name = "The warm-up" if place == 0 else "The warm-up after going on"
+        state = {
+            True: "settled",
+            False: "had not settled when it ended",
+            None: "ended; whether the machine had settled is not known",
+        }[warmup.get("settled")]
+        why = str(warmup.get("why") or "").strip().rstrip(".")
+        seconds = text.significant(float(warmup["seconds"]))
+        lines.append(f"{name} of {seconds} s {state}{f': {why}' if why else ''}.")
+    return lines
+
+
+def _cooled(cooldowns: dict[str, Any] | None) -> tuple[list[str], str]:
+    """How the cool-downs ended, and whether that is good."""
+    if not cooldowns:
+        return [], "good"
+    line = (
+        f"{text.count(cooldowns['count'], 'cool-down')} of {text.significant(cooldowns['mean_s'])} "
+        "s on average"
+    )
+    if cooldowns["watts"] is None:
+        return [f"{line}; power at their end is not known."], "good"
+    line += f" ended at a mean of {text.significant(cooldowns['watts'])} W"
+    if cooldowns["above_idle_pct"] is not None:
+        line += (
+            f", {text.percent(cooldowns['above_idle_pct'])} against idle power "
+            f"({text.significant(cooldowns['idle_w'])} W)"
+        )
+    if cooldowns["not_back"] is None:
+        return [f"{line}."], "good"
+    bound = (
+        "by the experiment's own bound"
+        if cooldowns["judged"] == "host"
+        else f"that is within {conditions.IDLE_WITHIN_PCT:g}% of it"
+    )
+    line += f"; {cooldowns['not_back']} of {cooldowns['known']} were not back at idle, {bound}."
+    return [line], "warn" if cooldowns["not_back"] else "good"
