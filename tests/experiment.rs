@@ -108,6 +108,7 @@ fn work_that_differs_makes_a_trial_invalid_with_its_reason() {
         ("{'losses': [float('nan')]}", "not a number"),
         ("{'frameworks_loaded': ['a', 'torch']}", "torch was loaded"),
         ("{'batches': 1}", "batches"),
+        ("{'parameters': 11}", "parameters"),
         ("{'frameworks_loaded': []}", "does not report"),
         ("{'test_loss': 1e999}", "loss on the test set"),
         ("{'accuracy': 0.1}", "from the median"),

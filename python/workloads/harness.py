@@ -110,6 +110,7 @@ def run(request: dict, emit: Emit) -> None:
             "test_loss": test["loss"],
             "accuracy": test["accuracy"],
             "parameters": sum(array.size for array in script.weights(network).values()),
+            "specified_parameters": spec.parameter_count(),
             "batches": script.steps_taken(network),
             "batches_per_epoch": [epoch["batches"] for epoch in epochs],
             "images_seen": sum(epoch["images"] for epoch in epochs),

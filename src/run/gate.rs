@@ -60,7 +60,11 @@ pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String
     }
     let batches = u64::from(job.epochs) * u64::from(expected.train_images.div_ceil(job.batch_size));
     let images = u64::from(job.epochs) * u64::from(expected.train_images);
+    let Some(parameters) = result["specified_parameters"].as_u64() else {
+        return Err("it does not report how many parameters are specified".to_owned());
+    };
     let counts = [
+        ("parameters", parameters),
         ("batches", batches),
         ("images_seen", images),
         ("test_images_seen", u64::from(expected.test_images)),

@@ -36,6 +36,7 @@ def run(request, emit):
         "losses": [0.5] * job["epochs"],
         "accuracy": 0.98,
         "parameters": 10,
+        "specified_parameters": 10,
         "batches": batches * job["epochs"],
         "images_seen": train * job["epochs"],
         "test_images_seen": test,
