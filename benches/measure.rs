@@ -10,26 +10,35 @@
 //! reads as cheaply. `JOULERACE_BENCH_SECONDS` is how long the command sleeps (30).
 //!
 //! The time is what the kernel charges to the measuring process from its start to its end, less what
-//! the command takes by itself.
+//! the command takes by itself. Beside it stands the least that any meter takes on the machine: a loop
+//! that wakes, reads the same packages and DRAM, and writes a line.
 
 #[path = "../tests/common/powercap.rs"]
 mod powercap;
 
 use std::env;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use joulerace::process::children_cpu_seconds;
-use nix::time::{ClockId, clock_gettime};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Long enough for one row: what it costs to start and to find that the counters work.
 const SHORT_S: f64 = 0.3;
 const ROUNDS: usize = 3;
 
+/// Said by this program to itself.
+const LEAST: &str = "--least";
+
 fn main() -> io::Result<()> {
+    let args: Vec<String> = env::args().collect();
+    if args.get(1).is_some_and(|arg| arg == LEAST) {
+        return be_the_least(&args[2..]);
+    }
     let seconds = match env::var("JOULERACE_BENCH_SECONDS") {
         Ok(text) => text.parse().map_err(io::Error::other)?,
         Err(_) => 30.0,
@@ -44,9 +53,11 @@ fn main() -> io::Result<()> {
     if theirs.is_none() {
         println!("no EnergiBridge to compare with (set JOULERACE_BENCH_ENERGIBRIDGE)");
     }
+    let (mut bare, least) = (Cost::default(), least(&scratch.path().join("least.csv"), &zones)?);
     let (mut built_in, mut estimated, mut other) =
         (Cost::default(), Cost::default(), Cost::default());
     for _ in 0..ROUNDS {
+        bare.add(&least, seconds)?;
         built_in.add(&ours("rapl"), seconds)?;
         estimated.add(&ours("estimate"), seconds)?;
         if let Some(theirs) = &theirs {
@@ -57,18 +68,15 @@ fn main() -> io::Result<()> {
         "a command of {seconds} s at {} ms, medians of {ROUNDS} runs of each, in turn",
         INTERVAL.as_millis()
     );
+    bare.print("the least that can be called a meter");
     built_in.print("joulerace measure --meter rapl");
     estimated.print("joulerace measure --meter estimate");
     if theirs.is_some() {
         other.print("energibridge");
         println!("rapl / energibridge: {:.3}", built_in.whole() / other.whole());
         println!("the same without starting: {:.3}", built_in.per_s() / other.per_s());
+        println!("the least / energibridge, without starting: {:.3}", bare.per_s() / other.per_s());
     }
-    println!(
-        "a loop that does nothing but wake every {} ms: {:.2} ms of CPU per second",
-        INTERVAL.as_millis(),
-        waking()?
-    );
     Ok(())
 }
 
@@ -159,15 +167,45 @@ fn cpu_ms(line: &[String]) -> io::Result<f64> {
     Ok((children_cpu_seconds() - before) * 1e3)
 }
 
-/// What the system charges for waking alone: no meter that takes rows at this interval can cost less.
-fn waking() -> io::Result<f64> {
-    let cpu = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
-    let (begun, before) = (Instant::now(), cpu()?);
-    for _ in 0..25 {
-        std::thread::sleep(INTERVAL);
+/// The command line of this program as the least that can be called a meter.
+fn least(csv: &Path, zones: &Path) -> io::Result<Vec<String>> {
+    let mut line = vec![env::current_exe()?.display().to_string(), LEAST.to_owned()];
+    line.push(csv.display().to_string());
+    for entry in fs::read_dir(zones)? {
+        let zone = entry?.path();
+        for part in fs::read_dir(&zone)? {
+            let part = part?.path();
+            if fs::read_to_string(part.join("name")).is_ok_and(|name| name.trim() == "dram") {
+                line.push(part.join("energy_uj").display().to_string());
+            }
+        }
+        line.push(zone.join("energy_uj").display().to_string());
     }
-    let passed = cpu()? - before;
-    Ok(passed.as_secs_f64() * 1e3 / begun.elapsed().as_secs_f64())
+    line.push("--".to_owned());
+    Ok(line)
+}
+
+/// Wakes at each interval, reads the counters and writes a line, until the command ends:
+/// `CSV COUNTER... -- COMMAND`.
+fn be_the_least(args: &[String]) -> io::Result<()> {
+    let (files, command) = args.split_at(args.iter().position(|arg| arg == "--").unwrap_or(0));
+    let mut out = File::create(&files[0])?;
+    let counters: Vec<File> = files[1..].iter().map(File::open).collect::<io::Result<_>>()?;
+    let mut child = Command::new(&command[1]).args(&command[2..]).spawn()?;
+    let mut line = Vec::new();
+    while child.try_wait()?.is_none() {
+        std::thread::sleep(INTERVAL);
+        line.clear();
+        for counter in &counters {
+            let mut text = [0; 32];
+            let length = counter.read_at(&mut text, 0)?;
+            line.extend_from_slice(text[..length].trim_ascii());
+            line.push(b',');
+        }
+        line.push(b'\n');
+        out.write_all(&line)?;
+    }
+    Ok(())
 }
 
 fn median(values: &[f64]) -> f64 {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::machine::{Ticks, cpu_lines, read_at_start};
+use super::machine::{Ticks, cpu_lines, read_at_start, ticks_per_second};
 use super::sampler::{Fault, Source, Tally};
 use super::{CpuWatts, MeterError};
 use crate::samples::Domain;
@@ -38,15 +38,6 @@ pub(crate) fn probe(proc_root: &Path) -> Result<usize, MeterError> {
         return Err(no(io::Error::new(io::ErrorKind::InvalidData, "it lists no processor")));
     }
     Ok(cpus)
-}
-
-/// Scheduler ticks per second in which `/proc/stat` counts.
-fn ticks_per_second() -> f64 {
-    #[cfg(unix)]
-    if let Ok(Some(ticks)) = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK) {
-        return ticks as f64;
-    }
-    100.0
 }
 
 /// The estimate as something that can be sampled.
@@ -94,7 +85,7 @@ impl Source for Estimate {
         vec![(COLUMN.to_owned(), Domain::Estimated)]
     }
 
-    fn read(&mut self, at: Instant, joules: &mut [f64]) -> Result<(), Fault> {
+    fn read(&mut self, at: Instant, _all: bool, joules: &mut [f64]) -> Result<(), Fault> {
         let now = self
             .ticks()
             .map_err(|source| Fault { file: self.path.clone(), source: Arc::new(source) })?;
@@ -131,11 +122,11 @@ mod tests {
         write(root.path(), 1000);
         let mut estimate = Estimate::open(root.path(), WATTS).unwrap();
         let (start, mut joules) = (Instant::now(), [f64::NAN]);
-        estimate.read(start, &mut joules).unwrap();
+        estimate.read(start, true, &mut joules).unwrap();
         assert_eq!(joules, [0.0]);
         // In 2 s, two processors have 4 s; half of that is busy: (10 + 40/2) W · 2 s.
         write(root.path(), 1000 + (2.0 * ticks_per_second()) as u64);
-        estimate.read(start + Duration::from_secs(2), &mut joules).unwrap();
+        estimate.read(start + Duration::from_secs(2), true, &mut joules).unwrap();
         assert!((joules[0] - 60.0).abs() < 1e-9, "{joules:?}");
     }
 
@@ -145,9 +136,9 @@ mod tests {
         write(root.path(), 1000);
         let mut estimate = Estimate::open(root.path(), WATTS).unwrap();
         let (start, mut joules) = (Instant::now(), [f64::NAN]);
-        estimate.read(start, &mut joules).unwrap();
+        estimate.read(start, true, &mut joules).unwrap();
         write(root.path(), 1002); // Two ticks are longer than the millisecond that passed.
-        estimate.read(start + Duration::from_millis(1), &mut joules).unwrap();
+        estimate.read(start + Duration::from_millis(1), true, &mut joules).unwrap();
         assert!((joules[0] - 0.050).abs() < 1e-9, "{joules:?}");
     }
 

@@ -2,25 +2,28 @@
 //!
 //! The columns are those of EnergiBridge: `CPU_USAGE_<n>` in percent since the reading before,
 //! `CPU_FREQUENCY_<n>` in MHz, `TOTAL_MEMORY`, `USED_MEMORY`, `TOTAL_SWAP` and `USED_SWAP` in bytes.
-//! Files stay open and one buffer serves them all: what is spent on watching is itself measured.
-//! Nothing here is needed for the energy, so that what cannot be read is left out, not an error.
+//! They are read about once a second, and the rows in between repeat them: `/proc` writes its files anew
+//! for each reading, which costs more than the energy's own. Files stay open and one buffer serves them
+//! all: what is spent on watching is itself measured. Nothing here is needed for the energy, so that what
+//! cannot be read is left out, not an error.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Least number of scheduler ticks between two readings of a processor's use. Marks can follow each
-/// other within a millisecond, and a share of one or two ticks says nothing.
+/// Least number of scheduler ticks between two readings of a processor's use: a share of one or two
+/// says nothing.
 const LEAST_TICKS: u64 = 5;
 
-/// Rows closer together than this share one reading: in less time nothing here says anything new, and
-/// a mark's row is not to wait for it.
-const AGAIN_AFTER: Duration = Duration::from_millis(45);
+/// How long a reading stands, a little less than a second so that the row of a whole second is never
+/// just too early. The first one stands shorter, because a use is known with the second only.
+const READ_EVERY: Duration = Duration::from_millis(950);
+const SECOND_AFTER: Duration = Duration::from_millis(150);
 
 /// `/proc/cpuinfo` is written anew, flags and all, for a handful of numbers; where it is the only word
-/// on the frequency (virtual machines, mostly, where it does not change) once a second has to do.
-const CPUINFO_AFTER: Duration = Duration::from_millis(950);
+/// on the frequency (virtual machines, mostly, where it does not change) every five seconds has to do.
+const CPUINFO_EVERY: Duration = Duration::from_millis(4950);
 
 /// Reads from the start of a kept-open file with one system call, without moving a cursor: a file of
 /// `/proc` or `/sys` gives its present content anew. Returns the number of bytes read; what does not
@@ -116,10 +119,11 @@ pub(crate) struct Machine {
     cpuinfo: Option<File>,
     cpus: Vec<Cpu>,
     buffer: Vec<u8>,
-    /// Instants of the last reading, and of the last of `cpuinfo`.
-    read: Option<Instant>,
-    cpuinfo_read: Option<Instant>,
-    busy: Option<u64>,
+    /// Instants from which on to read again, and to read `cpuinfo` again.
+    due: Option<Instant>,
+    cpuinfo_due: Option<Instant>,
+    /// Busy ticks of all processors together at the last reading of `stat`, and its instant.
+    busy: Option<(Instant, u64)>,
     memory: [f64; 4],
 }
 
@@ -133,8 +137,8 @@ impl Machine {
             cpuinfo: None,
             cpus: Vec::new(),
             buffer: Vec::new(),
-            read: None,
-            cpuinfo_read: None,
+            due: None,
+            cpuinfo_due: None,
             busy: None,
             memory: [0.0; 4],
         };
@@ -171,13 +175,14 @@ impl Machine {
         names
     }
 
-    /// Reads everything anew into `values`, one per column, where the last reading is not only just
+    /// Reads everything anew into `values`, one per column, where the last reading is a second or so
     /// before the instant `at`. What is not read or fails keeps its last value.
     pub fn read(&mut self, at: Instant, values: &mut [f64]) {
-        if !is_due(&mut self.read, at, AGAIN_AFTER) {
+        let stands = if self.due.is_none() { SECOND_AFTER } else { READ_EVERY };
+        if !is_due(&mut self.due, at, stands) {
             return;
         }
-        self.read_stat();
+        self.read_stat(at);
         self.read_frequencies(at);
         self.read_memory();
         let mut values = values.iter_mut();
@@ -193,19 +198,29 @@ impl Machine {
         self.memory.into_iter().for_each(put);
     }
 
-    /// Busy ticks of all processors together at the last reading, where `/proc/stat` gives them.
-    pub fn busy_ticks(&self) -> Option<u64> {
-        self.busy
+    /// Whether the processors certainly did something between `since` and `now`; `None` where
+    /// `/proc/stat` does not tell.
+    ///
+    /// The ticks since the last reading are compared with the most that can have been before `since`. If
+    /// that leaves it open, asking again later helps: this is a reading too.
+    pub fn worked_since(&mut self, since: Instant, now: Instant) -> Option<bool> {
+        let (then, before) = self.busy?;
+        self.read_stat(now);
+        let (_, after) = self.busy?;
+        let earlier_s = since.saturating_duration_since(then).as_secs_f64();
+        // A processor's tick that is under way may be counted at either end.
+        let most = self.cpus.len() as f64 * (earlier_s * ticks_per_second()).ceil();
+        Some(after.saturating_sub(before) as f64 > most)
     }
 
-    fn read_stat(&mut self) {
+    fn read_stat(&mut self, at: Instant) {
         let Some(file) = &self.stat else { return };
         let Ok(length) = read_at_start(file, &mut self.buffer) else { return };
         let (cpus, busy) = (&mut self.cpus, &mut self.busy);
         let mut next = 0;
         cpu_lines(&self.buffer[..length], |cpu, now| {
             let Some(number) = cpu else {
-                *busy = Some(now.busy);
+                *busy = Some((at, now.busy));
                 return;
             };
             // The kernel lists them in order, and a processor taken offline is left out.
@@ -234,7 +249,7 @@ impl Machine {
             }
         }
         let Some(file) = &self.cpuinfo else { return };
-        if !is_due(&mut self.cpuinfo_read, at, CPUINFO_AFTER) {
+        if !is_due(&mut self.cpuinfo_due, at, CPUINFO_EVERY) {
             return;
         }
         // One record per processor, so that it comes in pieces.
@@ -282,13 +297,22 @@ impl Machine {
     }
 }
 
-/// Whether `after` has passed since `last`, which then becomes `at`.
-fn is_due(last: &mut Option<Instant>, at: Instant, after: Duration) -> bool {
-    let due = last.is_none_or(|last| at.saturating_duration_since(last) >= after);
-    if due {
-        *last = Some(at);
+/// Whether `due` has come; it is then put off until `stands` after `at`.
+fn is_due(due: &mut Option<Instant>, at: Instant, stands: Duration) -> bool {
+    let come = due.is_none_or(|due| at >= due);
+    if come {
+        *due = Some(at + stands);
     }
-    due
+    come
+}
+
+/// Scheduler ticks per second in which `/proc/stat` counts.
+pub(crate) fn ticks_per_second() -> f64 {
+    #[cfg(unix)]
+    if let Ok(Some(ticks)) = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK) {
+        return ticks as f64;
+    }
+    100.0
 }
 
 /// The bytes that a line such as `MemTotal:  24604660 kB` stands for.
@@ -316,7 +340,7 @@ mod tests {
     /// Reads a long time after the reading before.
     fn read(machine: &mut Machine) -> Vec<f64> {
         let mut values = vec![f64::NAN; machine.columns().len()];
-        let at = machine.read.map_or_else(Instant::now, |last| last + Duration::from_secs(2));
+        let at = machine.due.map_or_else(Instant::now, |due| due + Duration::from_secs(5));
         machine.read(at, &mut values);
         values
     }
@@ -342,7 +366,28 @@ mod tests {
         assert_eq!(read(&mut machine)[0], 50.0);
         fs::write(root.path().join("stat"), "cpu  52 0 0 50\ncpu0 52 0 0 50\n").unwrap();
         assert_eq!(read(&mut machine)[0], 50.0);
-        assert_eq!(machine.busy_ticks(), Some(52));
+    }
+
+    #[test]
+    fn work_counts_where_it_cannot_have_been_before() {
+        let root = tree("cpu  100 0 0 0\ncpu0 100 0 0 0\n");
+        let mut machine = Machine::open(root.path(), root.path());
+        assert_eq!(machine.worked_since(Instant::now(), Instant::now()), None, "nothing was read");
+        let start = Instant::now();
+        let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
+        machine.read(start, &mut []);
+        let mut ask = |since, now, busy: f64| {
+            let ticks = 100 + (busy * ticks_per_second()) as u64;
+            fs::write(root.path().join("stat"), format!("cpu  {ticks} 0 0 0\n")).unwrap();
+            machine.worked_since(at(since), at(now))
+        };
+        // Busy for half a second out of 0.8, of which 0.6 were before.
+        assert_eq!(ask(0.6, 0.8, 0.5), Some(false));
+        // From that reading on, every tick counts.
+        assert_eq!(ask(0.6, 1.0, 0.5), Some(false));
+        assert_eq!(ask(0.6, 1.2, 0.52), Some(true));
+        // Busy for 0.9 s out of the last 1.0, of which 0.8 were before.
+        assert_eq!(ask(2.0, 2.2, 1.42), Some(true));
     }
 
     #[test]
@@ -373,20 +418,24 @@ mod tests {
     }
 
     #[test]
-    fn rows_close_together_share_a_reading_and_cpuinfo_is_left_for_a_second() {
+    fn a_reading_stands_for_a_second_and_cpuinfo_for_five() {
         let root = tree("cpu  0 0 0 0\ncpu0 0 0 0 0\n");
         let mut machine = Machine::open(root.path(), root.path());
         let (start, mut values) = (Instant::now(), vec![f64::NAN; machine.columns().len()]);
-        machine.read(start, &mut values);
-        assert_eq!(&values[..2], &[0.0, 2596.0]);
-        fs::write(root.path().join("stat"), "cpu  50 0 0 50\ncpu0 50 0 0 50\n").unwrap();
-        fs::write(root.path().join("cpuinfo"), "cpu MHz\t\t: 900.000\n").unwrap();
-        for (after_ms, expected) in
-            [(1, [0.0, 2596.0]), (200, [50.0, 2596.0]), (1000, [50.0, 900.0])]
-        {
+        let mut read = |after_ms, stat: &str| {
+            fs::write(root.path().join("stat"), stat).unwrap();
             machine.read(start + Duration::from_millis(after_ms), &mut values);
-            assert_eq!(&values[..2], &expected, "{after_ms} ms");
-        }
+            (values[0], values[1])
+        };
+        assert_eq!(read(0, "cpu  0 0 0 0\ncpu0 0 0 0 0\n"), (0.0, 2596.0));
+        fs::write(root.path().join("cpuinfo"), "cpu MHz\t\t: 900.000\n").unwrap();
+        let stat = "cpu  50 0 0 50\ncpu0 50 0 0 50\n";
+        assert_eq!(read(1, stat), (0.0, 2596.0));
+        assert_eq!(read(200, stat), (50.0, 2596.0), "a use is known from the second row on");
+        let stat = "cpu  150 0 0 50\ncpu0 150 0 0 50\n";
+        assert_eq!(read(1000, stat), (50.0, 2596.0));
+        assert_eq!(read(1200, stat), (100.0, 2596.0));
+        assert_eq!(read(5000, stat), (100.0, 900.0));
     }
 
     #[test]
@@ -395,6 +444,6 @@ mod tests {
         let mut machine = Machine::open(empty.path(), empty.path());
         assert!(machine.columns().is_empty());
         machine.read(Instant::now(), &mut []);
-        assert_eq!(machine.busy_ticks(), None);
+        assert_eq!(machine.worked_since(Instant::now(), Instant::now()), None);
     }
 }

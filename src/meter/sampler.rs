@@ -3,6 +3,11 @@
 //! It reads at the very start, at every mark, at every interval and at the very end. Deadlines are
 //! absolute (start + k · interval), so that the time spent on one sample does not push the next; a
 //! deadline that passed while the thread could not run is counted, not made up for.
+//!
+//! What is part of the total is read for every row. What is for information (cores, use of processors,
+//! memory) is read about once a second, cores at every mark as well, and repeated in between; rows go to
+//! the file with it. So a meter that is killed leaves up to a second's rows unwritten, and a machine that
+//! is measured is disturbed half as much.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,6 +27,10 @@ use crate::samples::write::Writer;
 
 /// Rows missed one after the other before the counter is given up: a second at 200 ms.
 const LOST_AFTER: u64 = 5;
+
+/// How long what is for information stands, a little less than a second so that the row of a whole
+/// second is never just too early.
+const ALL_EVERY: Duration = Duration::from_millis(950);
 
 /// How often and how far apart the first, the last and a mark's reading are tried, because no later
 /// row can stand for them.
@@ -51,12 +60,13 @@ pub(crate) trait Source: Send {
     /// Column names and what they cover, in the order of `joules`.
     fn columns(&self) -> Vec<(String, Domain)>;
 
-    /// Reads every column: joules since the first successful reading.
+    /// Reads every column that is part of the total, and with `all` the others too: joules since the
+    /// first successful reading. The first call is with `all`.
     ///
     /// # Errors
     ///
     /// The reading that failed; nothing of it may be used, and the next one makes up for it.
-    fn read(&mut self, at: Instant, joules: &mut [f64]) -> Result<(), Fault>;
+    fn read(&mut self, at: Instant, all: bool, joules: &mut [f64]) -> Result<(), Fault>;
 
     /// What was noticed so far.
     fn tally(&self) -> Tally;
@@ -66,9 +76,14 @@ pub(crate) trait Source: Send {
         &[]
     }
 
-    /// Says whether a counter has stopped. Called after each reading at an interval and after the
-    /// last one (`ending`), with the busy ticks of all processors where they are known.
-    fn frozen(&mut self, _at: Instant, _busy: Option<u64>, _ending: bool) -> Option<MeterError> {
+    /// Says whether a counter has stopped although the processors worked. Called after each reading at
+    /// an interval and after the last one (`ending`).
+    fn frozen(
+        &mut self,
+        _at: Instant,
+        _machine: &mut Machine,
+        _ending: bool,
+    ) -> Option<MeterError> {
         None
     }
 
@@ -102,6 +117,8 @@ pub(crate) struct Sampler {
     /// Instants of the first and of the last row, and the energies of the first.
     first: Option<(Instant, SystemTime)>,
     last: Instant,
+    /// When everything was read for the last time.
+    all_read: Option<Instant>,
     misses_in_a_row: u64,
     /// Total and instant of the last reading at an interval, for the power shown.
     shown: Option<(Instant, f64)>,
@@ -146,6 +163,7 @@ impl Sampler {
             start: now,
             first: None,
             last: now,
+            all_read: None,
             misses_in_a_row: 0,
             shown: None,
             report,
@@ -189,7 +207,8 @@ impl Sampler {
             self.shared.fail(error);
         }
         let seconds = self.last.duration_since(self.start).as_secs_f64();
-        if let Some(error) = self.frozen(true).or_else(|| self.source.never_moved(seconds)) {
+        let frozen = self.source.frozen(self.last, &mut self.machine, true);
+        if let Some(error) = frozen.or_else(|| self.source.never_moved(seconds)) {
             self.shared.fail(error);
         }
         self.shared.health()?;
@@ -216,9 +235,10 @@ impl Sampler {
         if self.shared.health().is_err() {
             return;
         }
-        match self.row() {
+        match self.row(false) {
             Ok(()) => {
-                if let Some(error) = self.frozen(false) {
+                let frozen = self.source.frozen(self.last, &mut self.machine, false);
+                if let Some(error) = frozen {
                     self.shared.fail(error);
                 }
                 let now = (self.last, self.total_joules());
@@ -263,11 +283,11 @@ impl Sampler {
         }
     }
 
-    /// A row that has to be there.
+    /// A row that has to be there, with everything in it.
     fn insist(&mut self) -> Result<(), MeterError> {
         let mut attempt = 1;
         loop {
-            match self.row() {
+            match self.row(true) {
                 Ok(()) => return Ok(()),
                 Err(Missed::File(error)) => return Err(error),
                 Err(Missed::Row(_)) if attempt < ATTEMPTS => sleep(BETWEEN_ATTEMPTS),
@@ -279,17 +299,25 @@ impl Sampler {
         }
     }
 
-    /// Reads the energy, then the rest, and writes one row. Its time is the middle of the energy's
-    /// reading.
-    fn row(&mut self) -> Result<(), Missed> {
+    /// Reads the energy, then the rest, and adds one row. Its time is the middle of the energy's
+    /// reading. All there is to read is read, and the rows so far are written, where it is asked for or
+    /// was a second ago.
+    fn row(&mut self, all: bool) -> Result<(), Missed> {
         let (wall, begun) = (SystemTime::now(), Instant::now());
+        let stale = |last| begun.saturating_duration_since(last) >= ALL_EVERY;
+        let all = all || self.all_read.is_none_or(stale);
         let (energy, machine) = self.values.split_at_mut(self.domains.len());
-        self.source.read(begun, energy).map_err(Missed::Row)?;
+        self.source.read(begun, all, energy).map_err(Missed::Row)?;
         let took = begun.elapsed();
         self.machine.read(begun, machine);
         let (at, time) = (begun + took / 2, wall + took / 2);
         let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.writer.row(unix.as_millis() as i64, &self.values).map_err(|source| {
+        let mut written = self.writer.row(unix.as_millis() as i64, &self.values);
+        if all {
+            self.all_read = Some(begun);
+            written = written.and_then(|()| self.writer.flush());
+        }
+        written.map_err(|source| {
             Missed::File(MeterError::Write { path: self.csv.clone(), source: Arc::new(source) })
         })?;
         self.report.samples += 1;
@@ -302,10 +330,6 @@ impl Sampler {
             self.report.clock_step_s = step;
         }
         Ok(())
-    }
-
-    fn frozen(&mut self, ending: bool) -> Option<MeterError> {
-        self.source.frozen(self.last, self.machine.busy_ticks(), ending)
     }
 
     fn total_joules(&self) -> f64 {

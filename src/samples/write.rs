@@ -7,14 +7,21 @@
 
 use std::io::{self, Write};
 
-/// Writes rows of numbers, each with a single `write`, so that a reader who watches the file sees
-/// whole lines only and nothing is lost when the process is killed.
+/// Numbers that are kept before they are handed on unasked.
+const KEPT_AT_MOST: usize = 1 << 12;
+
+/// Writes rows of numbers. They are kept as they are until [`flush`](Writer::flush), which puts them into
+/// words and hands them on with a single `write`: a reader who watches the file sees whole lines only,
+/// and a sampler that just woke up spends no time on words.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
     /// `order[i]` is where in the caller's row the i-th sorted column stands.
     order: Vec<usize>,
-    line: Vec<u8>,
+    /// Times and values of rows that are not handed on yet.
+    times: Vec<i64>,
+    values: Vec<f64>,
+    text: Vec<u8>,
     last_time_ms: Option<i64>,
 }
 
@@ -28,21 +35,23 @@ impl<W: Write> Writer<W> {
     pub fn new(mut out: W, columns: &[String]) -> io::Result<Writer<W>> {
         let mut order: Vec<usize> = (0..columns.len()).collect();
         order.sort_by(|a, b| columns[*a].cmp(&columns[*b]));
-        let mut line = b"Delta,Time".to_vec();
+        let mut text = b"Delta,Time".to_vec();
         for index in &order {
-            line.push(b',');
-            line.extend_from_slice(columns[*index].as_bytes());
+            text.push(b',');
+            text.extend_from_slice(columns[*index].as_bytes());
         }
-        line.push(b'\n');
-        out.write_all(&line)?;
-        Ok(Writer { out, order, line, last_time_ms: None })
+        text.push(b'\n');
+        out.write_all(&text)?;
+        let (times, values) = (Vec::new(), Vec::new());
+        Ok(Writer { out, order, times, values, text, last_time_ms: None })
     }
 
-    /// Writes one row: the wall clock of the reading in Unix milliseconds, and one value per column.
+    /// Adds one row: the wall clock of the reading in Unix milliseconds, and one value per column.
     ///
     /// # Errors
     ///
-    /// Whatever writing gives; a value count that differs from the header's is `InvalidInput`.
+    /// A value count that differs from the header's is `InvalidInput`. Where a lot is kept already it is
+    /// handed on, and that can fail as [`flush`](Writer::flush) can.
     pub fn row(&mut self, time_ms: i64, values: &[f64]) -> io::Result<()> {
         if values.len() != self.order.len() {
             return Err(io::Error::new(
@@ -50,21 +59,46 @@ impl<W: Write> Writer<W> {
                 format!("{} values for {} columns", values.len(), self.order.len()),
             ));
         }
-        // The clock may have been set back between two rows; a negative Delta would be nonsense.
-        let delta = self.last_time_ms.map_or(0, |last| (time_ms - last).max(0));
-        self.last_time_ms = Some(time_ms);
-        self.line.clear();
-        write!(self.line, "{delta},{time_ms}")?;
-        for index in &self.order {
-            write!(self.line, ",{}", values[*index])?;
-        }
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)
+        self.times.push(time_ms);
+        self.values.extend_from_slice(values);
+        if self.values.len() < KEPT_AT_MOST { Ok(()) } else { self.flush() }
     }
 
-    /// Gives back what was written to.
-    pub fn into_inner(self) -> W {
-        self.out
+    /// Hands on the rows that are kept.
+    ///
+    /// # Errors
+    ///
+    /// Whatever writing to `out` gives. The rows are given up then: how much of them is in the file is
+    /// not known.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.times.is_empty() {
+            return Ok(());
+        }
+        self.text.clear();
+        let width = self.order.len();
+        for (row, time_ms) in self.times.drain(..).enumerate() {
+            // The clock may have been set back between two rows; a negative Delta would be nonsense.
+            let delta = self.last_time_ms.map_or(0, |last| (time_ms - last).max(0));
+            self.last_time_ms = Some(time_ms);
+            write!(self.text, "{delta},{time_ms}")?;
+            let values = &self.values[row * width..][..width];
+            for index in &self.order {
+                write!(self.text, ",{}", values[*index])?;
+            }
+            self.text.push(b'\n');
+        }
+        self.values.clear();
+        self.out.write_all(&self.text)
+    }
+
+    /// Gives back what was written to, the kept rows included.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Writer::flush).
+    pub fn into_inner(mut self) -> io::Result<W> {
+        self.flush()?;
+        Ok(self.out)
     }
 }
 
@@ -81,7 +115,7 @@ mod tests {
         let columns = names(&["CPU_USAGE_2", "PACKAGE_ENERGY (J)", "CPU_USAGE_10"]);
         let mut writer = Writer::new(Vec::new(), &columns).unwrap();
         writer.row(1_740_653_207_388, &[2.0, 0.5, 10.25]).unwrap();
-        let text = String::from_utf8(writer.into_inner()).unwrap();
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
         assert_eq!(
             text,
             "Delta,Time,CPU_USAGE_10,CPU_USAGE_2,PACKAGE_ENERGY (J)\n\
@@ -95,12 +129,12 @@ mod tests {
         for time in [1000, 1200, 1150] {
             writer.row(time, &[0.0]).unwrap();
         }
-        let text = String::from_utf8(writer.into_inner()).unwrap();
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
         assert_eq!(text, "Delta,Time,A\n0,1000,0\n200,1200,0\n0,1150,0\n");
     }
 
     #[test]
-    fn each_row_is_one_write_that_ends_a_line() {
+    fn rows_are_kept_until_they_are_asked_for_or_too_many_and_only_whole_ones_are_written() {
         struct Whole(usize);
         impl Write for Whole {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -113,9 +147,17 @@ mod tests {
             }
         }
         let mut writer = Writer::new(Whole(0), &names(&["A", "B"])).unwrap();
+        assert_eq!(writer.out.0, 1, "the header");
         writer.row(1, &[1.0, 2.0]).unwrap();
         writer.row(2, &[1.0, 2.0]).unwrap();
-        assert_eq!(writer.into_inner().0, 3);
+        assert_eq!(writer.out.0, 1);
+        writer.flush().unwrap();
+        writer.flush().unwrap();
+        assert_eq!(writer.out.0, 2);
+        for time in 0..KEPT_AT_MOST as i64 / 2 + 1 {
+            writer.row(time, &[1.0, 2.0]).unwrap();
+        }
+        assert_eq!((writer.out.0, writer.times.len()), (3, 1));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The built-in meter: RAPL's energy counters through the kernel's powercap files.
 //!
-//! Every package of every socket, its DRAM, and, for information, its cores. Columns carry what all
-//! sockets together drew since the first reading, wraps undone; a counter that was set back lets its
-//! column fall to 0, so that whoever reads the file sees that energy is missing there.
+//! Every package of every socket, its DRAM, and, for information and only now and then, its cores.
+//! Columns carry what all sockets together drew since the first reading, wraps undone; a counter that was
+//! set back lets its column fall to 0, so that whoever reads the file sees that energy is missing there.
 
 mod counter;
 mod zones;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::machine::{number, read_at_start};
+use super::machine::{Machine, number, read_at_start};
 use super::sampler::{Fault, Source, Tally};
 use super::{Counter, MeterError};
 use crate::samples::Domain;
@@ -85,10 +85,10 @@ impl Rapl {
             })?;
             counters.push(counter);
         }
-        let moved = watch(&mut counters)?;
+        let moved = watch(&zones, &mut counters)?;
         let mut drop = vec![false; zones.len()];
         for (index, zone) in zones.iter().enumerate() {
-            if moved[index] || zone.domain == Domain::Core {
+            if moved[index] || !zone.counted() {
                 continue;
             }
             if zone.domain == Domain::Package {
@@ -123,7 +123,7 @@ impl Rapl {
     pub fn counters(&self) -> Vec<Counter> {
         let describe = |zone: &Zone| Counter {
             domain: zone.domain,
-            counted: zone.domain != Domain::Core,
+            counted: zone.counted(),
             name: zone.name.clone(),
             path: zone.energy.display().to_string(),
             range_j: Some(zone.range_uj as f64 / 1e6),
@@ -156,6 +156,7 @@ impl Rapl {
                 file: Some(file),
                 now: 0,
                 last: None,
+                fresh: false,
                 sum_uj: 0,
                 moved: false,
                 still: None,
@@ -167,7 +168,6 @@ impl Rapl {
             reset: Vec::new(),
             falling: Vec::new(),
             open,
-            last: None,
             tally: Tally::default(),
         })
     }
@@ -197,9 +197,10 @@ impl Watched {
     }
 }
 
-/// Waits until every counter has moved, but not for long. Says which did.
-fn watch(counters: &mut [Watched]) -> Result<Vec<bool>, MeterError> {
-    let mut moved = vec![false; counters.len()];
+/// Waits until every counter that is part of the total has moved, but not for long. Says which did; the
+/// others are taken for moving.
+fn watch(zones: &[Zone], counters: &mut [Watched]) -> Result<Vec<bool>, MeterError> {
+    let mut moved: Vec<bool> = zones.iter().map(|zone| !zone.counted()).collect();
     let start = Instant::now();
     while start.elapsed() < WATCH_FOR && moved.contains(&false) {
         std::thread::sleep(WATCH_EVERY);
@@ -263,13 +264,14 @@ struct Open {
     range_uj: u64,
     /// `None` after a failure, until it could be opened again.
     file: Option<Box<dyn Readable>>,
-    /// Read for the row at hand.
+    /// The last reading, and whether it is of the row at hand.
     now: u64,
-    /// Of the last complete row.
-    last: Option<u64>,
+    fresh: bool,
+    /// Instant and value of the last complete row with a reading.
+    last: Option<(Instant, u64)>,
     sum_uj: u64,
     moved: bool,
-    /// Since when, in how many rows and from how many busy ticks on it shows one value.
+    /// Since when and in how many rows it shows one value.
     still: Option<Still>,
 }
 
@@ -278,7 +280,6 @@ struct Still {
     value: u64,
     since: Instant,
     rows: u32,
-    busy: Option<u64>,
 }
 
 impl Open {
@@ -318,8 +319,6 @@ pub(crate) struct Reader {
     reset: Vec<Domain>,
     falling: Vec<Domain>,
     open: Opener,
-    /// Instant of the last complete row.
-    last: Option<Instant>,
     tally: Tally,
 }
 
@@ -333,17 +332,20 @@ impl Source for Reader {
         self.domains.iter().map(|domain| (name(domain).to_owned(), *domain)).collect()
     }
 
-    fn read(&mut self, at: Instant, joules: &mut [f64]) -> Result<(), Fault> {
+    fn read(&mut self, at: Instant, all: bool, joules: &mut [f64]) -> Result<(), Fault> {
         for counter in &mut self.counters {
-            counter
-                .read(&self.open, &mut self.tally.read_errors)
-                .map_err(|source| Fault { file: counter.path.clone(), source: Arc::new(source) })?;
+            counter.fresh = all || counter.domain != Domain::Core;
+            if counter.fresh {
+                counter.read(&self.open, &mut self.tally.read_errors).map_err(|source| Fault {
+                    file: counter.path.clone(),
+                    source: Arc::new(source),
+                })?;
+            }
         }
         // Only now, with all of them read: a row is whole or it is missing.
-        let seconds = self.last.map_or(0.0, |last| at.duration_since(last).as_secs_f64());
-        self.last = Some(at);
-        for counter in &mut self.counters {
-            let Some(last) = counter.last.replace(counter.now) else { continue };
+        for counter in self.counters.iter_mut().filter(|counter| counter.fresh) {
+            let Some((then, last)) = counter.last.replace((at, counter.now)) else { continue };
+            let seconds = at.duration_since(then).as_secs_f64();
             counter.moved |= counter.now != last;
             let watts = most_watts(counter.domain);
             match step(last, counter.now, counter.range_uj, seconds, watts) {
@@ -385,11 +387,11 @@ impl Source for Reader {
         self.tally
     }
 
-    fn frozen(&mut self, at: Instant, busy: Option<u64>, ending: bool) -> Option<MeterError> {
+    fn frozen(&mut self, at: Instant, machine: &mut Machine, ending: bool) -> Option<MeterError> {
         let (least_rows, least) = if ending { (1, STILL_AT_END) } else { (STILL_ROWS, STILL_FOR) };
         let mut found = None;
         for counter in self.counters.iter_mut().filter(|c| c.domain != Domain::Core) {
-            let fresh = Still { value: counter.now, since: at, rows: 0, busy };
+            let fresh = Still { value: counter.now, since: at, rows: 0 };
             let still = counter.still.get_or_insert(fresh);
             if still.value != counter.now {
                 *still = fresh;
@@ -397,10 +399,13 @@ impl Source for Reader {
             }
             still.rows += 1;
             let long = at.duration_since(still.since);
-            let worked = still.busy.zip(busy).is_none_or(|(then, now)| now > then);
-            if still.rows >= least_rows && long >= least && worked {
+            if found.is_none()
+                && still.rows >= least_rows
+                && long >= least
+                && machine.worked_since(still.since, at).unwrap_or(true)
+            {
                 let file = counter.path.clone();
-                found.get_or_insert(MeterError::Frozen { file, seconds: long.as_secs_f64() });
+                found = Some(MeterError::Frozen { file, seconds: long.as_secs_f64() });
             }
         }
         found

@@ -94,6 +94,11 @@ pub(crate) fn discover(powercap: &Path) -> Result<Vec<Zone>, MeterError> {
 }
 
 impl Zone {
+    /// Whether its joules are part of the total; those of cores are in their package's already.
+    pub fn counted(&self) -> bool {
+        self.domain != Domain::Core
+    }
+
     fn is_mmio(&self) -> bool {
         self.id.starts_with("intel-rapl-mmio")
     }
