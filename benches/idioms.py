@@ -47,6 +47,19 @@ def torch_model(wrap):
     return change
 
 
+def torch_nchw(script):
+    """NCHW throughout: weights and images, whose one channel would pass for either."""
+    torch = script.torch
+    place = script.place
+
+    def place_nchw(images, labels):
+        images, labels = place(images, labels)
+        return torch.empty(images.shape).copy_(images), labels
+
+    script.place = place_nchw
+    torch_model(lambda _, model: model.to(memory_format=torch.contiguous_format))(script)
+
+
 def torch_loader(script):
     """Batches from a DataLoader, as PyTorch's tutorials have them."""
     from torch.utils import data
@@ -84,21 +97,58 @@ def keras_compile(**settings):
     return change
 
 
-def keras_fit(make):
-    """`fit` fed by something else than NumPy arrays."""
+def keras_arrays(script):
+    """`fit` and `evaluate` on NumPy arrays, of which Keras makes its own dataset."""
 
-    def change(script):
-        fit = script.keras.Model.fit
-        script.keras.Model.fit = lambda self, images, labels, batch_size, **rest: fit(
-            self, make(script.tf, images, labels, batch_size), **rest
-        )
+    def feed(images, labels, size):
+        return {"x": images, "y": labels, "batch_size": size, "shuffle": False}
 
-    return change
+    _keras_feed(script, feed)
 
 
-def tf_data(tf, images, labels, batch_size):
-    pairs = tf.data.Dataset.from_tensor_slices((images, labels))
-    return pairs.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+def keras_tuned(script):
+    """The dataset as TensorFlow's guides have it, with tf.data's tuning on."""
+
+    def feed(images, labels, size):
+        pairs = script.tf.data.Dataset.from_tensor_slices((images, labels))
+        return {"x": pairs.batch(size).prefetch(script.tf.data.AUTOTUNE)}
+
+    _keras_feed(script, feed)
+
+
+def keras_py_dataset(script):
+    """A `PyDataset`, Keras's own way to feed a model, whichever framework is beneath it."""
+
+    class Pairs(script.keras.utils.PyDataset):
+        def __init__(self, images, labels, size):
+            super().__init__()
+            self.images, self.labels, self.size = images, labels, size
+
+        def __len__(self):
+            return -(-len(self.labels) // self.size)
+
+        def __getitem__(self, index):
+            part = slice(index * self.size, (index + 1) * self.size)
+            return self.images[part], self.labels[part]
+
+    _keras_feed(script, lambda *data: {"x": Pairs(*data), "shuffle": False})
+
+
+def _keras_feed(script, feed):
+    """Has `feed` make the arguments of `fit` and `evaluate` from images, labels and batch size."""
+    model = script.keras.Model
+    fit, evaluate = model.fit, model.evaluate
+    script.batches = lambda *data: data
+
+    def fed(method, names):
+        def call(self, data, **rest):
+            settings = {name: value for name, value in feed(*data).items() if name in names}
+            return method(self, **settings, **rest)
+
+        return call
+
+    model.fit = fed(fit, {"x", "y", "batch_size", "shuffle"})
+    model.evaluate = fed(evaluate, {"x", "y", "batch_size"})
 
 
 def keras_per_batch(script):
@@ -129,62 +179,26 @@ def jax_pool(script):
 
 
 def jax_no_donation(script):
-    for name in ("train_step", "eval_step"):
+    for name in ("train_step", "train_steps", "eval_step"):
         setattr(script, name, script.jax.jit(getattr(script, name).__wrapped__))
 
 
-def jax_scan(steps, unroll=1):
-    """`steps` full batches per call of a jitted `lax.scan`; None: the whole epoch."""
+def jax_steps(steps):
+    """Another number of batches per call."""
 
     def change(script):
-        jax, jnp = script.jax, script.jnp
-        body = script.train_step.__wrapped__
+        script.STEPS_PER_CALL = steps
 
-        @script.partial(jax.jit, donate_argnums=(0, 1))
-        def many(state, totals, images, labels):
-            def step(carry, batch):
-                return body(*carry, *batch), None
+    return change
 
-            return jax.lax.scan(step, (state, totals), (images, labels), unroll=unroll)[0]
 
-        def train_epoch(network, train_set, order):
-            images, labels = train_set
-            size, totals = network.batch_size, script.Totals.zero()
-            full = len(order) // size
-            chunk = steps or full
-            whole = full - full % chunk if chunk else 0
-            for begin in range(0, whole * size, max(chunk, 1) * size):
-                batch = order[begin : begin + chunk * size]
-                network.state, totals = many(
-                    network.state,
-                    totals,
-                    images[batch].reshape(chunk, size, *images.shape[1:]),
-                    labels[batch].reshape(chunk, size),
-                )
-            for begin in range(whole * size, len(order), size):
-                batch = order[begin : begin + size]
-                network.state, totals = script.train_step(
-                    network.state, totals, images[batch], labels[batch]
-                )
-            return script.Totals.result(totals)
+def jax_loop(steps):
+    """As many batches per call, in a `lax.scan` that stays a loop."""
 
-        warm = script.warm_call
-
-        def warm_call(network, train_count, test_count):
-            warm(network, train_count, test_count)
-            size = network.batch_size
-            chunk = steps or train_count // size
-            shape = (chunk, size)
-            jax.block_until_ready(
-                many(
-                    jax.tree.map(jnp.copy, network.state),
-                    script.Totals.zero(),
-                    script.np.zeros((*shape, 28, 28, 1), script.np.float32),
-                    script.np.zeros(shape, script.np.int32),
-                )
-            )
-
-        script.warm_call, script.train_epoch = warm_call, train_epoch
+    def change(script):
+        scan = script.jax.lax.scan
+        script.jax.lax.scan = lambda *args, unroll: scan(*args)
+        script.STEPS_PER_CALL = steps
 
     return change
 
@@ -192,7 +206,7 @@ def jax_scan(steps, unroll=1):
 def jax_on_device(script):
     """The images live in JAX's arrays, and each step picks its batch there."""
     jax, jnp = script.jax, script.jnp
-    body = script.train_step.__wrapped__
+    body = script.update
 
     @script.partial(jax.jit, donate_argnums=(0, 1))
     def step(state, totals, images, labels, batch):
@@ -269,9 +283,7 @@ THUNKS = "--xla_cpu_use_thunk_runtime=true"
 
 VARIANTS = {
     "torch/script": Variant(),
-    "torch/contiguous (NCHW)": Variant(
-        torch_model(lambda torch, model: model.to(memory_format=torch.contiguous_format))
-    ),
+    "torch/NCHW": Variant(torch_nchw),
     "torch/Adam foreach": Variant(torch_adam(foreach=True)),
     "torch/Adam one by one": Variant(torch_adam(foreach=False)),
     "torch/torch.compile": Variant(torch_model(lambda torch, model: model.compile(dynamic=False))),
@@ -281,22 +293,27 @@ VARIANTS = {
     "torch/DataLoader": Variant(torch_loader),
     "torch/.item() per step": Variant(torch_item),
     "keras/script": Variant(),
+    "keras/steps_per_execution 1": Variant(keras_compile(steps_per_execution=1)),
     "keras/steps_per_execution 8": Variant(keras_compile(steps_per_execution=8)),
-    "keras/steps_per_execution 32": Variant(keras_compile(steps_per_execution=32)),
+    "keras/steps_per_execution 128": Variant(keras_compile(steps_per_execution=128)),
     "keras/jit_compile": Variant(keras_compile(jit_compile=True)),
-    "keras/tf.data": Variant(keras_fit(tf_data)),
+    "keras/arrays": Variant(keras_arrays),
+    "keras/tf.data tuned": Variant(keras_tuned),
+    "keras/PyDataset": Variant(keras_py_dataset),
     "keras/train_on_batch": Variant(keras_per_batch),
     "jax/script": Variant(),
     "jax/nn.max_pool": Variant(jax_pool),
     "jax/no donation": Variant(jax_no_donation),
-    "jax/scan 10 steps": Variant(jax_scan(10)),
-    "jax/scan 10 steps, unrolled": Variant(jax_scan(10, unroll=True)),
-    "jax/scan whole epoch": Variant(jax_scan(None)),
+    "jax/one step per call": Variant(jax_steps(sys.maxsize)),
+    "jax/2 steps per call": Variant(jax_steps(2)),
+    "jax/10 steps per call": Variant(jax_steps(10)),
+    "jax/20 steps per call": Variant(jax_steps(20)),
+    "jax/5 steps per call in a loop": Variant(jax_loop(5)),
     "jax/images on device": Variant(jax_on_device),
     "jax/NCHW": Variant(jax_nchw),
     "jax/thunk runtime": Variant(xla_flags=THUNKS),
     "jax/thunk runtime, nn.max_pool": Variant(jax_pool, THUNKS),
-    "jax/thunk runtime, scan 10 steps": Variant(jax_scan(10), THUNKS),
+    "jax/thunk runtime, one step per call": Variant(jax_steps(sys.maxsize), THUNKS),
     "jax/thunk runtime, other scheduler": Variant(
         xla_flags=f"{THUNKS} --xla_cpu_enable_concurrency_optimized_scheduler=true"
     ),

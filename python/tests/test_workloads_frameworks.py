@@ -69,6 +69,31 @@ script.evaluate(network, trial.test_set)
 emit({'build': built, 'train and evaluate': len(runs) - built})
 """
 
+# Trains two networks alike, but for the batches that one call of the compiled function takes.
+STEPS = """
+import sys, harness
+framework, job = arguments
+trial = harness.Trial({'framework': framework, 'job': job}, lambda event: None)
+trial.load_framework()
+trial.load_data()
+import weights
+script = trial.script
+for steps in (script.STEPS_PER_CALL, sys.maxsize):
+    script.STEPS_PER_CALL = steps
+    network = script.build(trial.job, weights.initial(1))
+    emit(script.train_epoch(network, trial.train_set, trial.orders[0]))
+"""
+
+# The labels batch by batch of what Keras is fed with, and whether tf.data tunes it.
+FED = """
+import frameworks, numpy as np
+frameworks.settle('keras', 1)
+import keras_cnn
+pairs = keras_cnn.batches(np.zeros((7, 28, 28, 1), np.float32), np.arange(7), 3)
+emit({'labels': [labels.numpy().tolist() for _, labels in pairs],
+      'tuned': pairs.options().autotune.enabled})
+"""
+
 
 @pytest.fixture
 def job(small_data):
@@ -158,3 +183,14 @@ def test_nothing_is_traced_after_the_build(framework, job):
     (traces,) = in_process(TRACES, framework, job)
     assert traces["build"] > 0
     assert traces["train and evaluate"] == 0
+
+
+def test_several_steps_in_one_call_are_the_same_training(job):
+    together, one_by_one = in_process(STEPS, "jax", job)
+    assert together == pytest.approx(one_by_one, rel=1e-5)
+    assert together["batches"] == one_by_one["batches"] == 7
+
+
+def test_keras_gets_every_batch_in_order_and_no_tuning_thread():
+    (fed,) = in_process(FED)
+    assert fed == {"labels": [[0, 1, 2], [3, 4, 5], [6]], "tuned": False}
