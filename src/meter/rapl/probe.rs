@@ -1,0 +1,173 @@
+//! Which of this machine's counters can be read, move, and are counters of their own.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::zones::{self, Zone};
+use super::{Opener, Readable, Reader, raw};
+use crate::meter::{Counter, MeterError};
+use crate::samples::Domain;
+
+/// How long a counter is watched for a first movement before it is called dead.
+const WATCH_FOR: Duration = Duration::from_millis(250);
+const WATCH_EVERY: Duration = Duration::from_millis(5);
+
+/// What reading RAPL on this machine means: the zones that were found to work.
+#[derive(Debug, Clone)]
+pub(crate) struct Rapl {
+    /// What is read, packages first.
+    pub zones: Vec<Zone>,
+    /// What was left out and why.
+    pub notes: Vec<String>,
+}
+
+impl Rapl {
+    /// Finds the zones, and checks that they can be read and that they move.
+    ///
+    /// # Errors
+    ///
+    /// [`MeterError::NoZones`], [`MeterError::Permission`], [`MeterError::Counter`], or
+    /// [`MeterError::StandsStill`] where a package's counter does not move.
+    pub fn probe(powercap: &Path, open: &Opener) -> Result<Rapl, MeterError> {
+        let mut zones = zones::discover(powercap)?;
+        let mut notes = Vec::new();
+        let mut counters = Vec::new();
+        for zone in &zones {
+            let counter = Watched::open(zone, open).map_err(|source| {
+                if source.kind() == io::ErrorKind::PermissionDenied {
+                    let command = zones::grant(powercap, &zones);
+                    return MeterError::Permission { file: zone.energy.clone(), command };
+                }
+                MeterError::Counter { file: zone.energy.clone(), source: Arc::new(source) }
+            })?;
+            counters.push(counter);
+        }
+        let moved = watch(&zones, &mut counters)?;
+        let mut drop = vec![false; zones.len()];
+        for (index, zone) in zones.iter().enumerate() {
+            if moved[index] || !zone.counted() {
+                continue;
+            }
+            if zone.domain == Domain::Package {
+                return Err(MeterError::StandsStill {
+                    file: zone.energy.clone(),
+                    value: counters[index].first,
+                    waited_ms: WATCH_FOR.as_millis() as u64,
+                });
+            }
+            drop[index] = true;
+            notes.push(format!("{} ({}) does not move and is left out", zone.name, zone.id));
+        }
+        for (one, other) in mirrored(&zones, &mut counters)? {
+            let (kept, copy) = (&zones[one], &zones[other]);
+            notes.push(format!(
+                "{} ({}) shows the same counter as {} ({}) and is left out with its parts",
+                copy.name, copy.id, kept.name, kept.id
+            ));
+            for (index, zone) in zones.iter().enumerate() {
+                drop[index] |= (zone.package, zone.die) == (copy.package, copy.die);
+            }
+        }
+        let mut dropped = drop.into_iter();
+        zones.retain(|_| !dropped.next().unwrap_or(false));
+        if !zones.iter().any(|zone| zone.domain == Domain::Dram) {
+            notes.push("no DRAM counter: the memory's energy is not in the total".to_owned());
+        }
+        Ok(Rapl { zones, notes })
+    }
+
+    /// The counters, for the record.
+    pub fn counters(&self) -> Vec<Counter> {
+        let describe = |zone: &Zone| Counter {
+            domain: zone.domain,
+            counted: zone.counted(),
+            name: zone.name.clone(),
+            path: zone.energy.display().to_string(),
+            range_j: Some(zone.range_uj as f64 / 1e6),
+        };
+        self.zones.iter().map(describe).collect()
+    }
+
+    /// Opens every counter for a session.
+    ///
+    /// # Errors
+    ///
+    /// [`MeterError::Counter`] for the first that cannot be opened.
+    pub fn open(&self, open: Opener) -> Result<Reader, MeterError> {
+        Reader::open(&self.zones, open)
+    }
+}
+
+/// A counter while the machine is probed.
+struct Watched {
+    path: PathBuf,
+    file: Box<dyn Readable>,
+    first: u64,
+}
+
+impl Watched {
+    fn open(zone: &Zone, open: &Opener) -> io::Result<Watched> {
+        let mut file = open(&zone.energy)?;
+        // A single failed reading is a hiccup that the session would forgive as well.
+        let first = raw(file.as_mut()).or_else(|_| raw(file.as_mut()))?;
+        Ok(Watched { path: zone.energy.clone(), file, first })
+    }
+
+    fn read(&mut self) -> Result<u64, MeterError> {
+        let file = self.file.as_mut();
+        raw(file).or_else(|_| raw(file)).map_err(|source| MeterError::Counter {
+            file: self.path.clone(),
+            source: Arc::new(source),
+        })
+    }
+}
+
+/// Waits until every counter that is part of the total has moved, but not for long. Says which did; the
+/// others are taken for moving.
+fn watch(zones: &[Zone], counters: &mut [Watched]) -> Result<Vec<bool>, MeterError> {
+    let mut moved: Vec<bool> = zones.iter().map(|zone| !zone.counted()).collect();
+    let start = Instant::now();
+    while start.elapsed() < WATCH_FOR && moved.contains(&false) {
+        std::thread::sleep(WATCH_EVERY);
+        for (counter, moved) in counters.iter_mut().zip(&mut moved) {
+            if !*moved {
+                *moved = counter.read()? != counter.first;
+            }
+        }
+    }
+    Ok(moved)
+}
+
+/// Pairs of dies of one package whose counters are one and the same.
+///
+/// Some kernels show a package's only counter once per die. Two counters are taken for one if every
+/// reading of the second lies between a reading of the first before and one after it, again and again
+/// while they move; counters of their own would have to agree to the microjoule.
+fn mirrored(zones: &[Zone], all: &mut [Watched]) -> Result<Vec<(usize, usize)>, MeterError> {
+    let mut pairs = Vec::new();
+    let packages: Vec<usize> =
+        (0..zones.len()).filter(|i| zones[*i].domain == Domain::Package).collect();
+    for (position, one) in packages.iter().enumerate() {
+        for other in &packages[position + 1..] {
+            let copied = pairs.iter().any(|(_, copy)| copy == one || copy == other);
+            if zones[*one].package != zones[*other].package || copied {
+                continue;
+            }
+            let mut same = true;
+            for _ in 0..4 {
+                let before = all[*one].read()?;
+                let between = all[*other].read()?;
+                let after = all[*one].read()?;
+                // Around a wrap nothing can be said; it passes within the next reading.
+                same &= after < before || (before..=after).contains(&between);
+                std::thread::sleep(WATCH_EVERY);
+            }
+            if same {
+                pairs.push((*one, *other));
+            }
+        }
+    }
+    Ok(pairs)
+}
