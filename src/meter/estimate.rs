@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::machine::{Ticks, cpu_lines, read_at_start, ticks_per_second};
+use super::proc::{Ticks, cpu_lines, read_at_start, ticks_per_second};
 use super::sampler::{Fault, Source, Tally};
 use super::{CpuWatts, MeterError};
 use crate::samples::Domain;

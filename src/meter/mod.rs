@@ -7,6 +7,7 @@ mod error;
 mod estimate;
 mod machine;
 pub mod measure;
+mod proc;
 mod rapl;
 mod sampler;
 mod session;

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::machine::{number, read_at_start};
+use super::proc::{number, read_at_start};
 pub(crate) use probe::Rapl;
 pub(crate) use reader::Reader;
 
