@@ -6,8 +6,8 @@
 //!
 //! What is part of the total is read for every row. What is for information (cores, use of processors,
 //! memory) is read about once a second, cores at every mark as well, and repeated in between; rows go to
-//! the file with it. So a meter that is killed leaves up to a second's rows unwritten, and a machine that
-//! is measured is disturbed half as much.
+//! the file with it. That disturbs the machine less (benches/README.md), at the price that a meter that is
+//! killed leaves up to a second's rows unwritten.
 
 use std::collections::BTreeMap;
 use std::fs::File;
