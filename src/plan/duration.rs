@@ -6,7 +6,7 @@ use crate::settings::Settings;
 pub const STARTING_S: f64 = 12.0;
 /// How fast the CNN trains on one core, in images per second; a rough figure from the machine that
 /// this was tried on.
-pub const IMAGES_PER_CORE_SECOND: f64 = 300.0;
+pub const IMAGES_PER_CORE_SECOND: f64 = 400.0;
 /// MNIST's training images.
 const IMAGES: u32 = 60_000;
 
@@ -82,9 +82,9 @@ pub(crate) mod tests {
         let expected = Expected::of(&example());
         assert_eq!(expected.trials, 90);
         assert_eq!(expected.pauses_s, 300.0 + 20.0 + 91.0 * 60.0);
-        // 3 epochs of 60,000 images at 600 a second.
-        assert_eq!(expected.trial_s, 12.0 + 300.0);
-        assert_eq!(expected.total_s(), 5780.0 + 90.0 * 312.0);
+        // 3 epochs of 60,000 images at 800 a second.
+        assert_eq!(expected.trial_s, 12.0 + 225.0);
+        assert_eq!(expected.total_s(), 5780.0 + 90.0 * 237.0);
     }
 
     #[test]
@@ -94,8 +94,8 @@ pub(crate) mod tests {
         one.treatments.truncate(1);
         one.job.train_samples = Some(1_000_000);
         let expected = Expected::of(&one);
-        assert_eq!((expected.pauses_s, expected.trial_s), (0.0, 312.0));
+        assert_eq!((expected.pauses_s, expected.trial_s), (0.0, 237.0));
         one.job.train_samples = Some(6000);
-        assert_eq!(Expected::of(&one).trial_s, 12.0 + 30.0);
+        assert_eq!(Expected::of(&one).trial_s, 12.0 + 22.5);
     }
 }
