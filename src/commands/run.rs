@@ -248,6 +248,7 @@ impl Session {
             trials: plan.trials.len(),
             folder: self.folder.root(),
             meter: &describe(&meter),
+            closing_s: settings.baseline.as_secs_f64(),
         });
         let expected = Expected {
             job: &settings.job,

@@ -1,7 +1,7 @@
 //! The run loop's events on a terminal: a line that moves where there is one, plain lines where not.
 
 use crate::cli::Talk;
-use crate::run::events::{Event, Observer};
+use crate::run::events::{Event, IDLE_POWER, Observer};
 use crate::run::record::Status;
 use crate::units;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -24,6 +24,9 @@ struct State {
     detail: String,
     watts: Option<f64>,
     pause: String,
+    /// Seconds left of the present pause, and what comes after the last trial's.
+    pause_s: f64,
+    closing_s: f64,
     /// When the present trial began, and how many were done by then.
     began: Option<(Instant, usize)>,
     /// Seconds from one trial's beginning to the next one's.
@@ -79,10 +82,13 @@ impl Terminal {
 impl State {
     /// Seconds left, from what the trials so far took, pauses included; none during the first.
     fn left(&self) -> Option<f64> {
+        if self.trials > 0 && self.done == self.trials && !self.pause.is_empty() {
+            return Some(self.pause_s + self.closing_s);
+        }
         let (began, done) = self.began.filter(|_| !self.cycles.is_empty())?;
         let each = self.cycles.iter().sum::<f64>() / self.cycles.len() as f64;
         let ahead = self.trials.saturating_sub(done) as f64;
-        Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0))
+        Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0) + self.closing_s)
     }
 }
 
@@ -101,7 +107,8 @@ impl Observer for Terminal {
                 }
             }
             Event::Warning(what) => self.line(&format!("warning: {what}")),
-            Event::Planned { remaining, trials, folder, meter } => {
+            Event::Planned { remaining, trials, folder, meter, closing_s } => {
+                state.closing_s = *closing_s;
                 state.trials = *trials;
                 state.done = trials - remaining;
                 let left = if remaining < trials {
@@ -119,6 +126,10 @@ impl Observer for Terminal {
                 }
                 state.pause = format!("{what} {gone} of {all}");
                 state.watts = *watts;
+                state.pause_s = (total_s - elapsed_s).max(0.0);
+                if *what == IDLE_POWER && state.done == state.trials {
+                    state.closing_s = 0.0; // this is it
+                }
                 self.show(&state);
             }
             Event::TrialStarted { trial, attempt } => {
@@ -188,5 +199,23 @@ impl Observer for Terminal {
                 "stopping after this trial; Ctrl-C again stops at once"
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_counts_idle_power_after_the_last_trial() {
+        let mut state = State { trials: 4, done: 2, closing_s: 10.0, ..State::default() };
+        assert_eq!(state.left(), None, "nothing is known before the first trial");
+        state.began = Some((Instant::now(), 2));
+        state.cycles = vec![20.0, 40.0];
+        let left = state.left().unwrap();
+        assert!((69.0..=70.0).contains(&left), "two trials of 30 s and idle power: {left}");
+        // In the cool-down after the last one.
+        state = State { done: 4, pause: "cool-down".into(), pause_s: 3.0, ..state };
+        assert_eq!(state.left(), Some(13.0));
     }
 }

@@ -5,6 +5,9 @@ use crate::phase::Phase;
 use crate::plan::Trial;
 use std::path::Path;
 
+/// What the pause is called in which idle power is measured.
+pub const IDLE_POWER: &str = "idle power";
+
 /// Something that an onlooker may want to know.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -22,10 +25,12 @@ pub enum Event<'a> {
         folder: &'a Path,
         /// One line about the meter.
         meter: &'a str,
+        /// Seconds that idle power takes after the last trial.
+        closing_s: f64,
     },
     /// A pause between trials goes on.
     Pause {
-        /// `warm-up`, `cool-down`, `baseline`.
+        /// `warm-up`, `cool-down`, [`IDLE_POWER`].
         what: &'a str,
         /// Seconds so far.
         elapsed_s: f64,

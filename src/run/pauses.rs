@@ -4,7 +4,7 @@
 //! power again. So the first trial begins like any other, and idle power is measured twice in the same
 //! state: after a load and a cool-down.
 
-use super::events::Event;
+use super::events::{Event, IDLE_POWER};
 use super::experiment::Experiment;
 use super::gauge::Gauge;
 use super::journal::{self, Journal};
@@ -155,7 +155,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     /// Does nothing for the set time and measures that.
     async fn idle(&self, file: &str, meter: &Meter) -> Baseline {
         let set = self.bench.settings.baseline;
-        let pause = Pause { what: "idle power", file, set, longest: set * 2, meter };
+        let pause = Pause { what: IDLE_POWER, file, set, longest: set * 2, meter };
         let (baseline, measured) = self
             .watch(&pause, async |readings, tick| {
                 settle::baseline(set, readings, self.stop(), tick).await
