@@ -234,8 +234,12 @@ def _sure(comparisons: list[dict[str, Any]], level: str, table: Table, found: Fi
         words.append("it does not survive leaving out every single block")
     if level == "firm":
         return f"Firm: {text.join(words)}."
+    speaks_for_it = agree == "agree" and all(state is not False for state in states)
+    sentence = f"Tentative: {text.join(words)}"
     doubts = _doubts(resolved, table, found)
-    return f"Tentative: {text.join(words)}{', but ' + text.join(doubts) if doubts else ''}."
+    if doubts:
+        sentence += f", {'but' if speaks_for_it else 'and'} {text.join(doubts)}"
+    return f"{sentence}."
 
 
 def _doubts(resolved: list[dict[str, Any]], table: Table, found: Findings) -> list[str]:

@@ -42,7 +42,31 @@ pub fn result(
         }
     }
     text.push('\n');
-    text += &best(records, treatments);
+    for line in notes(records, treatments, work, settling).lines() {
+        for part in textwrap::wrap(line, options(width, line)) {
+            text += &part;
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Wraps between words only, and goes on where the line began.
+fn options(width: u16, line: &str) -> textwrap::Options<'_> {
+    let indent = &line[..line.len() - line.trim_start().len()];
+    textwrap::Options::new(usize::from(width).max(20))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .subsequent_indent(indent)
+}
+
+/// What stands below the table, a line for each thing there is to know.
+fn notes(
+    records: &[TrialRecord],
+    treatments: &[String],
+    work: Option<&Verdict>,
+    settling: &Settling,
+) -> String {
+    let mut text = best(records, treatments);
     let estimated = records.iter().any(|r| r.estimated);
     if estimated {
         text += "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n";
@@ -170,5 +194,21 @@ fn best(records: &[TrialRecord], treatments: &[String]) -> String {
             format!("Least mean energy: {name}, {} J a trial.\n", digits(joules))
         }
         None => "No trial was measured.\n".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_wrapped_between_words_and_go_on_where_they_began() {
+        let reason = "torch_3: its accuracy 0.9 lies more than 0.01 from the median".to_owned();
+        let verdict = Verdict { identical: false, reasons: vec![reason] };
+        let text = result(&[], &["torch".to_owned()], Some(&verdict), &Settling::default(), 40);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= 40), "{text}");
+        let at = lines.iter().position(|line| line.starts_with("  torch_3: its accuracy")).unwrap();
+        assert!(lines[at + 1].starts_with("  "));
     }
 }
