@@ -10,18 +10,23 @@ pytestmark = pytest.mark.frameworks
 
 EVERY = pytest.mark.parametrize("framework", frameworks.discover())
 
-RUN = "import harness; harness.run({'framework': arguments[0], 'job': arguments[1]}, emit)"
-
-# Prints, for a network with and one without the warm call before it, everything that training
-# shows: weights before, losses of two epochs batch by batch, weights after.
-WARM = """
-import harness, hashlib, numpy as np
+# A trial as far as its data.
+LOADED = """
+import harness
 framework, job = arguments
 trial = harness.Trial({'framework': framework, 'job': job}, lambda event: None)
 trial.load_framework()
 trial.load_data()
 import weights
 script = trial.script
+"""
+
+RUN = "import harness; harness.run({'framework': arguments[0], 'job': arguments[1]}, emit)"
+
+# Prints, for a network with and one without the warm call before it, everything that training
+# shows: weights before, losses of two epochs batch by batch, weights after.
+WARM = LOADED + """
+import hashlib, numpy as np
 
 def digest(network):
     found = script.weights(network)
@@ -43,14 +48,9 @@ for warm in (False, True):
 """
 
 # Counts how often Python runs the network: a compiled network is only run to be traced.
-TRACES = """
-import functools, harness
-framework, job = arguments
-trial = harness.Trial({'framework': framework, 'job': job}, lambda event: None)
-trial.load_framework()
-trial.load_data()
-import weights
-script, runs = trial.script, []
+TRACES = LOADED + """
+import functools
+runs = []
 if framework == 'keras':
     from keras import layers
     owner, name = layers.Conv2D, 'call'
@@ -70,14 +70,8 @@ emit({'build': built, 'train and evaluate': len(runs) - built})
 """
 
 # Trains two networks alike, but for the batches that one call of the compiled function takes.
-STEPS = """
-import sys, harness
-framework, job = arguments
-trial = harness.Trial({'framework': framework, 'job': job}, lambda event: None)
-trial.load_framework()
-trial.load_data()
-import weights
-script = trial.script
+STEPS = LOADED + """
+import sys
 for steps in (script.STEPS_PER_CALL, sys.maxsize):
     script.STEPS_PER_CALL = steps
     network = script.build(trial.job, weights.initial(1))

@@ -1,6 +1,7 @@
 //! The host's side of a worker: start it, listen to it, and see that nothing of it is left.
 
 use super::channel::Listener;
+use super::lines::{LONGEST_LINE, Lines};
 use super::protocol::{Message, Request};
 use crate::process::{self, Exit};
 use std::ffi::OsString;
@@ -9,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -270,7 +271,7 @@ async fn listen(
     if write.write_all(&request).await.is_err() {
         return Err(Failure::Vanished { exit: Exit::Unknown });
     }
-    let mut lines = Lines { source: BufReader::new(read), line: Vec::new() };
+    let mut lines = Lines::new(BufReader::new(read));
     let mut ticks = tokio::time::interval(TICK);
     // The writing half stays open until the process is gone: its closing tells a worker that the
     // host has died.
@@ -330,43 +331,6 @@ async fn listen(
                 if std::fs::metadata(&launch.log).is_ok_and(|m| m.len() > limits.log_bytes) {
                     return Err(Failure::Flood(limits.log_bytes));
                 }
-            }
-        }
-    }
-}
-
-/// No event comes near this; a longer one is not read into memory.
-const LONGEST_LINE: usize = 16 << 20;
-
-/// Reads lines of bounded length.
-struct Lines<R> {
-    source: R,
-    /// What has arrived of the present line.
-    line: Vec<u8>,
-}
-
-impl<R: AsyncBufRead + Unpin> Lines<R> {
-    /// The next line without its end; `None` after the last. Nothing is lost where this is dropped
-    /// before it is ready.
-    ///
-    /// # Errors
-    ///
-    /// The system's, and `InvalidData` for a line that is longer than [`LONGEST_LINE`].
-    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            let arrived = self.source.fill_buf().await?;
-            if arrived.is_empty() {
-                return Ok(None);
-            }
-            let end = arrived.iter().position(|byte| *byte == b'\n');
-            let taken = end.unwrap_or(arrived.len());
-            self.line.extend_from_slice(&arrived[..taken]);
-            self.source.consume(taken + usize::from(end.is_some()));
-            if end.is_some() {
-                return Ok(Some(std::mem::take(&mut self.line)));
-            }
-            if self.line.len() > LONGEST_LINE {
-                return Err(io::ErrorKind::InvalidData.into());
             }
         }
     }

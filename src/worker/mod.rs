@@ -5,6 +5,7 @@ mod channel;
 mod error;
 mod host;
 mod interpreter;
+mod lines;
 pub mod protocol;
 mod serve;
 

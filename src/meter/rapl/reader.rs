@@ -207,6 +207,7 @@ impl Source for Reader {
             }
             still.rows += 1;
             let long = at.duration_since(still.since);
+            // Where the system does not tell whether the processors worked, they are taken to have.
             if found.is_none()
                 && still.rows >= least_rows
                 && long >= least
