@@ -10,7 +10,7 @@ pytestmark = pytest.mark.frameworks
 
 EVERY = pytest.mark.parametrize("framework", frameworks.discover())
 
-# A trial as far as its data.
+# A trial as far as its data; the programs below go on from there.
 LOADED = """
 import harness
 framework, job = arguments
@@ -25,7 +25,7 @@ RUN = "import harness; harness.run({'framework': arguments[0], 'job': arguments[
 
 # Prints, for a network with and one without the warm call before it, everything that training
 # shows: weights before, losses of two epochs batch by batch, weights after.
-WARM = LOADED + """
+WARM = """
 import hashlib, numpy as np
 
 def digest(network):
@@ -48,7 +48,7 @@ for warm in (False, True):
 """
 
 # Counts how often Python runs the network: a compiled network is only run to be traced.
-TRACES = LOADED + """
+TRACES = """
 import functools
 runs = []
 if framework == 'keras':
@@ -70,7 +70,7 @@ emit({'build': built, 'train and evaluate': len(runs) - built})
 """
 
 # Trains two networks alike, but for the batches that one call of the compiled function takes.
-STEPS = LOADED + """
+STEPS = """
 import sys
 for steps in (script.STEPS_PER_CALL, sys.maxsize):
     script.STEPS_PER_CALL = steps
@@ -164,7 +164,7 @@ def test_equal_seeds_give_equal_losses_in_another_process(framework, job, trial)
 
 @EVERY
 def test_the_warm_call_touches_neither_weights_nor_optimiser_nor_order(framework, job):
-    cold, warm = in_process(WARM, framework, job)
+    cold, warm = in_process(LOADED + WARM, framework, job)
     assert warm["steps"] == 0
     assert warm["built"] == warm["warm"] == cold["built"]
     # Moments or a step count left in the optimiser would show in the training that follows.
@@ -174,13 +174,13 @@ def test_the_warm_call_touches_neither_weights_nor_optimiser_nor_order(framework
 
 @pytest.mark.parametrize("framework", ["jax", "keras"])
 def test_nothing_is_traced_after_the_build(framework, job):
-    (traces,) = in_process(TRACES, framework, job)
+    (traces,) = in_process(LOADED + TRACES, framework, job)
     assert traces["build"] > 0
     assert traces["train and evaluate"] == 0
 
 
 def test_several_steps_in_one_call_are_the_same_training(job):
-    together, one_by_one = in_process(STEPS, "jax", job)
+    together, one_by_one = in_process(LOADED + STEPS, "jax", job)
     assert together == pytest.approx(one_by_one, rel=1e-5)
     assert together["batches"] == one_by_one["batches"] == 7
 
