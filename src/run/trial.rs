@@ -92,6 +92,16 @@ impl Bench<'_> {
                 record.reason = Some(reason);
             }
         }
+        if let Some(slept) = record.sampler.as_ref().map(|s| s.suspended_s).filter(|s| *s > 0.0) {
+            record.flag("suspended");
+            if record.status == Status::Ok {
+                record.status = Status::Failed;
+                record.reason = Some(format!(
+                    "the machine was suspended for {slept:.1} s in the middle of it, so what it drew and how \
+                     long it took cannot be told apart from sleeping"
+                ));
+            }
+        }
         let passed =
             wall.elapsed().map_or_else(|e| -e.duration().as_secs_f64(), |d| d.as_secs_f64());
         let steps = [
@@ -269,10 +279,8 @@ impl Bench<'_> {
         if report.wraps > 0 {
             record.flag("wrap");
         }
-        let (reset, stuck) = (
-            report.resets > 0 || accounts.integrity.reset_count > 0,
-            !accounts.integrity.stuck.is_empty(),
-        );
+        let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
+        let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;
         record.window = accounts.window;
         record.phases = accounts.phases;
@@ -284,10 +292,8 @@ impl Bench<'_> {
                 "a counter was reset in the middle, so a part of its energy is unknown".to_owned(),
             ));
         }
-        if stuck {
-            return Err(Trouble::Failed(
-                "a counter stood still while the processor worked; it does not measure".to_owned(),
-            ));
+        if let Some(why) = unknown {
+            return Err(Trouble::Failed(why));
         }
         match &record.window {
             None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
