@@ -176,7 +176,7 @@ fn where_nothing_moves_it_is_refused_with_what_it_looks_like() {
     let error = Scratch::new().select(Mode::Dead).unwrap_err();
     assert!(matches!(&error, MeterError::EnergibridgeUnusable { .. }), "{error}");
     let error = error.to_string();
-    assert!(error.contains("nothing was measured: 'PACKAGE_ENERGY (J)' is 2000 J"), "{error}");
+    assert!(error.contains("and 'PACKAGE_ENERGY (J)' is 2000 J in all"), "{error}");
 }
 
 #[test]
