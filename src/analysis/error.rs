@@ -18,6 +18,9 @@ pub enum AnalysisError {
         /// The system's word.
         source: io::Error,
     },
+    /// The Python of the environment for analysis does not run.
+    #[error(transparent)]
+    Environment(crate::env::EnvError),
     /// There is nothing to analyse.
     #[error(
         "{} holds no trials. Files are looked for as {}/<group>/<name>_<number>.csv, or directly in the folder{}",

@@ -12,6 +12,7 @@ use super::scan::{Ignored, Source, scan};
 use super::settings::AnalyzeSettings;
 use super::table::Broken;
 use crate::env::Environment;
+use crate::worker::protocol::Interpreter;
 
 /// How often the events are looked at.
 const TICK: Duration = Duration::from_millis(40);
@@ -71,7 +72,8 @@ pub fn run(
 ) -> Result<AnalysisReport, AnalysisError> {
     let program = std::env::current_exe()
         .map_err(|source| AnalysisError::Start { program: "joulerace".into(), source })?;
-    run_with(settings, &env.python, &program, progress)
+    let python = env.interpreter().map_err(AnalysisError::Environment)?;
+    run_with(settings, &python, &program, progress)
 }
 
 /// As [`run`], with the interpreter and the program to start.
@@ -81,7 +83,7 @@ pub fn run(
 /// As [`run`].
 pub fn run_with(
     settings: &AnalyzeSettings,
-    python: &Path,
+    python: &Interpreter,
     program: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AnalysisReport, AnalysisError> {
@@ -139,7 +141,7 @@ struct Analyst {
 impl Analyst {
     fn start(
         settings: &AnalyzeSettings,
-        python: &Path,
+        python: &Interpreter,
         program: &Path,
     ) -> Result<Analyst, AnalysisError> {
         let temporary = std::env::temp_dir();
@@ -154,7 +156,7 @@ impl Analyst {
         let create = |path: &Path| File::create(path).map_err(|e| channel(path, e));
         let writer = create(&request)?;
         let content =
-            Request { settings: settings.clone(), python: python.into(), events: events.clone() };
+            Request { settings: settings.clone(), python: python.clone(), events: events.clone() };
         serde_json::to_writer(writer, &content).map_err(|e| channel(&request, e.into()))?;
         create(&events)?;
         let out = create(&log)?;

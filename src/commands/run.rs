@@ -177,11 +177,11 @@ impl Session {
             terminal,
         )
         .await?;
+        let python = environment.interpreter()?;
         let workloads = self.project.workloads();
         let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
         let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
-        let dataset =
-            prepare::data(name, folder, &environment.python, &workloads, terminal).await?;
+        let dataset = prepare::data(name, folder, &python, &workloads, terminal).await?;
         let selected = meter::select(&settings.meter_settings())?;
         let (meter, rejected) = (selected.meter, selected.rejected);
         for (kind, why) in &rejected {
@@ -232,7 +232,7 @@ impl Session {
             plan: &plan,
             folder: &self.folder,
             meter: &meter,
-            python: &environment.python,
+            python: &python,
             sys_path: vec![scripts],
             dataset: dataset.name.to_string(),
             data_dir: dataset.dir.clone(),

@@ -14,7 +14,7 @@ use crate::process::Exit;
 use crate::settings::Settings;
 use crate::snapshot::Roots;
 use crate::snapshot::proc;
-use crate::worker::protocol::{self, Message, Request};
+use crate::worker::protocol::{self, Interpreter, Message, Request};
 use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -32,7 +32,7 @@ pub struct Bench<'a> {
     /// What reads the energy.
     pub meter: &'a Meter,
     /// The environment's interpreter.
-    pub python: &'a Path,
+    pub python: &'a Interpreter,
     /// Folders that the scripts are imported from.
     pub sys_path: Vec<PathBuf>,
     /// The data set's name, as the script is told.
@@ -306,11 +306,12 @@ impl Bench<'_> {
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
         Request {
-            python: self.python.to_owned(),
+            python: self.python.clone(),
             sys_path: self.sys_path.clone(),
             module: "harness".to_owned(),
             function: "run".to_owned(),
             argument: json!({ "framework": trial.framework, "job": job }),
+            arrays: None,
         }
     }
 
