@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::experiment::Experiment;
 use super::gate::{self, Expected};
-use super::journal::{self, Journal, JournalError};
+use super::journal::{self, Again, Journal, JournalError};
 use super::pauses::Pauses;
 use super::record::{Status, TrialRecord, replace_json};
 use super::settle::Cooldown;
@@ -42,18 +42,25 @@ pub async fn execute(
     expected: &Expected<'_>,
     experiment: &mut Experiment,
 ) -> Result<Ending, JournalError> {
-    let left = plan::remaining(bench.plan, so_far.outcomes());
+    let left = plan::remaining(bench.plan, so_far.outcomes_with(bench.again));
+    let attempts = so_far.attempts();
     let mut pauses = Pauses::new(bench);
     if !left.is_empty() {
         pauses.before(experiment, journal).await;
     }
     let mut failures = 0;
+    let mut unmeasured: Vec<String> = Vec::new();
     for (n, trial) in left.iter().enumerate() {
         if bench.stopper.level() > Stop::No {
             return stopped(bench, journal, "the user asked to stop", true).await;
         }
-        let mut attempt = so_far.attempts(&trial.name);
-        let mut failed_before = so_far.failed_attempts(&trial.name);
+        let earlier = attempts.get(trial.name.as_str()).copied().unwrap_or_default();
+        let mut attempt = earlier.begun;
+        // Asked for again, a trial has all its attempts again.
+        let mut failed_before = match bench.again {
+            Again::Unmeasured => earlier.failed,
+            Again::Failed => 0,
+        };
         loop {
             attempt += 1;
             if let Err(gone) = still_there(bench) {
@@ -95,6 +102,9 @@ pub async fn execute(
                 );
                 return stopped(bench, journal, &reason, false).await;
             }
+            if record.unmeasured && !retry {
+                unmeasured.push(record.reason.clone().unwrap_or_default());
+            }
             let last = n + 1 == left.len() && !retry;
             // Idle power at the end is measured in the state in which it was measured before.
             let measured_after = !bench.settings.baseline.is_zero();
@@ -117,6 +127,13 @@ pub async fn execute(
             .is_empty()
     {
         return stopped(bench, journal, "the user asked to stop", true).await;
+    }
+    if let Some(why) = unmeasured.last() {
+        let reason = format!(
+            "{} of the trials could not be measured, the last because: {why}",
+            unmeasured.len()
+        );
+        return stopped(bench, journal, &reason, false).await;
     }
     if !persist(bench, || journal.write(journal::Event::Finished).map_err(to_io)).await {
         return Ok(unwritten());
@@ -176,6 +193,7 @@ async fn settle(
         status: record.status,
         reason: record.reason.clone(),
         retry,
+        unmeasured: record.unmeasured,
     };
     if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
         return false;
@@ -199,7 +217,7 @@ async fn set_interrupted_aside(
     attempt: u32,
 ) {
     let kept = match bench.folder.set_aside(trial, attempt, "interrupted") {
-        Ok(folder) => folder.display().to_string(),
+        Ok(_) => format!("{}/interrupted", trial.treatment),
         Err(error) => format!("nowhere ({error})"),
     };
     let event = journal::Event::TrialInterrupted { trial: trial.name.clone(), kept };
