@@ -15,10 +15,11 @@ use crate::paths::{self, Project};
 use crate::plan::{self, Plan};
 use crate::process;
 use crate::run::events::{Event, Observer};
-use crate::run::experiment::{Conditions, Experiment, ExperimentError, Protocol};
+use crate::run::experiment::{Conditions, Experiment, ExperimentError};
 use crate::run::folder::Folder;
 use crate::run::gate::{self, Expected, Verdict};
 use crate::run::journal::{self, Journal};
+use crate::run::protocol::Protocol;
 use crate::run::record::{self, TrialRecord};
 use crate::run::settling::{Overhead, Settling};
 use crate::run::stop::Stopper;
@@ -38,8 +39,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         None => project.root.join("results").join(now_as_name()),
     });
     if args.dry_run {
-        let plan = Plan::draw(settings.iterations, &settings.treatments, settings.order_seed);
-        return dry_run(&settings, &plan, &folder);
+        return dry_run(&settings, &Plan::of(&settings), &folder);
     }
     if args.resume {
         let mut then = Experiment::read(&folder)?;
@@ -283,8 +283,8 @@ impl Session {
             meter: json!({ "chosen": meter.describe(), "rejected": rejected }),
             environment: to_value(environment)?,
             dataset: to_value(dataset)?,
-            protocol: Protocol::default(),
-            plan: Plan::draw(settings.iterations, &settings.treatments, settings.order_seed),
+            protocol: Protocol::of(settings),
+            plan: Plan::of(settings),
             settling: Settling::default(),
             work: None,
         })

@@ -1,7 +1,7 @@
 //! `experiment.json`: everything that was known before the first trial, written before it.
 
 use super::folder::Folder;
-use super::interference::Limits;
+use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
 use crate::plan::Plan;
@@ -91,46 +91,6 @@ impl Conditions {
             .filter(|(name, value)| now.get(*name) != Some(value))
             .map(|(name, value)| format!("{name}: was {value}, is {}", now[name]))
             .collect()
-    }
-}
-
-/// What is judged, how, and by which rules trials are left out: fixed beforehand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Protocol {
-    /// The metric that the conclusion rests on.
-    pub primary_metric: String,
-    /// The part of a trial that is reported.
-    pub window: Vec<crate::phase::Phase>,
-    /// The design.
-    pub design: String,
-    /// The tests, in the order of their weight.
-    pub tests: Vec<String>,
-    /// Why a trial is left out, and never for its result.
-    pub exclusions: Vec<String>,
-    /// Beyond what a trial is flagged; a flag leaves nothing out.
-    #[serde(default)]
-    pub interference: Limits,
-}
-
-impl Default for Protocol {
-    fn default() -> Self {
-        Protocol {
-            primary_metric: "energy_j of the window, on the log scale".to_owned(),
-            window: crate::phase::Phase::WINDOW.to_vec(),
-            design: "randomised complete blocks; a block is one iteration".to_owned(),
-            tests: vec![
-                "paired t on logs, Holm-corrected".to_owned(),
-                "Wilcoxon signed-rank, Holm-corrected".to_owned(),
-                "repeated-measures ANOVA (Greenhouse-Geisser)".to_owned(),
-                "Friedman".to_owned(),
-            ],
-            exclusions: vec![
-                "failed: the worker or the meter did not finish, or the counters or clocks cannot be trusted".to_owned(),
-                "invalid: the work was not the work asked for".to_owned(),
-                "no trial is left out for the size of its energy or time".to_owned(),
-            ],
-            interference: Limits::default(),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod interference;
 pub mod journal;
 pub mod lock;
 mod pauses;
+pub mod protocol;
 pub mod record;
 pub mod settle;
 pub mod settling;
