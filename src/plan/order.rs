@@ -147,10 +147,11 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// How often each pair of numbers came about.
+    type Counts = BTreeMap<(usize, usize), u32>;
+
     /// How often each treatment stands at each position, and just after each other one.
-    fn counts(
-        rows: &[Vec<usize>],
-    ) -> (BTreeMap<(usize, usize), u32>, BTreeMap<(usize, usize), u32>) {
+    fn counts(rows: &[Vec<usize>]) -> (Counts, Counts) {
         let (mut places, mut after) = (BTreeMap::new(), BTreeMap::new());
         for row in rows {
             for (place, treatment) in row.iter().enumerate() {

@@ -23,8 +23,7 @@ fn found(design: &Sequential, place: usize, times: u32, seed: u64) -> f64 {
     let mut crossed = 0;
     for _ in 0..times {
         let (mut sum, mut squares, mut at) = (0.0, 0.0, 0);
-        let mut looks = critical.iter().peekable();
-        while let Some((n, critical)) = looks.next() {
+        for (n, critical) in &critical {
             while at < *n {
                 let x = normal(&mut rng);
                 (sum, squares, at) = (sum + x, squares + x * x, at + 1);
