@@ -19,6 +19,7 @@ use crate::run::experiment::{Conditions, Experiment, ExperimentError};
 use crate::run::folder::Folder;
 use crate::run::gate::{self, Expected, Verdict};
 use crate::run::journal::{self, Journal};
+use crate::run::look;
 use crate::run::protocol::Protocol;
 use crate::run::record::{self, TrialRecord};
 use crate::run::settling::{Overhead, Settling};
@@ -139,11 +140,12 @@ impl Session {
         let shown = shown(self.folder.root());
         let done = records.len();
         let all = self.settings.trials();
+        let most = if self.settings.until_precise.is_some() { "at most " } else { "" };
         match ending {
             Ending::Stopped { reason, .. } => {
                 return Err(Error::Told {
                     message: format!(
-                        "stopped after {done} of {all} trials: {reason}\n\
+                        "stopped after {done} of {most}{all} trials: {reason}\n\
                          nothing is lost; go on with: joulerace resume {shown}"
                     ),
                     status: Status::Stopped,
@@ -158,7 +160,7 @@ impl Session {
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
             let message =
-                format!("{bad} of {all} trials failed or are invalid; see {shown}/trials.csv");
+                format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
             return Err(Error::Told { message, status: Status::Trials });
         }
         Ok(ExitCode::SUCCESS)
@@ -242,12 +244,13 @@ impl Session {
             stopper: &stopper,
             observer: terminal,
         };
-        let left = plan::remaining(&plan, so_far.outcomes()).len();
+        let left = look::needed(&plan, &so_far).len();
         terminal.on(&Event::Planned {
             remaining: left,
             trials: plan.trials.len(),
             folder: self.folder.root(),
             meter: &describe(&meter),
+            may_stop: experiment.protocol.sequential.is_some(),
             closing_s: settings.baseline.as_secs_f64(),
         });
         let expected = Expected {
@@ -286,6 +289,7 @@ impl Session {
             protocol: Protocol::of(settings),
             plan: Plan::of(settings),
             settling: Settling::default(),
+            looks: Vec::new(),
             work: None,
         })
     }

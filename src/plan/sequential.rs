@@ -144,9 +144,9 @@ impl Sequential {
     }
 
     /// How many blocks it may take in all, were spread and differences as they are now: the least look at
-    /// which each comparison is precise or significant by itself. None where not even the most do.
-    pub fn forecast(&self, series: &[Vec<f64>], alpha: f64) -> Option<u32> {
-        let wanted = series.iter().map(|differences| self.enough(differences, alpha, series.len()));
+    /// which each comparison is precise, or significant as the first of `comparisons`. None where not even the most do.
+    pub fn forecast(&self, series: &[Vec<f64>], alpha: f64, comparisons: usize) -> Option<u32> {
+        let wanted = series.iter().map(|own| self.enough(own, alpha, comparisons));
         wanted.collect::<Option<Vec<u32>>>()?.into_iter().max()
     }
 

@@ -53,6 +53,9 @@ pub struct Experiment {
     /// Warm-ups, idle power and what measuring costs, as far as they are known.
     #[serde(default)]
     pub settling: Settling,
+    /// What was found when whole blocks were looked at, where the protocol says so.
+    #[serde(default)]
+    pub looks: Vec<super::look::Look>,
     /// Whether the work was identical; written when trials have finished.
     #[serde(default)]
     pub work: Option<super::gate::Verdict>,

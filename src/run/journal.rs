@@ -1,6 +1,7 @@
 //! The experiment's memory: append-only JSON lines, each on disk before the next step is taken.
 
 use crate::plan::Outcome;
+use crate::run::look::Look;
 use crate::run::record::Status;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -63,12 +64,14 @@ pub enum Event {
         /// Where its files were put.
         kept: String,
     },
+    /// Whole blocks were looked at.
+    Looked(Look),
     /// The experiment stops before its end and can go on.
     Stopped {
         /// Why.
         reason: String,
     },
-    /// Every planned trial is settled.
+    /// Every trial that is needed is settled.
     Finished,
 }
 
@@ -192,6 +195,14 @@ impl Read {
     pub fn baseline_before(&self) -> Option<f64> {
         self.entries.iter().find_map(|e| match &e.event {
             Event::Baseline { when, watts, .. } if when == "before" => Some(*watts),
+            _ => None,
+        })
+    }
+
+    /// What was found when whole blocks were looked at, oldest first.
+    pub fn looks(&self) -> impl Iterator<Item = &Look> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Looked(look) => Some(look),
             _ => None,
         })
     }

@@ -10,6 +10,7 @@ mod gauge;
 pub mod interference;
 pub mod journal;
 pub mod lock;
+pub mod look;
 mod pauses;
 pub mod protocol;
 pub mod record;

@@ -114,7 +114,7 @@ fn holms_correction_is_statsmodels() {
 fn the_forecast_counts_on_the_present_spread() {
     let design = Sequential::new(2.0, 60, 1, 0.05);
     let noisy: Vec<f64> = (0..8).map(|i| if i % 2 == 0 { 0.03 } else { -0.03 }).collect();
-    let blocks = design.forecast(std::slice::from_ref(&noisy), 0.05).unwrap();
+    let blocks = design.forecast(std::slice::from_ref(&noisy), 0.05, 1).unwrap();
     assert!((15..45).contains(&blocks), "{blocks}");
-    assert_eq!(Sequential::new(0.1, 20, 1, 0.05).forecast(&[noisy], 0.05), None);
+    assert_eq!(Sequential::new(0.1, 20, 1, 0.05).forecast(&[noisy], 0.05, 1), None);
 }
