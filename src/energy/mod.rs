@@ -35,7 +35,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use accountant::Accountant;
-pub use integrity::{Flag, Integrity};
+pub use integrity::{COVERAGE_LEAST, Flag, Integrity};
 pub use power::PowerTrace;
 pub use split::account_file_split;
 pub use wrap::Wrapping;

@@ -1,14 +1,12 @@
 //! The protocol: what is judged and how, fixed before the first trial and written down with the plan.
 
 use super::interference::Limits;
+use crate::energy::COVERAGE_LEAST;
 use crate::phase::Phase;
 use crate::plan::sequential::Sequential;
 use crate::plan::{detectable::ALPHA, seeds};
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
-
-/// The share of a trial's window that its sensors must have been read in; a trial of less is left out.
-pub const COVERAGE_LIMIT: f64 = 0.95;
 
 /// The test that decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +57,7 @@ pub struct Protocol {
     pub tests: Vec<String>,
     /// Why a trial is left out, and never for its result.
     pub exclusions: Vec<String>,
-    /// See [`COVERAGE_LIMIT`].
+    /// The share of a trial's time in which its sensors must have been read; a trial of less has failed.
     #[serde(default)]
     pub coverage_limit: Option<f64>,
     /// Beyond what a trial is flagged; a flag leaves nothing out.
@@ -117,7 +115,7 @@ impl Protocol {
                 "invalid: the work was not the work asked for".to_owned(),
                 "no trial is left out for the size of its energy or time".to_owned(),
             ],
-            coverage_limit: Some(COVERAGE_LIMIT),
+            coverage_limit: Some(COVERAGE_LEAST),
             interference: Limits::default(),
             seeds: settings.seed_per_block.then(|| seeds::RULE.to_owned()),
             sequential,
