@@ -58,7 +58,7 @@ pub fn cell(text: &str) -> String {
 /// For Markdown: one line in which nothing is taken for markup, HTML or a table's edge.
 pub fn markdown(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
-    for c in line(text).chars() {
+    for c in line(&text.split_whitespace().collect::<Vec<_>>().join(" ")).chars() {
         match c {
             '&' => clean.push_str("&amp;"),
             '<' => clean.push_str("&lt;"),
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn markup_is_text() {
-        assert_eq!(markdown("<img src=x>|[a](b)\n# c"), "&lt;img src=x&gt;\\|\\[a\\](b)\\n\\# c");
+        assert_eq!(markdown("<img src=x>|[a](b)\n# c"), "&lt;img src=x&gt;\\|\\[a\\](b) \\# c");
     }
 
     #[test]

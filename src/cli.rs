@@ -3,6 +3,7 @@
 use crate::commands;
 use crate::error::Error;
 use crate::meter::{Choice, CpuWatts};
+use crate::plan::Order;
 use crate::settings::DatasetName;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -158,7 +159,7 @@ pub struct MeterArgs {
 /// The experiment.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Blocks; each runs every framework once, in a fresh random order
+    /// Blocks; each runs every framework once, in an order of its own
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
     /// What to compare
@@ -167,6 +168,16 @@ pub struct RunArgs {
     /// Run this framework twice in every block, to learn what the experiment cannot tell apart
     #[arg(long, value_name = "FRAMEWORK")]
     pub control: Option<String>,
+    /// Compare every other framework with this one, and no other pairs [default: all pairs]
+    #[arg(long, value_name = "FRAMEWORK")]
+    pub compare_to: Option<String>,
+    /// The largest difference that counts as none: tests for equivalence within ±PCT percent
+    #[arg(long, value_name = "PCT")]
+    pub margin: Option<f64>,
+    /// Stop at the first block at which each comparison is resolved, or known to within ±PCT percent;
+    /// --iterations is the most
+    #[arg(long, value_name = "PCT")]
+    pub until_precise: Option<f64>,
 
     /// Passes over the training set
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
@@ -180,6 +191,9 @@ pub struct RunArgs {
     /// Seeds initial weights and the order of images
     #[arg(long, value_name = "N", default_value_t = 42, help_heading = "Training job")]
     pub seed: u64,
+    /// Train each block from a seed of its own, the same for all its frameworks, drawn from --seed
+    #[arg(long, help_heading = "Training job")]
+    pub seed_per_block: bool,
     /// Use the first N training images only [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub train_samples: Option<u32>,
@@ -202,6 +216,9 @@ pub struct RunArgs {
     #[arg(long, requires = "python_env", help_heading = "Training job")]
     pub allow_unlocked: bool,
 
+    /// The order within blocks: random, or balanced for position and predecessor (Williams squares)
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Order::Random, help_heading = "Experiment")]
+    pub order: Order,
     /// Seeds the order of trials, and nothing else [default: drawn and recorded]
     #[arg(long, value_name = "N", help_heading = "Experiment")]
     pub order_seed: Option<u64>,
@@ -314,6 +331,7 @@ mod tests {
             ("--meter", "sensor"),
             ("--dataset", "imagenet"),
             ("--cpu-watts", "65:10"),
+            ("--order", "alphabetical"),
         ] {
             let error = Cli::try_parse_from(["joulerace", flag, value]).unwrap_err().to_string();
             assert!(error.contains(flag) && error.contains(value), "{error}");

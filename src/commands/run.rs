@@ -17,10 +17,12 @@ use crate::plan::{self, Plan};
 use crate::process;
 use crate::run::audit::{Damage, audit};
 use crate::run::events::{Event, Observer};
-use crate::run::experiment::{Conditions, Experiment, ExperimentError, Protocol};
+use crate::run::experiment::{Conditions, Experiment, ExperimentError};
 use crate::run::folder::Folder;
 use crate::run::gate::{self, Expected, Verdict};
 use crate::run::journal::{self, Again, Journal};
+use crate::run::look;
+use crate::run::protocol::Protocol;
 use crate::run::record::{self, TrialRecord};
 use crate::run::settling::{Overhead, Settling};
 use crate::run::stop::Stopper;
@@ -42,8 +44,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         None => project.root.join("results").join(now_as_name()),
     });
     if args.dry_run {
-        let plan = Plan::draw(settings.iterations, &settings.treatments, settings.order_seed);
-        return dry_run(&settings, &plan, &folder);
+        return dry_run(&settings, &Plan::of(&settings), &folder);
     }
     if args.resume {
         let then = recorded(&folder)?;
@@ -161,11 +162,12 @@ impl Session {
         let shown = shown(self.folder.root());
         let done = records.len();
         let all = self.settings.trials();
+        let most = if self.settings.until_precise.is_some() { "at most " } else { "" };
         match ending {
             Ending::Stopped { reason, .. } => {
                 return Err(Error::Told {
                     message: format!(
-                        "stopped after {done} of {all} trials: {reason}\n\
+                        "stopped after {done} of {most}{all} trials: {reason}\n\
                          nothing is lost; go on with: joulerace resume {shown}"
                     ),
                     status: Status::Stopped,
@@ -180,7 +182,7 @@ impl Session {
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
             let message =
-                format!("{bad} of {all} trials failed or are invalid; see {shown}/trials.csv");
+                format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
             return Err(Error::Told { message, status: Status::Trials });
         }
         Ok(ExitCode::SUCCESS)
@@ -293,12 +295,13 @@ impl Session {
             stopper: &stopper,
             observer: terminal,
         };
-        let left = plan::remaining(&plan, so_far.outcomes_with(self.again)).len();
+        let left = look::needed(&plan, &so_far, self.again).len();
         terminal.on(&Event::Planned {
             remaining: left,
             trials: plan.trials.len(),
             folder: self.folder.root(),
             meter: &describe(&meter),
+            may_stop: experiment.protocol.sequential.is_some(),
             closing_s: settings.baseline.as_secs_f64(),
         });
         let expected = Expected {
@@ -334,9 +337,10 @@ impl Session {
             meter: json!({ "chosen": meter.describe(), "rejected": rejected }),
             environment: to_value(environment)?,
             dataset: to_value(dataset)?,
-            protocol: Protocol::default(),
-            plan: Plan::draw(settings.iterations, &settings.treatments, settings.order_seed),
+            protocol: Protocol::of(settings),
+            plan: Plan::of(settings),
             settling: Settling::default(),
+            looks: Vec::new(),
             work: None,
         })
     }

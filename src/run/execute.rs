@@ -4,12 +4,13 @@ use super::events::Event;
 use super::experiment::Experiment;
 use super::gate::{self, Expected};
 use super::journal::{self, Again, Journal, JournalError};
+use super::look;
 use super::pauses::Pauses;
 use super::record::{Status, TrialRecord, replace_json};
 use super::settle::Cooldown;
 use super::stop::Stop;
 use super::trial::{Bench, Interrupted, pause};
-use crate::plan::{self, Trial};
+use crate::plan::Trial;
 use std::io;
 use std::time::Duration;
 
@@ -42,7 +43,13 @@ pub async fn execute(
     expected: &Expected<'_>,
     experiment: &mut Experiment,
 ) -> Result<Ending, JournalError> {
-    let left = plan::remaining(bench.plan, so_far.outcomes_with(bench.again));
+    experiment.looks = so_far.looks().cloned().collect();
+    let whole = look::whole_blocks(bench.plan, so_far);
+    let overdue = !experiment.looks.iter().any(|look| look.blocks == whole || look.stop);
+    if overdue && look_at(bench, journal, whole, expected, experiment).await?.is_none() {
+        return Ok(unwritten());
+    }
+    let left = look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again);
     let attempts = so_far.attempts();
     let mut pauses = Pauses::new(bench);
     if !left.is_empty() {
@@ -50,7 +57,11 @@ pub async fn execute(
     }
     let mut failures = 0;
     let mut unmeasured: Vec<String> = Vec::new();
+    let mut enough = false;
     for (n, trial) in left.iter().enumerate() {
+        if enough {
+            break;
+        }
         if bench.stopper.level() > Stop::No {
             return stopped(bench, journal, "the user asked to stop", true).await;
         }
@@ -105,7 +116,15 @@ pub async fn execute(
             if record.unmeasured && !retry {
                 unmeasured.push(record.reason.clone().unwrap_or_default());
             }
-            let last = n + 1 == left.len() && !retry;
+            let whole = left.get(n + 1).is_none_or(|next| next.block != trial.block);
+            if whole && !retry {
+                let blocks = trial.block + 1;
+                match look_at(bench, journal, blocks, expected, experiment).await? {
+                    Some(stop) => enough = stop,
+                    None => return Ok(unwritten()),
+                }
+            }
+            let last = (enough || n + 1 == left.len()) && !retry;
             // Idle power at the end is measured in the state in which it was measured before.
             let measured_after = !bench.settings.baseline.is_zero();
             if (!last || measured_after) && bench.stopper.level() == Stop::No {
@@ -123,7 +142,7 @@ pub async fn execute(
         pauses.after(experiment, journal).await;
     }
     if bench.stopper.level() > Stop::No
-        && !plan::remaining(bench.plan, journal::read(&bench.folder.journal())?.outcomes())
+        && !look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again)
             .is_empty()
     {
         return stopped(bench, journal, "the user asked to stop", true).await;
@@ -139,6 +158,36 @@ pub async fn execute(
         return Ok(unwritten());
     }
     Ok(Ending::Finished)
+}
+
+/// Looks at the experiment where its protocol says so after so many whole blocks, and keeps what was
+/// found. Gives whether that was enough; none where the journal could not be written.
+async fn look_at(
+    bench: &Bench<'_>,
+    journal: &mut Journal,
+    blocks: u32,
+    expected: &Expected<'_>,
+    experiment: &mut Experiment,
+) -> Result<Option<bool>, JournalError> {
+    let protocol = &experiment.protocol;
+    let Some(design) = protocol.sequential.as_ref().filter(|design| design.looks_at(blocks)) else {
+        return Ok(Some(false));
+    };
+    let so_far = journal::read(&bench.folder.journal())?;
+    let look = look::look(bench, &so_far, blocks, expected.test_images, protocol, design);
+    let most = design.most;
+    let event = journal::Event::Looked(look.clone());
+    if !persist(bench, || journal.write(event.clone()).map_err(to_io)).await {
+        return Ok(None);
+    }
+    let treatments = bench.settings.treatments.len();
+    bench.observer.on(&Event::Looked { look: &look, most, treatments });
+    let stop = look.stop;
+    experiment.looks.push(look);
+    if let Err(error) = experiment.write(bench.folder) {
+        tracing::warn!(%error, "what a look found is in the journal only, until the next step");
+    }
+    Ok(Some(stop))
 }
 
 fn to_io(error: JournalError) -> io::Error {

@@ -1,7 +1,7 @@
 //! `experiment.json`: everything that was known before the first trial, written before it.
 
 use super::folder::Folder;
-use super::interference::Limits;
+use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
 use crate::clean::{self, in_strings};
@@ -53,6 +53,9 @@ pub struct Experiment {
     /// Warm-ups, idle power and what measuring costs, as far as they are known.
     #[serde(default)]
     pub settling: Settling,
+    /// What was found when whole blocks were looked at, where the protocol says so.
+    #[serde(default)]
+    pub looks: Vec<super::look::Look>,
     /// Whether the work was identical; written when trials have finished.
     #[serde(default)]
     pub work: Option<super::gate::Verdict>,
@@ -113,46 +116,6 @@ impl Conditions {
             }
         }
         differences
-    }
-}
-
-/// What is judged, how, and by which rules trials are left out: fixed beforehand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Protocol {
-    /// The metric that the conclusion rests on.
-    pub primary_metric: String,
-    /// The part of a trial that is reported.
-    pub window: Vec<crate::phase::Phase>,
-    /// The design.
-    pub design: String,
-    /// The tests, in the order of their weight.
-    pub tests: Vec<String>,
-    /// Why a trial is left out, and never for its result.
-    pub exclusions: Vec<String>,
-    /// Beyond what a trial is flagged; a flag leaves nothing out.
-    #[serde(default)]
-    pub interference: Limits,
-}
-
-impl Default for Protocol {
-    fn default() -> Self {
-        Protocol {
-            primary_metric: "energy_j of the window, on the log scale".to_owned(),
-            window: crate::phase::Phase::WINDOW.to_vec(),
-            design: "randomised complete blocks; a block is one iteration".to_owned(),
-            tests: vec![
-                "paired t on logs, Holm-corrected".to_owned(),
-                "Wilcoxon signed-rank, Holm-corrected".to_owned(),
-                "repeated-measures ANOVA (Greenhouse-Geisser)".to_owned(),
-                "Friedman".to_owned(),
-            ],
-            exclusions: vec![
-                "failed: the worker or the meter did not finish, or the counters or clocks cannot be trusted".to_owned(),
-                "invalid: the work was not the work asked for".to_owned(),
-                "no trial is left out for the size of its energy or time".to_owned(),
-            ],
-            interference: Limits::default(),
-        }
     }
 }
 
@@ -304,6 +267,12 @@ impl Experiment {
         let experiment: Experiment = serde_json::from_value(value).map_err(|e| e.to_string())?;
         experiment.plan.check()?;
         experiment.settings.check()?;
+        // The order follows from the settings: one that was edited is no longer the one that was drawn.
+        let same = experiment.plan.trials.len() == experiment.settings.trials()
+            && experiment.plan == Plan::of(&experiment.settings);
+        if !same {
+            return Err("its plan is not the one that its settings and its seed give".to_owned());
+        }
         Ok(experiment)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::clean;
 use crate::plan::Outcome;
+use crate::run::look::Look;
 use crate::run::record::Status;
 use crate::store::{self, Dir};
 use serde::{Deserialize, Serialize};
@@ -78,12 +79,14 @@ pub enum Event {
         /// What is wrong, and where its files were put.
         why: String,
     },
+    /// Whole blocks were looked at.
+    Looked(Look),
     /// The experiment stops before its end and can go on.
     Stopped {
         /// Why.
         reason: String,
     },
-    /// Every planned trial is settled.
+    /// Every trial that is needed is settled.
     Finished,
 }
 
@@ -244,6 +247,14 @@ impl Read {
     pub fn baseline_before(&self) -> Option<f64> {
         self.entries.iter().find_map(|e| match &e.event {
             Event::Baseline { when, watts, .. } if when == "before" => Some(*watts),
+            _ => None,
+        })
+    }
+
+    /// What was found when whole blocks were looked at, oldest first.
+    pub fn looks(&self) -> impl Iterator<Item = &Look> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Looked(look) => Some(look),
             _ => None,
         })
     }

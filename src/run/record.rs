@@ -86,6 +86,9 @@ pub struct TrialRecord {
     pub run_order: u32,
     /// The treatment that was planned just before.
     pub predecessor: Option<String>,
+    /// What it was to train from: the job's seed, or its block's.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// From 1.
     pub attempt: u32,
     /// How it ended.

@@ -347,6 +347,7 @@ impl Bench<'_> {
 
     fn request(&self, trial: &Trial) -> Request {
         let mut job = serde_json::to_value(&self.settings.job).unwrap_or_default();
+        job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
         Request {
@@ -356,6 +357,11 @@ impl Bench<'_> {
             function: "run".to_owned(),
             argument: json!({ "framework": trial.framework, "job": job }),
         }
+    }
+
+    /// What a trial trains from.
+    fn seed(&self, trial: &Trial) -> u64 {
+        trial.seed.unwrap_or(self.settings.job.seed)
     }
 
     fn blank(&self, trial: &Trial, attempt: u32) -> TrialRecord {
@@ -368,6 +374,7 @@ impl Bench<'_> {
             position: trial.position,
             run_order: trial.run_order,
             predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
+            seed: Some(self.seed(trial)),
             attempt,
             status: Status::Ok,
             reason: None,
