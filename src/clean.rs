@@ -1,5 +1,5 @@
-//! Text that came from elsewhere, made safe for where it goes: a terminal, Markdown, a table that a
-//! spreadsheet opens, a folder that is published.
+//! Text that came from elsewhere, made safe for where it goes: a terminal, a table that a spreadsheet
+//! opens, a folder that is published. Reports and plots are Python's (`python/analysis/files.py`).
 //!
 //! Names, reasons, commands and columns may come from a stranger's folder or a script's exception. On a
 //! terminal an escape sequence moves the cursor or sets the clipboard, a carriage return hides what stood
@@ -53,24 +53,6 @@ pub fn cell(text: &str) -> String {
     } else {
         clean
     }
-}
-
-/// For Markdown: one line in which nothing is taken for markup, HTML or a table's edge.
-pub fn markdown(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for c in line(&text.split_whitespace().collect::<Vec<_>>().join(" ")).chars() {
-        match c {
-            '&' => clean.push_str("&amp;"),
-            '<' => clean.push_str("&lt;"),
-            '>' => clean.push_str("&gt;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' | '$' => {
-                clean.push('\\');
-                clean.push(c);
-            }
-            _ => clean.push(c),
-        }
-    }
-    clean
 }
 
 /// At most `most` bytes of a text, and a word where more was cut off.
@@ -206,11 +188,6 @@ mod tests {
     }
 
     #[test]
-    fn markup_is_text() {
-        assert_eq!(markdown("<img src=x>|[a](b)\n# c"), "&lt;img src=x&gt;\\|\\[a\\](b) \\# c");
-    }
-
-    #[test]
     fn a_home_is_matched_by_whole_components_where_a_path_begins() {
         let clean = |text| without_home(text, Some("/root"));
         for (text, wanted) in [
@@ -239,7 +216,6 @@ mod tests {
             prop_assert!(!line(&text).chars().any(acts));
             let cell = cell(&text);
             prop_assert!(!cell.starts_with(['=', '+', '-', '@']), "{cell}");
-            prop_assert!(!markdown(&text).contains(['<', '>', '\n']));
             prop_assert!(cut(&text, most).len() <= most.max(text.len().min(most)).max(40));
             let _ = without_home(&text, Some(&text));
         }

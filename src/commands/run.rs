@@ -32,7 +32,6 @@ use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
 use crate::store::{self, Scratch};
 use serde_json::json;
-use std::collections::HashSet;
 use std::process::ExitCode;
 
 /// `joulerace`.
@@ -414,12 +413,8 @@ impl Session {
         expected: &Expected<'_>,
     ) -> Result<(Vec<TrialRecord>, Option<Verdict>), Error> {
         let journal = journal::read(&self.folder.journal())?;
-        // The last word on each trial counts; one that could not be measured has a record too.
-        let left: HashSet<&str> = plan::remaining(&experiment.plan, journal.outcomes())
-            .into_iter()
-            .map(|trial| trial.name.as_str())
-            .collect();
-        let trials = experiment.plan.trials.iter().filter(|t| !left.contains(t.name.as_str()));
+        let ended = journal.ended();
+        let trials = experiment.plan.trials.iter().filter(|t| ended.contains(t.name.as_str()));
         let mut records: Vec<TrialRecord> = trials.filter_map(|t| self.folder.record(t)).collect();
         if records.is_empty() {
             return Ok((records, None));

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How an experiment's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// Every trial is settled.
+    /// Every trial was run; those that could not be measured are run again by `joulerace resume`.
     Finished,
     /// It can go on with `joulerace resume`.
     Stopped {
@@ -56,7 +56,7 @@ pub async fn execute(
         pauses.before(experiment, journal).await;
     }
     let mut failures = 0;
-    let mut unmeasured: Vec<String> = Vec::new();
+    let mut unmeasured = 0;
     let mut enough = false;
     for (n, trial) in left.iter().enumerate() {
         if enough {
@@ -113,9 +113,7 @@ pub async fn execute(
                 );
                 return stopped(bench, journal, &reason, false).await;
             }
-            if record.unmeasured && !retry {
-                unmeasured.push(record.reason.clone().unwrap_or_default());
-            }
+            unmeasured += u32::from(record.unmeasured && !retry);
             let whole = left.get(n + 1).is_none_or(|next| next.block != trial.block);
             if whole && !retry {
                 let blocks = trial.block + 1;
@@ -147,12 +145,13 @@ pub async fn execute(
     {
         return stopped(bench, journal, "the user asked to stop", true).await;
     }
-    if let Some(why) = unmeasured.last() {
-        let reason = format!(
-            "{} of the trials could not be measured, the last because: {why}",
-            unmeasured.len()
-        );
-        return stopped(bench, journal, &reason, false).await;
+    if unmeasured > 0 {
+        let reason = format!("{unmeasured} of the trials could not be measured");
+        let event = journal::Event::Stopped { reason };
+        if !persist(bench, || journal.write(event.clone()).map_err(to_io)).await {
+            return Ok(unwritten());
+        }
+        return Ok(Ending::Finished);
     }
     if !persist(bench, || journal.write(journal::Event::Finished).map_err(to_io)).await {
         return Ok(unwritten());

@@ -6,7 +6,7 @@ use crate::run::look::Look;
 use crate::run::record::Status;
 use crate::store::{self, Dir};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Write};
@@ -220,6 +220,23 @@ impl Read {
                 _ => None,
             })
             .collect()
+    }
+
+    /// The trials whose last attempt ended and is not tried again in the same run.
+    pub fn ended(&self) -> HashSet<&str> {
+        let mut ended = HashSet::new();
+        for entry in &self.entries {
+            match &entry.event {
+                Event::TrialEnded { trial, retry: false, .. } => {
+                    ended.insert(trial.as_str());
+                }
+                Event::TrialStarted { trial, .. } | Event::TrialDamaged { trial, .. } => {
+                    ended.remove(trial.as_str());
+                }
+                _ => {}
+            }
+        }
+        ended
     }
 
     /// Of each trial, how many attempts began and how many of them failed by the trial's own fault. Those
