@@ -12,6 +12,7 @@ use super::gather::gather;
 use super::scan::{Scan, Source, scan};
 use super::settings::{AnalyzeSettings, CarbonIntensity};
 use super::table::{Broken, Table};
+use crate::clean;
 use crate::worker::protocol::{self, Arrays, Interpreter, Message};
 use crate::worker::run_python;
 
@@ -99,7 +100,7 @@ impl Events {
     fn pass_on(&self, line: &[u8]) {
         match serde_json::from_slice(line) {
             Ok(Message::Event { event }) => self.line(event.to_string().into_bytes()),
-            Ok(Message::Failed { error, traceback }) => {
+            Ok(Message::Failed { error, traceback, .. }) => {
                 self.tell(&Event::Raised { message: error, traceback });
             }
             _ => {}
@@ -130,7 +131,11 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     if table.traces.is_empty() {
         return Ok(0);
     }
-    let argument = argument(settings, &output, &scan, &table);
+    // Names, reasons and commands may be a stranger's; nothing of them acts where they are shown.
+    let mut argument = clean::in_strings(argument(settings, &output, &scan, &table), &|text| {
+        clean::lines(&clean::private(&text))
+    });
+    argument["output"] = json!(output);
     // Beside the events: the folder goes with the host's.
     let file = request.events.with_file_name("arrays");
     let arrays = write_arrays(table, &file).map_err(|e| failed(&file, e))?;
@@ -206,8 +211,9 @@ fn baseline(experiment: &Value) -> Value {
 }
 
 fn experiment(dir: &Path) -> Value {
-    let text = fs::read_to_string(dir.join("experiment.json")).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+    // The host has refused one that cannot be read.
+    let text = crate::store::read(&dir.join("experiment.json"), 1 << 30).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 /// Writes every column of numbers and every trace's two, one after another.

@@ -14,8 +14,9 @@ pub(super) fn judge(settings: &Settings, spread: f64) -> Vec<Finding> {
 
 fn duration(settings: &Settings) -> Finding {
     let expected = Expected::of(settings);
+    let most = if settings.until_precise.is_some() { "at most " } else { "" };
     let found = format!(
-        "roughly {}: {} trials of some {}, and {} of pauses (at {IMAGES_PER_CORE_SECOND} images per core \
+        "{most}roughly {}: {} trials of some {}, and {} of pauses (at {IMAGES_PER_CORE_SECOND} images per core \
          and second; the first block tells)",
         units::duration(expected.total_s()),
         expected.trials,

@@ -99,6 +99,11 @@ impl Layout {
     }
 }
 
+/// What a column of this name covers; `None` where it carries no energy.
+pub fn domain_of(name: &str) -> Option<Domain> {
+    meaning(name.trim()).map(|(domain, ..)| domain)
+}
+
 /// What a column's name says: domain, quantity, factor to joules or watts, and rank among the
 /// columns of its domain (the lowest is used). `None` where it carries no energy.
 fn meaning(name: &str) -> Option<(Domain, Quantity, f64, u8)> {

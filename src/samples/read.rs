@@ -90,6 +90,11 @@ impl<R: Read> Reader<R> {
         &self.layout.columns
     }
 
+    /// What was recognised or passed over so far, one short sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Reads the next sample into `row`; `false` after the last one.
     ///
     /// # Errors
