@@ -11,9 +11,9 @@ use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::gather::gather;
-use super::scan::{Scan, Source, scan};
+use super::scan::{Scan, Source};
 use super::settings::{AnalyzeSettings, CarbonIntensity};
+use super::study::{Study, Told, study};
 use super::table::{Broken, Table};
 use crate::worker::{WorkerError, with_interpreter};
 
@@ -21,6 +21,8 @@ use crate::worker::{WorkerError, with_interpreter};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Request {
     pub settings: AnalyzeSettings,
+    /// What the folder holds.
+    pub scan: Scan,
     /// The environment's interpreter.
     pub python: PathBuf,
     /// Where [`Event`]s are appended, one per line.
@@ -32,7 +34,9 @@ pub(super) struct Request {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
     /// All files were read.
-    Read { trials: usize, broken: Vec<Broken> },
+    Read { told: Told, broken: Vec<Broken> },
+    /// So many files were read.
+    Reading { done: usize },
     /// A step begins.
     Progress { step: String },
     /// Everything is written.
@@ -114,20 +118,27 @@ fn analyse(request: &Request, events: &Events) -> Result<(), Event> {
         let (path, message) = (path.to_owned(), e.to_string());
         Event::File { path, message }
     };
-    let scan = scan(&settings.dir, &output).map_err(|e| failed(&settings.dir, e))?;
-    let trials = gather(&scan.inputs, scan.source);
-    let table = Table::of(trials, scan.source, settings.method, &settings.dir);
+    // Often enough to watch, seldom enough to cost nothing.
+    let every = (request.scan.inputs.len() / 10).max(100);
+    let progress = |done: usize| {
+        if done.is_multiple_of(every) {
+            events.tell(&Event::Reading { done });
+        }
+    };
+    let study =
+        study(settings, &request.scan, &progress).map_err(|message| Event::Refused { message })?;
     let trials = output.join("trials.csv");
-    table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
-    events.tell(&Event::Read { trials: table.len(), broken: table.broken.clone() });
-    if table.traces.is_empty() {
-        return Ok(());
-    }
+    study.table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
+    let (told, broken) = (study.told.clone(), study.table.broken.clone());
+    let usable = told.usable;
+    events.tell(&Event::Read { told, broken });
     let path = std::slice::from_ref(&settings.python_dir);
     let called = with_interpreter(&request.python, path, |py| {
-        call(py, settings, &output, &scan, table, events)
+        call(py, settings, &output, &request.scan, study, events)
     });
     match called {
+        // Why nothing is usable was told; a report that cannot be made of nothing is no other fault.
+        _ if usable == 0 => Ok(()),
         Ok(told) => told,
         Err(WorkerError::Python { message, traceback }) => {
             Err(Event::Raised { message, traceback })
@@ -143,10 +154,14 @@ fn call(
     settings: &AnalyzeSettings,
     output: &Path,
     scan: &Scan,
-    table: Table,
+    study: Study,
     events: &Events,
 ) -> PyResult<Result<(), Event>> {
+    let Study { table, request: of_study, .. } = study;
     let mut request = request(settings, output, scan, &table);
+    if let (Value::Object(request), Value::Object(more)) = (&mut request, of_study) {
+        request.extend(more);
+    }
     match carbon(py, &settings.carbon_intensity)? {
         Ok(Some((grams, source))) => {
             request["practical"]["carbon_intensity"] = json!(grams);
@@ -197,7 +212,6 @@ fn request(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Table
         "experiment": experiment,
         // Broken files are rows of the table, with their status and reason.
         "excluded": [],
-        "ignored": scan.ignored,
         "strings": strings,
         "command": settings.command,
         "version": env!("CARGO_PKG_VERSION"),

@@ -8,6 +8,7 @@ use super::pauses::Pauses;
 use super::record::{Status, TrialRecord, replace_json};
 use super::settle::Cooldown;
 use super::stop::Stop;
+use super::table::Rows;
 use super::trial::{Bench, Interrupted, pause};
 use crate::plan::{self, Trial};
 use std::io;
@@ -43,6 +44,7 @@ pub async fn execute(
     experiment: &mut Experiment,
 ) -> Result<Ending, JournalError> {
     let left = plan::remaining(bench.plan, so_far.outcomes());
+    let mut rows = Rows::begin(bench);
     let mut pauses = Pauses::new(bench);
     if !left.is_empty() {
         pauses.before(experiment, journal).await;
@@ -84,6 +86,9 @@ pub async fn execute(
             }
             if !settle(bench, journal, trial, &record, retry).await {
                 return Ok(unwritten());
+            }
+            if !retry {
+                rows.add(bench, &record);
             }
             bench.observer.on(&Event::TrialEnded { record: &record, retry });
             failures += u32::from(failed);
@@ -180,7 +185,6 @@ async fn settle(
     if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
         return false;
     }
-    super::table::rewrite(bench);
     true
 }
 
