@@ -105,6 +105,8 @@ pub struct AnalyzeSettings {
     pub split_gaps: Option<Duration>,
     /// Groups whose difference lies surely within so many per cent count as equivalent.
     pub margin_pct: Option<f64>,
+    /// What else the report has to note, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 impl AnalyzeSettings {
@@ -128,6 +130,7 @@ impl AnalyzeSettings {
             domains: None,
             split_gaps: None,
             margin_pct: None,
+            remarks: Vec::new(),
         }
     }
 

@@ -19,7 +19,9 @@ use super::walk::relative;
 pub struct Told {
     /// Number of trials, copies left out.
     pub trials: usize,
-    /// Those that can be used.
+    /// Number of groups.
+    pub groups: usize,
+    /// Those trials that can be used.
     pub usable: usize,
     /// Why the others cannot.
     pub unused: Vec<Kind>,
@@ -55,7 +57,12 @@ pub(super) fn study(
     let mut trials = gather_with(&scan.inputs, scan.source, settings.split_gaps, progress);
     let domains = domains(settings, scan, &trials)?;
     let absent = absent(&trials);
-    let notes = notes(&trials);
+    let mut notes = notes(&trials);
+    notes.extend(settings.remarks.iter().map(|remark| Kind {
+        kind: remark.clone(),
+        count: 1,
+        examples: vec!["this analysis".to_owned()],
+    }));
     let pairing = blocks(settings, scan, &trials)?;
     for (trial, block) in trials.iter_mut().zip(&pairing.blocks) {
         trial.input.block = *block;
@@ -83,6 +90,7 @@ pub(super) fn study(
     });
     let told = Told {
         trials: table.len(),
+        groups: scan.groups().len(),
         usable: table.len() - table.unused.len(),
         unused: kinds(table.unused.iter().cloned()),
         notes,

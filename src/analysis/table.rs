@@ -92,10 +92,12 @@ impl Table {
                 Outcome::Read(accounts) => accounts.present(),
                 _ => Vec::new(),
             };
+            let mut own = None;
             if let (Outcome::Read(accounts), Some(domains)) = (&mut trial.outcome, frame.domains) {
+                own = accounts.integrity.unknown_energy();
                 **accounts = accounts.restricted(domains.of(&trial.input.group));
             }
-            rows.push(cells(&trial, frame, &present, &mut table));
+            rows.push(cells(&trial, frame, (&present, own), &mut table));
             if let Outcome::Read(accounts) = trial.outcome
                 && !accounts.power.t_s.is_empty()
             {
@@ -242,7 +244,13 @@ pub(crate) fn names<'a>(rows: impl IntoIterator<Item = &'a Cells>) -> Vec<String
     names
 }
 
-fn cells(trial: &Trial, frame: &Frame<'_>, present: &[Domain], table: &mut Table) -> Cells {
+/// `present` are the domains in its file; `own` is why its own total, before any restriction, is unknown.
+fn cells(
+    trial: &Trial,
+    frame: &Frame<'_>,
+    (present, own): (&[Domain], Option<String>),
+    table: &mut Table,
+) -> Cells {
     let Frame { source, method, dir, .. } = *frame;
     let (input, facts) = (&trial.input, &trial.facts);
     let mut cells = Cells::default();
@@ -291,6 +299,9 @@ fn cells(trial: &Trial, frame: &Frame<'_>, present: &[Domain], table: &mut Table
             // The published recipe knew no such check, and repeating it means not to have it either.
             if status.0 == "ok" && method == Method::Joulerace {
                 if let Some(reason) = accounts.integrity.unknown_energy() {
+                    // What is wrong with the file says more than that it lacks what the others have.
+                    let lacks = !accounts.integrity.unmeasured.is_empty();
+                    let reason = own.filter(|_| lacks).unwrap_or(reason);
                     status = ("invalid".into(), Some(reason));
                 } else if source == Source::Experiment && accounts.window.is_none() {
                     let reason = "the trial's build, train and evaluate phases did not all end";

@@ -78,6 +78,9 @@ pub struct AnalyzeArgs {
     /// The environment with the analysis packages [default: joulerace's own]
     #[arg(long, value_name = "DIR")]
     pub python_env: Option<PathBuf>,
+    /// Take --python-env although its versions differ from the lock, and note that in the report
+    #[arg(long, requires = "python_env")]
+    pub allow_unlocked: bool,
 }
 
 fn method(text: &str) -> Result<Method, String> {
@@ -128,7 +131,8 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     settings.split_gaps = args.split_gaps;
     settings.margin_pct = args.margin;
     settings.command = command_line();
-    let outcome = block_on(make(&project, settings, args.python_env, &terminal))?;
+    let environment = (args.python_env, args.allow_unlocked);
+    let outcome = block_on(make(&project, settings, environment, &terminal))?;
     terminal.finish();
     say(&outcome?);
     Ok(ExitCode::SUCCESS)
@@ -142,23 +146,30 @@ pub async fn analyse_experiment(
 ) -> Result<String, Error> {
     let mut settings = AnalyzeSettings::new(folder, project.python());
     settings.command = command_line();
-    make(project, settings, None, terminal).await
+    make(project, settings, (None, false), terminal).await
 }
 
 async fn make(
     project: &Project,
-    settings: AnalyzeSettings,
-    python_env: Option<PathBuf>,
+    mut settings: AnalyzeSettings,
+    (python_env, allow_unlocked): (Option<PathBuf>, bool),
     terminal: &Terminal,
 ) -> Result<String, Error> {
     let environment =
-        prepare::environment(project, Profile::Analysis, python_env, false, terminal).await?;
+        prepare::environment(project, Profile::Analysis, python_env, allow_unlocked, terminal)
+            .await?;
+    settings.remarks.extend(
+        environment
+            .differences
+            .iter()
+            .map(|d| format!("the analysis ran with other packages: {d}")),
+    );
     let report = analysis::run(&settings, &environment, &mut |progress| match progress {
         Progress::Found { by, groups } => tell_groups(&by, &groups, terminal),
         Progress::Reading { done, of } => {
             terminal.on(&Event::Preparing(&format!("{done} of {of} files read")));
         }
-        Progress::Read(told) => terminal.on(&Event::Preparing(&counts(&told))),
+        Progress::Read(_) => {}
         Progress::Step(step) => terminal.on(&Event::Preparing(&step)),
     })?;
     Ok(summary(&report))
@@ -184,8 +195,13 @@ fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
         table.add_row([&group.group, &group.trials.to_string(), &sessions, &numbers]);
     }
     let plural = if groups.len() == 1 { "group" } else { "groups" };
-    let head = format!("{} {plural}, by {by} (--group-by REGEX groups otherwise)", groups.len());
-    let head = if by.starts_with("one group") { by.to_owned() } else { head };
+    let head = match by {
+        by if by.starts_with("one group") => by.to_owned(),
+        by if by.starts_with("--group-by") || by.starts_with("the experiment") => {
+            format!("{} {plural}, by {by}", groups.len())
+        }
+        by => format!("{} {plural}, by {by} (--group-by REGEX groups otherwise)", groups.len()),
+    };
     terminal.on(&Event::Preparing(&head));
     for line in table.lines() {
         terminal.on(&Event::Preparing(line.trim_end()));
@@ -210,7 +226,7 @@ fn summary(report: &AnalysisReport) -> String {
     let told = &report.told;
     let mut lines = vec![report.sentence.clone(), counts(told)];
     lines.push(format!("Compared: {}", told.domains));
-    if report.source == Source::Csv {
+    if report.source == Source::Csv && told.groups > 1 {
         lines.push(format!("Blocks: {}", told.pairing));
     }
     lines.extend(told.unused.iter().take(MOST_LINES).map(|kind| format!("not used: {kind}")));
