@@ -17,12 +17,12 @@ pub mod python;
 pub mod record;
 pub mod scan;
 pub mod settings;
-mod study;
+pub mod study;
 pub mod table;
 mod walk;
 
 pub use error::AnalysisError;
 pub use host::{AnalysisReport, Progress, run, run_with};
 pub use settings::{AnalyzeSettings, CarbonIntensity, Method};
-pub use study::Told;
+pub use study::{Study, Told, study};
 pub use table::{Broken, Table};

@@ -36,8 +36,10 @@ pub struct Told {
 }
 
 /// A folder's trials, ready to be analysed.
-pub(super) struct Study {
+pub struct Study {
+    /// The trials as columns.
     pub table: Table,
+    /// What is told of them.
     pub told: Told,
     /// What [`super::python`] adds to its request.
     pub request: Value,
@@ -49,7 +51,7 @@ pub(super) struct Study {
 /// # Errors
 ///
 /// A flag asks for what the files do not hold.
-pub(super) fn study(
+pub fn study(
     settings: &AnalyzeSettings,
     scan: &Scan,
     progress: &(dyn Fn(usize) + Sync),

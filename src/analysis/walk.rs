@@ -145,6 +145,10 @@ fn holds_samples(head: &[u8]) -> bool {
     // In UTF-16 every second byte of plain letters is zero.
     let plain: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
     let text = String::from_utf8_lossy(&plain);
+    // What is no text at all is a file that was spoilt, and no other table either.
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) {
+        return true;
+    }
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     if lines.peek().is_none() {
         return true;
