@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::gather::gather;
-use super::scan::{Scan, Source, scan};
+use super::scan::{Scan, Source};
 use super::settings::{AnalyzeSettings, CarbonIntensity};
+use super::study::{Study, Told, study};
 use super::table::{Broken, Table};
 use crate::clean;
 use crate::worker::protocol::{self, Arrays, Interpreter, Message};
@@ -20,6 +20,8 @@ use crate::worker::run_python;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Request {
     pub settings: AnalyzeSettings,
+    /// What the folder holds.
+    pub scan: Scan,
     /// The environment's interpreter.
     pub python: Interpreter,
     /// Where [`Event`]s are appended, one per line.
@@ -31,7 +33,9 @@ pub(super) struct Request {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
     /// All files were read.
-    Read { trials: usize, broken: Vec<Broken> },
+    Read { told: Told, broken: Vec<Broken> },
+    /// So many files were read.
+    Reading { done: usize },
     /// A step begins.
     Progress { step: String },
     /// Everything is written.
@@ -122,19 +126,30 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
         let (path, message) = (path.to_owned(), e.to_string());
         Event::File { path, message }
     };
-    let scan = scan(&settings.dir, &output).map_err(|e| failed(&settings.dir, e))?;
-    let trials = gather(&scan.inputs, scan.source);
-    let table = Table::of(trials, scan.source, settings.method, &settings.dir);
+    // Often enough to watch, seldom enough to cost nothing.
+    let every = (request.scan.inputs.len() / 10).max(100);
+    let progress = |done: usize| {
+        if done.is_multiple_of(every) {
+            events.tell(&Event::Reading { done });
+        }
+    };
+    let study =
+        study(settings, &request.scan, &progress).map_err(|message| Event::Refused { message })?;
     let trials = output.join("trials.csv");
-    table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
-    events.tell(&Event::Read { trials: table.len(), broken: table.broken.clone() });
-    if table.traces.is_empty() {
+    study.table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
+    let (told, broken) = (study.told.clone(), study.table.broken.clone());
+    let usable = told.usable;
+    events.tell(&Event::Read { told, broken });
+    if usable == 0 {
         return Ok(0);
     }
+    let Study { table, request: of_study, .. } = study;
+    let mut argument = argument(settings, &output, &request.scan, &table);
+    if let (Value::Object(argument), Value::Object(more)) = (&mut argument, of_study) {
+        argument.extend(more);
+    }
     // Names, reasons and commands may be a stranger's; nothing of them acts where they are shown.
-    let mut argument = clean::in_strings(argument(settings, &output, &scan, &table), &|text| {
-        clean::lines(&clean::private(&text))
-    });
+    let mut argument = clean::in_strings(argument, &|text| clean::lines(&clean::private(&text)));
     argument["output"] = json!(output);
     // Beside the events: the folder goes with the host's.
     let file = request.events.with_file_name("arrays");
@@ -186,7 +201,6 @@ fn argument(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Tabl
         "experiment": experiment,
         // Broken files are rows of the table, with their status and reason.
         "excluded": [],
-        "ignored": scan.ignored,
         "strings": strings,
         "command": settings.command,
         "version": env!("CARGO_PKG_VERSION"),

@@ -400,7 +400,8 @@ impl Accountant {
                 joules = joules.map(|sum| sum - part * unread.joules);
                 // Holes and bad readings may overlap; time is missing once.
                 let from = unread.t0.max(until);
-                if unread.t1 > from {
+                // Where a counter jumped its energy is unknown altogether.
+                if unread.t1 > from && series.column.quantity == Quantity::Power {
                     unread_s += within(from, unread.t1) * (unread.t1 - from);
                     until = unread.t1;
                 }

@@ -12,6 +12,7 @@ mod rapl;
 mod sampler;
 mod session;
 mod settings;
+mod suspend;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -29,6 +30,7 @@ use energibridge::Energibridge;
 use machine::Machine;
 use rapl::Rapl;
 use sampler::{Sampler, Source};
+use suspend::Slept;
 
 /// One counter that a meter reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -205,7 +207,9 @@ impl Meter {
     /// Where the counters cannot be read, `csv` cannot be created, or no thread can be started.
     pub fn start(&self, csv: &Path) -> Result<Session, MeterError> {
         let source: Box<dyn Source> = match &self.instrument {
-            Instrument::Energibridge(_) => return Session::watch(csv, self.settings.interval),
+            Instrument::Energibridge(_) => {
+                return Session::watch(csv, self.settings.interval, &Slept::of_the_system());
+            }
             Instrument::Rapl(rapl) => Box::new(rapl.open(rapl::files())?),
             Instrument::Estimate { .. } => Box::new(estimate::Estimate::open(
                 &self.settings.proc_root,
@@ -220,6 +224,7 @@ impl Meter {
                 Sampler::begin(source, machine, csv.to_owned(), interval, shared, report)
             },
             csv,
+            &Slept::of_the_system(),
         )
     }
 }
