@@ -42,7 +42,11 @@ pub struct Talk {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Go on with an experiment that was stopped, or finish its failed trials
+    /// Go on with an experiment that was stopped: run what was not run or could not be measured
+    ///
+    /// Trials that failed by themselves stay failed; --failed runs them again. The folder may come
+    /// from anybody: programs, environments, data and scripts outside it are used only where they are
+    /// named here or are this user's own by default.
     Resume(ResumeArgs),
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     Analyze(commands::analyze::AnalyzeArgs),
@@ -98,15 +102,27 @@ pub enum Service {
 pub struct ResumeArgs {
     /// The experiment's folder
     pub dir: PathBuf,
-    /// Go on although something differs from the start, and record what
+    /// Run trials again that failed, too; those that could not be measured are run in any case
+    #[arg(long)]
+    pub failed: bool,
+    /// Go on although something differs from the start or is damaged, and record what
     #[arg(long)]
     pub accept_changes: bool,
-    /// The environment to embed, where it has moved
+    /// The environment to embed, where the experiment named one
     #[arg(long, value_name = "DIR")]
     pub python_env: Option<PathBuf>,
-    /// Where the data set's files are, where they have moved
+    /// Where the data set's files are, where the experiment named a folder
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// EnergiBridge's binary, where the experiment named one
+    #[arg(long, value_name = "PATH")]
+    pub energibridge: Option<PathBuf>,
+    /// Where RAPL's zones are, where the experiment named a folder
+    #[arg(long, value_name = "DIR")]
+    pub powercap: Option<PathBuf>,
+    /// The folder of training scripts, where the experiment named one
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub workloads: Option<PathBuf>,
     /// Do not analyse at the end
     #[arg(long)]
     pub no_analysis: bool,

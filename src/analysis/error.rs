@@ -18,6 +18,20 @@ pub enum AnalysisError {
         /// The system's word.
         source: io::Error,
     },
+    /// It is an experiment's, and not as one has to be.
+    #[error("{} is not analysed: {why}", dir.display())]
+    Unfit {
+        /// The folder.
+        dir: PathBuf,
+        /// What is wrong with it, and what can be done.
+        why: String,
+    },
+    /// Somebody asked this program to end.
+    #[error("the analysis was interrupted; make it again with: joulerace analyze {}", dir.display())]
+    Interrupted {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// There is nothing to analyse.
     #[error(
         "{} holds no trials. Files are looked for as {}/<group>/<name>_<number>.csv, or directly in the folder{}",

@@ -7,11 +7,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::error::AnalysisError;
+use super::guard;
 use super::python::{Event, Request};
 use super::scan::{Ignored, Source, scan};
 use super::settings::AnalyzeSettings;
 use super::table::Broken;
 use crate::env::Environment;
+use crate::run::stop;
+use crate::store::Scratch;
 
 /// How often the events are looked at.
 const TICK: Duration = Duration::from_millis(40);
@@ -52,6 +55,8 @@ pub enum Progress {
     },
     /// A step begins, such as `statistics`.
     Step(String),
+    /// Something in an experiment's folder does not agree with the rest, in a sentence.
+    Damaged(String),
 }
 
 /// Analyses a folder in the environment `env` (of the profile for analysis) and writes tables, plots
@@ -87,6 +92,7 @@ pub fn run_with(
 ) -> Result<AnalysisReport, AnalysisError> {
     let start = Instant::now();
     settings.check().map_err(AnalysisError::Refused)?;
+    let damaged = guard::check(settings)?;
     let output = settings.output();
     let dir = || settings.dir.clone();
     let found = scan(&settings.dir, &output)
@@ -96,8 +102,12 @@ pub fn run_with(
         return Err(AnalysisError::NoTrials { dir: dir(), instead });
     }
     let made = !output.exists();
-    fs::create_dir_all(&output)
-        .map_err(|source| AnalysisError::Output { path: output.clone(), source })?;
+    let named = |source| AnalysisError::Output { path: output.clone(), source };
+    let output = guard::output(settings).map_err(named)?;
+    let settings = &AnalyzeSettings { output: Some(output.clone()), ..settings.clone() };
+    for sentence in &damaged {
+        progress(Progress::Damaged(sentence.clone()));
+    }
     let told = Analyst::start(settings, python, program)?.listen(progress);
     if made && matches!(told, Err(AnalysisError::Refused(_) | AnalysisError::UnknownPlace { .. })) {
         // A flag to be put right leaves nothing behind. The folder goes only if that empties it.
@@ -133,7 +143,9 @@ struct Analyst {
     child: Child,
     events: BufReader<File>,
     /// Holds the request, the events and the log, and goes with them.
-    folder: tempfile::TempDir,
+    folder: Scratch,
+    /// What is analysed.
+    dir: PathBuf,
 }
 
 impl Analyst {
@@ -145,10 +157,7 @@ impl Analyst {
         let temporary = std::env::temp_dir();
         let channel =
             |path: &Path, source| AnalysisError::Channel { path: path.to_owned(), source };
-        let folder = tempfile::Builder::new()
-            .prefix("joulerace-")
-            .tempdir()
-            .map_err(|e| channel(&temporary, e))?;
+        let folder = Scratch::new().map_err(|e| channel(&temporary, e))?;
         let at = |name: &str| folder.path().join(name);
         let (request, events, log) = (at("request.json"), at("events"), at("log"));
         let create = |path: &Path| File::create(path).map_err(|e| channel(path, e));
@@ -177,7 +186,7 @@ impl Analyst {
                 return Err(error);
             }
         };
-        Ok(Analyst { child, events, folder })
+        Ok(Analyst { child, events, folder, dir: settings.dir.clone() })
     }
 
     fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Told, AnalysisError> {
@@ -197,6 +206,9 @@ impl Analyst {
                     return Err(self.died(status));
                 }
                 Some(_) => return Ok(told),
+                None if stop::requested() => {
+                    return Err(AnalysisError::Interrupted { dir: self.dir.clone() });
+                }
                 None => std::thread::sleep(TICK),
             }
         }

@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod gather;
+mod guard;
 mod host;
 pub mod python;
 pub mod record;

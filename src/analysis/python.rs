@@ -15,6 +15,7 @@ use super::gather::gather;
 use super::scan::{Scan, Source, scan};
 use super::settings::{AnalyzeSettings, CarbonIntensity};
 use super::table::{Broken, Table};
+use crate::clean;
 use crate::worker::{WorkerError, with_interpreter};
 
 /// What the host asks of the process that analyses.
@@ -146,7 +147,11 @@ fn call(
     table: Table,
     events: &Events,
 ) -> PyResult<Result<(), Event>> {
-    let mut request = request(settings, output, scan, &table);
+    // Names, reasons and commands may be a stranger's; nothing of them acts where they are shown.
+    let mut request = clean::in_strings(request(settings, output, scan, &table), &|text| {
+        clean::lines(&clean::private(&text))
+    });
+    request["output"] = json!(output);
     match carbon(py, &settings.carbon_intensity)? {
         Ok(Some((grams, source))) => {
             request["practical"]["carbon_intensity"] = json!(grams);
@@ -222,8 +227,9 @@ fn baseline(experiment: &Value) -> Value {
 }
 
 fn experiment(dir: &Path) -> Value {
-    let text = fs::read_to_string(dir.join("experiment.json")).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+    // The host has refused one that cannot be read.
+    let text = crate::store::read(&dir.join("experiment.json"), 1 << 30).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 /// One NumPy array per column, each taking over the memory of the column.

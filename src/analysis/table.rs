@@ -103,7 +103,7 @@ impl Table {
         csv.write_record(texts.chain(self.numbers.iter().map(|(name, _)| name.as_str())))?;
         for row in 0..self.len() {
             for (_, column) in &self.texts {
-                csv.write_field(column[row].as_deref().unwrap_or_default())?;
+                csv.write_field(crate::clean::cell(column[row].as_deref().unwrap_or_default()))?;
             }
             for (_, column) in &self.numbers {
                 let value = column[row];

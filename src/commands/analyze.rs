@@ -9,6 +9,7 @@ use crate::env::Profile;
 use crate::error::Error;
 use crate::paths::Project;
 use crate::run::events::{Event, Observer};
+use crate::run::stop::Stopper;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -85,7 +86,11 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     settings.carbon_intensity = args.carbon_intensity.unwrap_or_default();
     settings.seed = args.seed;
     settings.command = command_line();
-    let outcome = block_on(make(&project, settings, args.python_env, &terminal))?;
+    let work = async {
+        let _heard = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
+        make(&project, settings, args.python_env, &terminal).await
+    };
+    let outcome = block_on(work)?;
     terminal.finish();
     say(&outcome?);
     Ok(ExitCode::SUCCESS)
@@ -110,7 +115,9 @@ async fn make(
 ) -> Result<String, Error> {
     let environment =
         prepare::environment(project, Profile::Analysis, python_env, false, terminal).await?;
+    // Here, not on a thread of its own: it looks itself whether it is to end.
     let report = analysis::run(&settings, &environment, &mut |progress| match progress {
+        Progress::Damaged(what) => terminal.on(&Event::Warning(&what)),
         Progress::Read { trials, broken } => terminal
             .on(&Event::Preparing(&format!("{trials} trials read, {broken} of them unusable"))),
         Progress::Step(step) => terminal.on(&Event::Preparing(&step)),
@@ -132,7 +139,8 @@ async fn make(
 }
 
 fn command_line() -> String {
-    let mut words: Vec<String> = std::env::args().collect();
+    let mut words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(first) = words.first_mut() {
         *first = "joulerace".to_owned();
     }

@@ -141,9 +141,8 @@ impl Session {
     /// Follows a file that another process is about to write. One of that name is removed, so that
     /// nothing old is taken for new.
     pub(crate) fn watch(csv: &Path, interval: Duration) -> Result<Session, MeterError> {
-        if let Err(error) = std::fs::remove_file(csv)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
+        let removed = crate::store::at(csv).and_then(|(folder, name)| folder.remove(&name));
+        if let Err(error) = removed {
             return Err(MeterError::Create { path: csv.to_owned(), source: Arc::new(error) });
         }
         let watch = Box::new(Mutex::new(Watch::new(csv, interval)));

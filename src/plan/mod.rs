@@ -137,8 +137,22 @@ pub fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len())
         && name.chars().all(letter)
         && !name.starts_with('.')
-        && !["analysis", "experiment.json", "journal.jsonl", "trials.csv"].contains(&name)
+        && !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
+
+/// Names in an experiment's folder that are taken, and those that a treatment's own folder uses. Without
+/// regard to case: some file systems have none.
+const RESERVED: [&str; 9] = [
+    "analysis",
+    "pauses",
+    "experiment.json",
+    "journal.jsonl",
+    "journal.jsonl.torn",
+    "trials.csv",
+    "failed",
+    "interrupted",
+    "damaged",
+];
 
 #[cfg(test)]
 mod tests {
@@ -174,7 +188,10 @@ mod tests {
         for name in ["torch", "torch-control", "torch@current", "a.b"] {
             assert!(is_name(name), "{name}");
         }
-        for name in ["", ".", "..", "../x", "a/b", "/etc", ".git", "a b", "a\0", "ä", "analysis"] {
+        for name in [
+            "", ".", "..", "../x", "a/b", "/etc", ".git", "a b", "a\0", "ä", "analysis", "Pauses",
+            "failed",
+        ] {
             assert!(!is_name(name), "{name}");
         }
     }

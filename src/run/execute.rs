@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::experiment::Experiment;
 use super::gate::{self, Expected};
-use super::journal::{self, Journal, JournalError};
+use super::journal::{self, Again, Journal, JournalError};
 use super::look;
 use super::pauses::Pauses;
 use super::record::{Status, TrialRecord, replace_json};
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How an experiment's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// Every trial is settled.
+    /// Every trial was run; those that could not be measured are run again by `joulerace resume`.
     Finished,
     /// It can go on with `joulerace resume`.
     Stopped {
@@ -49,12 +49,14 @@ pub async fn execute(
     if overdue && look_at(bench, journal, whole, expected, experiment).await?.is_none() {
         return Ok(unwritten());
     }
-    let left = look::needed(bench.plan, &journal::read(&bench.folder.journal())?);
+    let left = look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again);
+    let attempts = so_far.attempts();
     let mut pauses = Pauses::new(bench);
     if !left.is_empty() {
         pauses.before(experiment, journal).await;
     }
     let mut failures = 0;
+    let mut unmeasured = 0;
     let mut enough = false;
     for (n, trial) in left.iter().enumerate() {
         if enough {
@@ -63,8 +65,13 @@ pub async fn execute(
         if bench.stopper.level() > Stop::No {
             return stopped(bench, journal, "the user asked to stop", true).await;
         }
-        let mut attempt = so_far.attempts(&trial.name);
-        let mut failed_before = so_far.failed_attempts(&trial.name);
+        let earlier = attempts.get(trial.name.as_str()).copied().unwrap_or_default();
+        let mut attempt = earlier.begun;
+        // Asked for again, a trial has all its attempts again.
+        let mut failed_before = match bench.again {
+            Again::Unmeasured => earlier.failed,
+            Again::Failed => 0,
+        };
         loop {
             attempt += 1;
             if let Err(gone) = still_there(bench) {
@@ -106,6 +113,7 @@ pub async fn execute(
                 );
                 return stopped(bench, journal, &reason, false).await;
             }
+            unmeasured += u32::from(record.unmeasured && !retry);
             let whole = left.get(n + 1).is_none_or(|next| next.block != trial.block);
             if whole && !retry {
                 let blocks = trial.block + 1;
@@ -132,9 +140,18 @@ pub async fn execute(
         pauses.after(experiment, journal).await;
     }
     if bench.stopper.level() > Stop::No
-        && !look::needed(bench.plan, &journal::read(&bench.folder.journal())?).is_empty()
+        && !look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again)
+            .is_empty()
     {
         return stopped(bench, journal, "the user asked to stop", true).await;
+    }
+    if unmeasured > 0 {
+        let reason = format!("{unmeasured} of the trials could not be measured");
+        let event = journal::Event::Stopped { reason };
+        if !persist(bench, || journal.write(event.clone()).map_err(to_io)).await {
+            return Ok(unwritten());
+        }
+        return Ok(Ending::Finished);
     }
     if !persist(bench, || journal.write(journal::Event::Finished).map_err(to_io)).await {
         return Ok(unwritten());
@@ -224,6 +241,7 @@ async fn settle(
         status: record.status,
         reason: record.reason.clone(),
         retry,
+        unmeasured: record.unmeasured,
     };
     if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
         return false;
@@ -247,7 +265,7 @@ async fn set_interrupted_aside(
     attempt: u32,
 ) {
     let kept = match bench.folder.set_aside(trial, attempt, "interrupted") {
-        Ok(folder) => folder.display().to_string(),
+        Ok(_) => format!("{}/interrupted", trial.treatment),
         Err(error) => format!("nowhere ({error})"),
     };
     let event = journal::Event::TrialInterrupted { trial: trial.name.clone(), kept };

@@ -1,7 +1,7 @@
 //! Looking at an experiment in its middle: whether it is precise enough to stop.
 
 use super::gate;
-use super::journal;
+use super::journal::{self, Again};
 use super::record::{Status, TrialRecord};
 use super::trial::Bench;
 use crate::plan::sequential::{Sequential, State};
@@ -137,8 +137,8 @@ fn differences(records: &[TrialRecord], a: &str, b: &str, blocks: u32) -> Vec<f6
 
 /// What of the plan is still to run: what the journal leaves of it, up to the block after which a look
 /// ended it.
-pub fn needed<'p>(plan: &'p Plan, so_far: &journal::Read) -> Vec<&'p Trial> {
-    let mut left = plan::remaining(plan, so_far.outcomes());
+pub fn needed<'p>(plan: &'p Plan, so_far: &journal::Read, again: Again) -> Vec<&'p Trial> {
+    let mut left = plan::remaining(plan, so_far.outcomes_with(again));
     if let Some(blocks) = stopped_after(so_far) {
         left.retain(|trial| trial.block < blocks);
     }

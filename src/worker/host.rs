@@ -4,8 +4,8 @@ use super::channel::Listener;
 use super::lines::{LONGEST_LINE, Lines};
 use super::protocol::{Message, Request};
 use crate::process::{self, Exit};
+use crate::store;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -96,7 +96,13 @@ pub enum Failure {
         /// How its process ended, if it did.
         exit: Exit,
     },
-    /// The script raised, or Python did not start.
+    /// Python did not start in the environment that was asked for.
+    #[error("{error}")]
+    NoPython {
+        /// Why.
+        error: String,
+    },
+    /// The script raised.
     #[error("{error}")]
     Raised {
         /// The exception's type and message.
@@ -138,6 +144,7 @@ fn hint(exit: &Exit) -> &'static str {
     match exit {
         Exit::Signal(9) => "; a process that the kernel ends with signal 9 is often out of memory",
         Exit::Signal(11) => "; a segmentation fault in native code",
+        Exit::Signal(25) => "; it wrote a larger file than it may (ulimit -f)",
         _ => "",
     }
 }
@@ -203,7 +210,7 @@ pub async fn run(
     }
     if let Some(Failure::Flood(limit)) = failure {
         // It is kept with the failure, and a disk is not to fill up with it.
-        let log = File::options().write(true).open(&launch.log);
+        let log = store::at(&launch.log).and_then(|(folder, name)| folder.append(&name));
         let _ = log.and_then(|log| log.set_len(limit));
     }
     let cpu_seconds = process::children_cpu_seconds() - before;
@@ -211,6 +218,17 @@ pub async fn run(
 }
 
 impl Failure {
+    /// Whether it is the machine's: the worker never began its work, or what measured it ended.
+    pub fn is_of_the_machine(&self) -> bool {
+        matches!(
+            self,
+            Failure::Start { .. }
+                | Failure::Silent { .. }
+                | Failure::NoPython { .. }
+                | Failure::WrapperEnded { .. }
+        )
+    }
+
     /// A worker's own ending is known only after it was waited for.
     fn with_exit(self, exit: Exit) -> Failure {
         match self {
@@ -224,7 +242,7 @@ impl Failure {
 fn spawn(launch: &Launch) -> Result<Child, Failure> {
     let program = launch.argv.first().cloned().unwrap_or_default();
     let failed = |source| Failure::Start { command: program.to_string_lossy().into(), source };
-    let log = File::create(&launch.log).map_err(failed)?;
+    let log = store::create(&launch.log).map_err(failed)?;
     let mut command = Command::new(&program);
     command
         .args(&launch.argv[1..])
@@ -287,11 +305,11 @@ async fn listen(
                             // hold it open for as long as it likes.
                             return leave(limits, child).await;
                         }
-                        Message::Failed { error, traceback: text } => {
+                        Message::Failed { error, traceback: text, begun } => {
                             traceback.clone_from(text);
-                            let error = error.clone();
+                            let failure = raised(error.clone(), *begun);
                             let _ = timeout(FOLLOW, child.wait()).await;
-                            return Err(Failure::Raised { error });
+                            return Err(failure);
                         }
                         _ => {}
                     }
@@ -313,9 +331,9 @@ async fn listen(
                 while let Ok(Ok(Some(line))) = timeout_at(until, lines.next()).await {
                     match serde_json::from_slice::<Message>(&line) {
                         Ok(Message::Done) => return Ok(()),
-                        Ok(Message::Failed { error, traceback: text }) => {
+                        Ok(Message::Failed { error, traceback: text, begun }) => {
                             *traceback = text;
-                            return Err(Failure::Raised { error });
+                            return Err(raised(error, begun));
                         }
                         Ok(message) => seen(Seen::Message(&message)).map_err(Failure::Stopped)?,
                         Err(_) => {}
@@ -334,6 +352,10 @@ async fn listen(
             }
         }
     }
+}
+
+fn raised(error: String, begun: bool) -> Failure {
+    if begun { Failure::Raised { error } } else { Failure::NoPython { error } }
 }
 
 async fn leave(limits: &Limits, child: &mut Child) -> Result<(), Failure> {

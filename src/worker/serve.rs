@@ -34,12 +34,13 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
     let (message, status) = match outcome {
         Ok(()) => (Message::Done, 0),
         Err(WorkerError::Python { message, traceback }) => {
-            log(&traceback);
-            (Message::Failed { error: message, traceback }, 1)
+            log(&format!("{}\n", crate::clean::private(traceback.trim_end())));
+            (Message::Failed { error: message, traceback, begun: true }, 1)
         }
         Err(other) => {
             log(&format!("{other}\n"));
-            (Message::Failed { error: other.to_string(), traceback: String::new() }, 1)
+            let (error, traceback) = (other.to_string(), String::new());
+            (Message::Failed { error, traceback, begun: false }, 1)
         }
     };
     if let Err(error) = say(&sender, &message) {
