@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc
 
-from analysis.decision.student import two_sided
+from analysis.decision.student import quantile, two_sided
 
 #: Fewest blocks in which a trend of block means is looked for.
 MIN_DRIFT_BLOCKS = 6
@@ -53,6 +53,11 @@ class Drift:
     df: int
     p: float
     span: float
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Student's interval of the slope."""
+        half = float(quantile(1.0 - alpha / 2.0, np.array(self.df)) * self.se)
+        return self.slope - half, self.slope + half
 
 
 @dataclass(frozen=True)
@@ -110,16 +115,16 @@ def examine(
     k = logs.shape[1]
     treatment = np.broadcast_to(np.eye(k)[:, None, :], (k, *logs.shape))
     places, before = _levels(position, known), _levels(predecessor, known)
-    drift = _drift(logs, times)
+    trend = drift(logs, times)
     if places is None and before is None:
-        return Confounders(None, None, drift, None)
+        return Confounders(None, None, trend, None)
     within = _Within(logs, known)
     stacks = [s for s in (places, before) if s is not None]
     full = within.fit(np.concatenate([treatment, *(s for _, s in stacks)]))
     tests = []
     for own, other in ((places, before), (before, places)):
         tests.append(_factor(within, treatment, own, other))
-    return Confounders(tests[0], tests[1], drift, _adjusted(within, full, base, group))
+    return Confounders(tests[0], tests[1], trend, _adjusted(within, full, base, group))
 
 
 def _levels(codes: np.ndarray | None, known: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -173,7 +178,7 @@ def _adjusted(within: _Within, full, base: np.ndarray, group: np.ndarray) -> Adj
     return Adjusted(mean, np.where(estimable, np.sqrt(np.maximum(variance, 0)), np.nan), float(df))
 
 
-def _drift(logs: np.ndarray, times: np.ndarray | None) -> Drift | None:
+def drift(logs: np.ndarray, times: np.ndarray | None) -> Drift | None:
     """The trend of the block means, each trial first taken against its group's mean.
 
     One value per block: the trials of a block are not independent of each other.

@@ -122,18 +122,20 @@ def decide(trials: Trials) -> Decision:
     widen = np.where(paired & (student.holm(remembered.p) < alpha), remembered.estimate, 0.0)
     plain = _with_unpaired(trials, blocks, paired)
     found = memory.widened(plain, widen)
-    alone = found.p()
+    alone = _over_looks(trials, found)
     p = student.holm(alone)
     resolved = np.nan_to_num(p, nan=1.0) < alpha
     bound = np.where(paired, remembered.bound, 0.0)
-    with_memory = student.holm(memory.widened(plain, np.maximum(bound, widen)).p())
+    with_memory = student.holm(
+        _over_looks(trials, memory.widened(plain, np.maximum(bound, widen)))
+    )
     holds_with_memory = np.nan_to_num(with_memory, nan=1.0) < alpha
     beside = confounders.examine(
         trials.logs, trials.position, trials.predecessor, trials.times, trials.base, trials.group
     )
     adjusted = beside.adjusted
-    without = _leave_one_out(differences, widen, paired, found, alpha)
-    half = found.half(alpha)
+    without = _leave_one_out(trials, differences, widen, paired, found)
+    half = found.half(_levels(trials, found))
     one_sided = student.quantile(1.0 - alpha, found.df) * found.se
     equivalence = _equivalence(found, trials.margin)
     if adjusted is not None:
@@ -185,6 +187,22 @@ def decide(trials: Trials) -> Decision:
     )
 
 
+def _over_looks(trials: Trials, found: student.Mean) -> np.ndarray:
+    """The p-values; over all looks where the experiment may have stopped at any of several."""
+    p = found.p()
+    if trials.looks is None:
+        return p
+    return np.vectorize(trials.looks.overall_p, otypes=[float])(p, found.n)
+
+
+def _levels(trials: Trials, found: student.Mean) -> np.ndarray:
+    """One minus the nominal confidence of every interval."""
+    if trials.looks is None:
+        return np.full(len(found.mean), trials.alpha)
+    levels = np.vectorize(trials.looks.level, otypes=[float])(trials.alpha, found.n)
+    return np.where(levels > 0, levels, np.nan)
+
+
 def _holds(adjusted, p: np.ndarray, found: student.Mean, i: int, alpha: float) -> bool:
     """Whether the adjusted estimate is resolved as well, on the same side."""
     return bool(p[i] < alpha and np.sign(adjusted.mean[i]) == np.sign(found.mean[i]))
@@ -215,11 +233,11 @@ def _with_unpaired(trials: Trials, blocks: student.Mean, paired: np.ndarray) -> 
 
 
 def _leave_one_out(
+    trials: Trials,
     differences: np.ndarray,
     widen: np.ndarray,
     paired: np.ndarray,
     found: student.Mean,
-    alpha: float,
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """The whole decision with each block left out: resolved or not, log ratio, Holm's p."""
     known = np.isfinite(differences)
@@ -241,8 +259,8 @@ def _leave_one_out(
         np.where(paired, each.se, found.se),
         np.where(paired, each.df, found.df),
     )
-    p = student.holm(each.p())
-    resolved = (np.nan_to_num(p, nan=1.0) < alpha) & (np.sign(each.mean) == np.sign(found.mean))
+    p = student.holm(_over_looks(trials, each))
+    resolved = (np.nan_to_num(p, nan=1.0) < trials.alpha) & (np.sign(each.mean) == np.sign(found.mean))
     return resolved, each.mean, p
 
 

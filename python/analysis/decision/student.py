@@ -25,7 +25,7 @@ class Mean:
         """Two-sided p of a mean of zero."""
         return two_sided(self.mean / self.se, self.df)
 
-    def half(self, alpha: float) -> np.ndarray:
+    def half(self, alpha: float | np.ndarray) -> np.ndarray:
         """Half the width of the interval of confidence ``1 - alpha``."""
         return quantile(1.0 - alpha / 2.0, self.df) * self.se
 
@@ -40,7 +40,7 @@ def two_sided(t: np.ndarray, df: np.ndarray) -> np.ndarray:
         return 2.0 * stdtr(df, -np.abs(t))
 
 
-def quantile(level: float, df: np.ndarray) -> np.ndarray:
+def quantile(level: float | np.ndarray, df: np.ndarray) -> np.ndarray:
     """Student's quantile, NaN without a degree of freedom."""
     df = np.asarray(df, float)
     return stdtrit(np.where(df > 0, df, np.nan), level)

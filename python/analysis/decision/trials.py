@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analysis.decision.sequential import Looks
+
 
 @dataclass(frozen=True)
 class Trials:
@@ -26,6 +28,8 @@ class Trials:
     control: tuple[int, int] | None = None
     alpha: float = 0.05
     margin: float | None = None
+    #: The planned looks of an experiment that may stop early.
+    looks: Looks | None = None
     #: Reasons from outside the numbers why nothing can be firm, such as an estimated energy.
     caps: tuple[str, ...] = field(default=())
 
