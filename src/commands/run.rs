@@ -13,7 +13,7 @@ use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::process;
 use crate::run::audit::{Damage, audit};
 use crate::run::events::{Event, Observer};
