@@ -390,14 +390,19 @@ impl Cells {
 }
 
 /// The meter that a file of unknown origin gives away: some columns only EnergiBridge writes, and
-/// one only our estimate.
+/// one only our estimate. On Intel's processors EnergiBridge writes all four registers of RAPL, whether the
+/// machine has them or not; our own reader never writes the uncore (PP1).
 fn meter(outcome: &Outcome) -> &'static str {
     let Outcome::Read(accounts) = outcome else { return "unknown" };
     let has = |test: fn(&str) -> bool| accounts.columns.iter().any(|c| test(c));
     if accounts.total.contains(&Domain::Estimated) {
         "estimate"
     } else if has(|c| {
-        c.starts_with("CPU_") || c.starts_with("CORE") || c.ends_with("_POWER (Watts)")
+        c.starts_with("CPU_")
+            || c.starts_with("CORE")
+            || c.starts_with("PP1_")
+            || c.starts_with("GPU")
+            || c.ends_with("_POWER (Watts)")
     }) {
         "energibridge"
     } else {

@@ -58,6 +58,10 @@ pub struct MeterDescription {
     pub version: String,
     /// What it reads.
     pub counters: Vec<Counter>,
+    /// Counters that are shown and never move: registers that this machine lacks. They are not read, or
+    /// not counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
     /// What a reader of the results should know.
     pub notes: Vec<String>,
 }
@@ -171,7 +175,13 @@ impl Meter {
             }
         };
         let kind = self.kind();
-        MeterDescription { kind, estimated: self.is_estimate(), version, counters, notes }
+        let absent = match &self.instrument {
+            Instrument::Energibridge(program) => program.absent.clone(),
+            Instrument::Rapl(rapl) => rapl.absent.clone(),
+            Instrument::Estimate { .. } => Vec::new(),
+        };
+        let estimated = self.is_estimate();
+        MeterDescription { kind, estimated, version, counters, absent, notes }
     }
 
     /// The command line that measures `argv` into `csv`: EnergiBridge puts itself in front, the

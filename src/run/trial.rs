@@ -110,6 +110,17 @@ impl Bench<'_> {
                 record.reason = Some(clean::reason(&reason));
             }
         }
+        if let Some(slept) = record.sampler.as_ref().map(|s| s.suspended_s).filter(|s| *s > 0.0) {
+            record.flag("suspended");
+            if record.status == Status::Ok {
+                record.status = Status::Failed;
+                record.unmeasured = true;
+                record.reason = Some(format!(
+                    "the machine was suspended for {slept:.1} s in the middle of it, so what it drew and how \
+                     long it took cannot be told apart from sleeping"
+                ));
+            }
+        }
         let steps = [
             clock::step(wall_s, steady_s),
             // Forth and back again is none of it in the end, but was in between.
@@ -312,10 +323,8 @@ impl Bench<'_> {
         if report.wraps > 0 {
             record.flag("wrap");
         }
-        let (reset, stuck) = (
-            report.resets > 0 || accounts.integrity.reset_count > 0,
-            !accounts.integrity.stuck.is_empty(),
-        );
+        let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
+        let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;
         record.window = accounts.window;
         record.phases = accounts.phases;
@@ -327,10 +336,8 @@ impl Bench<'_> {
                 "a counter was reset in the middle, so a part of its energy is unknown".to_owned(),
             ));
         }
-        if stuck {
-            return Err(Trouble::Failed(
-                "a counter stood still while the processor worked; it does not measure".to_owned(),
-            ));
+        if let Some(why) = unknown {
+            return Err(Trouble::Failed(why));
         }
         match &record.window {
             None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
