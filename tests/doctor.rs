@@ -66,7 +66,7 @@ fn doctor_with(
             scratch.path().join("no-cache-yet"),
         ),
         results: scratch.path().join("results"),
-        lock_file: scratch.path().join("lock"),
+        lock_file: Some(scratch.path().join("lock")),
         spread: 0.05,
         effort: Effort { rest: Duration::from_millis(150), load: Duration::from_millis(150) },
         ask: &|_| Some("yes".to_owned()),

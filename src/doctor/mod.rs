@@ -41,7 +41,7 @@ pub struct Subject<'a> {
     /// Its folder, which need not exist.
     pub results: PathBuf,
     /// The file behind the machine-wide lock.
-    pub lock_file: PathBuf,
+    pub lock_file: Option<PathBuf>,
     /// The standard deviation of the paired differences of log energy that is to be expected.
     pub spread: f64,
     /// How long the machine is watched.

@@ -36,7 +36,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use accountant::Accountant;
-pub use integrity::{Flag, Integrity};
+pub use integrity::{COVERAGE_LEAST, Flag, Integrity};
 pub use power::PowerTrace;
 pub use split::account_file_split;
 pub use wrap::Wrapping;
@@ -89,7 +89,7 @@ pub struct FirstLast {
 }
 
 /// Everything that one file of samples says about energy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Accounts {
     /// Unix time of the first sample, ms.
     pub start_unix_ms: f64,

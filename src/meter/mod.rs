@@ -242,3 +242,8 @@ impl Meter {
 fn own_version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
+
+/// The EnergiBridge that this user's `PATH` gives, if any; nothing is run.
+pub fn energibridge_on_path() -> Option<std::path::PathBuf> {
+    energibridge::find(None, std::env::var_os("PATH").as_deref()).ok()
+}

@@ -163,9 +163,8 @@ impl Session {
         slept: &Slept,
     ) -> Result<Session, MeterError> {
         let nap = slept.watch();
-        if let Err(error) = std::fs::remove_file(csv)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
+        let removed = crate::store::at(csv).and_then(|(folder, name)| folder.remove(&name));
+        if let Err(error) = removed {
             return Err(MeterError::Create { path: csv.to_owned(), source: Arc::new(error) });
         }
         let watch = Box::new(Mutex::new(Watch::new(csv, interval)));

@@ -220,7 +220,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     /// Starts the meter into `pauses/<file>.csv`.
     async fn start(&self, pause: &Pause<'_>) -> Option<Gauge> {
         let csv = self.bench.folder.pause(pause.file);
-        if let Err(error) = csv.parent().map_or(Ok(()), std::fs::create_dir_all) {
+        if let Err(error) = self.bench.folder.make_pauses() {
             self.unmeasured(pause.file, &error.to_string());
             return None;
         }

@@ -9,8 +9,9 @@ pub(crate) mod roots;
 mod sensors;
 mod virtualisation;
 
+pub use crate::clean::without_home;
 pub use cpu::Cpu;
-pub use environment::{Git, environment, git, relevant, without_home};
+pub use environment::{Git, environment, git, relevant};
 pub use platform::{Board, Gpu, Supply};
 pub use roots::Roots;
 pub use sensors::Thermometer;

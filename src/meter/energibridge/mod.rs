@@ -124,7 +124,10 @@ fn wrapped(
 }
 
 /// The named binary, or the first of its name in the folders of `search_path`.
-fn find(named: Option<&Path>, search_path: Option<&OsStr>) -> Result<PathBuf, MeterError> {
+pub(super) fn find(
+    named: Option<&Path>,
+    search_path: Option<&OsStr>,
+) -> Result<PathBuf, MeterError> {
     if let Some(path) = named {
         if path.is_file() {
             // An absolute path also means the same file from another working folder.
@@ -211,8 +214,8 @@ fn try_out(path: &Path, interval: Duration) -> Result<(Vec<Column>, Vec<String>)
     Ok((columns, accounts.absent))
 }
 
-fn scratch() -> Result<tempfile::TempDir, MeterError> {
-    tempfile::tempdir().map_err(|source| MeterError::Create {
+fn scratch() -> Result<crate::store::Scratch, MeterError> {
+    crate::store::Scratch::new().map_err(|source| MeterError::Create {
         path: std::env::temp_dir(),
         source: Arc::new(source),
     })
