@@ -25,11 +25,14 @@ pub struct Row {
     pub values: Vec<f64>,
 }
 
+/// What csv reads from: the header's line on, as UTF-8, and no line without an end.
+type Lines<R> = Limited<io::Chain<Cursor<Vec<u8>>, Text<R>>>;
+
 /// Reads a file of samples row by row.
 pub struct Reader<R> {
     file: PathBuf,
     layout: Layout,
-    csv: csv::Reader<Limited<io::Chain<Cursor<Vec<u8>>, Text<R>>>>,
+    csv: csv::Reader<Lines<R>>,
     record: csv::ByteRecord,
     header: csv::ByteRecord,
     encoding: Encoding,
