@@ -258,8 +258,11 @@ impl<R: Read> Reader<R> {
             && !self.layout.delta.is_some_and(is_number)
     }
 
+    /// A program may print a word such as `Time` as well; a header has energy beside it.
     fn is_header(&self) -> bool {
-        self.record.iter().any(|name| name.trim_ascii() == b"Time")
+        let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let names: Vec<String> = self.record.iter().map(name).collect();
+        Layout::of(&names).is_ok()
     }
 
     fn is_same_header(&self) -> bool {
