@@ -315,7 +315,10 @@ impl Integrity {
                 super::plausible::short(found.worst_w),
                 found.row
             ),
-            None if self.holes > 0 => format!(" (longest hole {:.1} s)", self.max_gap_s),
+            None if self.holes > 0 => format!(
+                " (longest hole {:.1} s; --split-gaps DURATION makes trials of the parts between)",
+                self.max_gap_s
+            ),
             None => String::new(),
         };
         Some(format!(
