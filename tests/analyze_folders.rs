@@ -298,6 +298,8 @@ fn parts_between_holes_become_trials_on_request() {
     let folder = Folder::new();
     folder.put("one/all.csv", &appended(BEGIN, 22.0));
     folder.put("two/all.csv", &appended(BEGIN + 600, 26.0));
+    let whole = folder.plain();
+    assert_eq!(whole.told.usable, 2, "a counter keeps its joules over a hole");
     let found = folder.study(|s| s.split_gaps = Some(Duration::from_secs(20))).unwrap();
     assert_eq!(groups(&found), owned(&[("one", 3), ("two", 3)]));
     let trials = found.table.text("trial").unwrap();

@@ -138,11 +138,8 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     let trials = output.join("trials.csv");
     study.table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
     let (told, broken) = (study.told.clone(), study.table.broken.clone());
-    let usable = told.usable;
     events.tell(&Event::Read { told, broken });
-    if usable == 0 {
-        return Ok(0);
-    }
+    // Where nothing is usable, a report that says why is made all the same.
     let Study { table, request: of_study, .. } = study;
     let mut argument = argument(settings, &output, &request.scan, &table);
     if let (Value::Object(argument), Value::Object(more)) = (&mut argument, of_study) {

@@ -232,11 +232,12 @@ fn counts(told: &Told) -> String {
 fn summary(report: &AnalysisReport) -> String {
     let told = &report.told;
     let mut lines = vec![report.sentence.clone(), counts(told)];
-    lines.push(format!("Compared: {}", told.domains));
+    lines.push(told.domains.clone());
     if report.source == Source::Csv && told.groups > 1 {
         lines.push(format!("Blocks: {}", told.pairing));
     }
     lines.extend(told.unused.iter().take(MOST_LINES).map(|kind| format!("not used: {kind}")));
+    lines.extend(Some(told.hint()).filter(|hint| !hint.is_empty()));
     lines.extend(told.absent.iter().map(|column| format!("no counter: {column}")));
     lines.extend(told.notes.iter().take(MOST_LINES).map(|kind| format!("noted: {kind}")));
     lines.extend(copied(&report.copies));
