@@ -10,6 +10,7 @@ use crate::analysis::scan::{GroupLine, Search, Source};
 use crate::analysis::{
     self, AnalysisReport, AnalyzeSettings, CarbonIntensity, Method, Progress, Told,
 };
+use crate::clean;
 use crate::cli::Talk;
 use crate::env::Profile;
 use crate::error::Error;
@@ -199,7 +200,8 @@ fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
             Some((least, most)) if least == most => least.to_string(),
             Some((least, most)) => format!("{least} … {most}"),
         };
-        table.add_row([&group.group, &group.trials.to_string(), &sessions, &numbers]);
+        let (name, sessions) = (clean::line(&group.group), clean::line(&sessions));
+        table.add_row([name, group.trials.to_string(), sessions, numbers]);
     }
     let plural = if groups.len() == 1 { "group" } else { "groups" };
     let head = match by {
@@ -246,7 +248,7 @@ fn summary(report: &AnalysisReport) -> String {
     lines.push(format!("Report: {}", shown(&report.output.join("report.html"))));
     let width = usize::from(width()).clamp(40, 100);
     let options = textwrap::Options::new(width).subsequent_indent("  ").break_words(false);
-    lines.iter().map(|line| textwrap::fill(line, &options) + "\n").collect()
+    lines.iter().map(|line| textwrap::fill(&clean::line(line), &options) + "\n").collect()
 }
 
 fn copied(copies: &[Copied]) -> Option<String> {
