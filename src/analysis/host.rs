@@ -270,8 +270,8 @@ impl Analyst {
             Event::Refused { .. } | Event::Place { .. } | Event::Raised { .. } if nothing => {}
             Event::Reading { done } => progress(Progress::Reading { done, of: self.files }),
             Event::Read { told: trials, broken } => {
-                progress(Progress::Read(trials.clone()));
-                told.read = Some((trials, broken));
+                progress(Progress::Read((*trials).clone()));
+                told.read = Some((*trials, broken));
             }
             Event::Progress { step } => progress(Progress::Step(step)),
             Event::Result { sentence, files } => told.result = Some((sentence, files)),
