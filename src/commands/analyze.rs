@@ -10,6 +10,7 @@ use crate::analysis::scan::{GroupLine, Search, Source};
 use crate::analysis::{
     self, AnalysisReport, AnalyzeSettings, CarbonIntensity, Method, Progress, Told,
 };
+use crate::clean;
 use crate::cli::Talk;
 use crate::env::Profile;
 use crate::error::Error;
@@ -199,7 +200,8 @@ fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
             Some((least, most)) if least == most => least.to_string(),
             Some((least, most)) => format!("{least} … {most}"),
         };
-        table.add_row([&group.group, &group.trials.to_string(), &sessions, &numbers]);
+        let (name, sessions) = (clean::line(&group.group), clean::line(&sessions));
+        table.add_row([name, group.trials.to_string(), sessions, numbers]);
     }
     let plural = if groups.len() == 1 { "group" } else { "groups" };
     let head = match by {
@@ -232,11 +234,12 @@ fn counts(told: &Told) -> String {
 fn summary(report: &AnalysisReport) -> String {
     let told = &report.told;
     let mut lines = vec![report.sentence.clone(), counts(told)];
-    lines.push(format!("Compared: {}", told.domains));
+    lines.push(told.domains.clone());
     if report.source == Source::Csv && told.groups > 1 {
         lines.push(format!("Blocks: {}", told.pairing));
     }
     lines.extend(told.unused.iter().take(MOST_LINES).map(|kind| format!("not used: {kind}")));
+    lines.extend(Some(told.hint()).filter(|hint| !hint.is_empty()));
     lines.extend(told.absent.iter().map(|column| format!("no counter: {column}")));
     lines.extend(told.notes.iter().take(MOST_LINES).map(|kind| format!("noted: {kind}")));
     lines.extend(copied(&report.copies));
@@ -245,7 +248,7 @@ fn summary(report: &AnalysisReport) -> String {
     lines.push(format!("Report: {}", shown(&report.output.join("report.html"))));
     let width = usize::from(width()).clamp(40, 100);
     let options = textwrap::Options::new(width).subsequent_indent("  ").break_words(false);
-    lines.iter().map(|line| textwrap::fill(line, &options) + "\n").collect()
+    lines.iter().map(|line| textwrap::fill(&clean::line(line), &options) + "\n").collect()
 }
 
 fn copied(copies: &[Copied]) -> Option<String> {
