@@ -23,6 +23,11 @@ fn measured(scratch: &Scratch, tree: &Powercap, frameworks: &str, more: &[&str])
     scratch.measured(frameworks, &meter, more)
 }
 
+/// Going on with it; the counters lie in another folder, which has to be named again.
+fn resume(scratch: &Scratch, tree: &Powercap) -> Command {
+    scratch.resume(&["--powercap", tree.root().to_str().unwrap()])
+}
+
 fn of<'j>(journal: &'j [Value], event: &str) -> Vec<&'j Value> {
     journal.iter().filter(|entry| entry["event"] == event).collect()
 }
@@ -69,13 +74,13 @@ fn a_clear_difference_ends_the_experiment_at_the_block_that_shows_it() {
     assert!(said.contains("precise enough, it stops here (at most 25)"), "{said}");
 
     // There is nothing left to do, now or ever.
-    let again = scratch.resume(&[]).output().unwrap();
+    let again = resume(&scratch, &tree).output().unwrap();
     assert!(again.status.success(), "{}", text(&again));
     assert_eq!(of(&scratch.journal(), "trial-started").len(), 2 * blocks);
 
     // A host that dies between the trial and the look has it made up for, before anything is run.
     cut_before(&scratch, "\"looked\"");
-    let resumed = scratch.resume(&[]).output().unwrap();
+    let resumed = resume(&scratch, &tree).output().unwrap();
     assert!(resumed.status.success(), "{}", text(&resumed));
     let journal = scratch.journal();
     assert_eq!(of(&journal, "trial-started").len(), 2 * blocks);
@@ -92,7 +97,7 @@ fn what_cannot_be_told_apart_runs_to_the_most_and_a_resume_keeps_the_looks() {
     send(&host, Signal::SIGINT);
     assert_eq!(host.wait_with_output().unwrap().status.code(), Some(8));
     let before = scratch.journal();
-    let output = scratch.resume(&[]).output().unwrap();
+    let output = resume(&scratch, &tree).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     scratch.assert_complete(16);
     let journal = scratch.journal();
