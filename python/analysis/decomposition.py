@@ -31,14 +31,14 @@ def split(table: Table, settings: Settings, found: Decision) -> list[dict[str, A
 
 def _split(table: Table, a: str, b: str, paired: bool, alpha: float) -> dict[str, Any]:
     if paired:
-        wide = {m: np.log(table.blocks(m, (a, b))) for m in ("energy_j", "time_s")}
-        both = wide["energy_j"].index.intersection(wide["time_s"].index)
-        samples = [np.stack([(w[b] - w[a])[both].to_numpy() for w in wide.values()])]
+        # Every usable trial has both, so that the blocks are the same.
+        logs = [np.log(table.shared(m, a, b)) for m in ("energy_j", "time_s")]
+        samples = [np.stack([second - first for first, second in logs])]
     else:
-        samples = []
-        for group in (a, b):
-            own = table.usable[table.usable["group"] == group][["energy_j", "time_s"]].dropna()
-            samples.append(np.log(own.to_numpy().T))
+        samples = [
+            np.log(np.stack([table.values(m, group) for m in ("energy_j", "time_s")]))
+            for group in (a, b)
+        ]
     mean, cov, df = _moments(samples)
     contrasts = {"energy_j": (1.0, 0.0), "power_w": (1.0, -1.0), "time_s": (0.0, 1.0)}
     row: dict[str, Any] = {"paired": paired}

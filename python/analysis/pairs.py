@@ -77,16 +77,15 @@ def _pair(
         "n_b": len(b),
         "role": "confirmatory" if head["metric"] == "energy_j" else "exploratory",
     }
-    blocks = table.blocks(head["metric"], (head["a"], head["b"]))
-    logs = np.log(blocks[head["b"]].to_numpy()) - np.log(blocks[head["a"]].to_numpy())
+    shared_a, shared_b = table.shared(head["metric"], head["a"], head["b"])
+    logs = np.log(shared_b) - np.log(shared_a)
     head["blocks"] = len(logs)
     beside = {}
     if full and head["role"] == "confirmatory" and not table.many:
         beside = _bootstrap((logs,) if found.paired else (np.log(a), np.log(b)), settings)
     if found.paired:
-        yield head | beside | _primary(found, logs) | effects.standardised(
-            blocks[head["a"]].to_numpy(), blocks[head["b"]].to_numpy(), paired=True
-        )
+        sizes = effects.standardised(shared_a, shared_b, paired=True)
+        yield head | beside | _primary(found, logs) | sizes
         yield head | _ranks(logs, settings) | _no_size()
     else:
         yield head | beside | _primary(found, logs) | effects.standardised(a, b, paired=False)
@@ -187,11 +186,12 @@ def _guarded(test: Callable[..., dict], note: str | None, *samples: np.ndarray) 
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    """Welch's t-test, ``scipy.stats.ttest_ind(b, a, equal_var=False)``."""
-    if limits.no_spread(a) and limits.no_spread(b):
+    """Welch's t-test of ``b`` against ``a``."""
+    mean, se, df = student.welch(a, b)
+    if not np.isfinite(se):
         return {"statistic": np.nan, "p": np.nan}
-    found = stats.ttest_ind(b, a, equal_var=False)
-    return {"statistic": float(found.statistic), "p": float(found.pvalue)}
+    t = mean / se
+    return {"statistic": t, "p": float(student.two_sided(np.array(t), np.array(df)))}
 
 
 def rank_sum(a: np.ndarray, b: np.ndarray) -> dict[str, float]:

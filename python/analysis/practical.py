@@ -34,8 +34,8 @@ def difference(
     Without an interval where there is a single trial, or no spread.
     """
     if paired:
-        blocks = table.blocks(metric, (a, b))
-        one = student.of_columns((blocks[b] - blocks[a]).to_numpy()[:, None])
+        first, second = table.shared(metric, a, b)
+        one = student.of_columns((second - first)[:, None])
         n, mean, se, df = (float(v[0]) for v in (one.n, one.mean, one.se, one.df))
     else:
         first, second = table.values(metric, a), table.values(metric, b)

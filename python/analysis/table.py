@@ -55,6 +55,12 @@ class Table:
     traces: Mapping[str, Trace]
     sparse: tuple[str, ...] = ()
     _wide: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+    _values: dict[str, dict[str, np.ndarray]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    _columns: dict[tuple[str, str], np.ndarray] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def base(self) -> str | None:
@@ -73,8 +79,26 @@ class Table:
 
     def values(self, metric: str, group: str) -> np.ndarray:
         """A group's values of a metric, missing ones left out."""
-        rows = self.usable[self.usable["group"] == group]
-        return rows[metric].dropna().to_numpy()
+        if metric not in self._values:  # every pair asks for them
+            known = self.usable[["group", metric]].dropna()
+            parts = known.groupby("group", sort=False)[metric]
+            self._values[metric] = {name: part.to_numpy() for name, part in parts}
+        return self._values[metric].get(group, np.empty(0))
+
+    def shared(self, metric: str, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
+        """Two groups' values in the blocks that have both, in the order in which they ran."""
+        wide = self.wide(metric)
+        if a not in wide or b not in wide:
+            return np.empty(0), np.empty(0)
+        first, second = self._column(metric, a), self._column(metric, b)
+        both = np.isfinite(first) & np.isfinite(second)
+        return first[both], second[both]
+
+    def _column(self, metric: str, group: str) -> np.ndarray:
+        key = (metric, group)
+        if key not in self._columns:
+            self._columns[key] = self.wide(metric)[group].to_numpy(float)
+        return self._columns[key]
 
     def blocks(self, metric: str, groups: tuple[str, ...]) -> pd.DataFrame:
         """One row per block in which each of ``groups`` has exactly one value of ``metric``.
@@ -132,7 +156,7 @@ class Table:
 
     def with_usable(self, usable: pd.DataFrame) -> "Table":
         """The same table with other usable trials or columns."""
-        return replace(self, usable=usable, _wide={})
+        return replace(self, usable=usable, _wide={}, _values={}, _columns={})
 
     def _keeping(self, kept: Any) -> "Table":
         return self.with_usable(self.usable[kept])
