@@ -233,7 +233,7 @@ def tell(parts: Sequence[Part], over: Sequence[Over]) -> Answer:
     sure = (
         f"The intervals are over experiments (Student's t, {len(parts) - 1} "
         f"{'degree' if len(parts) == 2 else 'degrees'} of freedom) and hold for others like "
-        f"these; in {same} of {text.count(len(over), 'comparison')} all experiments have the same sign."
+        f"these; in {same} of {text.count(len(over), 'comparison')} all experiments have one sign."
     )
     if len(parts) <= _FEW:
         alone = [
