@@ -164,3 +164,48 @@ fn what_cannot_be_asked_for_is_refused_by_its_flag() {
     let alone = scratch.experiment("a", &["--until-precise", "5"]).output().unwrap();
     assert!(text(&alone).contains("--until-precise: one framework alone"), "{}", text(&alone));
 }
+
+/// The report of an early stop has the intervals of the look that ended it, and several experiments make
+/// one answer.
+#[test]
+fn days_are_analysed_by_themselves_and_together_and_looks_and_report_agree() {
+    let (scratch, tree) = (Scratch::new(&APART), Powercap::two_sockets());
+    let days = ["monday", "tuesday", "friday"].map(|day| scratch.at(day));
+    for day in &days {
+        let flags = ["--iterations", "12", "--until-precise", "5"];
+        let output = measured(&scratch, &tree, "a,b", &flags).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        std::fs::rename(scratch.results(), day).unwrap();
+    }
+    let output = scratch.program().arg("analyze").args(&days).output().unwrap();
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Over 3 experiments, b used"), "{said}");
+
+    let read = |path: std::path::PathBuf| -> Value {
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
+    };
+    let mut ratios = Vec::new();
+    for day in &days {
+        let looks = read(day.join("experiment.json"))["looks"].clone();
+        let look = looks.as_array().unwrap().last().unwrap()["comparisons"][0].clone();
+        let own = read(day.join("analysis/summary.json"))["all_comparisons"][0].clone();
+        for (of_look, of_report) in
+            [("pct", "pct_change"), ("low_pct", "ci_low"), ("high_pct", "ci_high"), ("p", "p")]
+        {
+            let (a, b) = (look[of_look].as_f64().unwrap(), own[of_report].as_f64().unwrap());
+            assert!((a - b).abs() < 1e-6 * a.abs().max(1e-3), "{of_look}: {a} and {b}\n{own:#}");
+        }
+        let html = std::fs::read_to_string(day.join("analysis/report.html")).unwrap();
+        assert!(html.contains("of at most 12 blocks"), "the report says that it stopped early");
+        ratios.push(own["log_ratio"].as_f64().unwrap());
+    }
+    let across = read(scratch.at("across/across.json"));
+    let pooled = across["comparisons"][0]["pooled"]["mean"].as_f64().unwrap();
+    assert!((pooled - ratios.iter().sum::<f64>() / 3.0).abs() < 1e-9, "{across:#}");
+    assert_eq!(across["comparisons"][0]["pooled"]["k"], 3);
+    assert!(scratch.at("across/report.html").is_file());
+
+    let twice = scratch.program().arg("analyze").args([&days[0], &days[0]]).output().unwrap();
+    assert!(text(&twice).contains("named twice"), "{}", text(&twice));
+}

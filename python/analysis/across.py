@@ -88,6 +88,14 @@ class Answer:
     cautions: tuple[str, ...]
 
 
+def serve(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    """:func:`run` for the host, which is told what the user can put right."""
+    try:
+        run(request, emit)
+    except RequestError as error:
+        emit({"event": "refused", "message": str(error)})
+
+
 def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
     """Pool experiments that have been analysed.
 
