@@ -1,5 +1,6 @@
 //! `joulerace analyze`, and the analysis at the end of an experiment.
 
+use super::across;
 use super::say::{say, shown, width};
 use super::terminal::Terminal;
 use super::{block_on, prepare};
@@ -29,7 +30,11 @@ const MOST_LINES: usize = 20;
 pub struct AnalyzeArgs {
     /// An experiment's folder, or any folder with EnergiBridge's CSV files in it or below it
     pub dir: PathBuf,
-    /// Where to write [default: DIR/analysis]
+    /// Further experiments of the same plan, of other days or machines: each is analysed, and then all
+    /// together
+    #[arg(value_name = "DIR")]
+    pub more: Vec<PathBuf>,
+    /// Where to write [default: DIR/analysis; of several together: across, beside the first]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// joulerace: wraps undone, paired, all data; published: the study's own recipe
@@ -134,14 +139,44 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     settings.margin_pct = args.margin;
     settings.command = command_line();
     let environment = (args.python_env, args.allow_unlocked);
+    let more: Vec<PathBuf> = args.more.iter().map(|dir| prepare::absolute(dir)).collect();
     let work = async {
         let _heard = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
-        make(&project, settings, environment, &terminal).await
+        if more.is_empty() {
+            return make(&project, settings, environment, &terminal).await;
+        }
+        several(&project, settings, &more, environment, &terminal).await
     };
     let outcome = block_on(work)?;
     terminal.finish();
     say(&outcome?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Analyses each experiment into its own folder, and then all of them together.
+async fn several(
+    project: &Project,
+    mut settings: AnalyzeSettings,
+    more: &[PathBuf],
+    (python_env, allow_unlocked): (Option<PathBuf>, bool),
+    terminal: &Terminal,
+) -> Result<String, Error> {
+    let dirs: Vec<PathBuf> = std::iter::once(&settings.dir).chain(more).cloned().collect();
+    let experiments = across::experiments(&dirs)?;
+    let output = across::output(settings.output.take().as_deref(), &dirs);
+    let mut told = String::new();
+    for dir in &dirs {
+        let own = AnalyzeSettings { dir: dir.clone(), ..settings.clone() };
+        let environment = (python_env.clone(), allow_unlocked);
+        told += &format!("{}\n", shown(dir));
+        told += &make(project, own, environment, terminal).await?;
+    }
+    let environment =
+        prepare::environment(project, Profile::Analysis, python_env, allow_unlocked, terminal)
+            .await?;
+    let all =
+        across::together(&dirs, experiments, &output, &settings, &environment, terminal).await?;
+    Ok(told + &all)
 }
 
 /// Analyses an experiment with the defaults and says what came of it.

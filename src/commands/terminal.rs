@@ -77,7 +77,11 @@ impl Terminal {
             parts.extend((!state.detail.is_empty()).then(|| state.detail.clone()));
         }
         parts.extend(state.watts.map(|w| format!("{} W", units::digits(w))));
-        let most = if state.may_stop && state.forecast.is_none() { "at most " } else { "" };
+        let most = match state.forecast {
+            _ if !state.may_stop => "",
+            None => "at most ",
+            Some(_) => "about ",
+        };
         parts.extend(state.left().map(|s| format!("{most}{} left", units::duration(s))));
         bar.set_message(parts.join(" · "));
     }
