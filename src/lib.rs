@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod energy;
 pub mod env;
 pub mod error;
+pub mod limits;
 pub mod meter;
 pub mod paths;
 pub mod phase;

@@ -146,6 +146,8 @@ struct Analyst {
     folder: Scratch,
     /// What is analysed.
     dir: PathBuf,
+    /// How often this program was asked to end before it began.
+    asked: usize,
 }
 
 impl Analyst {
@@ -186,7 +188,8 @@ impl Analyst {
                 return Err(error);
             }
         };
-        Ok(Analyst { child, events, folder, dir: settings.dir.clone() })
+        let (dir, asked) = (settings.dir.clone(), stop::requests());
+        Ok(Analyst { child, events, folder, dir, asked })
     }
 
     fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Told, AnalysisError> {
@@ -206,7 +209,7 @@ impl Analyst {
                     return Err(self.died(status));
                 }
                 Some(_) => return Ok(told),
-                None if stop::requested() => {
+                None if stop::requests() > self.asked => {
                     return Err(AnalysisError::Interrupted { dir: self.dir.clone() });
                 }
                 None => std::thread::sleep(TICK),

@@ -13,7 +13,7 @@ use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::process;
 use crate::run::audit::{Damage, audit};
 use crate::run::events::{Event, Observer};
@@ -180,8 +180,15 @@ impl Session {
         }
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
-            let message =
+            let mut message =
                 format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
+            let unmeasured = records.iter().filter(|r| r.unmeasured).count();
+            if unmeasured > 0 {
+                message += &format!(
+                    "\n{unmeasured} of them could not be measured and are not settled; when what was \
+                     missing is back, run them with: joulerace resume {shown}"
+                );
+            }
             return Err(Error::Told { message, status: Status::Trials });
         }
         Ok(ExitCode::SUCCESS)

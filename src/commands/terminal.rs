@@ -1,18 +1,19 @@
 //! The run loop's events on a terminal: a line that moves where there is one, plain lines where not.
 
+use super::out;
 use crate::cli::Talk;
 use crate::run::events::{Event, IDLE_POWER, Observer};
 use crate::run::record::Status;
 use crate::units;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::RefCell;
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::IsTerminal;
+use std::time::Instant;
 
 /// Shows events as they come.
 pub struct Terminal {
     quiet: bool,
-    bar: Option<ProgressBar>,
+    /// Whether one line moves.
+    moves: bool,
     state: RefCell<State>,
 }
 
@@ -40,35 +41,27 @@ impl Terminal {
     /// A terminal on standard error. Moves only where that is one.
     pub fn new(talk: Talk) -> Terminal {
         let moves = std::io::stderr().is_terminal() && !talk.quiet && talk.verbose == 0;
-        let bar = moves.then(|| {
-            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
-            bar.set_style(style("{spinner} {wide_msg}"));
-            bar.enable_steady_tick(Duration::from_millis(250));
-            bar
-        });
-        Terminal { quiet: talk.quiet, bar, state: RefCell::default() }
+        Terminal { quiet: talk.quiet, moves, state: RefCell::default() }
     }
 
-    /// Clears the moving line.
+    /// Clears the moving line and lets what was said be written.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if self.moves {
+            out::still();
         }
+        out::settle();
     }
 
     fn line(&self, text: &str) {
-        if self.quiet {
-            return;
-        }
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            // A terminal that has gone must not end a run of days.
-            None => drop(writeln!(std::io::stderr(), "{text}")),
+        if !self.quiet {
+            out::line(text);
         }
     }
 
     fn show(&self, state: &State) {
-        let Some(bar) = &self.bar else { return };
+        if !self.moves {
+            return;
+        }
         let mut parts: Vec<String> = Vec::new();
         if !state.pause.is_empty() {
             parts.push(state.pause.clone());
@@ -79,7 +72,7 @@ impl Terminal {
         parts.extend(state.watts.map(|w| format!("{} W", units::digits(w))));
         let most = if state.may_stop && state.forecast.is_none() { "at most " } else { "" };
         parts.extend(state.left().map(|s| format!("{most}{} left", units::duration(s))));
-        bar.set_message(parts.join(" · "));
+        out::moving(&parts.join(" · "));
     }
 }
 
@@ -97,18 +90,14 @@ impl State {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
 impl Observer for Terminal {
     fn on(&self, event: &Event<'_>) {
         let mut state = self.state.borrow_mut();
         match event {
             Event::Preparing(what) => {
                 self.line(what);
-                if let Some(bar) = &self.bar {
-                    bar.set_message((*what).to_owned());
+                if self.moves {
+                    out::moving(what);
                 }
             }
             Event::Warning(what) => self.line(&format!("warning: {what}")),
@@ -128,7 +117,7 @@ impl Observer for Terminal {
             }
             Event::Pause { what, elapsed_s, total_s, watts } => {
                 let (gone, all) = (units::duration(*elapsed_s), units::duration(*total_s));
-                if *elapsed_s == 0.0 && self.bar.is_none() {
+                if *elapsed_s == 0.0 && !self.moves {
                     self.line(&format!("{what}: {all}"));
                 }
                 state.pause = format!("{what} {gone} of {all}");
@@ -157,7 +146,7 @@ impl Observer for Terminal {
                     trial.treatment,
                     trial.block
                 );
-                if self.bar.is_none() {
+                if !self.moves {
                     self.line(&state.at);
                 }
                 self.show(&state);
@@ -168,7 +157,7 @@ impl Observer for Terminal {
             }
             Event::Epoch { epoch, epochs, loss } => {
                 state.detail = format!("epoch {epoch} of {epochs}, loss {loss:.4}");
-                if self.bar.is_none() {
+                if !self.moves {
                     self.line(&format!("  {}", state.detail));
                 }
                 self.show(&state);
