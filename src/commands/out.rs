@@ -26,8 +26,6 @@ const LOOK: Duration = Duration::from_millis(20);
 enum Say {
     /// A line or more on standard error, above the moving line.
     Lines(String),
-    /// A result on standard output.
-    Result(String),
     /// The moving line's text; there is one once this was sent.
     Moving(String),
     /// The moving line goes.
@@ -68,7 +66,6 @@ fn send(say: Say) {
         }
         None => match say {
             Say::Lines(text) => drop(writeln!(io::stderr(), "{text}")),
-            Say::Result(text) => drop(io::stdout().write_all(text.as_bytes())),
             Say::Told(told) => drop(told.try_send(())),
             Say::Moving(_) | Say::Still => {}
         },
@@ -91,30 +88,29 @@ pub fn still() {
 }
 
 /// Writes a result to standard output and waits until it is written, or somebody asks this program to end.
+/// A terminal that does not take lines does not keep it.
 pub fn result(text: &str) {
+    settle();
     let asked = stop::requests();
-    // Every line may be wanted: a full queue is waited for.
-    let mut say = Say::Result(clean::lines(text));
-    while let Some(queue) = queue() {
-        match queue.try_send(say) {
-            Err(TrySendError::Full(back)) if stop::requests() == asked => say = back,
-            _ => return wait(None, asked),
-        }
-        std::thread::sleep(LOOK);
+    let text = clean::lines(text);
+    let write = move || {
+        let mut out = io::stdout();
+        // A reader that has gone is no reason to fail.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    };
+    let thread = std::thread::Builder::new().name("result".into());
+    let Ok(thread) = thread.spawn(write) else { return };
+    while !thread.is_finished() && stop::requests() == asked {
+        std::thread::sleep(LOOK / 4);
     }
-    send(say);
-    let _ = io::stdout().flush();
 }
 
 /// Waits a moment until what was said is written.
 pub fn settle() {
-    wait(Some(PATIENCE), stop::requests());
-}
-
-fn wait(at_most: Option<Duration>, asked: usize) {
-    let Some(queue) = queue() else { return };
+    // Nothing was said where nothing was queued.
+    let Some(Some(queue)) = QUEUED.get() else { return };
     let begin = Instant::now();
-    let over = || at_most.is_some_and(|most| begin.elapsed() > most) || stop::requests() != asked;
+    let over = || begin.elapsed() > PATIENCE;
     let (told, hear) = sync_channel(1);
     let mut say = Say::Told(told);
     loop {
@@ -138,11 +134,6 @@ fn write(queued: &Receiver<Say>) {
         }
         match say {
             Say::Lines(text) => lines(bar.as_ref(), &text),
-            // A terminal that has gone is no reason to fail.
-            Say::Result(text) => {
-                let mut out = io::stdout();
-                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            }
             Say::Moving(text) => bar.get_or_insert_with(moving_line).set_message(text),
             Say::Still => {
                 if let Some(bar) = bar.take() {
