@@ -207,6 +207,7 @@ impl Session {
             terminal,
         )
         .await?;
+        let python = environment.interpreter()?;
         let workloads = self.project.workloads();
         let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
         let mut now = conditions::conditions(&environment, &scripts);
@@ -221,8 +222,7 @@ impl Session {
             let so_far = Conditions { data, meter: then.conditions.meter.clone(), ..now.clone() };
             self.compare(then, &so_far)?;
         }
-        let dataset =
-            prepare::data(name, folder, &environment.python, &workloads, terminal).await?;
+        let dataset = prepare::data(name, folder, &python, &workloads, terminal).await?;
         now.data = conditions::data(&dataset);
         let selected = meter::select(&settings.meter_settings())?;
         let (meter, rejected) = (selected.meter, selected.rejected);
@@ -290,7 +290,7 @@ impl Session {
             plan: &plan,
             folder: &self.folder,
             meter: &meter,
-            python: &environment.python,
+            python: &python,
             sys_path: vec![scripts],
             dataset: dataset.name.to_string(),
             data_dir: dataset.dir.clone(),

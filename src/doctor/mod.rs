@@ -3,6 +3,7 @@
 
 mod clock;
 mod data;
+mod filtering;
 mod finding;
 mod meters;
 mod movement;
@@ -69,7 +70,9 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
         sockets: machine.cpu.sockets,
         elsewhere: watched.as_ref().and_then(|others| others.share()),
     };
-    add(Group::Meters, meters::judge(&tried, &context));
+    let mut of_meters = meters::judge(&tried, &context);
+    of_meters.push(filtering::judge(&filtering::Filtering::read(roots)));
+    add(Group::Meters, of_meters);
 
     let environments: Vec<_> = subject.environments.iter().map(python::look).collect();
     add(Group::Software, python::judge(&environments));

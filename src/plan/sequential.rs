@@ -111,6 +111,17 @@ impl Sequential {
         nominal.get(place).copied()
     }
 
+    /// The nominal level after so many pairs that belongs to an overall one, interpolated as in
+    /// [`Sequential::overall`].
+    pub fn nominal(&self, overall: f64, pairs: u32) -> Option<f64> {
+        let nominal = self.nominal.get(self.look(pairs)?)?;
+        let after = self.overall.partition_point(|level| *level > overall);
+        let at = |place: usize| Some((*self.overall.get(place)?, *nominal.get(place)?));
+        let ((high, above), (low, below)) = (at(after.checked_sub(1)?)?, at(after)?);
+        let share = (overall / high).ln() / (low / high).ln();
+        Some((above.ln() + share * (below / above).ln()).exp())
+    }
+
     /// One comparison as it looks now: the paired differences of the logs, later less earlier named.
     pub fn judge(&self, differences: &[f64], alpha: f64) -> State {
         let n = differences.len() as u32;
@@ -253,6 +264,18 @@ fn spreads(sd: f64) -> bool {
 /// A difference of logs as a percentage.
 fn percent(log: f64) -> f64 {
     100.0 * log.exp_m1()
+}
+
+/// Random numbers for simulations in tests.
+#[cfg(test)]
+pub(crate) mod simulated {
+    use rand_chacha::rand_core::Rng;
+
+    /// A standard normal number (Box and Muller's).
+    pub(crate) fn normal(rng: &mut impl Rng) -> f64 {
+        let mut unit = || ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        (-2.0 * unit().ln()).sqrt() * (2.0 * std::f64::consts::PI * unit()).cos()
+    }
 }
 
 #[cfg(test)]

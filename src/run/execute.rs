@@ -9,6 +9,7 @@ use super::pauses::Pauses;
 use super::record::{Status, TrialRecord, replace_json};
 use super::settle::Cooldown;
 use super::stop::Stop;
+use super::table::Rows;
 use super::trial::{Bench, Interrupted, pause};
 use crate::plan::Trial;
 use std::io;
@@ -51,6 +52,7 @@ pub async fn execute(
     }
     let left = look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again);
     let attempts = so_far.attempts();
+    let mut rows = Rows::begin(bench);
     let mut pauses = Pauses::new(bench);
     if !left.is_empty() {
         pauses.before(experiment, journal).await;
@@ -102,6 +104,9 @@ pub async fn execute(
             }
             if !settle(bench, journal, trial, &record, retry).await {
                 return Ok(unwritten());
+            }
+            if !retry {
+                rows.add(bench, &record);
             }
             bench.observer.on(&Event::TrialEnded { record: &record, retry });
             failures += u32::from(failed);
@@ -246,7 +251,6 @@ async fn settle(
     if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
         return false;
     }
-    super::table::rewrite(bench);
     true
 }
 

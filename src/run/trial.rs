@@ -16,7 +16,7 @@ use crate::process::Exit;
 use crate::settings::Settings;
 use crate::snapshot::Roots;
 use crate::snapshot::proc;
-use crate::worker::protocol::{self, Message, Request};
+use crate::worker::protocol::{self, Interpreter, Message, Request};
 use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -34,7 +34,7 @@ pub struct Bench<'a> {
     /// What reads the energy.
     pub meter: &'a Meter,
     /// The environment's interpreter.
-    pub python: &'a Path,
+    pub python: &'a Interpreter,
     /// Folders that the scripts are imported from.
     pub sys_path: Vec<PathBuf>,
     /// The data set's name, as the script is told.
@@ -108,6 +108,17 @@ impl Bench<'_> {
                 record.status = Status::Failed;
                 record.unmeasured = true;
                 record.reason = Some(clean::reason(&reason));
+            }
+        }
+        if let Some(slept) = record.sampler.as_ref().map(|s| s.suspended_s).filter(|s| *s > 0.0) {
+            record.flag("suspended");
+            if record.status == Status::Ok {
+                record.status = Status::Failed;
+                record.unmeasured = true;
+                record.reason = Some(format!(
+                    "the machine was suspended for {slept:.1} s in the middle of it, so what it drew and how \
+                     long it took cannot be told apart from sleeping"
+                ));
             }
         }
         let steps = [
@@ -219,10 +230,9 @@ impl Bench<'_> {
 
     /// What a trial needs and is not there any more, in words.
     fn gone(&self) -> Option<String> {
-        let packages = self.python.parent().and_then(Path::parent).map(|prefix| {
-            prefix.join(format!("lib/python{}/site-packages", worker::PYTHON_VERSION))
-        });
-        let mut needed = vec![("the interpreter", self.python), ("the data", &self.data_dir)];
+        let python = self.python.executable.as_path();
+        let packages = python.parent().and_then(Path::parent).map(crate::env::packages_folder);
+        let mut needed = vec![("the interpreter", python), ("the data", &*self.data_dir)];
         needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
         needed
             .extend(self.sys_path.iter().map(|folder| ("the folder of scripts", folder.as_path())));
@@ -313,10 +323,8 @@ impl Bench<'_> {
         if report.wraps > 0 {
             record.flag("wrap");
         }
-        let (reset, stuck) = (
-            report.resets > 0 || accounts.integrity.reset_count > 0,
-            !accounts.integrity.stuck.is_empty(),
-        );
+        let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
+        let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;
         record.window = accounts.window;
         record.phases = accounts.phases;
@@ -328,10 +336,8 @@ impl Bench<'_> {
                 "a counter was reset in the middle, so a part of its energy is unknown".to_owned(),
             ));
         }
-        if stuck {
-            return Err(Trouble::Failed(
-                "a counter stood still while the processor worked; it does not measure".to_owned(),
-            ));
+        if let Some(why) = unknown {
+            return Err(Trouble::Failed(why));
         }
         match &record.window {
             None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
@@ -351,11 +357,12 @@ impl Bench<'_> {
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
         Request {
-            python: self.python.to_owned(),
+            python: self.python.clone(),
             sys_path: self.sys_path.clone(),
             module: "harness".to_owned(),
             function: "run".to_owned(),
             argument: json!({ "framework": trial.framework, "job": job }),
+            arrays: None,
         }
     }
 

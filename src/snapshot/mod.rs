@@ -55,6 +55,12 @@ pub struct Machine {
     pub uptime_s: Option<f64>,
 }
 
+/// Whether the machine runs on its battery now; none where there is no battery to run on.
+pub(crate) fn on_battery(roots: &Roots) -> Option<bool> {
+    let supply = platform::supply(roots);
+    supply.battery.then(|| supply.on_battery())
+}
+
 /// Reads the machine. Where there is no `/proc`, the system is asked instead.
 pub fn machine(roots: &Roots) -> Machine {
     let bytes = |name: &str| -> Option<u64> {

@@ -16,7 +16,12 @@ impl Sender {
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
-        self.0.write_all(&line)
+        self.pass_on(&line)
+    }
+
+    /// Sends one line that is a message already.
+    pub fn pass_on(&mut self, line: &[u8]) -> io::Result<()> {
+        self.0.write_all(line)
     }
 }
 

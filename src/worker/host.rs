@@ -108,6 +108,15 @@ pub enum Failure {
         /// The exception's type and message.
         error: String,
     },
+    /// Python never said that it runs.
+    #[error("{python} did not start ({exit}); the log says why, and `joulerace doctor` checks the environment",
+        python = python.display())]
+    NotStarted {
+        /// The interpreter that was asked for.
+        python: PathBuf,
+        /// How its process ended.
+        exit: Exit,
+    },
     /// The process ended, or closed its line, in the middle of its work.
     #[error("the worker ended in the middle of its work ({exit}){}", hint(exit))]
     Vanished {
@@ -225,6 +234,7 @@ impl Failure {
             Failure::Start { .. }
                 | Failure::Silent { .. }
                 | Failure::NoPython { .. }
+                | Failure::NotStarted { .. }
                 | Failure::WrapperEnded { .. }
         )
     }
@@ -234,6 +244,9 @@ impl Failure {
         match self {
             Failure::Vanished { exit: Exit::Unknown } => Failure::Vanished { exit },
             Failure::Silent { limit, exit: Exit::Unknown } => Failure::Silent { limit, exit },
+            Failure::NotStarted { python, exit: Exit::Unknown } => {
+                Failure::NotStarted { python, exit }
+            }
             other => other,
         }
     }
@@ -290,6 +303,14 @@ async fn listen(
         return Err(Failure::Vanished { exit: Exit::Unknown });
     }
     let mut lines = Lines::new(BufReader::new(read));
+    let mut greeted = false;
+    let vanished = |greeted: bool| match greeted {
+        true => Failure::Vanished { exit: Exit::Unknown },
+        false => Failure::NotStarted {
+            python: launch.request.python.executable.clone(),
+            exit: Exit::Unknown,
+        },
+    };
     let mut ticks = tokio::time::interval(TICK);
     // The writing half stays open until the process is gone: its closing tells a worker that the
     // host has died.
@@ -311,7 +332,8 @@ async fn listen(
                             let _ = timeout(FOLLOW, child.wait()).await;
                             return Err(failure);
                         }
-                        _ => {}
+                        Message::Hello { .. } => greeted = true,
+                        Message::Event { .. } => {}
                     }
                     seen(Seen::Message(&message)).map_err(Failure::Stopped)?;
                 }
@@ -320,7 +342,7 @@ async fn listen(
                 }
                 _ => {
                     let _ = timeout(FOLLOW, child.wait()).await;
-                    return Err(Failure::Vanished { exit: Exit::Unknown });
+                    return Err(vanished(greeted));
                 }
             },
             status = child.wait() => {
@@ -335,11 +357,17 @@ async fn listen(
                             *traceback = text;
                             return Err(raised(error, begun));
                         }
-                        Ok(message) => seen(Seen::Message(&message)).map_err(Failure::Stopped)?,
+                        Ok(message) => {
+                            greeted |= matches!(message, Message::Hello { .. });
+                            seen(Seen::Message(&message)).map_err(Failure::Stopped)?;
+                        }
                         Err(_) => {}
                     }
                 }
-                return Err(launch.ended_early(exit));
+                if greeted || launch.is_wrapped() {
+                    return Err(launch.ended_early(exit));
+                }
+                return Err(vanished(greeted));
             }
             _ = ticks.tick() => {
                 seen(Seen::Tick).map_err(Failure::Stopped)?;

@@ -23,7 +23,7 @@ pub fn environment() -> &'static Path {
     static MADE: OnceLock<TempDir> = OnceLock::new();
     MADE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let made = Command::new(joulerace::worker::BUILT_FOR)
+        let made = Command::new(&joulerace::env::pythons()[0])
             .args(["-m", "venv", "--without-pip"])
             .arg(folder.path())
             .status()

@@ -110,6 +110,27 @@ fn a_sensor_that_goes_stops_the_experiment_and_no_estimate_takes_its_place() {
     }
 }
 
+#[test]
+fn a_register_that_the_processor_lacks_fails_no_trial_and_is_told_once() {
+    let scratch = Scratch::new(&[("a", "{'seconds': 2.4}")]);
+    let program = stand_in(&scratch.at(""), Mode::Client);
+    let meter = ["--meter", "energibridge", "--energibridge", program.to_str().unwrap()];
+    let output = scratch.measured("a", &meter, &["--iterations", "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let record = scratch.json("a/a_0.json");
+    assert_eq!((&record["status"], &record["flags"]), (&"ok".into(), &serde_json::json!([])));
+    let window = &record["window"];
+    let watts = window["total_j"].as_f64().unwrap() / window["seconds"].as_f64().unwrap();
+    assert!((49.0..51.0).contains(&watts), "{watts} W");
+    assert!(window["joules"].get("dram").is_none(), "{window}");
+    assert_eq!(
+        record["sampler"]["absent"],
+        serde_json::json!(["DRAM_ENERGY (J)", "PP1_ENERGY (J)"])
+    );
+    let meter = scratch.json("experiment.json")["meter"].to_string();
+    assert_eq!(meter.matches("no counter behind DRAM_ENERGY (J)").count(), 1, "{meter}");
+}
+
 /// One trial of three seconds under a program that fails after one, beside what came of it.
 fn under(mode: Mode) -> (Scratch, String) {
     let scratch = Scratch::new(&[("a", "{'seconds': 0.8}")]);

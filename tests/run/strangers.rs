@@ -119,7 +119,8 @@ fn nothing_that_a_folder_names_is_run_unless_it_is_named_here() {
     trap(&program, &ran);
     let copied = std::process::Command::new("cp").arg("-a").arg(environment()).arg(&venv).status();
     assert!(copied.unwrap().success());
-    let library = format!("lib/python{}/site-packages", joulerace::worker::PYTHON_VERSION);
+    let library = names(&venv.join("lib")).into_iter().find(|name| name.starts_with("python"));
+    let library = Path::new("lib").join(library.unwrap()).join("site-packages");
     let pth = format!("import pathlib; pathlib.Path({:?}).touch()\n", ran.to_str().unwrap());
     std::fs::write(venv.join(library).join("evil.pth"), pth).unwrap();
     let workloads = theirs.join("workloads");

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from analysis import files
 from analysis.findings import Findings
-from analysis.plots import drift, effects, paired, phases, power, quantiles, violins
+from analysis.plots import drift, effects, matrix, paired, phases, power, quantiles, violins
 from analysis.plots.style import Figure, Palette, configure
 from analysis.settings import Settings
 from analysis.table import Table
@@ -17,6 +17,7 @@ _Painter = Callable[[Table, Findings, Settings, Palette], list[Figure]]
 _PAINTERS: tuple[_Painter, ...] = (
     violins.draw,
     effects.draw,
+    matrix.draw,
     paired.draw,
     power.draw,
     phases.draw,

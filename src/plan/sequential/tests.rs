@@ -1,12 +1,7 @@
+use super::simulated::normal;
 use super::*;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
-/// A standard normal number (Box and Muller's).
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let mut unit = || ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-    (-2.0 * unit().ln()).sqrt() * (2.0 * std::f64::consts::PI * unit()).cos()
-}
+use rand_chacha::rand_core::SeedableRng;
 
 /// How often a null difference is found at any look, of `times` experiments.
 fn found(design: &Sequential, place: usize, times: u32, seed: u64) -> f64 {
@@ -63,6 +58,7 @@ fn one_look_leaves_the_level_as_it_is() {
     for p in [0.5, 0.04, 1e-3, 2e-6] {
         assert!((design.overall(p, 3) / p - 1.0).abs() < 1e-3, "{p}");
     }
+    assert!((design.nominal(0.02, 3).unwrap() / 0.02 - 1.0).abs() < 1e-3);
     assert_eq!(design.overall(1e-3, 2), 1.0);
     assert_eq!(design.level(0.05, 2), None);
 }

@@ -275,27 +275,24 @@ impl Accountant {
             seconds -= unread.t1 - unread.t0;
         }
         let mean = (joules / seconds.max(SHORTEST_S)).min(f64::MAX);
-        if let Some(reason) = cannot_be(column, mean, self.now, whole) {
-            return Some(reason);
-        }
-        let found = series.implausible?;
+        let of_mean = || cannot_be(column, mean, seconds, whole);
+        let Some(found) = series.implausible else { return of_mean() };
+        let guess = looks_like(column, found.worst_w, whole);
         let watts = short(found.worst_w);
         if column.quantity == Quantity::Counter {
-            let guess = looks_like(column, found.worst_w, whole);
-            return Some(format!(
-                "{watts} W up to row {}, more than can be drawn{guess}",
-                found.line
-            ));
+            let step =
+                || format!("{watts} W up to row {}, more than can be drawn{guess}", found.line);
+            return Some(of_mean().unwrap_or_else(step));
         }
-        // Single readings are passed over; where hardly any is left, the column is no such power.
-        (seconds < 0.5 * self.now).then(|| {
-            let what = if found.worst_w < 0.0 { "below zero" } else { "more than can be drawn" };
-            let guess = looks_like(column, found.worst_w, whole);
-            format!(
-                "{} readings such as {watts} W in row {}, {what}{guess}",
-                found.count, found.line
-            )
-        })
+        // Single readings are passed over; where hardly any other is left, the column is no such power.
+        if seconds >= 0.5 * self.now {
+            return of_mean();
+        }
+        let what = if found.worst_w < 0.0 { "below zero" } else { "more than can be drawn" };
+        Some(format!(
+            "{} readings such as {watts} W in row {}, {what}{guess}",
+            found.count, found.line
+        ))
     }
 
     /// The domains of the total, and why nothing was measured where that is so.
@@ -400,7 +397,8 @@ impl Accountant {
                 joules = joules.map(|sum| sum - part * unread.joules);
                 // Holes and bad readings may overlap; time is missing once.
                 let from = unread.t0.max(until);
-                if unread.t1 > from {
+                // Where a counter jumped its energy is unknown altogether.
+                if unread.t1 > from && series.column.quantity == Quantity::Power {
                     unread_s += within(from, unread.t1) * (unread.t1 - from);
                     until = unread.t1;
                 }

@@ -88,7 +88,7 @@ pub struct FirstLast {
 }
 
 /// Everything that one file of samples says about energy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Accounts {
     /// Unix time of the first sample, ms.
     pub start_unix_ms: f64,

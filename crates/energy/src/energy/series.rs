@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::holes::Unread;
+use super::integrity::HOLE_S;
 use super::wrap::{Around, Fall, Readings, SHORTEST_S};
 use crate::samples::{Column, Quantity};
 
@@ -12,6 +13,10 @@ const NEIGHBOURS: usize = 25;
 /// Falls of one counter that are kept to be resolved at the end; at 500 W and 65,536 J this many
 /// wraps take six days. A counter that falls more often is none, and the rest count as resets.
 const KEPT_FALLS: usize = 4096;
+
+/// An interval this many times the one before, and longer than [`HOLE_S`], shows no standing still: nobody
+/// looked.
+const HOLE_FACTOR: f64 = 3.0;
 
 /// A reading of power that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +66,7 @@ pub(super) struct Series {
     chunk_t0: f64,
     /// Whether the last reading of a power cannot be.
     last_bad: bool,
+    last_dt: f64,
 }
 
 impl Series {
@@ -83,6 +89,7 @@ impl Series {
             chunk: (0.0, 0.0),
             chunk_t0: 0.0,
             last_bad: false,
+            last_dt: 0.0,
         }
     }
 
@@ -160,7 +167,9 @@ impl Series {
 
     /// Whether it stood, and for how long by now.
     fn stand(&mut self, line: u64, t0: f64, dt: f64, still: bool, value: f64) {
-        if !still {
+        let hole = dt > HOLE_S && dt > HOLE_FACTOR * self.last_dt;
+        self.last_dt = dt;
+        if !still || hole {
             self.still = Stillness::default();
             return;
         }

@@ -40,9 +40,9 @@ pub(super) fn cannot_be(column: &Column, watts: f64, seconds: f64, whole: bool) 
     let what = if watts < 0.0 {
         "a power below zero cannot be".to_owned()
     } else if watts > most {
-        format!("more than any {} draws ({} W)", kind(column.domain), short(most))
+        format!("more than {} can draw ({} W)", kind(column.domain), short(most))
     } else if watts < least {
-        format!("less than any running {} draws ({least} W)", kind(column.domain))
+        format!("less than {} that runs can draw ({least} W)", kind(column.domain))
     } else {
         return None;
     };
@@ -69,10 +69,10 @@ pub(super) fn looks_like(column: &Column, watts: f64, whole: bool) -> String {
                 guess(format!("counts of 2{} J", raised(exponent)), 2f64.powi(-exponent));
             }
         }
-        guess(format!("thousandths, m{unit}"), 1e-3);
-        guess(format!("millionths, µ{unit}"), 1e-6);
+        guess(format!("m{unit} in place of {unit}"), 1e-3);
+        guess(format!("µ{unit} in place of {unit}"), 1e-6);
     } else {
-        guess(format!("thousands, k{unit}"), 1e3);
+        guess(format!("k{unit} in place of {unit}"), 1e3);
     }
     guesses.truncate(2);
     if guesses.is_empty() {
@@ -83,12 +83,12 @@ pub(super) fn looks_like(column: &Column, watts: f64, whole: bool) -> String {
 
 fn kind(domain: Domain) -> &'static str {
     match domain {
-        Domain::Package => "machine's processors",
-        Domain::Core | Domain::Uncore => "processor's parts",
-        Domain::Dram => "machine's memory",
-        Domain::Gpu(_) => "graphics card",
-        Domain::System | Domain::Platform => "machine",
-        Domain::Estimated => "estimate of processors",
+        Domain::Package => "a machine's processors",
+        Domain::Core | Domain::Uncore => "parts of a processor",
+        Domain::Dram => "a machine's memory",
+        Domain::Gpu(_) => "a graphics card",
+        Domain::System | Domain::Platform => "a machine",
+        Domain::Estimated => "an estimated processor",
     }
 }
 
@@ -140,14 +140,14 @@ mod tests {
         let why = cannot_be(&package, 35.0 * 16384.0, 8.0, true).unwrap();
         assert!(why.contains("573,440 W") && why.contains("counts of 2⁻¹⁴ J (35.00 W)"), "{why}");
         let why = cannot_be(&package, 35_000.0, 8.0, false).unwrap();
-        assert!(why.contains("thousandths, mJ (35.00 W)"), "{why}");
+        assert!(why.contains("mJ in place of J (35.00 W)"), "{why}");
         for watts in [0.3, 35.0, 900.0] {
             assert_eq!(cannot_be(&package, watts, 8.0, true), None);
         }
         let machine = column(Domain::System, Quantity::Power);
         let why = cannot_be(&machine, 0.023, 8.0, false).unwrap();
-        assert!(why.contains("less than any running machine draws"), "{why}");
-        assert!(why.contains("thousands, kW (23.00 W)"), "{why}");
+        assert!(why.contains("less than a machine that runs can draw"), "{why}");
+        assert!(why.contains("kW in place of W (23.00 W)"), "{why}");
         assert!(cannot_be(&machine, -3.0, 8.0, false).unwrap().contains("below zero"));
         assert_eq!(cannot_be(&machine, 0.023, 0.2, false), None, "too short to tell");
         assert_eq!(cannot_be(&column(Domain::Gpu(0), Quantity::Power), 0.02, 9.0, false), None);
