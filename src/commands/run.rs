@@ -207,7 +207,6 @@ impl Session {
             terminal,
         )
         .await?;
-        let python = environment.interpreter()?;
         let workloads = self.project.workloads();
         let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
         let mut now = conditions::conditions(&environment, &scripts);
@@ -222,6 +221,7 @@ impl Session {
             let so_far = Conditions { data, meter: then.conditions.meter.clone(), ..now.clone() };
             self.compare(then, &so_far)?;
         }
+        let python = environment.interpreter()?;
         let dataset = prepare::data(name, folder, &python, &workloads, terminal).await?;
         now.data = conditions::data(&dataset);
         let selected = meter::select(&settings.meter_settings())?;
