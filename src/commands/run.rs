@@ -39,7 +39,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let settings = resolve(&args, &project)?;
     let folder = Folder::at(match &args.output {
-        Some(folder) => prepare::absolute(folder),
+        Some(folder) => prepare::followed(folder),
         None => project.root.join("results").join(now_as_name()),
     });
     if args.dry_run {
@@ -93,7 +93,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
 
 /// `joulerace resume`.
 pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
-    let folder = Folder::at(prepare::absolute(&args.dir));
+    let folder = Folder::at(prepare::followed(&args.dir));
     let then = recorded(&folder)?;
     let project = Project::find()?;
     let settings = own_or_named(&then.settings, &args, &project, &folder)?;

@@ -33,8 +33,8 @@ struct State {
     forecast: Option<usize>,
     /// When the present trial began, and how many were done by then.
     began: Option<(Instant, usize)>,
-    /// Seconds from one trial's beginning to the next one's.
-    cycles: Vec<f64>,
+    /// Seconds from one trial's beginning to the next one's: their sum and their number.
+    cycles: (f64, usize),
 }
 
 impl Terminal {
@@ -83,8 +83,8 @@ impl State {
         if trials > 0 && self.done == trials && !self.pause.is_empty() {
             return Some(self.pause_s + self.closing_s);
         }
-        let (began, done) = self.began.filter(|_| !self.cycles.is_empty())?;
-        let each = self.cycles.iter().sum::<f64>() / self.cycles.len() as f64;
+        let (began, done) = self.began.filter(|_| self.cycles.1 > 0)?;
+        let each = self.cycles.0 / self.cycles.1 as f64;
         let ahead = trials.saturating_sub(done) as f64;
         Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0) + self.closing_s)
     }
@@ -130,7 +130,8 @@ impl Observer for Terminal {
             }
             Event::TrialStarted { trial, attempt } => {
                 if let Some((began, _)) = state.began {
-                    state.cycles.push(began.elapsed().as_secs_f64());
+                    state.cycles.0 += began.elapsed().as_secs_f64();
+                    state.cycles.1 += 1;
                 }
                 state.began = Some((Instant::now(), state.done));
                 state.pause.clear();
@@ -216,7 +217,7 @@ mod tests {
         let mut state = State { trials: 4, done: 2, closing_s: 10.0, ..State::default() };
         assert_eq!(state.left(), None, "nothing is known before the first trial");
         state.began = Some((Instant::now(), 2));
-        state.cycles = vec![20.0, 40.0];
+        state.cycles = (60.0, 2);
         let left = state.left().unwrap();
         assert!((69.0..=70.0).contains(&left), "two trials of 30 s and idle power: {left}");
         // In the cool-down after the last one.
