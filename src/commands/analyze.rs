@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::paths::Project;
 use crate::run::events::{Event, Observer};
 use crate::run::stop::Stopper;
+use crate::store::Scratch;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -123,7 +124,8 @@ fn currency(text: &str) -> Result<String, String> {
 pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let terminal = Terminal::new(talk);
-    let mut settings = AnalyzeSettings::new(prepare::absolute(&args.dir), project.python());
+    Scratch::sweep();
+    let mut settings = AnalyzeSettings::new(prepare::followed(&args.dir), project.python());
     settings.output = args.output.as_deref().map(prepare::absolute);
     settings.method = args.method;
     settings.base = args.base;
