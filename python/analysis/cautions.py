@@ -174,8 +174,8 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
     if "adjusted" in decision.cautions:
         weak = [c for c in decision.comparisons if c.resolved and c.holds_adjusted is False]
         cautions.append(
-            f"{_named(table, weak)} is not resolved once position and predecessor are taken into "
-            "account: p-values may look surer than they are."
+            f"{_named(table, weak)} {'is' if len(weak) == 1 else 'are'} not resolved once position and "
+            "predecessor are taken into account: p-values may look surer than they are."
         )
     if "control" in decision.cautions:
         floor = found.floor

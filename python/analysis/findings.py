@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from analysis import (
     conditions,
     decomposition,
@@ -104,7 +106,7 @@ def _shown(
     """
     if len(compared) <= MOST_PAIRS:
         return frozenset(compared)
-    means = table.usable.groupby("group")["energy_j"].mean()
+    means = {g: np.log(table.values("energy_j", g)).mean() for g in table.groups}
     order = sorted(table.groups, key=lambda g: means[g])
     ends = {*order[: MOST_PAIRS // 3], *order[-MOST_PAIRS // 3 :]}
     near = {frozenset(pair) for pair in zip(order, order[1:], strict=False)}

@@ -42,7 +42,7 @@ class Trace:
 class Table:
     """All trials, the usable ones among them, and the groups in the order of presentation.
 
-    ``groups`` are what is compared, the base first and then by mean energy; an A/A twin is no
+    ``groups`` are what is compared, the base first and then by geometric mean energy; an A/A twin is no
     group of its own but in ``twin``. ``sparse`` are groups with fewer than two usable trials,
     which cannot be compared where others can. ``metrics`` are those that the usable trials have.
     """
@@ -261,12 +261,13 @@ def _derive_places(frame: pd.DataFrame) -> None:
 def _order(
     usable: pd.DataFrame, base: str | None, twin: str | None, declared: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The groups that can be compared, the base first and then by mean energy, and the others.
+    """The groups that can be compared, the base first and then by mean ln energy, and the others.
 
     A single trial has no spread: its group is never the base and takes part in no comparison,
     unless no group has more.
     """
-    found = usable[usable["group"] != twin].groupby("group")["energy_j"].agg(["mean", "size"])
+    own = usable[usable["group"] != twin]
+    found = np.log(own["energy_j"]).groupby(own["group"]).agg(["mean", "size"])
     found = found.sort_values("mean", kind="stable")
     enough = found["size"] >= 2
     names, sparse = list(found.index[enough]), list(found.index[~enough])

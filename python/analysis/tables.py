@@ -74,7 +74,7 @@ def comparisons(
                 words(_TESTS[r["test"]]),
                 number(r["n"], n),
                 change(r),
-                interval(r["ci_low"], r["ci_high"]),
+                interval(r["ci_low"], r["ci_high"], r["pct_change"]),
                 number(r["statistic"], digits=4),
                 p_cell(r["p"]),
                 p_cell(r["p_holm"]),
@@ -122,7 +122,7 @@ def resolved(comparisons: Sequence[dict[str, Any]], found: Findings) -> Tabulati
             [
                 words(f"{c['group']} against {c['base']}"),
                 change(c),
-                interval(c["ci_low"], c["ci_high"]),
+                interval(c["ci_low"], c["ci_high"], c["pct_change"]),
                 number(c["n"], n),
                 p_cell(c["p_parametric"]),
                 p_cell(c["p_rank"]),

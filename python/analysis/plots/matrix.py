@@ -51,5 +51,6 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
             "Change of energy of the row’s group against the column’s, where it is resolved; white "
             "where it is not. Groups from the one that used least, by estimate.",
             f"{resolved} of {len(comparisons)} comparisons of {len(names)} groups are resolved.",
+            wide=True,
         )
     ]
