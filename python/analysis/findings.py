@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,9 +99,7 @@ def analyse(
     )
 
 
-def _shown(
-    table: Table, compared: tuple[tuple[str, str], ...]
-) -> frozenset[tuple[str, str]]:
+def _shown(table: Table, compared: tuple[tuple[str, str], ...]) -> frozenset[tuple[str, str]]:
     """The pairs that a page shows: all, or of many each group's with its neighbour in energy, and
     those of the base with the groups that used least and most.
     """
@@ -109,7 +108,7 @@ def _shown(
     means = {g: np.log(table.values("energy_j", g)).mean() for g in table.groups}
     order = sorted(table.groups, key=lambda g: means[g])
     ends = {*order[: MOST_PAIRS // 3], *order[-MOST_PAIRS // 3 :]}
-    near = {frozenset(pair) for pair in zip(order, order[1:], strict=False)}
+    near = {frozenset(pair) for pair in pairwise(order)}
     kept = [
         pair
         for pair in compared

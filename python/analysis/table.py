@@ -42,8 +42,8 @@ class Trace:
 class Table:
     """All trials, the usable ones among them, and the groups in the order of presentation.
 
-    ``groups`` are what is compared, the base first and then by geometric mean energy; an A/A twin is no
-    group of its own but in ``twin``. ``sparse`` are groups with fewer than two usable trials,
+    ``groups`` are what is compared, the base first and then by geometric mean energy; an A/A twin
+    is no group of its own but in ``twin``. ``sparse`` are groups with fewer than two usable trials,
     which cannot be compared where others can. ``metrics`` are those that the usable trials have.
     """
 
@@ -108,7 +108,10 @@ class Table:
         return self.wide(metric).reindex(columns=list(groups)).dropna()
 
     def wide(self, metric: str) -> pd.DataFrame:
-        """Blocks by groups, in the order in which they ran; a group with two usable trials in a block has no value there."""
+        """Blocks by groups, in the order in which they ran.
+
+        A group with two usable trials in a block has no value there.
+        """
         if metric not in self._wide:  # pivoting is slow, and every pair asks for the same table
             rows = self.usable[["block", "group", metric]].dropna()
             rows = rows[~rows.duplicated(["block", "group"], keep=False)]

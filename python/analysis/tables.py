@@ -271,8 +271,8 @@ def adjusted(found: Findings) -> Tabulation | None:
     notes = ["Adjusted: position and predecessor beside groups and a term for every block."]
     if models:
         notes.append(
-            f"Mixed model: ln E ~ group + {terms.replace(' and ', ' + ')} + (1 | block), restricted "
-            "maximum likelihood, Satterthwaite’s degrees of freedom."
+            f"Mixed model: ln E ~ group + {terms.replace(' and ', ' + ')} + (1 | block), "
+            "restricted maximum likelihood, Satterthwaite’s degrees of freedom."
         )
     elif found.mixed["note"]:
         notes.append(f"No mixed model: {found.mixed['note']}.")
@@ -306,12 +306,14 @@ def effects(found: Findings) -> Tabulation | None:
             ]
         )
     note = (
-        "The headline’s interval is Student’s. With few blocks a bootstrap is too narrow; it stands "
-        "beside it where there are six and more."
+        "The headline’s interval is Student’s. With few blocks a bootstrap is too narrow; it "
+        "stands beside it where there are six and more."
     )
-    return Tabulation("Other intervals and standardised effects", columns, cells, [note]) if (
-        cells
-    ) else None
+    return (
+        Tabulation("Other intervals and standardised effects", columns, cells, [note])
+        if (cells)
+        else None
+    )
 
 
 def omnibus(found: Findings) -> Tabulation | None:

@@ -129,9 +129,10 @@ def test_every_group(study, raw):
             assert int(found["n"]) == len(values)
             w, p = stats.shapiro(values)
             for name, expected in (
-                ("mean", values.sum() / 8), ("sd", math.sqrt(((values - values.mean()) ** 2).sum() / 7)),
-                ("median", np.sort(values)[3:5].mean()), ("min", values.min()), ("max", values.max()),
-                ("shapiro_w", w), ("shapiro_p", p),
+                ("mean", values.sum() / 8),
+                ("sd", math.sqrt(((values - values.mean()) ** 2).sum() / 7)),
+                ("median", np.sort(values)[3:5].mean()), ("min", values.min()),
+                ("max", values.max()), ("shapiro_w", w), ("shapiro_p", p),
             ):  # fmt: skip
                 assert float(found[name]) == near(expected, 1e-5), (group, metric, name)
 

@@ -23,7 +23,7 @@ def detectable(
     ``sd`` is the standard deviation of the paired log ratios over ``n`` blocks. Holm's steps ask
     p-values to pass ``alpha / comparisons`` and then less: where one of k groups differs, k − 1
     comparisons are true, and on average the ``holm_divisor`` is what they have to pass.
-        """
+    """
     if n < 2 or not sd > 0:
         return math.nan
     return sd / math.sqrt(n) * _noncentrality(int(n) - 1, alpha / holm_divisor(comparisons), power)

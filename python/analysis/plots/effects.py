@@ -26,7 +26,7 @@ _MOST_IN_FULL = 4
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
-    """The headline metrics of every pair, or energy of the pairs that matter where there are many."""
+    """The headline metrics of every pair; of many pairs energy, and only those that matter."""
     couples = [pair for pair in found.compared if pair in found.shown]
     if len(couples) > _MOST_PAIRS:
         own = [pair for pair in couples if pair[0] == table.base]
@@ -70,7 +70,9 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
 def _words(row: dict[str, Any]) -> str:
     """A change with its interval, to the digits that the tables have."""
     decimals = text.percent_decimals(row["ci_low"], row["ci_high"], row["pct_change"])
-    change, low, high = (text.percent(row[k], decimals) for k in ("pct_change", "ci_low", "ci_high"))
+    change, low, high = (
+        text.percent(row[k], decimals) for k in ("pct_change", "ci_low", "ci_high")
+    )
     return f"{change} ({low} to {high})"
 
 
