@@ -100,8 +100,8 @@ def _domains(table: Table, settings: Settings) -> list[str]:
         listed = text.join([f"{group}: {kind}" for group, kind in kinds.items()])
         cautions.append(
             f"The totals are not of one kind ({listed}). Comparable are groups measured by the "
-            "same kind of sensor: measure them again with one meter, or choose domains that all have "
-            "with --domains."
+            "same kind of sensor: measure them again with one meter, or choose domains that all "
+            "have with --domains."
         )
     for entry in settings.absent:
         groups = entry.get("groups") or []

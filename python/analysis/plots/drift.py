@@ -46,7 +46,8 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
         axes.plot(x, 100 * np.expm1(rate * (x - middle)), color=INK, linewidth=1.6)
         words = (
             " Line: the trend of the blocks’ means, "
-            f"{text.percent(slope['pct_over_experiment'], 2)} from the first trial to the last ({text.p_equation(slope['p'])})."
+            f"{text.percent(slope['pct_over_experiment'], 2)} from the first trial to the "
+            f"last ({text.p_equation(slope['p'])})."
         )
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", integer=True))
