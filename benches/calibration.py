@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 import numpy as np  # noqa: E402 (the threads and the path come first)
 
 from analysis.decision import Trials, decide  # noqa: E402
-from analysis.decision.power import detectable  # noqa: E402
+from analysis.decision.power import detectable, holm_divisor  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]
     truth = np.array(s.effects)
     if s.power:
         pairs = len(truth) * (len(truth) - 1) // 2
-        truth[-1] = detectable(s.blocks, s.noise * np.sqrt(2.0), pairs)
+        divisor = holm_divisor(pairs, len(truth))
+        truth[-1] = detectable(s.blocks, s.noise * np.sqrt(2.0), divisor)
     control = (0, len(truth)) if s.control else None
     means = np.append(truth, truth[0]) if s.control else truth
     spreads = np.array([*s.spreads, s.spreads[0]] if s.control else s.spreads)
