@@ -199,7 +199,7 @@ def matrix(comparisons: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]
 
 
 #: Groups of which a matrix is a table.
-_FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 20
+_FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 12
 
 
 def _matrix_cell(known: dict[tuple[str, str], dict[str, Any]], row: str, column: str) -> Cell:
