@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-import numpy as np  # noqa: E402 (the path comes first)
+import numpy as np
 
 SIZES = ((3, 3000), (72, 35))
 
