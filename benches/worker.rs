@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use joulerace::process::children_cpu_seconds;
-use joulerace::worker::protocol::Request;
+use joulerace::worker::protocol::{Interpreter, Request};
 use joulerace::worker::{Launch, Limits, Listener, run};
 use serde_json::json;
 
@@ -42,6 +42,7 @@ fn main() -> io::Result<()> {
         threads: std::thread::available_parallelism()?.get(),
         workloads: root.join("python/workloads"),
         scratch: tempfile::tempdir()?,
+        interpreter: joulerace::env::interpreter(&python).map_err(io::Error::other)?,
         python,
         data,
     };
@@ -76,6 +77,7 @@ struct Took {
 
 struct Bench {
     python: PathBuf,
+    interpreter: Interpreter,
     workloads: PathBuf,
     data: PathBuf,
     threads: usize,
@@ -95,11 +97,12 @@ impl Bench {
             });
             let launch = Launch {
                 request: Request {
-                    python: self.python.clone(),
+                    python: self.interpreter.clone(),
                     sys_path: vec![self.workloads.clone()],
                     module: "harness".to_owned(),
                     function: "run".to_owned(),
                     argument: json!({ "framework": framework, "job": job }),
+                    arrays: None,
                 },
                 argv: vec![
                     env!("CARGO_BIN_EXE_joulerace").into(),

@@ -3,6 +3,7 @@
 use crate::commands;
 use crate::error::Error;
 use crate::meter::{Choice, CpuWatts};
+use crate::plan::Order;
 use crate::settings::DatasetName;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,7 +42,11 @@ pub struct Talk {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Go on with an experiment that was stopped, or finish its failed trials
+    /// Go on with an experiment that was stopped: run what was not run or could not be measured
+    ///
+    /// Trials that failed by themselves stay failed; --failed runs them again. The folder may come
+    /// from anybody: programs, environments, data and scripts outside it are used only where they are
+    /// named here or are this user's own by default.
     Resume(ResumeArgs),
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     Analyze(commands::analyze::AnalyzeArgs),
@@ -97,15 +102,27 @@ pub enum Service {
 pub struct ResumeArgs {
     /// The experiment's folder
     pub dir: PathBuf,
-    /// Go on although something differs from the start, and record what
+    /// Run trials again that failed, too; those that could not be measured are run in any case
+    #[arg(long)]
+    pub failed: bool,
+    /// Go on although something differs from the start or is damaged, and record what
     #[arg(long)]
     pub accept_changes: bool,
-    /// The environment to embed, where it has moved
+    /// The environment to embed, where the experiment named one
     #[arg(long, value_name = "DIR")]
     pub python_env: Option<PathBuf>,
-    /// Where the data set's files are, where they have moved
+    /// Where the data set's files are, where the experiment named a folder
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// EnergiBridge's binary, where the experiment named one
+    #[arg(long, value_name = "PATH")]
+    pub energibridge: Option<PathBuf>,
+    /// Where RAPL's zones are, where the experiment named a folder
+    #[arg(long, value_name = "DIR")]
+    pub powercap: Option<PathBuf>,
+    /// The folder of training scripts, where the experiment named one
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub workloads: Option<PathBuf>,
     /// Do not analyse at the end
     #[arg(long)]
     pub no_analysis: bool,
@@ -142,7 +159,7 @@ pub struct MeterArgs {
 /// The experiment.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Blocks; each runs every framework once, in a fresh random order
+    /// Blocks; each runs every framework once, in an order of its own
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
     /// What to compare
@@ -151,6 +168,16 @@ pub struct RunArgs {
     /// Run this framework twice in every block, to learn what the experiment cannot tell apart
     #[arg(long, value_name = "FRAMEWORK")]
     pub control: Option<String>,
+    /// Compare every other framework with this one, and no other pairs [default: all pairs]
+    #[arg(long, value_name = "FRAMEWORK")]
+    pub compare_to: Option<String>,
+    /// The largest difference that counts as none: tests for equivalence within ±PCT percent
+    #[arg(long, value_name = "PCT")]
+    pub margin: Option<f64>,
+    /// Stop at the first block at which each comparison is resolved, or known to within ±PCT percent;
+    /// --iterations is the most
+    #[arg(long, value_name = "PCT")]
+    pub until_precise: Option<f64>,
 
     /// Passes over the training set
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
@@ -164,6 +191,9 @@ pub struct RunArgs {
     /// Seeds initial weights and the order of images
     #[arg(long, value_name = "N", default_value_t = 42, help_heading = "Training job")]
     pub seed: u64,
+    /// Train each block from a seed of its own, the same for all its frameworks, drawn from --seed
+    #[arg(long, help_heading = "Training job")]
+    pub seed_per_block: bool,
     /// Use the first N training images only [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub train_samples: Option<u32>,
@@ -186,6 +216,9 @@ pub struct RunArgs {
     #[arg(long, requires = "python_env", help_heading = "Training job")]
     pub allow_unlocked: bool,
 
+    /// The order within blocks: random, or balanced for position and predecessor (Williams squares)
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Order::Random, help_heading = "Experiment")]
+    pub order: Order,
     /// Seeds the order of trials, and nothing else [default: drawn and recorded]
     #[arg(long, value_name = "N", help_heading = "Experiment")]
     pub order_seed: Option<u64>,
@@ -298,6 +331,7 @@ mod tests {
             ("--meter", "sensor"),
             ("--dataset", "imagenet"),
             ("--cpu-watts", "65:10"),
+            ("--order", "alphabetical"),
         ] {
             let error = Cli::try_parse_from(["joulerace", flag, value]).unwrap_err().to_string();
             assert!(error.contains(flag) && error.contains(value), "{error}");

@@ -10,21 +10,21 @@
 )]
 
 pub mod analysis;
+pub mod clean;
 pub mod cli;
 pub mod commands;
 pub mod dataset;
 pub mod doctor;
-pub mod energy;
 pub mod env;
 pub mod error;
 pub mod meter;
 pub mod paths;
-pub mod phase;
 pub mod plan;
 pub mod process;
 pub mod run;
-pub mod samples;
 pub mod settings;
 pub mod snapshot;
-pub mod units;
+pub mod store;
 pub mod worker;
+
+pub use joulerace_energy::{energy, phase, samples, units};

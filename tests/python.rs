@@ -1,7 +1,6 @@
 //! The Python side's own tests, by pytest, in the environments that users get.
 
-use joulerace::env::{EnvSettings, Profile, resolve};
-use joulerace::worker::{BUILT_FOR, PYTHON_VERSION};
+use joulerace::env::{EnvSettings, Profile, pythons, resolve};
 use std::path::Path;
 use std::process::Command;
 
@@ -14,8 +13,7 @@ fn pytest(profile: Profile, selection: &[&str]) {
         allow_unlocked: false,
         project: project.to_owned(),
         cache: joulerace::paths::cache(),
-        base_python: BUILT_FOR.into(),
-        python_version: PYTHON_VERSION.to_owned(),
+        pythons: pythons(),
         cancel: Default::default(),
     };
     let environment = resolve(&settings, &mut |event| eprintln!("{event:?}")).unwrap();

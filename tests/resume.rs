@@ -142,8 +142,9 @@ fn other_conditions_are_refused_with_what_differs_until_they_are_accepted() {
     let other = scratch.at("environment");
     let copied = Command::new("cp").arg("-a").arg(environment()).arg(&other).status().unwrap();
     assert!(copied.success());
-    let library = format!("lib/python{}/site-packages", joulerace::worker::PYTHON_VERSION);
-    let package = other.join(library).join("numpy-0.1.dist-info");
+    let library = names(&other.join("lib")).into_iter().find(|name| name.starts_with("python"));
+    let library = other.join("lib").join(library.unwrap()).join("site-packages");
+    let package = library.join("numpy-0.1.dist-info");
     std::fs::create_dir_all(&package).unwrap();
     std::fs::write(package.join("METADATA"), "Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
         .unwrap();

@@ -22,7 +22,7 @@ const SLEEPS: &str = "{'seconds': 0.05}";
 /// An environment without packages, which costs a moment to make.
 fn environment(scratch: &Scratch) -> PathBuf {
     let folder = scratch.at("environment");
-    let mut made = Command::new(joulerace::worker::BUILT_FOR);
+    let mut made = Command::new(&joulerace::env::pythons()[0]);
     made.args(["-m", "venv", "--without-pip"]).arg(&folder);
     assert!(made.status().unwrap().success());
     folder

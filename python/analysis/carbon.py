@@ -56,3 +56,10 @@ TABLE: tuple[Intensity, ...] = (
 
 #: What is used when nothing is said: the world's mean.
 DEFAULT = TABLE[0]
+
+
+def find(place: str) -> Intensity | None:
+    """The entry of a two-letter code or a name, in any case of letters."""
+    wanted = place.casefold()
+    found = (e for e in TABLE if wanted in (e.code.casefold(), e.place.casefold()))
+    return next(found, None)

@@ -25,10 +25,11 @@ from analysis import (
     verdict,
 )
 from analysis.decision.power import POWER
+from analysis.files import visible
+from analysis.files import write as write_text
 from analysis.findings import Findings
 from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
 from analysis.settings import RESAMPLES, Settings
-from analysis.summary import write_text
 from analysis.table import Table
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -227,7 +228,7 @@ def _environment(html: bool) -> jinja2.Environment:
 
 def markdown_text(value: Any) -> str:
     """Text for Markdown: nothing in it is taken for markup, HTML or a table's edge."""
-    entities = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    entities = visible(str(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"\s+", " ", re.sub(r"([\\`*_\[\]|~])", r"\\\1", entities))
 
 

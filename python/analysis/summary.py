@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-import os
+import numbers
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,8 @@ import numpy as np
 
 from analysis import cautions, limits, provenance
 from analysis.decision.power import POWER
+from analysis.files import cell
+from analysis.files import write as write_text
 from analysis.findings import Findings
 from analysis.settings import (
     EQUIVALENCE_MARGIN_PCT,
@@ -143,7 +145,9 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return repr(float(value)) if isinstance(value, float) else str(value)
+    if isinstance(value, numbers.Number):
+        return repr(float(value)) if isinstance(value, float) else str(value)
+    return cell(str(value))
 
 
 def plain(value: Any) -> Any:
@@ -161,10 +165,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def write_text(path: Path, content: str) -> None:
-    """Replace a file by a whole new one, so that a reader never sees half of it."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(content, encoding="utf-8")
-    os.replace(draft, path)

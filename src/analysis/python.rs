@@ -1,28 +1,29 @@
-//! Handing the table to `python/analysis` within this process, without copying a number.
+//! Reading the samples and handing the table to `python/analysis`, in a process of its own.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use numpy::PyArray1;
-use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::gather::gather;
-use super::scan::{Scan, Source, scan};
+use super::scan::{Scan, Source};
 use super::settings::{AnalyzeSettings, CarbonIntensity};
+use super::study::{Study, Told, study};
 use super::table::{Broken, Table};
-use crate::worker::{WorkerError, with_interpreter};
+use crate::clean;
+use crate::worker::protocol::{self, Arrays, Interpreter, Message};
+use crate::worker::run_python;
 
 /// What the host asks of the process that analyses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Request {
     pub settings: AnalyzeSettings,
+    /// What the folder holds.
+    pub scan: Scan,
     /// The environment's interpreter.
-    pub python: PathBuf,
+    pub python: Interpreter,
     /// Where [`Event`]s are appended, one per line.
     pub events: PathBuf,
 }
@@ -32,7 +33,9 @@ pub(super) struct Request {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
     /// All files were read.
-    Read { trials: usize, broken: Vec<Broken> },
+    Read { told: Told, broken: Vec<Broken> },
+    /// So many files were read.
+    Reading { done: usize },
     /// A step begins.
     Progress { step: String },
     /// Everything is written.
@@ -49,11 +52,9 @@ pub(super) enum Event {
 
 /// Serves the request in a file (the hidden subcommand `worker analyze`): reads the samples, writes
 /// `trials.csv`, and calls `analysis.run`. What happened goes to the request's file of events; the
-/// value is the process's exit status. The caller leaves the process afterwards: an interpreter can be
-/// started once.
+/// value is the process's exit status, where Python has not ended the process itself.
 ///
-/// The samples are read here, in the process that runs Python, so that a column goes from where it was
-/// read to NumPy without crossing a process or being copied.
+/// The samples are read here and not by the host, which stays small and can end this at any time.
 pub fn serve(request: &Path) -> i32 {
     let read = || -> Result<(Request, File), String> {
         let text = fs::read_to_string(request).map_err(|e| e.to_string())?;
@@ -71,7 +72,7 @@ pub fn serve(request: &Path) -> i32 {
     let events = Events(Arc::new(Mutex::new(events)));
     end_with_host();
     match analyse(&request, &events) {
-        Ok(()) => 0,
+        Ok(status) => status,
         Err(failure) => {
             events.tell(&failure);
             1
@@ -99,6 +100,17 @@ impl Events {
         self.line(serde_json::to_vec(event).unwrap_or_default());
     }
 
+    /// Passes on what Python's side said.
+    fn pass_on(&self, line: &[u8]) {
+        match serde_json::from_slice(line) {
+            Ok(Message::Event { event }) => self.line(event.to_string().into_bytes()),
+            Ok(Message::Failed { error, traceback, .. }) => {
+                self.tell(&Event::Raised { message: error, traceback });
+            }
+            _ => {}
+        }
+    }
+
     fn line(&self, mut line: Vec<u8>) {
         line.push(b'\n');
         let mut file = self.0.lock().unwrap_or_else(|e| e.into_inner());
@@ -107,69 +119,60 @@ impl Events {
     }
 }
 
-fn analyse(request: &Request, events: &Events) -> Result<(), Event> {
+fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     let settings = &request.settings;
     let output = settings.output();
     let failed = |path: &Path, e: io::Error| {
         let (path, message) = (path.to_owned(), e.to_string());
         Event::File { path, message }
     };
-    let scan = scan(&settings.dir, &output).map_err(|e| failed(&settings.dir, e))?;
-    let trials = gather(&scan.inputs, scan.source);
-    let table = Table::of(trials, scan.source, settings.method, &settings.dir);
+    // Often enough to watch, seldom enough to cost nothing.
+    let every = (request.scan.inputs.len() / 10).max(100);
+    let progress = |done: usize| {
+        if done.is_multiple_of(every) {
+            events.tell(&Event::Reading { done });
+        }
+    };
+    let study =
+        study(settings, &request.scan, &progress).map_err(|message| Event::Refused { message })?;
     let trials = output.join("trials.csv");
-    table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
-    events.tell(&Event::Read { trials: table.len(), broken: table.broken.clone() });
-    if table.traces.is_empty() {
-        return Ok(());
+    study.table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
+    let (told, broken) = (study.told.clone(), study.table.broken.clone());
+    let usable = told.usable;
+    events.tell(&Event::Read { told, broken });
+    if usable == 0 {
+        return Ok(0);
     }
-    let path = std::slice::from_ref(&settings.python_dir);
-    let called = with_interpreter(&request.python, path, |py| {
-        call(py, settings, &output, &scan, table, events)
-    });
-    match called {
-        Ok(told) => told,
-        Err(WorkerError::Python { message, traceback }) => {
-            Err(Event::Raised { message, traceback })
-        }
-        Err(other) => Err(Event::Raised { message: other.to_string(), traceback: String::new() }),
+    let Study { table, request: of_study, .. } = study;
+    let mut argument = argument(settings, &output, &request.scan, &table);
+    if let (Value::Object(argument), Value::Object(more)) = (&mut argument, of_study) {
+        argument.extend(more);
     }
+    // Names, reasons and commands may be a stranger's; nothing of them acts where they are shown.
+    let mut argument = clean::in_strings(argument, &|text| clean::lines(&clean::private(&text)));
+    argument["output"] = json!(output);
+    // Beside the events: the folder goes with the host's.
+    let file = request.events.with_file_name("arrays");
+    let arrays = write_arrays(table, &file).map_err(|e| failed(&file, e))?;
+    let call = protocol::Request {
+        python: request.python.clone(),
+        sys_path: vec![settings.python_dir.clone()],
+        module: "analysis.host".to_owned(),
+        function: "serve".to_owned(),
+        argument,
+        arrays: Some(arrays),
+    };
+    let events = events.clone();
+    let hear = move |line: &[u8]| {
+        events.pass_on(line);
+        true
+    };
+    run_python(&call, hear)
+        .map_err(|e| Event::Raised { message: e.to_string(), traceback: String::new() })
 }
 
-/// Calls `analysis.run(request, arrays, emit)`. What the user can put right is told apart from what
-/// the analysis got wrong.
-fn call(
-    py: Python<'_>,
-    settings: &AnalyzeSettings,
-    output: &Path,
-    scan: &Scan,
-    table: Table,
-    events: &Events,
-) -> PyResult<Result<(), Event>> {
-    let mut request = request(settings, output, scan, &table);
-    match carbon(py, &settings.carbon_intensity)? {
-        Ok(Some((grams, source))) => {
-            request["practical"]["carbon_intensity"] = json!(grams);
-            request["practical"]["carbon_source"] = json!(source);
-        }
-        Ok(None) => {}
-        Err(unknown) => return Ok(Err(unknown)),
-    }
-    let request = py.import("json")?.call_method1("loads", (request.to_string(),))?;
-    let arrays = arrays(py, table)?;
-    let emit = emitter(py, events.clone())?;
-    let refused = py.import("analysis.settings")?.getattr("RequestError")?;
-    match py.import("analysis")?.getattr("run")?.call1((request, arrays, emit)) {
-        Ok(_) => Ok(Ok(())),
-        Err(error) if error.matches(py, refused)? => {
-            Ok(Err(Event::Refused { message: error.value(py).to_string() }))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The request of `analysis.run`; see `python/analysis/settings.py`.
-fn request(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Table) -> Value {
+/// The argument of `analysis.host.serve`; see `python/analysis/settings.py`.
+fn argument(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Table) -> Value {
     let experiment = match scan.source {
         Source::Experiment => experiment(&settings.dir),
         Source::Csv => Value::Null,
@@ -192,12 +195,12 @@ fn request(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Table
             "price_per_kwh": settings.price_per_kwh,
             "currency": settings.currency,
         },
+        "carbon": carbon(&settings.carbon_intensity),
         "control": part("control"),
         "baseline": baseline(&experiment),
         "experiment": experiment,
         // Broken files are rows of the table, with their status and reason.
         "excluded": [],
-        "ignored": scan.ignored,
         "strings": strings,
         "command": settings.command,
         "version": env!("CARGO_PKG_VERSION"),
@@ -222,62 +225,40 @@ fn baseline(experiment: &Value) -> Value {
 }
 
 fn experiment(dir: &Path) -> Value {
-    let text = fs::read_to_string(dir.join("experiment.json")).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+    // The host has refused one that cannot be read.
+    let text = crate::store::read(&dir.join("experiment.json"), 1 << 30).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// One NumPy array per column, each taking over the memory of the column.
-fn arrays(py: Python<'_>, table: Table) -> PyResult<Bound<'_, PyDict>> {
-    let arrays = PyDict::new(py);
+/// Writes every column of numbers and every trace's two, one after another.
+fn write_arrays(table: Table, path: &Path) -> io::Result<Arrays> {
+    let mut file = io::BufWriter::new(File::create(path)?);
+    let mut columns = Vec::new();
+    let mut write = |name: String, column: &[f64]| -> io::Result<()> {
+        for value in column {
+            file.write_all(&value.to_ne_bytes())?;
+        }
+        columns.push((name, column.len()));
+        Ok(())
+    };
     for (name, column) in table.numbers {
-        arrays.set_item(name, PyArray1::from_vec(py, column))?;
+        write(name, &column)?;
     }
     for (trial, power) in table.traces {
-        arrays.set_item(format!("trace:{trial}:t"), PyArray1::from_vec(py, power.t_s))?;
-        arrays.set_item(format!("trace:{trial}:w"), PyArray1::from_vec(py, power.watts))?;
+        write(format!("trace:{trial}:t"), &power.t_s)?;
+        write(format!("trace:{trial}:w"), &power.watts)?;
     }
-    Ok(arrays)
+    file.flush()?;
+    Ok(Arrays { file: path.to_owned(), columns })
 }
 
-/// Grams per kilowatt-hour and where the figure comes from, from the table in `analysis.carbon`.
-fn carbon(
-    py: Python<'_>,
-    intensity: &CarbonIntensity,
-) -> PyResult<Result<Option<(f64, String)>, Event>> {
-    let place = match intensity {
-        CarbonIntensity::Default => return Ok(Ok(None)),
-        CarbonIntensity::Grams(grams) => {
-            return Ok(Ok(Some((*grams, "given with --carbon-intensity".to_owned()))));
-        }
-        CarbonIntensity::Place(place) => place,
-    };
-    let mut known = Vec::new();
-    for entry in py.import("analysis.carbon")?.getattr("TABLE")?.try_iter()? {
-        let entry = entry?;
-        let code: String = entry.getattr("code")?.extract()?;
-        let name: String = entry.getattr("place")?.extract()?;
-        if [&code, &name].iter().any(|known| known.eq_ignore_ascii_case(place)) {
-            let grams = entry.getattr("grams_per_kwh")?.extract()?;
-            return Ok(Ok(Some((grams, entry.call_method0("describe")?.extract()?))));
-        }
-        known.push(code);
+/// What was said of carbon: nothing, grams, or a place that Python looks up.
+fn carbon(intensity: &CarbonIntensity) -> Value {
+    match intensity {
+        CarbonIntensity::Default => Value::Null,
+        CarbonIntensity::Grams(grams) => json!({ "grams": grams }),
+        CarbonIntensity::Place(place) => json!({ "place": place }),
     }
-    Ok(Err(Event::Place { place: place.clone(), known }))
-}
-
-/// `emit(event)`: passes an event on to the host.
-fn emitter(py: Python<'_>, events: Events) -> PyResult<Bound<'_, PyCFunction>> {
-    let dumps = py.import("json")?.getattr("dumps")?.unbind();
-    PyCFunction::new_closure(
-        py,
-        Some(c"emit"),
-        None,
-        move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<()> {
-            let line: String = dumps.bind(args.py()).call1((args.get_item(0)?,))?.extract()?;
-            events.line(line.into_bytes());
-            Ok(())
-        },
-    )
 }
 
 #[cfg(test)]

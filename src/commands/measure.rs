@@ -1,9 +1,9 @@
 //! `joulerace measure`: the meter on its own.
 
-use super::say::shown;
+use super::say::{shown, width};
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
-use crate::meter::{MeterSettings, measure as meter};
+use crate::meter::{Kind, MeterSettings, SessionReport, measure as meter};
 use crate::units;
 use std::ffi::OsString;
 use std::io::Write;
@@ -37,6 +37,7 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
     let measured = meter::run(&settings, args.output.as_deref(), args.command)
         .map_err(|e| Error::Told { message: e.to_string(), status: Status::Meter })?;
     if !talk.quiet {
+        explain(&measured);
         let report = &measured.report;
         let joules = report.total_j.map_or("an unknown number of".to_owned(), units::digits);
         let watts = measured.watts().map_or("–".to_owned(), units::digits);
@@ -60,6 +61,49 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
             domains.join(", "),
             shown(&measured.csv)
         );
+        for note in notes(report) {
+            let _ = writeln!(std::io::stderr(), "{note}");
+        }
     }
     Ok(ExitCode::from(measured.exit_status().clamp(0, 255) as u8))
+}
+
+/// Says why nothing better than the estimate was there for `--meter auto`.
+fn explain(measured: &meter::Measured) {
+    if measured.meter.kind != Kind::Estimate || measured.rejected.is_empty() {
+        return;
+    }
+    let mut text = "No meter measures here, so that this is an estimate:\n".to_owned();
+    for (kind, why) in &measured.rejected {
+        for (at, line) in why.lines().enumerate() {
+            // Commands are to be copied: they stay in one line.
+            if line.starts_with("  ") {
+                text += &format!("  {line}\n");
+                continue;
+            }
+            let line = if at == 0 { format!("{kind}: {line}") } else { line.to_owned() };
+            let indented = textwrap::Options::new(usize::from(width()))
+                .initial_indent(if at == 0 { "  " } else { "    " })
+                .subsequent_indent("    ");
+            text += &textwrap::fill(&line, indented);
+            text.push('\n');
+        }
+    }
+    let _ = write!(std::io::stderr(), "{text}");
+}
+
+/// What to know of the number beside.
+fn notes(report: &SessionReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.suspended_s > 0.0 {
+        notes.push(format!(
+            "the machine was suspended for {} meanwhile, which is not in the seconds; the joules hold \
+             whatever the counters went on to count",
+            units::duration(report.suspended_s)
+        ));
+    }
+    if !report.absent.is_empty() {
+        notes.push(format!("no counter behind {}: it never moved", report.absent.join(", ")));
+    }
+    notes
 }

@@ -38,7 +38,7 @@ pub fn logging(talk: Talk) {
         .init();
 }
 
-/// `joulerace worker`, which never returns to `main`: frameworks' threads are still running.
+/// `joulerace worker`. Where Python runs in this process, that ends it, and nothing returns.
 pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
     let status = match (args.socket, args.service) {
         (Some(socket), _) => crate::worker::serve(&socket)?,
@@ -55,7 +55,7 @@ pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
             });
         }
     };
-    crate::worker::exit(status)
+    Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
 }
 
 /// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up

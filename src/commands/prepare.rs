@@ -8,8 +8,9 @@ use crate::paths::{self, Project};
 use crate::run::events::{Event, Observer};
 use crate::run::stop;
 use crate::settings::DatasetName;
-use crate::worker::protocol::{Message, Request};
-use crate::worker::{self, BUILT_FOR, Launch, Limits, Listener, PYTHON_VERSION, Seen};
+use crate::store::Scratch;
+use crate::worker::protocol::{Interpreter, Message, Request};
+use crate::worker::{self, Launch, Limits, Listener, Seen};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,8 +77,7 @@ pub fn env_settings(
         allow_unlocked,
         project: project.root.clone(),
         cache: paths::cache(),
-        base_python: BUILT_FOR.into(),
-        python_version: PYTHON_VERSION.to_owned(),
+        pythons: env::pythons(),
         cancel: Arc::new(AtomicBool::new(false)),
     }
 }
@@ -113,18 +113,18 @@ pub fn dataset_settings(name: DatasetName, data_dir: Option<&Path>) -> DatasetSe
     DatasetSettings::new(choice, data_dir.map(absolute), paths::cache())
 }
 
-/// Finds, fetches or makes the data set; digits are made by the script in `workloads`, in the
-/// environment of `python`. A request to stop ends it.
+/// Finds, fetches or makes the data set; digits are made by the script in `workloads`, by
+/// `python`. A request to stop ends it.
 pub async fn data(
     name: DatasetName,
     data_dir: Option<&Path>,
-    python: &Path,
+    python: &Interpreter,
     workloads: &Path,
     observer: &dyn Observer,
 ) -> Result<Dataset, Error> {
     let settings = dataset_settings(name, data_dir);
     let cancel = Arc::clone(&settings.cancel);
-    let (python, workloads) = (python.to_owned(), workloads.to_owned());
+    let (python, workloads) = (python.clone(), workloads.to_owned());
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         let mut make_digits = |into: &Path| {
@@ -179,7 +179,7 @@ pub fn absolute(path: &Path) -> PathBuf {
 ///
 /// In words, with the end of what it printed.
 pub async fn call(
-    python: &Path,
+    python: &Interpreter,
     sys_path: Vec<PathBuf>,
     module: &str,
     function: &str,
@@ -187,18 +187,20 @@ pub async fn call(
     mut on_event: impl FnMut(&Value),
 ) -> Result<Vec<Value>, String> {
     let listener = Listener::bind().map_err(|e| e.to_string())?;
-    let log = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;
+    let scratch = Scratch::new().map_err(|e| e.to_string())?;
+    let log = scratch.path().join("log");
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
     let launch = Launch {
         request: Request {
-            python: python.to_owned(),
+            python: python.clone(),
             sys_path,
             module: module.to_owned(),
             function: function.to_owned(),
             argument,
+            arrays: None,
         },
         argv: vec![program.into(), "worker".into(), "--socket".into(), listener.path().into()],
-        log: log.path().to_owned(),
+        log: log.clone(),
         limits: Limits::default(),
     };
     let mut events = Vec::new();
@@ -216,7 +218,7 @@ pub async fn call(
     match ended.failure {
         None => Ok(events),
         Some(failure) => {
-            let printed = std::fs::read_to_string(log.path()).unwrap_or_default();
+            let printed = std::fs::read_to_string(&log).unwrap_or_default();
             let tail: Vec<&str> = printed.lines().rev().take(12).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
             Err(format!("{failure}\n{}", tail.join("\n")))
@@ -225,7 +227,7 @@ pub async fn call(
 }
 
 /// What makes the digits data set, in the training environment.
-async fn make_digits(python: &Path, workloads: &Path, into: &Path) -> Result<(), String> {
+async fn make_digits(python: &Interpreter, workloads: &Path, into: &Path) -> Result<(), String> {
     let argument = json!({ "output": into, "seed": DIGITS_SEED });
     let path = vec![workloads.to_owned()];
     call(python, path, "data", "make_digits", argument, |_| ()).await.map(drop)

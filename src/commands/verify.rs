@@ -109,7 +109,7 @@ async fn compare(
         message: format!("{what}: {why}"),
         status: Status::Trials,
     };
-    let python = &environment.python;
+    let python = &environment.interpreter()?;
     let dataset =
         prepare::data(args.dataset, args.data_dir.as_deref(), python, &own, terminal).await?;
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
@@ -134,14 +134,14 @@ async fn compare(
         let argument =
             json!({ "framework": name, "job": job, "steps": args.steps, "output": output });
         let path = search_path(&scripts, &own);
-        prepare::call(&environment.python, path, "verify", "collect", argument, |_| ())
+        prepare::call(python, path, "verify", "collect", argument, |_| ())
             .await
             .map_err(|why| failed(name, why))?;
         files.insert(name.clone(), json!(output));
     }
     let argument = json!({ "files": files });
     let path = search_path(&scripts, &own);
-    let events = prepare::call(&environment.python, path, "verify", "compare", argument, |_| ())
+    let events = prepare::call(python, path, "verify", "compare", argument, |_| ())
         .await
         .map_err(|why| failed("the comparison", why))?;
     events

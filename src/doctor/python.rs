@@ -1,9 +1,8 @@
-//! The Python that is embedded, and the environments that workers would run in.
+//! The Python that trains, and the environments that workers would run in.
 
 use super::finding::{Finding, Level, shown, split};
 use crate::env::{self, EnvError, EnvEvent, EnvSettings, Environment, Found, Profile, Source};
-use crate::worker::{BUILT_FOR, PYTHON_VERSION};
-use std::path::{Path, PathBuf};
+use crate::worker::protocol::Interpreter;
 
 /// An environment that was looked for.
 pub(super) struct Looked {
@@ -23,50 +22,44 @@ pub(super) fn look(settings: &EnvSettings) -> Looked {
     Looked { profile: settings.profile, found, passed_over }
 }
 
-/// The embedded Python, and each environment.
+/// The Python that trains, and each environment.
 pub(super) fn judge(looked: &[Looked]) -> Vec<Finding> {
-    let mut findings = vec![embedded(Path::new(BUILT_FOR).exists(), library().as_deref())];
+    let training = looked.iter().find(|l| l.profile == Profile::Training);
+    let mut findings: Vec<Finding> = training.and_then(python).into_iter().collect();
     findings.extend(looked.iter().map(environment));
     findings
 }
 
-/// The library that this process has loaded, where the kernel tells.
-fn library() -> Option<PathBuf> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let path =
-        maps.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(is_libpython))?;
-    Some(path.into())
-}
-
-fn is_libpython(path: &&str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.starts_with("libpython"))
-}
-
-fn embedded(interpreter_exists: bool, library: Option<&Path>) -> Finding {
-    let new = |level, found: String| {
-        Finding::new("python", "Python", level, found)
-            .with("version", PYTHON_VERSION)
-            .with("built_for", BUILT_FOR)
-            .with("libpython", library.map(|path| path.display().to_string()))
+/// Which Python it is and how it is had; nothing where the environment itself is the trouble.
+fn python(looked: &Looked) -> Option<Finding> {
+    let new = |level, version: &str, found: String| {
+        Finding::new("python", "Python", level, found).with("version", version)
     };
-    if !interpreter_exists {
-        return new(
-            Level::Failure,
-            format!("built for {BUILT_FOR} (Python {PYTHON_VERSION}), which is gone"),
-        )
-        .remedy(format!(
-            "Build again with one that is there\n  \
-             PYO3_PYTHON=/path/to/python{PYTHON_VERSION} cargo build --release"
-        ));
-    }
-    match library {
-        Some(library) => {
-            new(Level::Ok, format!("{PYTHON_VERSION}, embedded from {}", shown(library)))
+    match looked.found.as_ref().ok()? {
+        Found::ToMake { python, version, .. } => {
+            Some(new(Level::Ok, version, format!("{version}, {}", shown(python))))
         }
-        None => new(
-            Level::Unknown,
-            format!("{PYTHON_VERSION} of {BUILT_FOR}; which library is loaded cannot be told here"),
-        ),
+        Found::Ready(environment) => {
+            let version = &environment.version;
+            Some(match environment.interpreter() {
+                Ok(Interpreter { library: Some(library), .. }) => {
+                    new(Level::Ok, version, format!("{version}, opened from {}", shown(&library)))
+                        .with("libpython", library.display().to_string())
+                }
+                Ok(Interpreter { executable, library: None }) => {
+                    let found = format!(
+                        "{version} without shared library: each trial starts {}",
+                        shown(&executable)
+                    );
+                    new(Level::Ok, version, found)
+                }
+                Err(error) => {
+                    let (found, remedy) = split(&error.to_string());
+                    let finding = new(Level::Failure, version, found);
+                    remedy.into_iter().fold(finding, Finding::remedy)
+                }
+            })
+        }
     }
 }
 
@@ -81,7 +74,7 @@ fn environment(Looked { profile, found, passed_over }: &Looked) -> Finding {
     };
     match found {
         Ok(Found::Ready(environment)) => ready(environment, new),
-        Ok(Found::ToMake { prefix, packages, why }) => {
+        Ok(Found::ToMake { prefix, packages, why, .. }) => {
             // The experiment makes it by itself, but downloading gigabytes is no calm start; the
             // report's is made when all is measured.
             let (level, size) = match profile {
@@ -146,11 +139,17 @@ mod tests {
 
     #[test]
     fn an_environment_that_is_missing_names_the_command_that_makes_it() {
-        let found =
-            Ok(Found::ToMake { prefix: "/c/envs/t".into(), packages: 97, why: "not made yet" });
+        let found = Ok(Found::ToMake {
+            prefix: "/c/envs/t".into(),
+            python: "/usr/bin/python3".into(),
+            version: "3.11.2".into(),
+            packages: 97,
+            why: "not made yet",
+        });
         let mut looked = Looked { profile: Profile::Training, found, passed_over: None };
         let training = environment(&looked);
         assert_eq!(training.level, Level::Warning);
+        assert!(python(&looked).unwrap().found.starts_with("3.11.2"));
         assert!(training.remedy.unwrap().contains("\n  joulerace env sync training"));
         looked.profile = Profile::Analysis;
         looked.passed_over = Some("the active x is not it".into());
@@ -167,13 +166,5 @@ mod tests {
         assert_eq!(finding.level, Level::Failure);
         assert!(finding.found.contains("/p/poetry.lock: no such file"), "{}", finding.found);
         assert!(finding.remedy.unwrap().starts_with("Run joulerace from its repository"));
-    }
-
-    #[test]
-    fn a_python_that_is_gone_is_a_failure_and_a_library_that_is_not_seen_unknown() {
-        let library = Some(Path::new("/lib/libpython3.11.so.1.0"));
-        assert_eq!(embedded(true, library).level, Level::Ok);
-        assert_eq!(embedded(true, None).level, Level::Unknown);
-        assert_eq!(embedded(false, library).level, Level::Failure);
     }
 }

@@ -1,4 +1,4 @@
-//! Asks the Python that environments are made from what it is.
+//! Finds a Python on this machine and asks it what it is.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,19 +6,35 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use super::EnvError;
-use super::lock::minor_version;
+use super::lock::Lock;
+
+/// The worker's library is built against this version's stable ABI, so none before it will do.
+pub const OLDEST: &str = "3.10";
 
 /// Prints the answers as JSON; `ensurepip` is what Debian leaves out without python3-venv.
 const QUESTIONS: &str = "\
 import importlib.util, json, platform, sys
 missing = [m for m in ('venv', 'ensurepip') if importlib.util.find_spec(m) is None]
 print(json.dumps({'version': '.'.join(platform.python_version_tuple()[:2] + (str(sys.version_info[2]),)),
-    'prefix': sys.prefix, 'base_prefix': sys.base_prefix, 'missing': missing}))";
+    'executable': sys.executable, 'prefix': sys.prefix, 'base_prefix': sys.base_prefix, 'missing': missing}))";
 
-/// What the base Python is.
+/// Prints where the shared library may be, as a JSON list. Names and folders are as `sysconfig`
+/// documents them: a framework on macOS, a DLL beside the executable on Windows.
+const LIBRARIES: &str = "\
+import json, os, sys, sysconfig
+get = sysconfig.get_config_var
+names = [get('INSTSONAME'), get('LDLIBRARY'), 'python%d%d.dll' % sys.version_info[:2]]
+folders = [get('LIBDIR'), get('PYTHONFRAMEWORKPREFIX'), os.path.join(sys.base_prefix, 'lib'), sys.base_prefix]
+if get('LIBDIR') and get('MULTIARCH'):
+    folders.insert(1, os.path.join(get('LIBDIR'), get('MULTIARCH')))
+paths = [os.path.join(f, n) for n in names if n and not n.endswith('.a') for f in folders if f]
+print(json.dumps([p for p in paths if os.path.isfile(p)]))";
+
+/// A Python that environments can be made from.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Base {
-    #[serde(skip)]
+    /// Its executable.
+    #[serde(rename = "executable")]
     pub python: PathBuf,
     /// Such as `3.11.7`.
     pub version: String,
@@ -29,29 +45,27 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Starts `python` once; it must have the minor version `wanted`.
-    pub fn ask(python: &Path, wanted: &str) -> Result<Self, EnvError> {
-        let fail = |why: String| EnvError::BasePython {
-            python: python.into(),
-            why,
-            wanted: wanted.into(),
-        };
-        let mut command = Command::new(python);
-        command.args(["-I", "-c", QUESTIONS]).stdin(Stdio::null());
-        command.env_remove("PYTHONHOME").env_remove("PYTHONPATH");
-        let output = command.output().map_err(|error| fail(error.to_string()))?;
-        if !output.status.success() {
-            let error = String::from_utf8_lossy(&output.stderr);
-            let last = error.lines().last().unwrap_or("it said nothing").to_owned();
-            return Err(fail(format!("it ended with {}: {last}", output.status)));
+    /// Asks the candidates in turn, each by starting it once, and takes the first of a version that
+    /// the lock is for.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvError::NoPython`] with what each of them said.
+    pub fn find(candidates: &[PathBuf], lock: &Lock) -> Result<Self, EnvError> {
+        let mut tried = Vec::new();
+        for python in candidates {
+            match Self::ask(python) {
+                Ok(base) if lock.is_for(&base.version) => return Ok(base),
+                Ok(base) => tried.push((python.clone(), format!("it is Python {}", base.version))),
+                Err(why) => tried.push((python.clone(), why)),
+            }
         }
-        let mut base: Self = serde_json::from_slice(&output.stdout)
-            .map_err(|error| fail(format!("its answer is not understood: {error}")))?;
-        base.python = python.into();
-        if minor_version(&base.version) != wanted {
-            return Err(fail(format!("it is Python {}, no longer {wanted}", base.version)));
-        }
-        Ok(base)
+        Err(EnvError::NoPython { wanted: lock.python_versions(), tried })
+    }
+
+    fn ask(python: &Path) -> Result<Self, String> {
+        let answer = ask(python, QUESTIONS)?;
+        serde_json::from_slice(&answer).map_err(|e| format!("its answer is not understood: {e}"))
     }
 
     /// Whether it can make environments; asked only before one is made.
@@ -63,4 +77,47 @@ impl Base {
             None => Ok(()),
         }
     }
+}
+
+/// Starts `python` once to run `program`, and gives what it printed; an error is in words.
+fn ask(python: &Path, program: &str) -> Result<Vec<u8>, String> {
+    let mut command = Command::new(python);
+    command.args(["-I", "-c", program]).stdin(Stdio::null());
+    command.env_remove("PYTHONHOME").env_remove("PYTHONPATH");
+    let output = command.output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let error = String::from_utf8_lossy(&output.stderr);
+    let last = error.lines().rev().find(|line| !line.trim().is_empty());
+    Err(format!("it ended with {}: {}", output.status, last.unwrap_or("it said nothing").trim()))
+}
+
+/// The shared library that goes with an environment's `python`; `None` where it has none.
+///
+/// # Errors
+///
+/// In words, where it does not run.
+pub(super) fn shared_library(python: &Path) -> Result<Option<PathBuf>, String> {
+    let answer = ask(python, LIBRARIES)?;
+    let found: Vec<PathBuf> = serde_json::from_slice(&answer)
+        .map_err(|e| format!("its answer is not understood: {e}"))?;
+    Ok(found.into_iter().next())
+}
+
+/// The Pythons that environments may be made from, in the order in which they are asked:
+/// `JOULERACE_PYTHON` alone where it is set, else those on `PATH`.
+pub fn pythons() -> Vec<PathBuf> {
+    if let Some(named) = std::env::var_os("JOULERACE_PYTHON").filter(|value| !value.is_empty()) {
+        return vec![named.into()];
+    }
+    let names =
+        ["python3", "python3.12", "python3.11", "python3.13", "python3.14", "python3.10", "python"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let find = |name: &str| {
+        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        folders.iter().map(|folder| folder.join(&name)).find(|path| path.is_file())
+    };
+    names.iter().filter_map(|name| find(name)).collect()
 }

@@ -22,37 +22,40 @@ pub enum EnvError {
         /// What it lacks.
         why: String,
     },
-    /// The environment's Python has another minor version than the embedded library.
+    /// The environment's Python is none that the lock is for.
     #[error(
-        "--python-env {}: it has Python {found}, but this build of joulerace embeds Python {wanted}\n\
-         Name an environment of Python {wanted}, or build for the other one: \
-         PYO3_PYTHON={} cargo build --release",
-        path.display(), python.display()
+        "--python-env {}: it has Python {found}, but poetry.lock is for Python {wanted}\n\
+         Name an environment of such a Python, or leave the flag out: joulerace then makes one",
+        path.display()
     )]
     PythonVersion {
         /// The environment.
         path: PathBuf,
-        /// Its interpreter.
-        python: PathBuf,
         /// Its version, such as `3.12.1`.
         found: String,
-        /// The embedded minor version, such as `3.11`.
+        /// What the lock is for, such as `>=3.11, <3.13`.
         wanted: String,
     },
-    /// The Python that joulerace was built with cannot be used to make an environment.
+    /// No Python on this machine can be used to make an environment.
     #[error(
-        "the Python that joulerace was built with cannot be used: {}: {why}\n\
-         Build again with one that is there: PYO3_PYTHON=/path/to/python{wanted} cargo build --release, \
-         or name a ready environment of Python {wanted} with --python-env",
-        python.display()
+        "no Python {wanted} was found to make an environment with{}\n\
+         Install one, or name it: JOULERACE_PYTHON=/path/to/python3; \
+         or name a ready environment of such a Python with --python-env",
+        Tried(tried)
     )]
-    BasePython {
+    NoPython {
+        /// What the lock is for, such as `>=3.11, <3.13`.
+        wanted: String,
+        /// What was asked, and what it said.
+        tried: Vec<(PathBuf, String)>,
+    },
+    /// An environment's Python does not run.
+    #[error("{}: {why}\nMake the environment anew, or name another one with --python-env", python.display())]
+    Broken {
         /// The interpreter.
         python: PathBuf,
-        /// What happened when it was asked for its version.
+        /// What happened when it was started.
         why: String,
-        /// The embedded minor version.
-        wanted: String,
     },
     /// Debian and its relatives ship `venv` apart from Python.
     #[error(
@@ -187,6 +190,17 @@ impl fmt::Display for List<'_> {
             write!(f, "{}  {difference}", if i == 0 { "" } else { "\n" })?;
         }
         Ok(())
+    }
+}
+
+struct Tried<'a>(&'a [(PathBuf, String)]);
+
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (python, why) in self.0 {
+            write!(f, "\n  {}: {why}", python.display())?;
+        }
+        if self.0.is_empty() { f.write_str(": there is none on PATH") } else { Ok(()) }
     }
 }
 

@@ -6,10 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
+use pep508_rs::pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree, VerbatimUrl};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::base::OLDEST as OLDEST_PYTHON;
 use super::installed::normalise;
 use super::{EnvError, Profile};
 
@@ -20,6 +22,7 @@ const OLDEST: (u32, u32) = (2, 1);
 #[derive(Debug, Clone)]
 pub struct Lock {
     packages: Vec<Package>,
+    pythons: VersionSpecifiers,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +54,9 @@ struct RawLock {
 #[serde(rename_all = "kebab-case")]
 struct RawMetadata {
     lock_version: String,
+    /// As in `requires-python`.
+    #[serde(default)]
+    python_versions: String,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +78,12 @@ struct RawFile {
     hash: String,
 }
 
+/// Whether the worker's library runs in Python `version`.
+pub(super) fn can_run(version: &str) -> bool {
+    let oldest = Version::from_str(OLDEST_PYTHON).ok();
+    Version::from_str(version).is_ok_and(|version| Some(&version) >= oldest.as_ref())
+}
+
 impl Lock {
     /// Reads the lock at `path`.
     ///
@@ -84,6 +96,20 @@ impl Lock {
             _ => EnvError::Io { action: "read the lock", path: path.into(), source },
         })?;
         Self::parse(&text).map_err(|reason| EnvError::LockInvalid { path: path.into(), reason })
+    }
+
+    /// Whether it is for Python `version`, and joulerace can run that.
+    pub fn is_for(&self, version: &str) -> bool {
+        let fits = |version: Version| self.pythons.contains(&version);
+        can_run(version) && Version::from_str(version).is_ok_and(fits)
+    }
+
+    /// The Pythons it is for, in words: `>=3.11, <3.13`.
+    pub fn python_versions(&self) -> String {
+        match self.pythons.is_empty() {
+            true => format!(">={OLDEST_PYTHON}"),
+            false => self.pythons.to_string(),
+        }
     }
 
     /// Reads a lock's text; an error is the reason in words.
@@ -116,7 +142,10 @@ impl Lock {
             });
         }
         packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-        Ok(Self { packages })
+        let pythons = raw.metadata.python_versions;
+        let pythons = VersionSpecifiers::from_str(pythons.trim().trim_matches('*'))
+            .map_err(|error| format!("its python-versions {pythons:?}: {error}"))?;
+        Ok(Self { packages, pythons })
     }
 
     /// What `profile` needs under the Python `version` (such as `3.11.7`) on this machine:

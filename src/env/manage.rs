@@ -70,7 +70,7 @@ pub fn status(settings: &EnvSettings) -> Result<Vec<EnvInfo>, EnvError> {
         Err(error) => return Err(EnvError::io("list", &root)(error)),
     };
     let lock = Lock::read(&settings.lock())?;
-    let base = Base::ask(&settings.base_python, &settings.python_version)?;
+    let base = Base::find(&settings.pythons, &lock)?;
     let mut current = BTreeSet::from([tools::folder_name(&base)]);
     current.extend(Profile::ALL.map(|profile| own_name(profile, &base, &lock.hash(profile))));
     let mut found = Vec::new();

@@ -18,14 +18,16 @@ mod tools;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use joulerace_protocol::Interpreter;
 use serde::{Deserialize, Serialize};
 
+pub use base::{OLDEST, pythons};
 pub use error::EnvError;
-pub use installed::{Difference, VirtualEnv, differences, normalise};
+pub use installed::{Difference, VirtualEnv, differences, normalise, packages_folder};
 pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};
@@ -78,10 +80,9 @@ pub struct EnvSettings {
     pub project: PathBuf,
     /// The user's cache, such as `~/.cache`; a folder `joulerace` is made in it.
     pub cache: PathBuf,
-    /// The Python that the build was configured with; environments are made from it.
-    pub base_python: PathBuf,
-    /// The embedded minor version, such as `3.11`.
-    pub python_version: String,
+    /// What environments may be made from, usually [`pythons`]; the first that the lock is for is
+    /// taken.
+    pub pythons: Vec<PathBuf>,
     /// Set to true from anywhere (a signal handler, say) to stop an installation.
     pub cancel: Arc<AtomicBool>,
 }
@@ -120,7 +121,7 @@ pub enum Source {
 /// lives, `joulerace env prune` leaves that environment alone.
 #[derive(Debug, Clone, Serialize)]
 pub struct Environment {
-    /// Its interpreter, for `PyConfig.executable`.
+    /// Its interpreter.
     pub python: PathBuf,
     /// Its folder, which `sys.prefix` must equal.
     pub prefix: PathBuf,
@@ -138,6 +139,28 @@ pub struct Environment {
     pub source: Source,
     #[serde(skip)]
     _lease: Option<Arc<Lease>>,
+}
+
+impl Environment {
+    /// What a worker needs to know of its Python, which is started once to be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvError::Broken`] where it does not run.
+    pub fn interpreter(&self) -> Result<Interpreter, EnvError> {
+        interpreter(&self.python)
+    }
+}
+
+/// What a worker needs to know of an environment's `python`, which is started once to be asked.
+///
+/// # Errors
+///
+/// [`EnvError::Broken`] where it does not run.
+pub fn interpreter(python: &Path) -> Result<Interpreter, EnvError> {
+    let library = base::shared_library(python)
+        .map_err(|why| EnvError::Broken { python: python.to_owned(), why })?;
+    Ok(Interpreter { executable: python.to_owned(), library })
 }
 
 /// A step of making an environment.

@@ -40,6 +40,10 @@ pub enum Found {
     ToMake {
         /// Its folder.
         prefix: PathBuf,
+        /// The Python that it would be made from.
+        python: PathBuf,
+        /// That Python's version.
+        version: String,
         /// How many packages it would hold.
         packages: usize,
         /// Why what is there, if anything, is of no use.
@@ -56,7 +60,7 @@ pub fn find(settings: &EnvSettings, progress: &mut dyn FnMut(EnvEvent)) -> Resul
     if let Some(environment) = given(settings, &lock, progress)? {
         return Ok(Found::Ready(environment));
     }
-    let base = Base::ask(&settings.base_python, &settings.python_version)?;
+    let base = Base::find(&settings.pythons, &lock)?;
     let name = own_name(settings.profile, &base, &lock.hash(settings.profile));
     let prefix = settings.root().join(name);
     if let Some(environment) = ready(settings, &lock, &prefix, Lease::none())? {
@@ -69,7 +73,8 @@ pub fn find(settings: &EnvSettings, progress: &mut dyn FnMut(EnvEvent)) -> Resul
         (true, Some(_)) => "changed since it was made",
     };
     let packages = lock.required(settings.profile, &base.version).len();
-    Ok(Found::ToMake { prefix, packages, why })
+    let Base { python, version, .. } = base;
+    Ok(Found::ToMake { prefix, python, version, packages, why })
 }
 
 /// The named environment, or the active one where it is fit.
@@ -106,12 +111,12 @@ pub fn sync(
 fn named(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environment, EnvError> {
     let found =
         VirtualEnv::open(path).map_err(|why| EnvError::NotVirtualEnv { path: path.into(), why })?;
-    if !found.is_python(&settings.python_version) {
+    let usable = settings.allow_unlocked && lock::can_run(&found.version);
+    if !lock.is_for(&found.version) && !usable {
         return Err(EnvError::PythonVersion {
             path: path.into(),
-            python: found.python,
             found: found.version,
-            wanted: settings.python_version.clone(),
+            wanted: lock.python_versions(),
         });
     }
     let environment = describe(settings, lock, found, Source::Named, None)?;
@@ -132,9 +137,9 @@ fn named(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environment
 
 fn active(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environment, String> {
     let found = VirtualEnv::open(path)?;
-    if !found.is_python(&settings.python_version) {
-        let (has, wanted) = (&found.version, &settings.python_version);
-        return Err(format!("it has Python {has}, but {wanted} is embedded"));
+    if !lock.is_for(&found.version) {
+        let (has, wanted) = (&found.version, lock.python_versions());
+        return Err(format!("it has Python {has}, but poetry.lock is for {wanted}"));
     }
     let environment =
         describe(settings, lock, found, Source::Active, None).map_err(|error| error.to_string())?;
@@ -152,7 +157,7 @@ fn own(
     lock: &Lock,
     progress: &mut dyn FnMut(EnvEvent),
 ) -> Result<Environment, EnvError> {
-    let base = Base::ask(&settings.base_python, &settings.python_version)?;
+    let base = Base::find(&settings.pythons, lock)?;
     let (root, lock_hash) = (settings.root(), lock.hash(settings.profile));
     let name = own_name(settings.profile, &base, &lock_hash);
     let (prefix, lock_file) = (root.join(&name), lock_file(&root, &name));
@@ -197,7 +202,7 @@ pub(super) fn lock_file(root: &Path, name: &str) -> PathBuf {
 }
 
 /// An own environment's folder name. The exact Python is part of it: a standard library of
-/// another build must not meet the embedded one.
+/// another build must not meet its packages.
 pub(super) fn own_name(profile: Profile, base: &Base, lock_hash: &str) -> String {
     let identity = format!("{lock_hash}\n{}\n{}", base.version, base.base_prefix.display());
     let digits = lock::hex(&Sha256::digest(identity.as_bytes()));

@@ -140,6 +140,9 @@ pub fn run(
     if report.resets > 0 && report.total_j.is_none() {
         return Err(lost(MeterError::Reset { resets: report.resets }));
     }
+    if let Some(why) = &report.unknown {
+        return Err(lost(MeterError::UnknownTotal(why.clone())));
+    }
     Ok(Measured { exit, csv, meter: meter.describe(), rejected, report })
 }
 

@@ -3,53 +3,9 @@
 //! Standard output stays free for whatever the script prints.
 
 use crate::phase::PhaseMark;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::path::PathBuf;
 
-/// The host's first and only line: what to call, and where.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    /// The environment's interpreter, `<prefix>/bin/python`.
-    pub python: PathBuf,
-    /// Folders put before all others on `sys.path`.
-    pub sys_path: Vec<PathBuf>,
-    /// The module to import.
-    pub module: String,
-    /// The function to call as `function(argument, emit)`.
-    pub function: String,
-    /// What it is given, as plain Python objects.
-    pub argument: Value,
-}
-
-/// One line of a worker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Message {
-    /// The interpreter runs and is the one that was asked for.
-    Hello {
-        /// The worker's process.
-        pid: u32,
-        /// `sys.version`'s first word.
-        python: String,
-        /// `sys.prefix`.
-        prefix: PathBuf,
-    },
-    /// The function passed this to `emit`.
-    Event {
-        /// The object, with NaN and infinities as null.
-        event: Value,
-    },
-    /// The function returned.
-    Done,
-    /// It did not.
-    Failed {
-        /// One line: the exception's type and message, or what kept Python from starting.
-        error: String,
-        /// Python's traceback, empty where there is none.
-        traceback: String,
-    },
-}
+pub use joulerace_protocol::{Arrays, Interpreter, Message, Request};
 
 /// The events of a workload that the host understands; others are kept as they are.
 #[derive(Debug, Clone, PartialEq)]

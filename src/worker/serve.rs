@@ -1,17 +1,14 @@
-//! `joulerace worker`: connects to the host, hears one request, serves it, and leaves.
+//! `joulerace worker`: connects to the host, hears one request, has Python serve it, and leaves.
 
-use super::channel::{self, Sender};
+use super::channel;
 use super::protocol::{Message, Request};
-use super::{WorkerError, interpreter};
-use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyTuple};
-use serde_json::Value;
+use super::{WorkerError, python};
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// Serves one request from the host that listens at `socket` and returns the exit status: 0 where
-/// the function returned, 1 where it raised or Python did not start.
+/// Serves one request from the host that listens at `socket` and returns the exit status; where Python
+/// runs in this process, that ends it: with 0 where the function returned, 1 where it raised.
 ///
 /// # Errors
 ///
@@ -27,100 +24,35 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
     channel::die_with_host(lines, socket);
 
     let sender = Arc::new(Mutex::new(sender));
-    let told = Arc::clone(&sender);
-    let outcome = interpreter::with_interpreter(&request.python, &request.sys_path, |py| {
-        call(py, &request, &told)
-    });
-    let (message, status) = match outcome {
-        Ok(()) => (Message::Done, 0),
-        Err(WorkerError::Python { message, traceback }) => {
-            log(&traceback);
-            (Message::Failed { error: message, traceback }, 1)
+    let own = Arc::clone(&sender);
+    let hear = move |line: &[u8]| {
+        if let Ok(Message::Failed { error, traceback, .. }) = serde_json::from_slice(line) {
+            log(if traceback.is_empty() { &error } else { &traceback });
         }
-        Err(other) => {
-            log(&format!("{other}\n"));
-            (Message::Failed { error: other.to_string(), traceback: String::new() }, 1)
+        let told = own.lock().unwrap_or_else(|e| e.into_inner()).pass_on(line);
+        if told.is_err() {
+            // The watch over the host is about to end this process with all that it started; leaving
+            // before it has would let those get away.
+            std::thread::sleep(LAST_WATCH);
         }
+        told.is_ok()
     };
-    if let Err(error) = say(&sender, &message) {
-        // The watch over the host is about to end this process with all that it started; leaving
-        // before it has would let those get away.
-        std::thread::sleep(LAST_WATCH);
-        return Err(no_host(error.to_string()));
+    match python::run(&request, hear) {
+        Ok(status) => Ok(status),
+        Err(error) => {
+            let error = error.to_string();
+            log(&error);
+            let failed = Message::Failed { error, traceback: String::new(), begun: false };
+            let told = sender.lock().unwrap_or_else(|e| e.into_inner()).send(&failed);
+            told.map_err(|e| no_host(e.to_string())).map(|()| 1)
+        }
     }
-    Ok(status)
+}
+
+/// Writes to the log. A full disk must not keep the host from hearing the same.
+fn log(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", crate::clean::private(text.trim_end()));
 }
 
 /// Longer than the watch over the host takes to notice that it has gone, and to act.
 const LAST_WATCH: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// Writes to the log. A full disk must not keep the host from hearing the same.
-fn log(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-fn say(sender: &Mutex<Sender>, message: &Message) -> std::io::Result<()> {
-    sender.lock().unwrap_or_else(|e| e.into_inner()).send(message)
-}
-
-fn call(py: Python<'_>, request: &Request, sender: &Arc<Mutex<Sender>>) -> PyResult<()> {
-    let sys = py.import("sys")?;
-    let version: String = sys.getattr("version")?.extract()?;
-    say(
-        sender,
-        &Message::Hello {
-            pid: std::process::id(),
-            python: version.split(' ').next().unwrap_or_default().to_owned(),
-            prefix: sys.getattr("prefix")?.extract()?,
-        },
-    )?;
-    let json = py.import("json")?;
-    let argument = json.call_method1("loads", (request.argument.to_string(),))?;
-    let emit = emitter(py, Arc::clone(sender))?;
-    py.import(request.module.as_str())?
-        .getattr(request.function.as_str())?
-        .call1((argument, emit))?;
-    Ok(())
-}
-
-/// `emit(event)`: sends a JSON-able object to the host. What is no number in JSON (NaN, infinities)
-/// arrives as null, and what JSON does not know arrives as its text.
-fn emitter<'py>(py: Python<'py>, sender: Arc<Mutex<Sender>>) -> PyResult<Bound<'py, PyCFunction>> {
-    let json = py.import("json")?;
-    let dumps = json.getattr("dumps")?.unbind();
-    let loads = json.getattr("loads")?.unbind();
-    let as_text = py.import("builtins")?.getattr("str")?.unbind();
-    let none = PyCFunction::new_closure(
-        py,
-        None,
-        None,
-        |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| args.py().None(),
-    )?
-    .unbind();
-    PyCFunction::new_closure(
-        py,
-        Some(c"emit"),
-        None,
-        move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<()> {
-            let py = args.py();
-            let options = PyDict::new(py);
-            options.set_item("default", as_text.bind(py))?;
-            let mut text: String =
-                dumps.bind(py).call((args.get_item(0)?,), Some(&options))?.extract()?;
-            let event: Value = match serde_json::from_str(&text) {
-                Ok(event) => event,
-                Err(_) => {
-                    let options = PyDict::new(py);
-                    options.set_item("parse_constant", none.bind(py))?;
-                    let cleaned = loads.bind(py).call((text,), Some(&options))?;
-                    text = dumps.bind(py).call1((cleaned,))?.extract()?;
-                    serde_json::from_str(&text)
-                        .map_err(|e| pyo3::exceptions::PyValueError::new_err(e.to_string()))?
-                }
-            };
-            let message = Message::Event { event };
-            py.detach(|| say(&sender, &message))?;
-            Ok(())
-        },
-    )
-}

@@ -37,8 +37,7 @@ impl Bench {
             allow_unlocked: false,
             project: at("project"),
             cache: at("cache"),
-            base_python: at("base/bin/python3"),
-            python_version: "3.11".into(),
+            pythons: vec![at("base/bin/python3")],
             cancel: Arc::default(),
         };
         let bench = Self { folder, settings };
@@ -55,7 +54,7 @@ impl Bench {
         let base = self.at("base");
         let base = base.display();
         let text = format!(
-            r#"{{"version":"{version}","prefix":"{base}","base_prefix":"{base}","missing":{missing}}}"#
+            r#"{{"version":"{version}","executable":"{base}/bin/python3","prefix":"{base}","base_prefix":"{base}","missing":{missing}}}"#
         );
         fs::write(self.at("state/answer"), text).unwrap();
     }
@@ -119,7 +118,7 @@ pub fn lock(packages: &[(&str, &str)]) -> String {
         )
     };
     let entries: String = packages.iter().map(entry).collect();
-    format!("{entries}[metadata]\nlock-version = \"2.1\"\n")
+    format!("{entries}[metadata]\nlock-version = \"2.1\"\npython-versions = \">=3.11,<3.12\"\n")
 }
 
 /// Whether a process is there and not merely waiting to be buried.

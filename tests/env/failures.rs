@@ -69,10 +69,17 @@ fn a_base_python_that_cannot_be_used_is_named_with_the_remedy() {
     assert!(error.to_string().contains("apt install python3-venv"), "{error}");
     bench.answer("3.13.1", "[]");
     let text = bench.resolve().unwrap_err().to_string();
-    assert!(text.contains("3.13.1") && text.contains("PYO3_PYTHON"), "{text}");
-    bench.settings.base_python = bench.at("nowhere/python3");
+    for words in ["base/bin/python3: it is Python 3.13.1", ">=3.11, <3.12", "JOULERACE_PYTHON"] {
+        assert!(text.contains(words), "no '{words}' in {text}");
+    }
+    bench.settings.pythons.insert(0, bench.at("nowhere/python3"));
     let text = bench.resolve().unwrap_err().to_string();
-    assert!(text.contains("nowhere/python3") && text.contains("PYO3_PYTHON"), "{text}");
+    assert!(text.contains("nowhere/python3") && text.contains("3.13.1"), "{text}");
+    bench.answer("3.11.4", "[]");
+    assert_eq!(bench.resolve().unwrap().version, "3.11.9", "the one that fits is taken");
+    bench.settings.pythons.clear();
+    let text = bench.resolve().unwrap_err().to_string();
+    assert!(text.contains("none on PATH"), "{text}");
 }
 
 #[test]
@@ -106,7 +113,7 @@ fn a_killed_host_takes_its_installer_along_and_leaves_no_lock() {
         let folder = std::path::PathBuf::from(folder);
         bench.settings.cache = folder.join("cache");
         bench.settings.project = folder.join("project");
-        bench.settings.base_python = folder.join("base/bin/python3");
+        bench.settings.pythons = vec![folder.join("base/bin/python3")];
         let _ = bench.resolve();
         return;
     }

@@ -74,10 +74,14 @@ fn another_python_is_refused_with_both_versions_and_the_way_out() {
     let error = bench.resolve().unwrap_err();
     assert!(matches!(error, EnvError::PythonVersion { .. }), "{error}");
     let text = error.to_string();
-    let remedy = format!("PYO3_PYTHON={}", bench.at("mine/bin/python").display());
-    for words in ["Python 3.12.1", "embeds Python 3.11", &remedy] {
+    for words in ["Python 3.12.1", "is for Python >=3.11, <3.12", "joulerace then makes one"] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    bench.settings.allow_unlocked = true;
+    assert_eq!(bench.resolve().unwrap().version, "3.12.1", "what differs is recorded");
+    bench.settings.python_env = Some(bench.foreign("old", "3.9.18", &LOCKED));
+    let error = bench.resolve().unwrap_err();
+    assert!(matches!(error, EnvError::PythonVersion { .. }), "no library for that: {error}");
 }
 
 #[test]

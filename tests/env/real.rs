@@ -15,8 +15,7 @@ fn settings() -> EnvSettings {
         allow_unlocked: false,
         project: env!("CARGO_MANIFEST_DIR").into(),
         cache: joulerace::paths::cache(),
-        base_python: env!("JOULERACE_PYTHON").into(),
-        python_version: env!("JOULERACE_PYTHON_VERSION").into(),
+        pythons: joulerace::env::pythons(),
         cancel: Arc::default(),
     }
 }

@@ -81,7 +81,7 @@ fn a_python_of_another_version_is_named_with_the_way_out() {
     std::fs::create_dir_all(other.join("lib/python3.8/site-packages")).unwrap();
     std::fs::write(other.join("pyvenv.cfg"), "home = /usr/bin\nversion = 3.8.20\n").unwrap();
     std::os::unix::fs::symlink("/bin/true", other.join("bin/python")).unwrap();
-    let words = [other.to_str().unwrap(), "3.8.20", joulerace::worker::PYTHON_VERSION];
+    let words = [other.to_str().unwrap(), "3.8.20", ">=3.11"];
     refused(&scratch, instead(&scratch, "--python-env", &other), 3, &words);
     let none = scratch.at("workloads");
     let words = ["--python-env", none.to_str().unwrap()];

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from analysis import files
 from analysis.findings import Findings
 from analysis.plots import drift, effects, matrix, paired, phases, power, quantiles, violins
 from analysis.plots.style import Figure, Palette, configure
@@ -29,7 +30,7 @@ def draw(table: Table, found: Findings, settings: Settings) -> list[Figure]:
     """Draw what the data can show into ``plots/``; a picture without data is left out."""
     if not table.groups:
         return []
-    (settings.output / "plots").mkdir(exist_ok=True)
+    files.make_folder(settings.output / "plots")
     configure()
     palette = Palette.of(table)
     return [figure for paint in _PAINTERS for figure in paint(table, found, settings, palette)]

@@ -1,0 +1,108 @@
+//! The ways into this library and out of the process. The library's only unsafe code.
+
+#![allow(unsafe_code, reason = "a C interface has no other")]
+
+use pyo3::ffi;
+use std::ffi::{CString, c_char, c_int};
+use std::fs::File;
+use std::io;
+use std::os::raw::c_void;
+use std::sync::Mutex;
+
+/// Passes one line, newline included, to whoever called; false where nobody hears it any more.
+pub type Say = extern "C" fn(line: *const u8, length: usize) -> bool;
+
+/// What [`joulerace_worker_main`] was given, until Python asks for it.
+static CALL: Mutex<Option<(Vec<u8>, Say)>> = Mutex::new(None);
+
+/// This library's version, for the program to hold against its own.
+#[unsafe(no_mangle)]
+pub extern "C" fn joulerace_worker_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// What Python is told to run. The module is part of this process, so no file is looked for.
+const PROGRAM: &std::ffi::CStr = c"import joulerace_worker; joulerace_worker.serve_program()";
+
+/// Starts Python as if `executable` had been run, serves `request` (one [`joulerace_protocol::Request`]
+/// as JSON) and ends the process. Returns an exit status only where Python did not start, and said
+/// why on standard error.
+///
+/// # Safety
+///
+/// `executable` is a C string, `request` points to `length` bytes, libpython's symbols are open
+/// globally, and no Python was started in this process.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn joulerace_worker_main(
+    executable: *const c_char,
+    request: *const u8,
+    length: usize,
+    say: Say,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let request = unsafe { std::slice::from_raw_parts(request, length) }.to_vec();
+    *CALL.lock().unwrap_or_else(|e| e.into_inner()) = Some((request, say));
+    // What Python is started with lives as long as the process.
+    let arguments = [c"-E", c"-s", c"-X", c"utf8", c"-c", PROGRAM];
+    let mut argv: Vec<*mut c_char> = vec![executable.cast_mut()];
+    argv.extend(arguments.map(|a| CString::from(a).into_raw()));
+    let count = argv.len() as c_int;
+    argv.push(std::ptr::null_mut());
+    // SAFETY: the module is registered before Python starts, its name is static, and argv holds
+    // `count` C strings and a null.
+    unsafe {
+        ffi::PyImport_AppendInittab(c"joulerace_worker".as_ptr(), Some(init));
+        Py_BytesMain(count, argv.leak().as_mut_ptr())
+    }
+}
+
+unsafe extern "C" {
+    // In the stable ABI since 3.8; PyO3 does not name it there.
+    fn Py_BytesMain(argc: c_int, argv: *mut *mut c_char) -> c_int;
+    // What `#[pymodule]` makes.
+    fn PyInit_joulerace_worker() -> *mut c_void;
+}
+
+/// The module's beginning, of the type that Python's table wants.
+extern "C" fn init() -> *mut ffi::PyObject {
+    // SAFETY: called by Python, with the interpreter attached.
+    unsafe { PyInit_joulerace_worker().cast() }
+}
+
+/// Takes what [`joulerace_worker_main`] was given.
+///
+/// # Panics
+///
+/// Where Python code calls this a second time, or outside the program.
+pub(crate) fn call() -> (Vec<u8>, impl FnMut(&[u8]) -> bool + Send + 'static) {
+    let call = CALL.lock().unwrap_or_else(|e| e.into_inner()).take();
+    let (request, say) = call.expect("only the program that opened this library calls it, once");
+    (request, move |line: &[u8]| say(line.as_ptr(), line.len()))
+}
+
+/// Both directions of an open file descriptor that this process was started with.
+#[cfg(unix)]
+pub(crate) fn line(fd: i32) -> io::Result<(File, File)> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the number comes from the program, which opened it for this process and for nothing else.
+    let file = unsafe { File::from_raw_fd(fd) };
+    Ok((file.try_clone()?, file))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn line(_fd: i32) -> io::Result<(File, File)> {
+    Err(io::Error::other(
+        "only Unix passes file descriptors on; use a Python with a shared library",
+    ))
+}
+
+/// Ends the process at once.
+pub(crate) fn exit(status: i32) -> ! {
+    // SAFETY: `_exit` ends the process and touches no memory.
+    #[cfg(unix)]
+    unsafe {
+        libc::_exit(status)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(status)
+}
