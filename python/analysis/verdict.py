@@ -200,9 +200,7 @@ def rank(table: Table, found: Findings, comparisons: list[dict[str, Any]]) -> li
     above: dict[str, set[str]] = {g: set() for g in table.groups}
     for c in comparisons:
         if c["resolved"]:
-            more, less = (
-                (c["group"], c["base"]) if c["pct_change"] > 0 else (c["base"], c["group"])
-            )
+            more, less = (c["group"], c["base"]) if c["pct_change"] > 0 else (c["base"], c["group"])
             below[more].add(less)
             above[less].add(more)
     names = sorted(means, key=lambda g: means[g])

@@ -40,6 +40,13 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
             f"{text.count(len(complete), 'block')} with every group; a pair of groups uses every "
             "block in which both are usable."
         )
+    if settings.protocol.looks and settings.protocol.most_blocks:
+        ran = table.frame["block"].nunique()
+        lines.append(
+            f"{ran} of at most {settings.protocol.most_blocks} blocks were run: the experiment was "
+            "planned to stop when it is precise enough, and its p-values and intervals hold over "
+            "all looks that were planned."
+        )
     if table.sparse:
         lines.append(f"With a single usable trial, and so not compared: {text.join(table.sparse)}.")
     if settings.pairing.get("why"):
