@@ -10,7 +10,6 @@
 )]
 
 pub mod analysis;
-pub mod clean;
 pub mod cli;
 pub mod commands;
 pub mod dataset;
@@ -18,14 +17,12 @@ pub mod doctor;
 pub mod env;
 pub mod error;
 pub mod limits;
-pub mod meter;
 pub mod paths;
 pub mod plan;
-pub mod process;
 pub mod run;
 pub mod settings;
-pub mod snapshot;
-pub mod store;
 pub mod worker;
 
 pub use joulerace_energy::{energy, phase, samples, units};
+pub use joulerace_files::{clean, store};
+pub use joulerace_meter::{meter, process, snapshot};

@@ -20,7 +20,7 @@ const THREADS: usize = 6;
 ///
 /// Names the limit and how it is raised.
 pub fn enough(cli: &Cli) -> Result<(), Error> {
-    ignore_file_size_signal();
+    crate::process::ignore_file_size_signal();
     if matches!(cli.command, Some(Command::Worker(_))) {
         return Ok(());
     }
@@ -47,13 +47,6 @@ pub fn enough(cli: &Cli) -> Result<(), Error> {
              or end what else runs"
         ))),
     }
-}
-
-/// A write beyond `ulimit -f` then fails as one to a full disk does, instead of ending the program.
-fn ignore_file_size_signal() {
-    use nix::sys::signal::{SigHandler, Signal, signal};
-    // SAFETY: ignoring a signal runs no code in its stead.
-    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// Raises the soft limit of open files as far as is useful and allowed, and gives what it is then.

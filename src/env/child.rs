@@ -191,24 +191,8 @@ impl Group {
 /// Gives the child a process group of its own, so that Ctrl-C reaches the host alone, and on
 /// Linux ends it with the host, even if that is killed.
 fn end_with_host(command: &mut Command) {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
-    #[cfg(target_os = "linux")]
-    {
-        use nix::sys::{prctl, signal::Signal};
-        let host = nix::unistd::Pid::this();
-        // SAFETY: the closure runs between fork and exec; prctl and getppid are
-        // async-signal-safe, nothing is allocated, and errno values need no allocation either.
-        unsafe {
-            std::os::unix::process::CommandExt::pre_exec(command, move || {
-                prctl::set_pdeathsig(Signal::SIGKILL)?;
-                if nix::unistd::Pid::parent() != host {
-                    return Err(nix::errno::Errno::ESRCH.into()); // The host died in between.
-                }
-                Ok(())
-            });
-        }
-    }
+    crate::process::own_group(command);
+    crate::process::end_with_host(command);
 }
 
 /// A command as a line of the log.

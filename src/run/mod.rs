@@ -1,7 +1,6 @@
 //! An experiment: its trials one after the other, each in a fresh process, and what is kept of them.
 
 pub mod audit;
-pub mod clock;
 pub mod events;
 mod execute;
 pub mod experiment;

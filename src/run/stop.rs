@@ -1,15 +1,10 @@
 //! Being told to stop: once to end after the present trial, twice to end now.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
-
-/// How often somebody asked this program to end, for what runs where no event loop turns: the analysis
-/// waits for its process, and output that nobody reads is waited for.
-static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 /// How often somebody has asked this program to end.
 pub fn requests() -> usize {
-    ASKED.load(Ordering::Relaxed)
+    crate::process::interrupts()
 }
 
 /// How urgently the user wants to stop.
@@ -35,7 +30,7 @@ impl Stopper {
     pub fn listen() -> std::io::Result<Stopper> {
         let (sender, level) = watch::channel(Stop::No);
         #[cfg(unix)]
-        count_signals()?;
+        crate::process::count_interrupts()?;
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -92,30 +87,6 @@ pub async fn asked() {
     }
     #[cfg(not(unix))]
     let _ = tokio::signal::ctrl_c().await;
-}
-
-/// Counts SIGINT and SIGTERM where they arrive, on whichever thread: a loop that waits for something else
-/// still learns of them. Once is enough for the whole program.
-#[cfg(unix)]
-fn count_signals() -> std::io::Result<()> {
-    use std::sync::OnceLock;
-    static COUNTED: OnceLock<Result<(), i32>> = OnceLock::new();
-    let counted = COUNTED.get_or_init(|| {
-        for signal in [nix::libc::SIGINT, nix::libc::SIGTERM] {
-            // SAFETY: the handler adds to an atomic number and does nothing else, which is
-            // async-signal-safe.
-            let registered = unsafe {
-                signal_hook_registry::register(signal, || {
-                    ASKED.fetch_add(1, Ordering::Relaxed);
-                })
-            };
-            if let Err(error) = registered {
-                return Err(error.raw_os_error().unwrap_or(nix::libc::EINVAL));
-            }
-        }
-        Ok(())
-    });
-    counted.map_err(std::io::Error::from_raw_os_error)
 }
 
 fn raise(sender: &watch::Sender<Stop>) {

@@ -1,6 +1,5 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
-use super::clock;
 use super::events::{Event, Observer};
 use super::folder::Folder;
 use super::interference::{self, Interference};
@@ -18,6 +17,7 @@ use crate::snapshot::Roots;
 use crate::snapshot::proc;
 use crate::worker::protocol::{self, Interpreter, Message, Request};
 use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
+use joulerace_meter::clock;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

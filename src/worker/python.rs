@@ -6,8 +6,14 @@
 //! - Without: the executable is started, imports the worker's library as an extension module, and
 //!   talks through a pair of sockets whose other end this process passes on.
 
+#![expect(
+    unsafe_code,
+    reason = "a library that is opened at run time is trusted to be what it says"
+)]
+
 use super::WorkerError;
 use super::protocol::Request;
+use crate::process;
 use libloading::Library;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -160,21 +166,9 @@ fn start(
         }
     }
     let status = child.wait().map_err(failed)?;
-    Ok(leave_as(status))
-}
-
-/// The status to end with where Python ended with `status`; a signal ends this process likewise, so
-/// that the host sees what happened.
-#[cfg(unix)]
-fn leave_as(status: std::process::ExitStatus) -> i32 {
-    use nix::sys::signal::{SigHandler, Signal, raise, signal};
-    use std::os::unix::process::ExitStatusExt;
-    if let Some(number) = status.signal().and_then(|n| Signal::try_from(n).ok()) {
-        // SAFETY: the default action is no handler of ours.
-        let _ = unsafe { signal(number, SigHandler::SigDfl) };
-        let _ = raise(number);
-    }
-    status.code().unwrap_or(1)
+    // The host is to see what happened to Python.
+    process::end_likewise(status);
+    Ok(status.code().unwrap_or(1))
 }
 
 #[cfg(not(unix))]

@@ -106,6 +106,7 @@ fn a_run_whose_reader_has_gone_goes_on_and_still_hears_signals() {
 }
 
 #[test]
+#[expect(unsafe_code, reason = "a process gets a terminal of its own between fork and exec only")]
 fn a_terminal_that_closes_does_not_end_the_run() {
     let scratch = Scratch::new(&SLEEPS);
     let terminal = openpty(None, None).unwrap();

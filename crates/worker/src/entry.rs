@@ -1,6 +1,6 @@
 //! The ways into this library and out of the process. The library's only unsafe code.
 
-#![allow(unsafe_code, reason = "a C interface has no other")]
+#![expect(unsafe_code, reason = "a C interface has no other")]
 
 use pyo3::ffi;
 use std::ffi::{CString, c_char, c_int};

@@ -1,9 +1,15 @@
 //! Processes as the operating system has them: groups, orphans, processor time. What is unix-only
 //! lies here.
 
+#![expect(
+    unsafe_code,
+    reason = "what runs between fork and exec, and signals, have no other way in"
+)]
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -73,6 +79,70 @@ pub fn end_with_host(command: &mut std::process::Command) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = command;
+}
+
+/// A write beyond `ulimit -f` then fails as one to a full disk does, instead of ending the program.
+pub fn ignore_file_size_signal() {
+    #[cfg(unix)]
+    {
+        use nix::sys::signal::{SigHandler, Signal, signal};
+        // SAFETY: ignoring a signal runs no code in its stead.
+        let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    }
+}
+
+/// How often this program was asked to stop, since [`count_interrupts`].
+static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
+
+/// How often SIGINT or SIGTERM came, for what runs where no event loop turns: the analysis waits for its
+/// process, and output that nobody reads is waited for.
+pub fn interrupts() -> usize {
+    INTERRUPTS.load(Ordering::Relaxed)
+}
+
+/// Counts SIGINT and SIGTERM where they arrive, on whichever thread: a loop that waits for something else
+/// still learns of them. Once is enough for the whole program.
+///
+/// # Errors
+///
+/// The system's.
+#[cfg(unix)]
+pub fn count_interrupts() -> std::io::Result<()> {
+    use std::sync::OnceLock;
+    static COUNTED: OnceLock<Result<(), i32>> = OnceLock::new();
+    let counted = COUNTED.get_or_init(|| {
+        for signal in [nix::libc::SIGINT, nix::libc::SIGTERM] {
+            // SAFETY: the handler adds to an atomic number and does nothing else, which is
+            // async-signal-safe.
+            let registered = unsafe {
+                signal_hook_registry::register(signal, || {
+                    INTERRUPTS.fetch_add(1, Ordering::Relaxed);
+                })
+            };
+            if let Err(error) = registered {
+                return Err(error.raw_os_error().unwrap_or(nix::libc::EINVAL));
+            }
+        }
+        Ok(())
+    });
+    counted.map_err(std::io::Error::from_raw_os_error)
+}
+
+/// Ends this process by the signal that a child ended by, so that whoever waits sees the same; returns
+/// where there was none, or where it does not end a process.
+pub fn end_likewise(status: std::process::ExitStatus) {
+    #[cfg(unix)]
+    {
+        use nix::sys::signal::{SigHandler, Signal, raise, signal};
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(number) = status.signal().and_then(|n| Signal::try_from(n).ok()) {
+            // SAFETY: the default action is no handler of ours.
+            let _ = unsafe { signal(number, SigHandler::SigDfl) };
+            let _ = raise(number);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = status;
 }
 
 /// Makes orphans of this process's children its own children, so that none gets away. Linux only;

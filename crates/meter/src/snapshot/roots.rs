@@ -29,25 +29,25 @@ impl Roots {
     }
 
     /// The folders of the processors, `cpu0` first.
-    pub(crate) fn cpus(&self) -> Vec<PathBuf> {
+    pub fn cpus(&self) -> Vec<PathBuf> {
         numbered(&self.sys.join("devices/system/cpu"), "cpu")
     }
 }
 
 /// A file's text without the space around it; none where it is missing, unreadable or empty.
-pub(crate) fn text(path: &Path) -> Option<String> {
+pub fn text(path: &Path) -> Option<String> {
     let bytes = fs::read(path).ok()?;
     let text = String::from_utf8_lossy(&bytes).trim_matches(['\0', '\n', ' ', '\t']).to_owned();
     Some(text).filter(|t| !t.is_empty())
 }
 
 /// A file's text as a number.
-pub(crate) fn number<T: FromStr>(path: &Path) -> Option<T> {
+pub fn number<T: FromStr>(path: &Path) -> Option<T> {
     text(path)?.parse().ok()
 }
 
 /// What a folder holds, sorted; nothing where it cannot be read.
-pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.sort();
@@ -55,7 +55,7 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The entries of a folder called `<prefix><number>`, by their number.
-pub(crate) fn numbered(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+pub fn numbered(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = entries(folder)
         .into_iter()
         .filter_map(|path| {

@@ -303,7 +303,7 @@ impl Sampler {
     /// reading. All there is to read is read, and the rows so far are written, where it is asked for or
     /// was a second ago.
     fn row(&mut self, all: bool) -> Result<(), Missed> {
-        let (wall, begun) = crate::run::clock::together();
+        let (wall, begun) = crate::clock::together();
         let stale = |last| begun.saturating_duration_since(last) >= ALL_EVERY;
         let all = all || self.all_read.is_none_or(stale);
         let (energy, machine) = self.values.split_at_mut(self.domains.len());

@@ -4,8 +4,8 @@
 mod cpu;
 mod environment;
 mod platform;
-pub(crate) mod proc;
-pub(crate) mod roots;
+pub mod proc;
+pub mod roots;
 mod sensors;
 mod virtualisation;
 
@@ -15,7 +15,7 @@ pub use environment::{Git, environment, git, relevant};
 pub use platform::{Board, Gpu, Supply};
 pub use roots::Roots;
 pub use sensors::Thermometer;
-pub(crate) use sensors::{Frequencies, throttle_events};
+pub use sensors::{Frequencies, throttle_events};
 pub use virtualisation::Virtualisation;
 
 use roots::text;
@@ -56,7 +56,7 @@ pub struct Machine {
 }
 
 /// Whether the machine runs on its battery now; none where there is no battery to run on.
-pub(crate) fn on_battery(roots: &Roots) -> Option<bool> {
+pub fn on_battery(roots: &Roots) -> Option<bool> {
     let supply = platform::supply(roots);
     supply.battery.then(|| supply.on_battery())
 }

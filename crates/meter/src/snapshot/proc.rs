@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Scheduler ticks per second in which `/proc` counts processor time.
-pub(crate) fn ticks_per_second() -> f64 {
+pub fn ticks_per_second() -> f64 {
     #[cfg(unix)]
     if let Ok(Some(ticks)) = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK) {
         return ticks as f64;
@@ -16,7 +16,7 @@ pub(crate) fn ticks_per_second() -> f64 {
 
 /// The sum line of `/proc/stat`, in seconds of all processors together since boot.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct CpuTimes {
+pub struct CpuTimes {
     /// In processes: user, nice and system.
     pub processes: f64,
     /// In interrupts, hard and soft.
@@ -32,7 +32,7 @@ pub(crate) struct CpuTimes {
 }
 
 /// Reads `/proc/stat`.
-pub(crate) fn cpu_times(roots: &Roots) -> Option<CpuTimes> {
+pub fn cpu_times(roots: &Roots) -> Option<CpuTimes> {
     let stat = text(&roots.proc.join("stat"))?;
     let mut times = CpuTimes::default();
     let mut found = false;
@@ -62,19 +62,19 @@ pub(crate) fn cpu_times(roots: &Roots) -> Option<CpuTimes> {
 }
 
 /// Seconds since boot, to a hundredth.
-pub(crate) fn uptime(roots: &Roots) -> Option<f64> {
+pub fn uptime(roots: &Roots) -> Option<f64> {
     text(&roots.proc.join("uptime"))?.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// The load averages over 1, 5 and 15 minutes.
-pub(crate) fn load(roots: &Roots) -> Option<[f64; 3]> {
+pub fn load(roots: &Roots) -> Option<[f64; 3]> {
     let text = text(&roots.proc.join("loadavg"))?;
     let mut fields = text.split_ascii_whitespace().map_while(|field| field.parse().ok());
     Some([fields.next()?, fields.next()?, fields.next()?])
 }
 
 /// Major faults and pages swapped in or out since boot.
-pub(crate) fn paging(roots: &Roots) -> Option<(u64, u64)> {
+pub fn paging(roots: &Roots) -> Option<(u64, u64)> {
     let text = text(&roots.proc.join("vmstat"))?;
     let count = |name: &str| -> Option<u64> {
         text.lines()
@@ -85,7 +85,7 @@ pub(crate) fn paging(roots: &Roots) -> Option<(u64, u64)> {
 }
 
 /// Seconds since boot in which some process waited for `resource` (`cpu`, `memory` or `io`).
-pub(crate) fn pressure(roots: &Roots, resource: &str) -> Option<f64> {
+pub fn pressure(roots: &Roots, resource: &str) -> Option<f64> {
     let text = text(&roots.proc.join("pressure").join(resource))?;
     let some = text.lines().find(|line| line.starts_with("some "))?;
     let micros = some.split("total=").nth(1)?.trim().parse::<f64>().ok()?;
@@ -94,17 +94,20 @@ pub(crate) fn pressure(roots: &Roots, resource: &str) -> Option<f64> {
 
 /// One process's name and the processor seconds that it has used.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Process {
+pub struct Process {
+    /// Its name, of at most 15 letters (proc_pid_stat(5)).
     pub name: String,
+    /// Processor time so far, user and system, in seconds.
     pub cpu_s: f64,
+    /// The process that it is a child of.
     pub parent: u32,
 }
 
 /// Tells a process from a later one with the same number.
-pub(crate) type Identity = (u32, u64);
+pub type Identity = (u32, u64);
 
 /// A process out of `/proc/<pid>/stat`. The name in parentheses may itself hold parentheses.
-pub(crate) fn process(folder: &Path) -> Option<(u64, Process)> {
+pub fn process(folder: &Path) -> Option<(u64, Process)> {
     let text = text(&folder.join("stat"))?;
     let (head, tail) = text.rsplit_once(')')?;
     // Any process may call itself anything.
@@ -118,7 +121,7 @@ pub(crate) fn process(folder: &Path) -> Option<(u64, Process)> {
 }
 
 /// Every process that can be seen.
-pub(crate) fn processes(roots: &Roots) -> HashMap<Identity, Process> {
+pub fn processes(roots: &Roots) -> HashMap<Identity, Process> {
     let entries = std::fs::read_dir(&roots.proc).into_iter().flatten().flatten();
     entries
         .filter_map(|entry| {
@@ -130,13 +133,13 @@ pub(crate) fn processes(roots: &Roots) -> HashMap<Identity, Process> {
 }
 
 /// Processor seconds of this process, all its threads, without its children.
-pub(crate) fn own_cpu_s(roots: &Roots) -> Option<f64> {
+pub fn own_cpu_s(roots: &Roots) -> Option<f64> {
     process(&roots.proc.join("self")).map(|(_, process)| process.cpu_s)
 }
 
 /// Names and processor seconds of those processes that used most between two looks, without `but`.
 /// Processes that began and ended in between are not seen.
-pub(crate) fn busiest(
+pub fn busiest(
     before: &HashMap<Identity, Process>,
     after: &HashMap<Identity, Process>,
     but: u32,

@@ -56,7 +56,7 @@ impl Thermometer {
 
 /// Reads how fast the processors run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Frequencies {
+pub struct Frequencies {
     /// `scaling_cur_freq` of each processor, in kHz.
     files: Vec<PathBuf>,
     /// `/proc/cpuinfo`, read only where there are none of those.
@@ -64,6 +64,7 @@ pub(crate) struct Frequencies {
 }
 
 impl Frequencies {
+    /// Opens every processor's file once, so that a reading costs no look-up.
     pub fn open(roots: &Roots) -> Frequencies {
         let files = roots.cpus().into_iter().map(|cpu| cpu.join("cpufreq/scaling_cur_freq"));
         let files: Vec<PathBuf> = files.filter(|file| file.exists()).collect();
@@ -88,7 +89,7 @@ impl Frequencies {
 
 /// How often the processors were slowed down for their heat since boot: each processor's own count,
 /// and each package's once. Intel only; none elsewhere.
-pub(crate) fn throttle_events(roots: &Roots) -> Option<u64> {
+pub fn throttle_events(roots: &Roots) -> Option<u64> {
     let (mut cores, mut packages) = (None, BTreeMap::<i64, u64>::new());
     for cpu in roots.cpus() {
         if let Some(count) = number::<u64>(&cpu.join("thermal_throttle/core_throttle_count")) {
