@@ -5,12 +5,17 @@ mod conditions;
 pub mod doctor;
 mod dry_run;
 pub mod env;
+pub mod examples;
+mod hints;
 pub mod measure;
+mod measured;
 mod prepare;
 mod report;
 mod resolve;
 pub mod run;
 mod say;
+mod screen;
+pub mod shell;
 mod terminal;
 pub mod verify;
 
@@ -32,10 +37,29 @@ pub fn logging(talk: Talk) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(screen::colours(&std::io::stderr()))
         // It would tell of a terminal that has gone on that very terminal, and panic.
         .log_internal_errors(false)
         .with_target(false)
         .init();
+}
+
+/// Says on standard error what ends the program.
+pub fn complain(text: &str) {
+    use std::io::Write;
+    // A terminal that has gone takes the message with it; the status stays.
+    let _ = writeln!(std::io::stderr(), "{}", screen::fitting(text));
+}
+
+/// Shows help, or what is wrong with the command line and what was probably meant.
+pub fn misread(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(hint) = hints::hint(error, &words) {
+        complain(&format!("tip: {hint}"));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
 }
 
 /// `joulerace worker`. Where Python runs in this process, that ends it, and nothing returns.

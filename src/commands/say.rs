@@ -17,14 +17,12 @@ pub fn now_as_name() -> String {
 /// Prints a result. A terminal that has gone is no reason to fail.
 pub fn say(text: &str) {
     let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(super::screen::fitting(text).as_bytes()).and_then(|()| out.flush());
 }
 
-/// Columns of the terminal, or enough where standard output is none.
+/// Columns of the terminal; where standard output is none, `COLUMNS`, or enough.
 pub fn width() -> u16 {
-    if std::io::stdout().is_terminal() {
-        comfy_table::Table::new().width().unwrap_or(100)
-    } else {
-        100
-    }
+    let terminal = std::io::stdout().is_terminal().then(|| comfy_table::Table::new().width());
+    let stated = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+    terminal.flatten().or_else(stated).unwrap_or(100)
 }
