@@ -1,11 +1,13 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
-use super::prepare;
+use super::prepare::{self, dataset_settings};
 use crate::cli::RunArgs;
+use crate::dataset;
 use crate::error::Error;
 use crate::paths::{self, Project};
-use crate::settings::{Failures, Job, Settings, SettingsError, treatments};
+use crate::settings::{DatasetName, Failures, Job, Settings, SettingsError, treatments};
 use rand::RngExt as _;
+use std::path::PathBuf;
 
 /// Checks the flags against each other and fills in what was left out.
 pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
@@ -30,6 +32,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         let value = args.cooldown_until_idle.unwrap_or_default().to_string();
         return Err(range("--cooldown-until-idle", value, "percent above 0").into());
     }
+    data_dir(args)?;
     Ok(Settings {
         iterations: args.iterations,
         treatments,
@@ -65,6 +68,36 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         },
         workloads: args.workloads.as_deref().map(prepare::absolute),
     })
+}
+
+/// A folder that was named and is not there is a typing error more often than a wish.
+fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
+    let Some(dir) = &args.data_dir else { return Ok(()) };
+    if args.dataset == DatasetName::Digits || dir.is_dir() {
+        return Ok(());
+    }
+    Err(SettingsError::NoDataDir(dir.display().to_string()))
+}
+
+/// Refuses to use more images than the data set has. Where the data are not there yet, MNIST's counts
+/// stand for them; digits has the same.
+pub(super) fn check_samples(settings: &Settings) -> Result<(), Error> {
+    let wanted = dataset_settings(settings.dataset, settings.data_dir.as_deref());
+    // What is no plain file may hang whoever opens it, and is looked at where that can be stopped.
+    let plain = |dir: &PathBuf| wanted.files.iter().all(|file| dir.join(file.name).is_file());
+    let named = settings.data_dir.as_ref().filter(|dir| plain(dir));
+    let (train, test) = match named.map(|_| dataset::find(&wanted)) {
+        Some(Ok(dataset::Found::Ready(found))) => (found.train_images, found.test_images),
+        // What is wrong with the files is said when they are prepared.
+        _ => (wanted.files[0].items, wanted.files[2].items),
+    };
+    let limit = |flag: &'static str, asked: Option<u32>, most: u32| match asked {
+        Some(asked) if asked > most => Err(SettingsError::TooMany { flag, asked, most }),
+        _ => Ok(()),
+    };
+    limit("--train-samples", settings.job.train_samples, train)?;
+    limit("--test-samples", settings.job.test_samples, test)?;
+    Ok(())
 }
 
 /// Drawn order seeds stay within what every JSON reader holds exactly.

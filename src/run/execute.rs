@@ -180,7 +180,8 @@ async fn settle(
     if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
         return false;
     }
-    super::table::rewrite(bench);
+    // It is written again after the next trial, and at the end.
+    let _ = super::table::rewrite(bench);
     true
 }
 
