@@ -66,6 +66,8 @@ class Settings:
     baseline: Mapping[str, Any] | None = None
     command: str = ""
     version: str = ""
+    #: Where the files lie in the end; they may be written elsewhere first.
+    place: str | None = None
 
     @property
     def published(self) -> bool:
@@ -111,6 +113,7 @@ class Settings:
             baseline=request.get("baseline"),
             command=request.get("command") or "",
             version=request.get("version") or "",
+            place=request.get("place"),
         )
 
 

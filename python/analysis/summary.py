@@ -24,6 +24,9 @@ from analysis.settings import (
 from analysis.table import Table
 from analysis.verdict import Verdict
 
+#: Version of the layout of summary.json; `docs/columns.md` describes it.
+SCHEMA = 1
+
 #: Columns of groups.csv.
 GROUP_COLUMNS = (
     "group", "metric", "n", "mean", "sd", "median", "min", "max", "shapiro_w", "shapiro_p",
@@ -58,6 +61,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
     unpaired = table.usable[~table.usable["block"].isin(complete)]
     gate, reasons = provenance.work_gate(settings)
     return {
+        "schema": SCHEMA,
         "sentence": verdict.sentence,
         "level": verdict.level,
         "sure": verdict.sure,
@@ -71,7 +75,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "in_complete_blocks": len(table.usable) - len(unpaired),
             "outside_complete_blocks": len(unpaired),
             "incomplete_blocks": table.incomplete_blocks(),
-            "integrity": provenance.integrity(table),
+            "integrity": [_words_joined(row) for row in provenance.integrity(table)],
             "exclusions": provenance.exclusions(table, settings),
         },
         "meters": provenance.meters(table),
@@ -96,6 +100,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "settings": asdict(settings)
         | {
             "experiment": None,
+            "output": settings.place or str(settings.output),
             "resamples": RESAMPLES,
             "secondary_resamples": SECONDARY_RESAMPLES,
             "power": POWER,
@@ -103,6 +108,11 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "blocks_needed": limits.blocks_needed(settings.alpha),
         },
     }
+
+
+def _words_joined(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with names that need no quotes in a query: `missed samples` as `missed_samples`."""
+    return {name.replace(" ", "_"): value for name, value in row.items()}
 
 
 def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:

@@ -89,6 +89,12 @@ pub enum AnalysisError {
         /// The end of what it printed.
         log: String,
     },
+    /// Somebody asked this program to end.
+    #[error("the analysis was interrupted, and nothing of it was written; make it with: joulerace analyze {}", dir.display())]
+    Interrupted {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Files between the two processes could not be used.
     #[error("the process that analyses could not be talked to through {} ({source})", path.display())]
     Channel {

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use super::aside::Aside;
 use super::error::AnalysisError;
 use super::python::{Event, Request};
 use super::scan::{Ignored, Source, scan};
 use super::settings::AnalyzeSettings;
 use super::table::Broken;
 use crate::env::Environment;
+use crate::run::stop::Asked;
 use crate::worker::protocol::Interpreter;
 
 /// How often the events are looked at.
@@ -100,10 +102,14 @@ pub fn run_with(
     let made = !output.exists();
     fs::create_dir_all(&output)
         .map_err(|source| AnalysisError::Output { path: output.clone(), source })?;
-    let told = Analyst::start(settings, python, program)?.listen(progress);
-    if made && matches!(told, Err(AnalysisError::Refused(_) | AnalysisError::UnknownPlace { .. })) {
-        // A flag to be put right leaves nothing behind. The folder goes only if that empties it.
-        let _ = fs::remove_file(output.join("trials.csv")).and_then(|()| fs::remove_dir(&output));
+    // What is written lies aside until it is whole: nothing half-made stands for a result.
+    let aside = Aside::make(&output)?;
+    let told = Analyst::start(settings, aside.path(), python, program)
+        .and_then(|analyst| analyst.listen(progress));
+    let told = told.and_then(|told| aside.put_in_place(&output).map(|()| told));
+    if made && told.is_err() {
+        // The folder goes only where it is empty.
+        let _ = fs::remove_dir(&output);
     }
     let told = told?;
     let (trials, broken) = told.read.unwrap_or_default();
@@ -136,11 +142,14 @@ struct Analyst {
     events: BufReader<File>,
     /// Holds the request, the events and the log, and goes with them.
     folder: tempfile::TempDir,
+    /// What is analysed.
+    dir: PathBuf,
 }
 
 impl Analyst {
     fn start(
         settings: &AnalyzeSettings,
+        write_to: &Path,
         python: &Interpreter,
         program: &Path,
     ) -> Result<Analyst, AnalysisError> {
@@ -155,20 +164,28 @@ impl Analyst {
         let (request, events, log) = (at("request.json"), at("events"), at("log"));
         let create = |path: &Path| File::create(path).map_err(|e| channel(path, e));
         let writer = create(&request)?;
-        let content =
-            Request { settings: settings.clone(), python: python.clone(), events: events.clone() };
+        let content = Request {
+            settings: settings.clone(),
+            write_to: write_to.to_owned(),
+            python: python.clone(),
+            events: events.clone(),
+        };
         serde_json::to_writer(writer, &content).map_err(|e| channel(&request, e.into()))?;
         create(&events)?;
         let out = create(&log)?;
         let err = out.try_clone().map_err(|e| channel(&log, e))?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["worker", "analyze", "--request"])
             .arg(&request)
             .env("MPLBACKEND", "Agg")
             // Its end tells the process that its host is gone.
             .stdin(Stdio::piped())
             .stdout(out)
-            .stderr(err)
+            .stderr(err);
+        // The terminal's Ctrl-C is the host's to answer: Python would answer with a traceback.
+        crate::process::own_group(&mut command);
+        let child = command
             .spawn()
             .map_err(|source| AnalysisError::Start { program: program.to_owned(), source })?;
         let events = File::open(&events).map(BufReader::new).map_err(|e| channel(&events, e));
@@ -179,10 +196,11 @@ impl Analyst {
                 return Err(error);
             }
         };
-        Ok(Analyst { child, events, folder })
+        Ok(Analyst { child, events, folder, dir: settings.dir.clone() })
     }
 
     fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Told, AnalysisError> {
+        let asked = Asked::listen().map_err(|e| self.lost(e))?;
         let mut told = Told::default();
         let mut partial = String::new();
         loop {
@@ -199,6 +217,9 @@ impl Analyst {
                     return Err(self.died(status));
                 }
                 Some(_) => return Ok(told),
+                None if asked.to_stop() => {
+                    return Err(AnalysisError::Interrupted { dir: self.dir.clone() });
+                }
                 None => std::thread::sleep(TICK),
             }
         }

@@ -3,6 +3,7 @@
 //! The host [scans](mod@scan) the folder and starts a process of its own that reads the samples, writes
 //! `trials.csv` and calls `python/analysis`; it listens to that process and reports.
 
+mod aside;
 pub mod error;
 pub mod gather;
 mod host;

@@ -19,6 +19,8 @@ use crate::worker::run_python;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Request {
     pub settings: AnalyzeSettings,
+    /// Where the files are written before they are put in their place.
+    pub write_to: PathBuf,
     /// The environment's interpreter.
     pub python: Interpreter,
     /// Where [`Event`]s are appended, one per line.
@@ -116,12 +118,12 @@ impl Events {
 
 fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     let settings = &request.settings;
-    let output = settings.output();
+    let output = &request.write_to;
     let failed = |path: &Path, e: io::Error| {
         let (path, message) = (path.to_owned(), e.to_string());
         Event::File { path, message }
     };
-    let scan = scan(&settings.dir, &output).map_err(|e| failed(&settings.dir, e))?;
+    let scan = scan(&settings.dir, &settings.output()).map_err(|e| failed(&settings.dir, e))?;
     let trials = gather(&scan.inputs, scan.source);
     let table = Table::of(trials, scan.source, settings.method, &settings.dir);
     let trials = output.join("trials.csv");
@@ -130,7 +132,7 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     if table.traces.is_empty() {
         return Ok(0);
     }
-    let argument = argument(settings, &output, &scan, &table);
+    let argument = argument(settings, output, &scan, &table);
     // Beside the events: the folder goes with the host's.
     let file = request.events.with_file_name("arrays");
     let arrays = write_arrays(table, &file).map_err(|e| failed(&file, e))?;
@@ -159,11 +161,16 @@ fn argument(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Tabl
     };
     let part = |name: &str| experiment.get(name).cloned().unwrap_or_default();
     let named = settings.dir.canonicalize().unwrap_or_else(|_| settings.dir.clone());
-    let title = named.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = || named.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let title = settings.title.clone().unwrap_or_else(folder);
+    let home = std::env::var("HOME").ok();
+    let place =
+        crate::snapshot::without_home(&settings.output().display().to_string(), home.as_deref());
     let strings: serde_json::Map<String, Value> =
         table.texts.iter().map(|(name, column)| ((*name).to_owned(), json!(column))).collect();
     json!({
         "output": output,
+        "place": place,
         "title": title,
         "source": scan.source,
         "method": settings.method,

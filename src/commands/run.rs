@@ -6,6 +6,7 @@ use super::resolve::{changed_settings, check_samples, resolve};
 use super::say::{now_as_name, say, shown, width};
 use super::terminal::Terminal;
 use super::{block_on, complain, prepare, report};
+use crate::analysis::AnalysisError;
 use crate::cli::{ResumeArgs, RunArgs, Talk};
 use crate::dataset::{self, Dataset};
 use crate::env::{Environment, Profile};
@@ -390,13 +391,14 @@ impl Session {
     /// Why there is no analysis, and how to make it: the experiment is done and safe.
     async fn analyse(&self, terminal: &Terminal) -> Result<(), Error> {
         let begin = super::analyze::analyse_experiment(&self.project, self.folder.root(), terminal);
-        let told = begin.await.map_err(|error| Error::Told {
-            message: format!(
-                "the trials are measured and safe, but there is no analysis of them: {error}\n\
-                 make it with: joulerace analyze {}",
-                shown(self.folder.root())
-            ),
-            status: Status::Analysis,
+        let told = begin.await.map_err(|error| {
+            let again = match &error {
+                Error::Analysis(AnalysisError::Interrupted { .. }) => String::new(),
+                _ => format!("\nmake it with: joulerace analyze {}", shown(self.folder.root())),
+            };
+            let message =
+                format!("the trials are measured and safe, but not analysed: {error}{again}");
+            Error::Told { message, status: Status::Analysis }
         });
         say(&told?);
         Ok(())

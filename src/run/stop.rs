@@ -88,6 +88,42 @@ fn stand_still(tell: &impl Fn(&str)) {
     }
 }
 
+/// Whether somebody asked this program to end since this began to listen, for work that cannot wait in
+/// an event loop: Ctrl-C or, where there is one, SIGTERM.
+#[derive(Debug)]
+pub struct Asked {
+    said: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    listeners: Vec<signal_hook::SigId>,
+}
+
+impl Asked {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn listen() -> std::io::Result<Asked> {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        let said = std::sync::Arc::default();
+        let listen = |signal| signal_hook::flag::register(signal, std::sync::Arc::clone(&said));
+        let listeners = vec![listen(SIGINT)?, listen(SIGTERM)?];
+        Ok(Asked { said, listeners })
+    }
+
+    /// Whether somebody did.
+    pub fn to_stop(&self) -> bool {
+        self.said.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        for listener in self.listeners.drain(..) {
+            signal_hook::low_level::unregister(listener);
+        }
+    }
+}
+
 /// Waits until somebody asks this program to end: Ctrl-C or, where there is one, SIGTERM.
 pub async fn asked() {
     #[cfg(unix)]
