@@ -41,7 +41,9 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     });
     if args.dry_run {
         let plan = Plan::draw(settings.iterations, &settings.treatments, settings.order_seed);
-        return dry_run(&settings, &plan, &folder);
+        return dry_run(&settings, &plan, &folder, || {
+            super::doctor::worst(&settings, &project, folder.root(), !args.no_analysis)
+        });
     }
     if args.resume {
         let mut then = Experiment::read(&folder)?;

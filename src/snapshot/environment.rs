@@ -35,6 +35,24 @@ const PREFIXES: [&str; 25] = [
     "PYTHON",
 ];
 
+/// Terraform's variables begin like TensorFlow's, and some of them are secrets.
+const TERRAFORM: [&str; 14] = [
+    "TF_VAR_",
+    "TF_TOKEN_",
+    "TF_CLI_",
+    "TF_CLOUD_",
+    "TF_LOG",
+    "TF_INPUT",
+    "TF_DATA_DIR",
+    "TF_WORKSPACE",
+    "TF_IN_AUTOMATION",
+    "TF_REGISTRY_",
+    "TF_PLUGIN_",
+    "TF_STATE_",
+    "TF_IGNORE",
+    "TF_APPEND_USER_AGENT",
+];
+
 /// Whole names.
 const NAMES: [&str; 10] = [
     "LD_PRELOAD",
@@ -62,6 +80,7 @@ pub fn relevant(
 ) -> BTreeMap<String, String> {
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| !TERRAFORM.iter().any(|p| name.starts_with(p)))
         .filter(|(name, _)| {
             NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|p| name.starts_with(p))
         })
@@ -107,4 +126,18 @@ fn ask(root: &Path, question: &[&str]) -> Option<String> {
         .output()
         .ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terraforms_variables_are_none_of_tensorflows() {
+        let variables =
+            ["TF_NUM_INTRAOP_THREADS", "TF_VAR_region", "TF_TOKEN_example_com", "TF_LOG"]
+                .map(|name| (OsString::from(name), OsString::from("1")));
+        let kept: Vec<String> = relevant(variables.into_iter(), None).into_keys().collect();
+        assert_eq!(kept, ["TF_NUM_INTRAOP_THREADS"]);
+    }
 }
