@@ -3,6 +3,7 @@
 use crate::commands::{self, examples};
 use crate::error::Error;
 use crate::meter::{Choice, CpuWatts};
+use crate::plan::Order;
 use crate::settings::DatasetName;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -49,7 +50,11 @@ pub struct Talk {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Go on with an experiment that was stopped, or finish its failed trials
+    /// Go on with an experiment that was stopped: run what was not run or could not be measured
+    ///
+    /// Trials that failed by themselves stay failed; --failed runs them again. The folder may come
+    /// from anybody: programs, environments, data and scripts outside it are used only where they are
+    /// named here or are this user's own by default.
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
@@ -117,15 +122,27 @@ pub enum Service {
 pub struct ResumeArgs {
     /// The experiment's folder
     pub dir: PathBuf,
-    /// Go on although something differs from the start, and record what
+    /// Run trials again that failed, too; those that could not be measured are run in any case
+    #[arg(long)]
+    pub failed: bool,
+    /// Go on although something differs from the start or is damaged, and record what
     #[arg(long)]
     pub accept_changes: bool,
-    /// The environment to embed, where it has moved
+    /// The environment to embed, where the experiment named one
     #[arg(long, value_name = "DIR")]
     pub python_env: Option<PathBuf>,
-    /// Where the data set's files are, where they have moved
+    /// Where the data set's files are, where the experiment named a folder
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// EnergiBridge's binary, where the experiment named one
+    #[arg(long, value_name = "PATH")]
+    pub energibridge: Option<PathBuf>,
+    /// Where RAPL's zones are, where the experiment named a folder
+    #[arg(long, value_name = "DIR")]
+    pub powercap: Option<PathBuf>,
+    /// The folder of training scripts, where the experiment named one
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub workloads: Option<PathBuf>,
     /// Do not analyse at the end
     #[arg(long)]
     pub no_analysis: bool,
@@ -162,7 +179,7 @@ pub struct MeterArgs {
 /// The experiment.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Blocks; each runs every framework once, in a fresh random order
+    /// Blocks; each runs every framework once, in an order of its own
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
     /// What to compare
@@ -171,6 +188,16 @@ pub struct RunArgs {
     /// Run this framework twice in every block, to learn what the experiment cannot tell apart
     #[arg(long, value_name = "FRAMEWORK")]
     pub control: Option<String>,
+    /// Compare every other framework with this one, and no other pairs [default: all pairs]
+    #[arg(long, value_name = "FRAMEWORK")]
+    pub compare_to: Option<String>,
+    /// The largest difference that counts as none: tests for equivalence within ±PCT percent
+    #[arg(long, value_name = "PCT")]
+    pub margin: Option<f64>,
+    /// Stop at the first block at which each comparison is resolved, or known to within ±PCT percent;
+    /// --iterations is the most
+    #[arg(long, value_name = "PCT")]
+    pub until_precise: Option<f64>,
 
     /// Passes over the training set
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
@@ -196,6 +223,9 @@ pub struct RunArgs {
         help_heading = "Training job"
     )]
     pub seed: u64,
+    /// Train each block from a seed of its own, the same for all its frameworks, drawn from --seed
+    #[arg(long, help_heading = "Training job")]
+    pub seed_per_block: bool,
     /// Use the first N training images only [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub train_samples: Option<u32>,
@@ -218,6 +248,9 @@ pub struct RunArgs {
     #[arg(long, requires = "python_env", help_heading = "Training job")]
     pub allow_unlocked: bool,
 
+    /// The order within blocks: random, or balanced for position and predecessor (Williams squares)
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Order::Random, help_heading = "Experiment")]
+    pub order: Order,
     /// Seeds the order of trials, and nothing else [default: drawn and recorded]
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Experiment")]
     pub order_seed: Option<u64>,
@@ -339,6 +372,7 @@ mod tests {
             ("--meter", "sensor"),
             ("--dataset", "imagenet"),
             ("--cpu-watts", "65:10"),
+            ("--order", "alphabetical"),
         ] {
             let error = Cli::try_parse_from(["joulerace", flag, value]).unwrap_err().to_string();
             assert!(error.contains(flag) && error.contains(value), "{error}");

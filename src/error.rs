@@ -1,5 +1,6 @@
 //! What ends the program, and with which exit status.
 
+use crate::analysis::AnalysisError;
 use std::process::ExitCode;
 
 /// Exit statuses, as documented in the README. 2 is clap's, for a command line it cannot read.
@@ -92,6 +93,8 @@ impl Error {
             Error::Dataset(_) => Status::Dataset,
             Error::Experiment(_) | Error::Journal(_) => Status::Output,
             Error::Lock(_) => Status::Busy,
+            Error::Analysis(AnalysisError::Unfit { .. }) => Status::Output,
+            Error::Analysis(AnalysisError::Interrupted { .. }) => Status::Stopped,
             Error::Analysis(_) => Status::Analysis,
             Error::Told { status, .. } => *status,
             Error::Other(_) => Status::Internal,

@@ -10,6 +10,7 @@
 )]
 
 pub mod analysis;
+pub mod clean;
 pub mod cli;
 pub mod commands;
 pub mod dataset;
@@ -26,5 +27,6 @@ pub mod run;
 pub mod samples;
 pub mod settings;
 pub mod snapshot;
+pub mod store;
 pub mod units;
 pub mod worker;

@@ -56,21 +56,30 @@ pub fn cache() -> PathBuf {
     std::env::var_os("JOULERACE_CACHE_DIR")
         .map(PathBuf::from)
         .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.cache_dir().to_owned()))
-        .unwrap_or_else(|| std::env::temp_dir().join("joulerace-cache"))
+        .unwrap_or_else(temporary_cache)
 }
 
-/// The file behind the machine-wide lock: `JOULERACE_LOCK_FILE`, else one that all users share.
-pub fn lock_file() -> PathBuf {
-    std::env::var_os("JOULERACE_LOCK_FILE").map_or_else(
-        || {
-            if cfg!(unix) {
-                "/tmp/joulerace.lock".into()
-            } else {
-                std::env::temp_dir().join("joulerace.lock")
-            }
-        },
-        PathBuf::from,
-    )
+/// A cache in the folder for temporary files, which everybody may write to: one that is this user's and
+/// that nobody else can write to, whoever waits with a folder of the usual name.
+fn temporary_cache() -> PathBuf {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+    let me = nix::unistd::geteuid().as_raw();
+    let name = |number: u32| std::env::temp_dir().join(format!("joulerace-cache-{me}-{number}"));
+    let mine = |path: &PathBuf| {
+        let made = std::fs::DirBuilder::new().mode(0o700).create(path).is_ok();
+        made || std::fs::symlink_metadata(path)
+            .is_ok_and(|about| about.is_dir() && about.uid() == me && about.mode() & 0o077 == 0)
+    };
+    // Where none can be made, using the last one says why.
+    (0..1000).map(name).find(mine).unwrap_or_else(|| name(1000))
+}
+
+/// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names; none where it names none,
+/// and on Linux none is needed.
+pub fn lock_file() -> Option<PathBuf> {
+    let named = std::env::var_os("JOULERACE_LOCK_FILE").filter(|name| !name.is_empty());
+    let file = named.map(PathBuf::from);
+    if cfg!(target_os = "linux") { file } else { file.or(Some("/tmp/joulerace.lock".into())) }
 }
 
 /// The frameworks that have a script in `workloads`: the names before `_cnn.py`, sorted.

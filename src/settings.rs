@@ -1,7 +1,7 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
 use crate::meter::{Choice, CpuWatts, MeterSettings};
-use crate::plan::Treatment;
+use crate::plan::{Order, Treatment};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,8 +110,23 @@ pub struct Settings {
     pub control: Option<Treatment>,
     /// The training job.
     pub job: Job,
+    /// How the order within blocks is made.
+    #[serde(default)]
+    pub order: Order,
     /// Seeds the order of trials.
     pub order_seed: u64,
+    /// Whether each block trains from a seed of its own.
+    #[serde(default)]
+    pub seed_per_block: bool,
+    /// The treatment that all others are compared with; none for all pairs.
+    #[serde(default)]
+    pub compare_to: Option<String>,
+    /// The largest difference, in percent, that counts as none.
+    #[serde(default)]
+    pub margin_pct: Option<f64>,
+    /// Stop once each comparison is resolved or known to within so many percent.
+    #[serde(default)]
+    pub until_precise: Option<f64>,
     /// Load on all cores before the first trial.
     #[serde(with = "duration_text")]
     pub warmup: Duration,
@@ -184,6 +199,11 @@ impl Settings {
         if !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
             return Err(format!("its learning rate is {}", job.learning_rate));
         }
+        for (name, pct) in [("margin", self.margin_pct), ("precision", self.until_precise)] {
+            if let Some(pct) = pct.filter(|pct| !is_percent(*pct)) {
+                return Err(format!("its {name} is {pct} percent"));
+            }
+        }
         let mut names = self.treatments.iter().flat_map(|t| [&t.name, &t.framework]);
         if let Some(name) = names.find(|name| !crate::plan::is_name(name)) {
             return Err(format!("it compares {name:?}, which is no name for a file"));
@@ -191,10 +211,34 @@ impl Settings {
         Ok(())
     }
 
-    /// Trials in all.
+    /// The treatments that are compared: all but the A/A twin.
+    pub fn compared(&self) -> impl Iterator<Item = &Treatment> {
+        self.treatments.iter().filter(|t| self.control.as_ref() != Some(t))
+    }
+
+    /// The pairs of treatments that the experiment is to tell apart, the first of each the base: all
+    /// against one where `compare_to` names it, else every pair. The A/A twin is in none.
+    pub fn comparisons(&self) -> Vec<[String; 2]> {
+        let names: Vec<&String> = self.compared().map(|t| &t.name).collect();
+        if let Some(base) = &self.compare_to {
+            let others = names.iter().filter(|name| **name != base);
+            return others.map(|other| [base.clone(), (*other).clone()]).collect();
+        }
+        let pairs = names.iter().enumerate();
+        pairs
+            .flat_map(|(i, a)| names[i + 1..].iter().map(|b| [(*a).clone(), (*b).clone()]))
+            .collect()
+    }
+
+    /// Trials in all, at most where the experiment may stop earlier.
     pub fn trials(&self) -> usize {
         self.iterations as usize * self.treatments.len()
     }
+}
+
+/// Whether a margin or a precision can be so many percent.
+pub fn is_percent(pct: f64) -> bool {
+    pct > 0.0 && pct < 100.0
 }
 
 /// What cannot be accepted, named by its flag.
@@ -242,6 +286,12 @@ pub enum SettingsError {
         /// How many there are.
         most: u32,
     },
+    /// What all are to be compared with is not among the treatments.
+    #[error("--compare-to: '{0}' is not among the frameworks that are compared ({1})")]
+    CompareTo(String, String),
+    /// A single treatment has nothing to be compared with.
+    #[error("{0}: one framework alone is compared with nothing; name more with --frameworks")]
+    Alone(&'static str),
     /// A number outside its range.
     #[error("{flag}: {value} is out of range; {allowed}")]
     Range {
@@ -294,6 +344,21 @@ pub fn treatments(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comparisons_are_all_pairs_or_all_against_one_and_never_with_the_twin() {
+        let mut settings = crate::plan::duration::tests::example();
+        let told = |settings: &Settings| -> Vec<String> {
+            settings.comparisons().iter().map(|pair| pair.join("-")).collect()
+        };
+        assert_eq!(told(&settings), ["keras-torch", "keras-jax", "torch-jax"]);
+        let twin = Treatment { name: "jax-control".into(), framework: "jax".into() };
+        settings.treatments.push(twin.clone());
+        settings.control = Some(twin);
+        assert_eq!(told(&settings).len(), 3);
+        settings.compare_to = Some("torch".into());
+        assert_eq!(told(&settings), ["torch-keras", "torch-jax"]);
+    }
 
     fn names(list: &[&str]) -> Vec<String> {
         list.iter().map(|n| (*n).to_owned()).collect()

@@ -204,7 +204,7 @@ fn broken_files_are_listed_with_row_and_reason_and_do_not_stop_the_rest() {
         ("binary", "\u{0}\u{1}\u{2}\n\u{3}".into(), Some(1), "no column 'Time'"),
     ];
     let mut files =
-        vec![("ok/ok_0.csv".to_owned(), good.clone()), ("ok/ok_1.csv".to_owned(), good)];
+        vec![("ok/ok_0.csv".to_owned(), good), ("ok/ok_1.csv".to_owned(), counter(&[1.0, 2.0]))];
     for (i, (kind, content, ..)) in broken.iter().enumerate() {
         files.push((format!("bad/{kind}_{i}.csv"), content.clone()));
     }

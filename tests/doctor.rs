@@ -66,7 +66,7 @@ fn doctor_with(
             scratch.path().join("no-cache-yet"),
         ),
         results: scratch.path().join("results"),
-        lock_file: scratch.path().join("lock"),
+        lock_file: Some(scratch.path().join("lock")),
         spread: 0.05,
         effort: Effort { rest: Duration::from_millis(150), load: Duration::from_millis(150) },
         ask: &|_| Some("yes".to_owned()),
@@ -264,4 +264,19 @@ fn counters_that_may_not_be_read_are_named_with_the_command_that_opens_them() {
             format!("\n  sudo chmod a+r {}/intel-rapl*/energy_uj", powercap.root().display());
         assert!(remedy.contains(&command), "{remedy}");
     }
+}
+
+#[test]
+fn a_register_that_the_processor_lacks_is_no_counter_and_no_worry() {
+    let (tree, folder) = (Tree::intel_one_socket(), nothing());
+    let program = energibridge::stand_in(folder.path(), energibridge::Mode::Client);
+    let choice = Choice::Only(Kind::Energibridge);
+    let report = doctor_with(&tree, nothing().path(), choice, Some(program));
+    assert_eq!(report.get("meter").unwrap().level, Level::Ok);
+    let found = &report.get("meter.energibridge").unwrap().found;
+    assert!(found.contains("no counter behind DRAM_ENERGY (J), PP1_ENERGY (J)"), "{found}");
+    assert!(found.contains("no DRAM counter"), "{found}");
+    assert!(!found.contains("dram,") && !found.contains("uncore"), "{found}");
+    // The tree's processor is Intel's and shows no register to look into.
+    assert_eq!(report.get("energy_filtering").unwrap().level, Level::Unknown);
 }

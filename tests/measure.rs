@@ -151,6 +151,20 @@ fn the_joules_of_a_command_are_those_of_its_time() {
 }
 
 #[test]
+fn a_register_that_the_processor_lacks_spoils_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("m.csv");
+    let settings = wrapping(folder.path(), Mode::Client);
+    // Longer than a counter may stand still.
+    let measured = run(&settings, Some(&csv), argv(&["sleep", "2.4"])).unwrap();
+    assert_eq!(measured.exit, Exit::Code(0));
+    let watts = measured.watts().unwrap();
+    assert!((watts - energibridge::WATTS).abs() < 2.0, "{watts} W");
+    assert_eq!(measured.counted().into_keys().collect::<Vec<_>>(), [Domain::Package]);
+    assert_eq!(measured.report.absent, ["DRAM_ENERGY (J)", "PP1_ENERGY (J)"]);
+}
+
+#[test]
 fn the_exit_status_is_the_commands_own() {
     for (shell, expected) in [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)] {
         let (output, _) = Started::new(shell, None).end();

@@ -149,6 +149,37 @@ fn a_frozen_counter_is_noticed_while_it_runs() {
 }
 
 #[test]
+fn a_register_that_the_processor_lacks_is_told_and_is_no_fault() {
+    let scratch = Scratch::new();
+    let meter = scratch.meter(Mode::Client);
+    let about = meter.describe();
+    assert_eq!(about.absent, ["DRAM_ENERGY (J)", "PP1_ENERGY (J)"]);
+    let covered: Vec<Domain> = about.counters.iter().map(|counter| counter.domain).collect();
+    assert_eq!(covered, [Domain::Package, Domain::Core]);
+    assert!(about.notes.iter().any(|note| note.contains("no counter behind DRAM_ENERGY (J)")));
+    let session = meter.start(&scratch.csv()).unwrap();
+    // Longer than a counter may stand still.
+    let mut group = scratch.spawn(&meter, "sleep 2.6");
+    while group.0.try_wait().unwrap().is_none() {
+        session.health().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let report = session.finish().unwrap();
+    let joules = report.total_j.unwrap();
+    assert!((joules - WATTS * report.seconds).abs() < 0.02 * joules + 0.2, "{report:?}");
+    assert_eq!(report.joules.keys().collect::<Vec<_>>(), [&Domain::Package, &Domain::Core]);
+    assert_eq!(report.absent, ["DRAM_ENERGY (J)", "PP1_ENERGY (J)"]);
+}
+
+#[test]
+fn where_nothing_moves_it_is_refused_with_what_it_looks_like() {
+    let error = Scratch::new().select(Mode::Dead).unwrap_err();
+    assert!(matches!(&error, MeterError::EnergibridgeUnusable { .. }), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("and 'PACKAGE_ENERGY (J)' is 2000 J in all"), "{error}");
+}
+
+#[test]
 fn what_does_not_work_here_is_refused_with_its_own_words() {
     let scratch = Scratch::new();
     let error = scratch.select(Mode::PanicsAtStart).unwrap_err();

@@ -188,6 +188,47 @@ fn psys_is_never_read() {
 }
 
 #[test]
+fn a_range_that_may_not_be_read_gets_the_same_advice_as_a_counter() {
+    use std::os::unix::fs::PermissionsExt;
+    let tree = Powercap::two_sockets();
+    let range = tree.root().join("intel-rapl:1/max_energy_range_uj");
+    std::fs::set_permissions(&range, std::fs::Permissions::from_mode(0o000)).unwrap();
+    std::fs::set_permissions(tree.root(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = settings(tree.root());
+    let tried = std::thread::spawn(move || {
+        nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
+        select(&settings)
+    });
+    let error = tried.join().unwrap().unwrap_err();
+    let MeterError::Permission { file, command } = &error else { panic!("{error}") };
+    assert_eq!(file, &range);
+    assert!(command.contains("/intel-rapl*/max_energy_range_uj"), "{command}");
+    assert!(command.contains("/intel-rapl*/energy_uj"), "{command}");
+    let chmod = command.strip_prefix("sudo ").unwrap();
+    assert!(std::process::Command::new("sh").args(["-c", chmod]).status().unwrap().success());
+    let mode = range.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o444, 0o444, "what it says works");
+}
+
+#[test]
+fn a_memory_zone_that_never_moves_is_no_counter_and_no_fault() {
+    let zone = |path, name, watts| Zone { path, name, watts, start_uj: 7_000_000 };
+    let tree = Powercap::new(&[
+        zone("intel-rapl:0", "package-0", 30.0),
+        zone("intel-rapl:0/intel-rapl:0:0", "dram", 0.0),
+    ]);
+    let (meter, (_folder, csv)) = (meter(tree.root()), scratch());
+    let about = meter.describe();
+    assert!(about.notes.iter().any(|note| note.contains("dram") && note.contains("not move")));
+    let session = meter.start(&csv).unwrap();
+    work(Duration::from_millis(900));
+    session.health().unwrap();
+    let report = session.finish().unwrap();
+    assert_power(report.total_j.unwrap(), report.seconds, 30.0);
+    assert!(!report.joules.contains_key(&Domain::Dram), "{report:?}");
+}
+
+#[test]
 fn without_permission_the_error_names_the_command_that_grants_it() {
     use std::os::unix::fs::PermissionsExt;
     let tree = Powercap::two_sockets();

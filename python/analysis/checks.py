@@ -3,63 +3,70 @@
 from collections.abc import Sequence
 from typing import Any
 
-from analysis import text
+from analysis import tables, text
 from analysis.cells import Cell, Column, Tabulation, number, p_cell, words
 from analysis.findings import Findings
 from analysis.table import Table
 
 
 def detectable(found: Findings) -> Tabulation | None:
-    """The smallest effects the experiment could have seen."""
-    if not found.detectable:
+    """The smallest effects the experiment could have resolved."""
+    own = [r for r in found.detectable if (r["a"], r["b"]) in found.shown]
+    if not own:
         return None
     columns = [
-        Column("Pair", False), Column("n"), Column("Smallest change seen"),
-        Column("… after Holm"), Column("Blocks to see 1%"),
+        Column("Pair", False), Column("n"), Column("Smallest change, of all pairs"),
+        Column("of this pair alone"), Column("Blocks to resolve 1%"),
     ]  # fmt: skip
 
     def blocks(value: int | None) -> Cell:
         return number(value, "–" if value is None else str(value))
 
-    def size(value: float | None) -> Cell:
-        return number(value, "–" if value is None else f"{text.significant(value, 2)}%")
-
     cells = [
         [
-            words(f"{r['b']} against {r['a']}"), number(r["n"], str(r["n"])), size(r["pct"]),
-            size(r["pct_holm"]), blocks(r["blocks_for_1_pct"]),
+            words(f"{r['b']} against {r['a']}"), number(r["n"], str(r["n"])),
+            number(r["pct_holm"], text.size(r["pct_holm"])), number(r["pct"], text.size(r["pct"])),
+            blocks(r["blocks_for_1_pct"]),
         ]
-        for r in found.detectable
+        for r in own
     ]  # fmt: skip
-    return Tabulation("Smallest detectable change of energy, 80% power", columns, cells)
+    notes = ["From the spread that was observed; after Holm’s correction over all comparisons."]
+    caption = "Smallest change of energy resolved with 80% power"
+    return Tabulation(caption, columns, cells, notes + tables.further(found))
 
 
 def leave_one_out(found: Findings) -> Tabulation | None:
-    """The range of results with each block left out."""
-    own = [r for r in found.leave_one_out if r["survives"] is not None]
+    """What the decision becomes with each block left out."""
+    own = [
+        r
+        for r in found.leave_one_out
+        if r["survives"] is not None and (r["a"], r["b"]) in found.shown
+    ]
     columns = [
         Column("Pair", False), Column("Blocks"), Column("Change, from"), Column("to"),
-        Column("Largest p, t"), Column("Wilcoxon"), Column("Survives", False),
+        Column("p (Holm), from"), Column("to"), Column("Outcome", False),
         Column("Strongest block"),
     ]  # fmt: skip
     cells = []
     for r in own:
         decimals = max(text.percent_decimals(r["pct_low"], r["pct_high"]), 1)
+        name = "resolved" if r["resolved"] else "not resolved"
+        undone = [f"{b:g}" for b in r["undone_by"]]
+        which = text.join(undone) if len(undone) <= 4 else f"any of {len(undone)}"
         cells.append(
             [
                 words(f"{r['b']} against {r['a']}"),
                 number(r["blocks"], str(r["blocks"])),
                 number(r["pct_low"], text.percent(r["pct_low"], decimals)),
                 number(r["pct_high"], text.percent(r["pct_high"], decimals)),
-                p_cell(r["worst_p_t"]),
-                p_cell(r["worst_p_wilcoxon"]),
-                words("yes" if r["survives"] else "no"),
+                p_cell(r["lowest_p"]),
+                p_cell(r["highest_p"]),
+                words(f"{name}, always" if r["survives"] else f"{name}, but not without {which}"),
                 number(r["most_influential_block"], f"{r['most_influential_block']:g}"),
             ]
         )
-    return (
-        Tabulation("Each block left out in turn (uncorrected p)", columns, cells) if cells else None
-    )
+    caption = "The whole decision, each block left out in turn"
+    return Tabulation(caption, columns, cells, tables.further(found)) if cells else None
 
 
 def outliers(found: Findings) -> list[Tabulation]:
@@ -77,24 +84,52 @@ def outliers(found: Findings) -> list[Tabulation]:
         for r in found.outliers["trials"]
     ]
     first = [Column("Trial", False), Column("Group", False), Column("Block"), Column("Energy")]
+    if len(trials) > _MOST_TRIALS:
+        more = [f"{len(trials) - _MOST_TRIALS} more are in summary.json."]
+        trials = trials[:_MOST_TRIALS]
+    else:
+        more = []
+    named = Tabulation("Outlying trials", [*first, Column("Modified z")], trials, more)
+    caption = "With and without outlying blocks"
+    return [named, _with_and_without(found, found.outliers["pairs"], "outlying blocks", caption)]
+
+
+#: More outlying trials than this are only in the files.
+_MOST_TRIALS = 20
+
+
+def disturbed(found: Findings) -> Tabulation | None:
+    """The result with and without trials that something disturbed."""
+    if not found.disturbed["trials"]:
+        return None
+    caption = "With and without disturbed trials"
+    return _with_and_without(found, found.disturbed["pairs"], "disturbed trials", caption)
+
+
+def _with_and_without(
+    found: Findings, rows: Sequence[dict[str, Any]], what: str, caption: str
+) -> Tabulation:
     both = []
-    for r in found.outliers["pairs"]:
-        for name, key in (("all data", "all"), ("without outlying blocks", "without")):
+    for r in rows:
+        if (r["a"], r["b"]) not in found.shown:
+            continue
+        for name, key in (("all data", "all"), (f"without {what}", "without")):
             part = r[key]
+            if part is None:
+                continue
             both.append(
                 [
                     words(f"{r['b']} against {r['a']}"), words(name),
-                    number(part["blocks"], str(part["blocks"])),
+                    number(part["n"], str(part["n"])),
                     number(part["pct_change"], text.percent(part["pct_change"], 2)),
-                    p_cell(part["p_t"]), p_cell(part["p_wilcoxon"]),
+                    p_cell(part["p_holm"]), words("yes" if part["resolved"] else "no"),
                 ]
             )  # fmt: skip
     columns = [
-        Column("Pair", False), Column("Data", False), Column("Blocks"), Column("Change"),
-        Column("p, paired t"), Column("p, Wilcoxon"),
+        Column("Pair", False), Column("Data", False), Column("n"), Column("Change"),
+        Column("p (Holm)"), Column("Resolved", False),
     ]  # fmt: skip
-    found_tables = [Tabulation("Outlying trials", [*first, Column("Modified z")], trials)]
-    return found_tables + [Tabulation("With and without outlying blocks", columns, both)]
+    return Tabulation(caption, columns, both, tables.further(found))
 
 
 def phases(table: Table, found: Findings, suffix: str) -> Tabulation | None:
@@ -146,7 +181,7 @@ def accuracy(table: Table) -> Tabulation | None:
 
 
 def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation | None:
-    """The blocks that are left out of every paired test as a whole, and what each lacks."""
+    """The blocks that lack a group, and why; the pairs that they do have use them."""
     if not rows or not any_groups:
         return None
     cells = [
@@ -157,7 +192,11 @@ def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation |
         for r in rows
     ]
     columns = [Column("Block", False), Column("What it lacks", False)]
-    return Tabulation("Blocks left out of the paired tests, whole", columns, cells)
+    notes = ["A pair of groups uses every block in which both are usable."]
+    if len(cells) > _MOST_TRIALS:
+        notes.append(f"{len(cells) - _MOST_TRIALS} more are in summary.json.")
+        cells = cells[:_MOST_TRIALS]
+    return Tabulation("Blocks that lack a group", columns, cells, notes)
 
 
 def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
@@ -198,17 +237,27 @@ def integrity(rows: Sequence[dict[str, Any]]) -> Tabulation:
     return Tabulation("Trials per group", columns, cells)
 
 
+#: More that was left out than this is only in the files.
+_MOST_LEFT_OUT = 100
+
+
 def exclusions(rows: Sequence[dict[str, str]]) -> Tabulation | None:
     """Everything left out, with its reason."""
     columns = [Column(c, False) for c in ("What", "File", "Status", "Reason")]
     cells = [[words(r[k]) for k in ("what", "file", "status", "reason")] for r in rows]
-    return Tabulation("Left out", columns, cells) if cells else None
+    more = len(cells) - _MOST_LEFT_OUT
+    notes = [f"{more} more are in trials.csv and summary.json."] if more > 0 else []
+    return Tabulation("Left out", columns, cells[:_MOST_LEFT_OUT], notes) if cells else None
+
+
+#: More positions than this fill a page with ones and twos.
+_MOST_POSITIONS = 12
 
 
 def positions(found: Findings) -> Tabulation | None:
     """How often each group ran at each position of a block."""
     counts = found.order.get("position_counts")
-    if not counts:
+    if not counts or len(counts) > _MOST_POSITIONS:
         return None
     columns = [Column("Group", False), *(Column(f"Position {i + 1}") for i in range(len(counts)))]
     cells = [
@@ -220,15 +269,30 @@ def positions(found: Findings) -> Tabulation | None:
 
 def autocorrelation(found: Findings) -> Tabulation | None:
     """Lag-1 autocorrelation of groups and of the pairs' log ratios."""
-    rows = [r for r in found.drift["autocorrelation"] if r["r1"] is not None]
-    columns = [
-        Column("Series", False),
-        Column("Blocks"),
-        Column("Lag-1 r"),
-        Column("p (Ljung–Box)"),
+    names = {f"{b} ÷ {a}" for a, b in found.shown}
+    rows = [
+        r
+        for r in found.drift["autocorrelation"]
+        if r["r1"] is not None and (r["series"] in names or len(found.compared) <= len(names))
     ]
+    columns = [
+        Column("Series", False), Column("Blocks"), Column("Lag-1 r"), Column("p (one-sided)"),
+        Column("Worth blocks"),
+    ]  # fmt: skip
     cells = [
-        [words(r["series"]), number(r["n"], str(r["n"])), number(r["r1"], digits=2), p_cell(r["p"])]
+        [
+            words(r["series"]),
+            number(r["n"], str(r["n"])),
+            number(r["r1"], digits=2),
+            p_cell(r["p"]),
+            number(r.get("effective_blocks"), digits=2),
+        ]
         for r in rows
     ]
-    return Tabulation("Memory from block to block (ln energy)", columns, cells) if cells else None
+    note = (
+        "Worth blocks: how many independent blocks the pair’s are worth, where the resemblance of "
+        "neighbours is significant after Holm’s correction; intervals are widened by that."
+    )
+    if not cells:
+        return None
+    return Tabulation("Memory from block to block (ln energy)", columns, cells, [note])

@@ -1,39 +1,40 @@
 """Whether energy depends on when a trial ran: time, position in the block, predecessor, memory.
 
-The response is ln E with a mean of its own for every group, so a slope times 100 is close to per
-cent and is given exactly as a percentage change.
+Everything is judged within blocks or on the means of blocks, for the trials of a block are not
+independent of each other. The response is ln E, so that an effect is a percentage change.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.regression.linear_model import OLS
-from statsmodels.stats.diagnostic import acorr_ljungbox
-from statsmodels.tsa.stattools import acf
 
-from analysis import effects, limits
+from analysis import effects, evidence
+from analysis.decision import Decision, confounders, memory
+from analysis.decision.confounders import Drift, Factor
 from analysis.settings import Settings
 from analysis.table import Table
 
-#: Fewest trials for a model of drift, fewest blocks for an autocorrelation.
-_MIN_TRIALS = 8
-_MIN_BLOCKS = 8
 
-
-def analyse(table: Table, settings: Settings) -> dict[str, Any]:
-    """Slopes over time and run order, the factors position and predecessor, and lag-1 memory.
+def analyse(table: Table, settings: Settings, found: Decision) -> dict[str, Any]:
+    """Drift over time, the factors position and predecessor, memory, and adjusted comparisons.
 
     Every part is ``None`` where the data do not know it or are too few.
     """
-    frame = table.usable.dropna(subset=["energy_j"])
+    names = (*table.groups, *((table.twin,) if table.twin else ()))
+    beside = found.confounders
     return {
-        "time": _slope(frame, "start_unix_s", 3600.0, "per hour", settings),
-        "run_order": _slope(frame, "run_order", 1.0, "per trial", settings),
-        "position": _factor(frame, "position"),
-        "predecessor": _factor(frame, "predecessor"),
-        "autocorrelation": _autocorrelation(table, settings),
+        "time": _trend(table, "start_unix_s", 3600.0, "per hour", settings),
+        "run_order": _trend(table, "run_order", 1.0, "per trial", settings),
+        "position": _factor(beside.position, str),
+        "predecessor": _factor(
+            beside.predecessor, lambda i: names[i] if 0 <= i < len(names) else "nothing"
+        ),
+        "significant": [
+            c for c in found.cautions if c in ("position", "predecessor", "drift", "memory")
+        ],
+        "autocorrelation": _autocorrelation(table, settings, found),
+        "adjusted": _adjusted(table, settings, found),
     }
 
 
@@ -45,97 +46,96 @@ def deviations(table: Table) -> pd.DataFrame:
     return frame
 
 
-def _dummies(column: pd.Series) -> pd.DataFrame:
-    """Indicator columns, the first level left out."""
-    return pd.get_dummies(column.astype(str), drop_first=True, dtype=float)
-
-
-def _slope(
-    frame: pd.DataFrame, column: str, scale: float, unit: str, settings: Settings
+def _trend(
+    table: Table, column: str, scale: float, unit: str, settings: Settings
 ) -> dict[str, Any] | None:
-    frame = frame.dropna(subset=[column])
-    x = (frame[column] - frame[column].min()) / scale
-    if len(frame) < _MIN_TRIALS or limits.no_spread(x):
+    """The slope of the block means against a column's block means."""
+    wide = table.wide("energy_j").reindex(columns=list(table.groups))
+    at = table.usable.groupby("block")[column].mean().reindex(wide.index)
+    if not len(wide) or at.isna().any():
         return None
-    design = pd.concat([x.rename("x"), _dummies(frame["group"])], axis=1)
-    design.insert(0, "const", 1.0)
-    if np.linalg.matrix_rank(design.to_numpy()) < design.shape[1] or len(frame) <= design.shape[1]:
-        return {"note": "runs one after another: time cannot be told from the group"}
-    fit = OLS(np.log(frame["energy_j"]).to_numpy(), design.to_numpy()).fit()
-    if not np.isfinite(fit.pvalues[1]):
+    x = ((at - at.min()) / scale).to_numpy(float)
+    found: Drift | None = confounders.drift(np.log(wide.to_numpy(float)), x)
+    if found is None:
         return None
-    low, high = fit.conf_int(alpha=settings.alpha)[1]
-    span = float(np.ptp(x))
+    low, high = found.interval(settings.alpha)
     return {
         "unit": unit,
-        "pct": effects.percent(fit.params[1]),
+        "pct": effects.percent(found.slope),
         "ci_low": effects.percent(low),
         "ci_high": effects.percent(high),
-        "p": float(fit.pvalues[1]),
-        "span": span,
-        "pct_over_experiment": effects.percent(fit.params[1] * span),
+        "p": found.p,
+        "span": found.span,
+        "blocks": found.df + 2,
+        "pct_over_experiment": effects.percent(found.slope * found.span),
     }
 
 
-def _factor(frame: pd.DataFrame, column: str) -> dict[str, Any] | None:
-    """A partial F-test of a factor beside the groups, and whether the design can tell them apart.
-
-    With a fixed order a group always has the same position and predecessor; the design then has
-    no column left for the factor and no test can separate the two.
-    """
-    frame = frame.dropna(subset=[column])
-    levels = frame[column].nunique()
-    if len(frame) < _MIN_TRIALS or levels < 2:
+def _factor(found: Factor | None, name: Any) -> dict[str, Any] | None:
+    """A partial F-test within blocks, and whether the design can tell the factor at all."""
+    if found is None:
         return None
-    response = np.log(frame["energy_j"]).to_numpy()
-    small = _dummies(frame["group"])
-    small.insert(0, "const", 1.0)
-    large = pd.concat([small, _dummies(frame[column]).add_prefix("factor ")], axis=1)
-    gained = np.linalg.matrix_rank(large.to_numpy()) - np.linalg.matrix_rank(small.to_numpy())
-    if gained < levels - 1:
-        return {"separable": False, "levels": levels}
-    if len(frame) <= large.shape[1] + 1:
-        return None
-    full, reduced = OLS(response, large.to_numpy()).fit(), OLS(response, small.to_numpy()).fit()
-    f, p, df = full.compare_f_test(reduced)
-    if not np.isfinite(p):
-        return None
-    effect = full.params[small.shape[1] :]
-    largest = float(np.ptp(np.append(effect, 0.0)))
+    if not found.separable:
+        return {"separable": False, "levels": found.levels}
+    levels = {level: value for level, value in found.effects.items() if level >= 0}
     return {
         "separable": True,
-        "levels": levels,
-        "f": float(f),
-        "df1": float(df),
-        "df2": float(full.df_resid),
-        "p": float(p),
-        "largest_pct": effects.percent(largest),
+        "levels": found.levels,
+        "f": found.f,
+        "df1": found.df1,
+        "df2": found.df2,
+        "p": found.p,
+        "effects_pct": {str(name(level)): effects.percent(v) for level, v in levels.items()},
+        "largest_pct": effects.percent(max(levels.values()) - min(levels.values())),
     }
 
 
-def _autocorrelation(table: Table, settings: Settings) -> list[dict[str, Any]]:
+def _autocorrelation(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
     """Lag-1 autocorrelation of each group's ln E in block order, and of the pairs' log ratios.
 
     The paired tests take the blocks' differences for independent; theirs is what counts.
     """
     rows = []
-    for group in table.all_groups:
-        series = table.blocks("energy_j", (group,))[group]
-        rows.append({"series": group, "kind": "group"} | _lag_one(np.log(series.to_numpy())))
-    for i, a in enumerate(table.groups):
-        for b in table.groups[i + 1 :]:
-            blocks = np.log(table.blocks("energy_j", (a, b)))
-            series = (blocks[b] - blocks[a]).to_numpy()
-            rows.append({"series": f"{b} ÷ {a}", "kind": "pair"} | _lag_one(series))
+    wide = table.wide("energy_j").reindex(columns=list(table.all_groups))
+    if len(wide) > 1:
+        own = memory.lag_one(np.log(wide.to_numpy(float)))
+        counts = wide.notna().sum()
+        for i, group in enumerate(table.all_groups):
+            rows.append(_lag(group, "group", int(counts.iloc[i]), own.r1[i], own.p[i]))
+    for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):
+        if c.paired:
+            row = _lag(f"{b} ÷ {a}", "pair", c.n, c.r1, c.r1_p)
+            effective = float(memory.effective(np.array(c.n), np.array(c.memory)))
+            rows.append(row | {"widened_by": c.memory, "effective_blocks": effective})
     return rows
 
 
-def _lag_one(series: np.ndarray) -> dict[str, Any]:
-    n = len(series)
-    if n < _MIN_BLOCKS or limits.no_spread(series):
-        return {"n": n, "r1": None, "p": None}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        r1 = acf(series, nlags=1, fft=False)[1]
-        box = acorr_ljungbox(series, lags=[1])
-    return {"n": n, "r1": float(r1), "p": float(box["lb_pvalue"].iloc[0])}
+def _lag(series: str, kind: str, n: int, r1: float, p: float) -> dict[str, Any]:
+    known = bool(np.isfinite(r1))
+    return {
+        "series": series,
+        "kind": kind,
+        "n": n,
+        "r1": float(r1) if known else None,
+        "p": float(p) if known else None,
+    }
+
+
+def _adjusted(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
+    """Every pair with position and predecessor in the model, beside the pair as it is."""
+    rows = []
+    for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):
+        if not np.isfinite(c.adjusted):
+            continue
+        rows.append(
+            {
+                "a": a,
+                "b": b,
+                "pct_change": effects.percent(c.mean),
+                "adjusted_pct": effects.percent(c.adjusted),
+                "ci_low": effects.percent(c.adjusted_low),
+                "ci_high": effects.percent(c.adjusted_high),
+                "p_holm": c.adjusted_p,
+            }
+        )
+    return rows

@@ -1,13 +1,16 @@
 """Every result of the analysis in one place, computed in one pass."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from analysis import (
     conditions,
     decomposition,
     drift,
+    evidence,
     groups,
+    idle,
     omnibus,
     order,
     pairs,
@@ -15,9 +18,14 @@ from analysis import (
     published,
     resolution,
     robustness,
+    sensitivity,
 )
+from analysis.decision import Decision
 from analysis.settings import Settings
 from analysis.table import Table
+
+#: Of more pairs than this only those that matter are shown; the files hold all.
+MOST_PAIRS = 15
 
 Rows = list[dict[str, Any]]
 
@@ -26,39 +34,84 @@ Rows = list[dict[str, Any]]
 class Findings:
     """What the statistics say; the verdict, the plots and the report only read it."""
 
+    decision: Decision
+    compared: tuple[tuple[str, str], ...]
+    shown: frozenset[tuple[str, str]]
     groups: Rows
     pairs: Rows
     omnibus: Rows
     floor: dict[str, Any] | None
     detectable: Rows
+    equivalence: Rows
     leave_one_out: Rows
     outliers: dict[str, Any]
+    disturbed: dict[str, Any]
     split: Rows
     practical: Rows
+    above_idle: dict[str, Any]
     drift: dict[str, Any]
+    mixed: dict[str, Any]
     order: dict[str, Any]
     conditions: dict[str, Any]
     published: dict[str, Any] | None
+    _index: list[pairs.Index] = field(default_factory=list, repr=False, compare=False)
 
-    def pair(self, a: str, b: str, test: str, metric: str = "energy_j") -> dict[str, Any] | None:
-        """One test of one pair of groups."""
-        return pairs.find(self.pairs, metric, a, b, test)
+    def pair(self, a: str, b: str, *tests: str, metric: str = "energy_j") -> dict[str, Any] | None:
+        """The row of the first of these tests (the one that decides by default) of a pair."""
+        if not self._index:
+            self._index.append(pairs.Index(self.pairs))
+        return self._index[0].find(metric, a, b, *(tests or pairs.PRIMARY))
 
 
-def analyse(table: Table, settings: Settings) -> Findings:
+def analyse(
+    table: Table, settings: Settings, step: Callable[[str], None] = lambda _: None
+) -> Findings:
     """Run every part of the analysis; parts that the data cannot support say so in their rows."""
+    decision = evidence.decided(table, settings)
+    compared = evidence.comparisons(table, settings)
+    step("pairs")
+    rows = pairs.compare(table, settings, decision)
+    step("robustness")
     return Findings(
+        decision=decision,
+        compared=compared,
+        shown=_shown(table, compared),
         groups=groups.summarise(table),
-        pairs=pairs.compare(table, settings),
+        pairs=rows,
         omnibus=omnibus.test(table, settings),
-        floor=resolution.noise_floor(table, settings),
-        detectable=resolution.detectable(table, settings),
-        leave_one_out=robustness.leave_one_out(table, settings),
-        outliers=robustness.without_outliers(table, settings),
-        split=decomposition.split(table, settings),
-        practical=practical.worth(table, settings),
-        drift=drift.analyse(table, settings),
+        floor=resolution.noise_floor(table, settings, decision),
+        detectable=resolution.detectable(table, settings, decision),
+        equivalence=resolution.equivalence(table, settings, decision),
+        leave_one_out=robustness.leave_one_out(table, settings, decision),
+        outliers=robustness.without_outliers(table, settings, decision),
+        disturbed=robustness.without_disturbed(table, settings, decision),
+        split=decomposition.split(table, settings, decision),
+        practical=practical.worth(table, settings, decision),
+        above_idle=idle.above(table, settings, decision),
+        drift=drift.analyse(table, settings, decision),
+        mixed=sensitivity.mixed(table, settings),
         order=order.check(table, settings),
         conditions=conditions.analyse(table, settings),
         published=published.analyse(table, settings) if settings.published else None,
     )
+
+
+def _shown(
+    table: Table, compared: tuple[tuple[str, str], ...]
+) -> frozenset[tuple[str, str]]:
+    """The pairs that a page shows: all, or of many each group's with its neighbour in energy, and
+    those of the base with the groups that used least and most.
+    """
+    if len(compared) <= MOST_PAIRS:
+        return frozenset(compared)
+    means = table.usable.groupby("group")["energy_j"].mean()
+    order = sorted(table.groups, key=lambda g: means[g])
+    ends = {*order[: MOST_PAIRS // 3], *order[-MOST_PAIRS // 3 :]}
+    near = {frozenset(pair) for pair in zip(order, order[1:], strict=False)}
+    kept = [
+        pair
+        for pair in compared
+        if (pair[0] == table.base and pair[1] in ends)
+        or (frozenset(pair) in near and len(order) <= 2 * MOST_PAIRS)
+    ]
+    return frozenset(kept)

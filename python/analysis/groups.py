@@ -9,9 +9,13 @@ from analysis import limits
 from analysis.table import Table
 
 
+#: Shapiro–Wilk's p is made for no more values than these.
+_MOST_SHAPIRO = 5000
+
+
 def shapiro(values: np.ndarray) -> tuple[float | None, float | None]:
     """Shapiro–Wilk W and p, or nothing where it is not defined (n < 3, or no spread)."""
-    if len(values) < 3 or limits.no_spread(values):
+    if len(values) < 3 or len(values) > _MOST_SHAPIRO or limits.no_spread(values):
         return None, None
     found = stats.shapiro(values)
     return float(found.statistic), float(found.pvalue)
@@ -46,7 +50,9 @@ def summarise(table: Table) -> list[dict[str, Any]]:
         for metric in table.metrics:
             values = table.values(metric.name, group)
             row = {"group": group, "metric": metric.name, **describe(values)}
-            row["shapiro_log_w"], row["shapiro_log_p"] = shapiro(np.log(values))
-            row["geometric_mean"] = float(stats.gmean(values)) if len(values) else None
+            positive = len(values) and (values > 0).all()  # above idle may be below nothing
+            logs = np.log(values) if positive else np.empty(0)
+            row["shapiro_log_w"], row["shapiro_log_p"] = shapiro(logs)
+            row["geometric_mean"] = float(np.exp(logs.mean())) if positive else None
             rows.append(row)
     return rows

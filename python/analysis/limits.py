@@ -10,12 +10,16 @@ _ROUNDING = 1e-13
 
 def smallest_paired_p(pairs: int) -> float:
     """The smallest two-sided p of an exact Wilcoxon signed-rank test: all differences one way."""
-    return 2.0 / 2.0**pairs
+    return 2.0 * 0.5**pairs
 
 
 def smallest_unpaired_p(n_a: int, n_b: int) -> float:
-    """The smallest two-sided p of an exact Mann–Whitney test: no overlap at all."""
-    return 2.0 / math.comb(n_a + n_b, n_a)
+    """The smallest two-sided p of an exact Mann–Whitney test: no overlap at all.
+
+    By logarithms, for the number of arrangements of a thousand trials is no float.
+    """
+    arrangements = math.lgamma(n_a + n_b + 1) - math.lgamma(n_a + 1) - math.lgamma(n_b + 1)
+    return 2.0 * math.exp(-arrangements)
 
 
 def blocks_needed(alpha: float) -> int:
@@ -26,15 +30,11 @@ def blocks_needed(alpha: float) -> int:
     return blocks
 
 
-def too_few_pairs(pairs: int, alpha: float) -> str | None:
-    """Why ``pairs`` blocks are too few for a p-value, or nothing."""
-    needed = blocks_needed(alpha)
-    if pairs >= needed:
+def ranks_cannot(pairs: int, alpha: float) -> str | None:
+    """Why ranks show nothing with so few blocks, or nothing."""
+    if smallest_paired_p(pairs) < alpha:
         return None
-    return (
-        f"{pairs} complete {'block' if pairs == 1 else 'blocks'}: an exact two-sided signed-rank "
-        f"test cannot fall below {alpha:g} with fewer than {needed}"
-    )
+    return f"ranks cannot reach {alpha:g} with {pairs} {'block' if pairs == 1 else 'blocks'}"
 
 
 def too_few_unpaired(n_a: int, n_b: int, alpha: float) -> str | None:

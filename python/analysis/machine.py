@@ -28,7 +28,7 @@ def records(experiment: Mapping[str, Any]) -> list[tuple[str, Entries]]:
         ("Environment variables", _plain(experiment.get("variables"))),
         ("Data set", _dataset(_part(experiment, "dataset"))),
         ("Settings", _plain(experiment.get("settings"))),
-        ("Protocol, fixed beforehand", _plain(experiment.get("protocol"))),
+        ("Protocol, fixed beforehand", _plain(_protocol(experiment))),
         ("All packages", _packages(experiment)),
     )
     return [(heading, _cut(entries)) for heading, entries in parts if entries]
@@ -44,6 +44,15 @@ def _cut(entries: Entries) -> Entries:
 def _part(experiment: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = experiment.get(name)
     return part if isinstance(part, Mapping) else {}
+
+
+def _protocol(experiment: Mapping[str, Any]) -> Any:
+    """The protocol without its tables of nominal levels, which only a program reads."""
+    protocol = experiment.get("protocol")
+    if not isinstance(protocol, Mapping) or not isinstance(protocol.get("sequential"), Mapping):
+        return protocol
+    looks = {k: v for k, v in protocol["sequential"].items() if k not in ("overall", "nominal")}
+    return {**protocol, "sequential": looks}
 
 
 def _machine(machine: Mapping[str, Any]) -> Entries:

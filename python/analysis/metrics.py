@@ -1,5 +1,6 @@
 """What is compared: the name, label, unit and kind of every metric."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 #: Phases of a trial, in the order in which they run.
@@ -20,6 +21,9 @@ TIME = Metric("time_s", "Time", "s")
 POWER = Metric("power_w", "Mean power", "W")
 EDP = Metric("edp_js", "Energy–delay product", "J·s")
 ED2P = Metric("ed2p_js2", "Energy–delay² product", "J·s²")
+
+#: Energy above idle can be negative, so that it is compared by arithmetic differences alone.
+ABOVE_IDLE = "above_idle_j"
 
 #: The four of the headline, in the order of tables and plots.
 HEADLINE = (ENERGY, TIME, POWER, EDP)
@@ -50,14 +54,19 @@ def available(columns: dict[str, int]) -> list[Metric]:
         if is_domain(name) and columns[name]
     ]
     found += sorted(domains, key=lambda m: (list(_DOMAINS) + [m.name]).index(m.name))
-    if columns.get("above_idle_j"):
-        found.append(Metric("above_idle_j", "Energy above idle", "J"))
+    if columns.get(ABOVE_IDLE):
+        found.append(Metric(ABOVE_IDLE, "Energy above idle", "J"))
     for phase in PHASES:
         for suffix, unit, what in (("j", "J", "energy"), ("s", "s", "time")):
             name = f"phase_{phase}_{suffix}"
             if columns.get(name):
                 found.append(Metric(name, f"Phase {phase}: {what}", unit))
     return found
+
+
+def compared(metrics: Iterable[Metric]) -> list[Metric]:
+    """Those whose logarithms are compared."""
+    return [metric for metric in metrics if metric.name != ABOVE_IDLE]
 
 
 def is_domain(name: str) -> bool:

@@ -32,7 +32,8 @@ def _blocked(table: Table, metric: str, settings: Settings) -> list[dict[str, An
     wide = table.blocks(metric, table.groups)
     blocks = len(wide)
     head = {"metric": metric, "blocked": True, "blocks": blocks, "note": None}
-    note = limits.too_few_pairs(blocks, settings.alpha)
+    needed = limits.blocks_needed(settings.alpha)
+    note = f"{blocks} complete blocks of at least {needed}" if blocks < needed else None
     if note is None and any(limits.no_spread(wide[g].to_numpy()) for g in wide):
         note = "a group without any spread"
     if note:

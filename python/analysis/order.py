@@ -20,6 +20,9 @@ _MIN_BLOCKS = 6
 #: Random orders drawn to see how unbalanced chance alone would be.
 _DRAWS = 4999
 
+#: Fewer where blocks and groups are many, for so many places at most are drawn.
+_FEWEST_DRAWS, _MOST_CELLS = 499, 4_000_000
+
 #: Below this share of random orders, an order is called unbalanced. Not alpha: one random order in
 #: twenty is that unbalanced by chance, and blame for it would be wrong that often.
 _UNBALANCED = 0.01
@@ -78,7 +81,8 @@ def _balance(positions: np.ndarray, groups: int, seed: int) -> dict[str, Any]:
     """
     blocks = len(positions)
     rng = np.random.default_rng(seed)
-    draws = np.tile(np.arange(groups), (_DRAWS, blocks, 1))
+    number = max(_FEWEST_DRAWS, min(_DRAWS, _MOST_CELLS // (blocks * groups)))
+    draws = np.tile(np.arange(groups, dtype=np.int16), (number, blocks, 1))
     draws = rng.permuted(draws, axis=2)
     observed = _chi_square(positions[None], groups)[0]
     chance = _chi_square(draws, groups)
@@ -88,7 +92,7 @@ def _balance(positions: np.ndarray, groups: int, seed: int) -> dict[str, Any]:
     return {
         "position_counts": np.array(counts).T.tolist(),
         "balance_chi_square": float(observed),
-        "balance_p": float((1 + np.sum(chance >= observed - 1e-9)) / (_DRAWS + 1)),
+        "balance_p": float((1 + np.sum(chance >= observed - 1e-9)) / (number + 1)),
     }
 
 

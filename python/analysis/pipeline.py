@@ -18,7 +18,7 @@ def run(request: Mapping[str, Any], arrays: Mapping[str, Any], emit: Emit) -> No
     settings = Settings.parse(request)
     progress("statistics")
     trials = table.build(arrays, request.get("strings") or {}, settings)
-    found = findings.analyse(trials, settings)
+    found = findings.analyse(trials, settings, progress)
     answer = verdict.decide(trials, found, settings)
     tables = summary.write(trials, found, answer, settings)
     progress("plots")

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from analysis import effects, limits
+from analysis import evidence
+from analysis.decision import Decision, student
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -13,61 +13,43 @@ from analysis.table import Table
 JOULES_PER_KWH = 3.6e6
 
 
-def worth(table: Table, settings: Settings) -> list[dict[str, Any]]:
-    """Each pair's difference ``b`` minus ``a`` per run and per year, with its interval.
+def worth(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
+    """Each pair's difference ``b`` minus ``a`` per run and per year, with its Student interval.
 
-    ``interval`` names its kind: a bootstrap's, a t-interval where data are too few for that, or
-    none where there is a single trial.
     Joules add up, so this is the arithmetic mean of the differences, unlike the percentage change.
+    A pair is read as in the decision, within blocks or not.
     """
     rows = []
-    for i, a in enumerate(table.groups):
-        for b in table.groups[i + 1 :]:
-            joules = _difference(table, a, b, settings)
-            rows.append({"a": a, "b": b} | joules | per_year(joules, settings))
+    for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):
+        joules = difference(table, "energy_j", a, b, c.paired, settings)
+        rows.append({"a": a, "b": b} | joules | per_year(joules, settings))
     return rows
 
 
-def _difference(table: Table, a: str, b: str, settings: Settings) -> dict[str, Any]:
-    blocks = table.blocks("energy_j", (a, b))
-    if limits.too_few_pairs(len(blocks), settings.alpha) is None:
-        samples = ((blocks[b] - blocks[a]).to_numpy(),)
-        mean, statistic, paired = float(samples[0].mean()), np.mean, True
+def difference(
+    table: Table, metric: str, a: str, b: str, paired: bool, settings: Settings
+) -> dict[str, Any]:
+    """The arithmetic mean difference with Student's interval: paired differences, or Welch's.
+
+    Without an interval where there is a single trial, or no spread.
+    """
+    if paired:
+        first, second = table.shared(metric, a, b)
+        one = student.of_columns((second - first)[:, None])
+        n, mean, se, df = (float(v[0]) for v in (one.n, one.mean, one.se, one.df))
     else:
-        samples = (table.values("energy_j", a), table.values("energy_j", b))
-        mean, paired = float(samples[1].mean() - samples[0].mean()), False
-
-        def statistic(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
-            return second.mean(axis=axis) - first.mean(axis=axis)
-
-    interval = effects.bootstrap(samples, statistic, settings.confidence, settings.seed)
-    kind = "interval" if interval else None
-    if interval is None and (interval := _student(samples, settings.confidence)):
-        kind = "t-interval"
-    low, high = interval or (None, None)
+        first, second = table.values(metric, a), table.values(metric, b)
+        n = len(first) + len(second)
+        mean, se, df = student.welch(first, second)
+    half = float(student.quantile(1.0 - settings.alpha / 2.0, df) * se)
+    known = np.isfinite(half)
     return {
         "paired": paired,
-        "n": sum(map(len, samples)),
-        "joules": mean,
-        "joules_low": low,
-        "joules_high": high,
-        "interval": kind,
+        "n": int(n),
+        "joules": float(mean),
+        "joules_low": float(mean - half) if known else None,
+        "joules_high": float(mean + half) if known else None,
     }
-
-
-def _student(samples: tuple[np.ndarray, ...], confidence: float) -> tuple[float, float] | None:
-    """The t-interval of a mean difference where data are too few for a bootstrap.
-
-    Of paired differences Student's, of two samples Welch's; nothing where one has a single value.
-    """
-    if min(map(len, samples)) < 2 or all(limits.no_spread(s) for s in samples):
-        return None
-    if len(samples) == 1:
-        found = stats.ttest_1samp(samples[0], 0.0)
-    else:
-        found = stats.ttest_ind(samples[1], samples[0], equal_var=False)
-    ends = found.confidence_interval(confidence)
-    return (float(ends.low), float(ends.high)) if np.isfinite([*ends]).all() else None
 
 
 def per_year(joules: dict[str, Any], settings: Settings) -> dict[str, Any]:

@@ -6,13 +6,13 @@ population standard deviations of their group are dropped per metric; Shapiro–
 t-test where both groups pass at 0.05, else the two-sided Mann–Whitney U test.
 """
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis import effects, groups, metrics, pairs
+from analysis import effects, evidence, groups, metrics, pairs
+from analysis.decision import student
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -80,7 +80,7 @@ def analyse(table: Table, settings: Settings) -> dict[str, Any]:
         found = [
             _pair(kept[a, metric.name], kept[b, metric.name], settings)
             | {"metric": metric.name, "a": a, "b": b}
-            for a, b in combinations(table.groups, 2)
+            for a, b in evidence.comparisons(table, settings)
         ]
         pair_rows += pairs.holm(found)
     return {"groups": group_rows, "pairs": pair_rows, "dropped": dropped}
@@ -97,7 +97,8 @@ def _pair(a: np.ndarray, b: np.ndarray, settings: Settings) -> dict[str, Any]:
             | _effect(a, b, settings)
         )
     both = all(p > NORMAL_P for p in normal)
-    result = pairs.welch(a, b) if both else pairs.rank_sum(a, b)
+    # The studies put the base first, so that their t and U are those of ``a``.
+    result = pairs.welch(b, a) if both else pairs.rank_sum(b, a)
     return (
         head
         | {"test": pairs.WELCH if both else pairs.MANN_WHITNEY}
@@ -107,15 +108,16 @@ def _pair(a: np.ndarray, b: np.ndarray, settings: Settings) -> dict[str, Any]:
 
 
 def _effect(a: np.ndarray, b: np.ndarray, settings: Settings) -> dict[str, Any]:
-    """The change of the arithmetic mean, which is what published tables state, in per cent."""
-    empty = dict.fromkeys(("pct_change", "ci_low", "ci_high"))
-    if not len(a) or not len(b):
-        return empty | effects.standardised(a, b, False, settings.confidence, settings.seed)
+    """The change of the arithmetic mean, which is what published tables state, in per cent.
 
-    def change(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
-        return 100.0 * (second.mean(axis=axis) / first.mean(axis=axis) - 1.0)
-
-    interval = effects.bootstrap((a, b), change, settings.confidence, settings.seed)
-    low, high = interval or (None, None)
-    found = {"pct_change": float(change(a, b)), "ci_low": low, "ci_high": high}
-    return found | effects.standardised(a, b, False, settings.confidence, settings.seed)
+    Its interval is Welch's of the difference, over the base's mean.
+    """
+    found = dict.fromkeys(("pct_change", "ci_low", "ci_high"))
+    if len(a) and len(b):
+        found["pct_change"] = float(100.0 * (b.mean() / a.mean() - 1.0))
+        mean, se, df = student.welch(a, b)
+        if np.isfinite(se):
+            half = float(student.quantile(1.0 - settings.alpha / 2.0, df) * se)
+            found["ci_low"] = float(100.0 * (mean - half) / a.mean())
+            found["ci_high"] = float(100.0 * (mean + half) / a.mean())
+    return found | effects.standardised(a, b, paired=False)

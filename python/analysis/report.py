@@ -21,12 +21,15 @@ from analysis import (
     provenance,
     questions,
     tables,
+    text,
     verdict,
 )
+from analysis.decision.power import POWER
+from analysis.files import visible
+from analysis.files import write as write_text
 from analysis.findings import Findings
 from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
-from analysis.settings import POWER, RESAMPLES, SECONDARY_RESAMPLES, Settings
-from analysis.summary import write_text
+from analysis.settings import RESAMPLES, Settings
 from analysis.table import Table
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -76,18 +79,22 @@ def _context(
         "figure": {f.name: f for f in figures},
         "answers": questions.answer_all(table, found, settings),
         "group_tables": tables.groups(found.groups, shown),
-        "pair_tables": [t for m in shown if (t := tables.comparisons(found.pairs, m))],
-        "resolved": tables.resolved(answer.pairs, (found.floor or {}).get("floor_pct")),
+        "pair_tables": _pair_tables(table, found, shown),
+        "ranking": tables.ranking(answer.ranking),
+        "matrix": tables.matrix(answer.pairs, answer.ranking),
+        "resolved": tables.resolved(answer.pairs, found),
         "omnibus": tables.omnibus(found),
         "published": _published(rows, found, headline),
         "exclusions": checks.exclusions(provenance.exclusions(table, settings)),
-        "ignored": [_ignored(entry) for entry in settings.ignored],
+        "ignored": [_ignored(entry) for entry in (*settings.ignored, *settings.notes)],
+        "copies": [_copy(entry) for entry in settings.copies],
+        "pairing_why": _pairing(settings),
+        "domains_why": _domains(settings),
         "experiment_command": _command(settings.experiment or {}),
         "records": machine.records(settings.experiment or {}),
         "carbon": carbon,
         "carbon_table": _carbon_table(),
         "resamples": RESAMPLES,
-        "secondary_resamples": SECONDARY_RESAMPLES,
         "power": POWER,
         "blocks_needed": limits.blocks_needed(settings.alpha),
         "outlier_rule": found.outliers["rule"],
@@ -95,6 +102,18 @@ def _context(
         "complete_blocks": len(table.complete_blocks()),
         "year": _year(table),
     }
+
+
+def _pair_tables(
+    table: Table, found: Findings, shown: list[metrics.Metric]
+) -> list[cells.Tabulation]:
+    """The tests of the pairs that a page shows; of many groups those of energy."""
+    if table.many:
+        shown = [metrics.ENERGY] if metrics.ENERGY in shown else []
+    rows = [r for r in found.pairs if (r["a"], r["b"]) in found.shown or r.get("control")]
+    notes = tables.further(found)
+    made = (tables.comparisons(rows, m, notes) for m in metrics.compared(shown))
+    return [t for t in made if t]
 
 
 def _published(
@@ -139,9 +158,50 @@ def _command(experiment: Mapping[str, Any]) -> str:
 
 
 def _ignored(entry: Any) -> str:
+    """What was passed over, a line for each kind."""
+    if isinstance(entry, Mapping) and "kind" in entry:
+        examples = [str(e) for e in entry.get("examples") or []]
+        count = entry.get("count") or len(examples)
+        more = ", …" if count > len(examples) else ""
+        return f"{count} × {entry['kind']}" + (f": {', '.join(examples)}{more}" if examples else "")
     if isinstance(entry, Mapping):
         return ": ".join(str(v) for v in entry.values() if v not in (None, ""))
     return str(entry)
+
+
+_PAIRED = {
+    "experiment": "by the experiment’s own blocks",
+    "number": "by the numbers in the files’ names",
+    "time": "by neighbourhood in time",
+    "none": "not at all",
+}
+
+
+def _pairing(settings: Settings) -> str:
+    """How trials were paired, and why; empty where the host did not say."""
+    how = settings.pairing.get("how")
+    if how is None:
+        return ""
+    why = str(settings.pairing.get("why") or "").strip().rstrip(".")
+    return f"Trials were paired {_PAIRED.get(how, how)}{f': {why}' if why else ''}."
+
+
+def _domains(settings: Settings) -> str:
+    """Which domains make the totals that are compared, and why; empty where not said."""
+    domains = settings.domains
+    if not domains:
+        return ""
+    compared = text.join([str(d) for d in domains.get("compared") or []]) or "none"
+    beside = text.join([str(d) for d in domains.get("beside") or []])
+    why = str(domains.get("why") or "").strip().rstrip(".")
+    return (
+        f"Compared: {compared}{f'; beside them: {beside}' if beside else ''}"
+        f"{f'; {why}' if why else ''}."
+    )
+
+
+def _copy(entry: Mapping[str, Any]) -> str:
+    return f"{entry.get('file')} is a copy of {entry.get('same_as')} and counts once"
 
 
 def _year(table: Table) -> str:
@@ -168,7 +228,7 @@ def _environment(html: bool) -> jinja2.Environment:
 
 def markdown_text(value: Any) -> str:
     """Text for Markdown: nothing in it is taken for markup, HTML or a table's edge."""
-    entities = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    entities = visible(str(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"\s+", " ", re.sub(r"([\\`*_\[\]|~])", r"\\\1", entities))
 
 

@@ -1,106 +1,104 @@
-"""What the experiment could have seen: the noise floor and the smallest detectable effect."""
+"""What the experiment could have seen: the A/A control, detectable differences, equivalence."""
 
 from typing import Any
 
 import numpy as np
-import pingouin
-from scipy import stats
-from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from analysis import effects, limits
-from analysis.settings import EQUIVALENCE_MARGIN_PCT, POWER, Settings
+from analysis import effects, evidence
+from analysis.decision import Decision, power, student
+from analysis.settings import EQUIVALENCE_MARGIN_PCT, Settings
 from analysis.table import Table
 
 
-def noise_floor(table: Table, settings: Settings) -> dict[str, Any] | None:
-    """What an A/A control, one treatment twice per block, says the experiment cannot resolve.
+def noise_floor(table: Table, settings: Settings, found: Decision) -> dict[str, Any] | None:
+    """What an A/A control, one treatment twice per block, says about the experiment's validity.
 
-    ``floor_pct`` is the end further from zero of the 95% band of the mean paired difference
-    between the two: as large a difference came about here with nothing different. ``block_low``
-    and ``block_high`` bound what a single block may show. The equivalence test (two one-sided
-    t-tests) asks whether the two agree within ``margin_pct``.
+    Where the interval of its mean paired difference excludes zero (``fails``), something other
+    than the treatment makes groups differ. ``floor_pct`` is that interval's end further from zero,
+    ``block_low`` and ``block_high`` bound what a single block may show. Two one-sided t-tests ask
+    whether the two agree within ``margin_pct``. None of this overrules other pairs' results.
     """
-    control = settings.control
-    if not control or not table.twin or control.treatment not in table.groups:
+    control = found.control
+    if control is None or not settings.control:
         return None
-    blocks = table.blocks("energy_j", (control.treatment, table.twin))
-    logs = np.log(blocks)
-    differences = (logs[table.twin] - logs[control.treatment]).to_numpy()
-    n = len(differences)
-    found: dict[str, Any] = {"treatment": control.treatment, "twin": table.twin, "blocks": n}
-    note = limits.too_few_pairs(n, settings.alpha)
-    if note or limits.no_spread(differences):
-        return found | {"floor_pct": None, "note": note or "the two are identical in every block"}
-    mean, sd = differences.mean(), differences.std(ddof=1)
-    t = stats.t.ppf(1.0 - settings.alpha / 2.0, n - 1)
-    half, spread = t * sd / np.sqrt(n), t * sd * np.sqrt(1.0 + 1.0 / n)
-    margin = float(np.log1p(EQUIVALENCE_MARGIN_PCT / 100.0))
-    tost = pingouin.tost(
-        logs[table.twin].to_numpy(), logs[control.treatment].to_numpy(), bound=margin, paired=True
-    )
-    half_90 = stats.t.ppf(1.0 - settings.alpha, n - 1) * sd / np.sqrt(n)
-    return found | {
-        "pct_change": effects.percent(mean),
-        "ci_low": effects.percent(mean - half),
-        "ci_high": effects.percent(mean + half),
-        "block_low": effects.percent(mean - spread),
-        "block_high": effects.percent(mean + spread),
-        "floor_pct": effects.percent(abs(mean) + half),
-        "margin_pct": EQUIVALENCE_MARGIN_PCT,
-        "tost_p": float(tost["pval"].iloc[0]),
-        "equivalent_within_pct": effects.percent(abs(mean) + half_90),
+    row: dict[str, Any] = {
+        "treatment": settings.control.treatment,
+        "twin": table.twin,
+        "blocks": control.n,
+        "floor_pct": None,
+    }
+    if not np.isfinite(control.low):
+        note = "fewer than two blocks have both" if control.n < 2 else "identical in every block"
+        return row | {"note": note}
+    n, df = control.n, control.n - 1
+    se = control.sd / np.sqrt(n)
+    spread = student.quantile(1.0 - settings.alpha / 2.0, df) * control.sd * np.sqrt(1.0 + 1.0 / n)
+    margin_pct = settings.margin or EQUIVALENCE_MARGIN_PCT
+    t = (np.log1p(margin_pct / 100.0) - abs(control.mean)) / se
+    two = float(student.two_sided(np.array(t), np.array(df)))
+    one_sided = float(student.quantile(1.0 - settings.alpha, df) * se)
+    return row | {
+        "pct_change": effects.percent(control.mean),
+        "ci_low": effects.percent(control.low),
+        "ci_high": effects.percent(control.high),
+        "p": control.p,
+        "fails": control.fails,
+        "block_low": effects.percent(control.mean - spread),
+        "block_high": effects.percent(control.mean + spread),
+        "floor_pct": effects.percent(max(abs(control.low), abs(control.high))),
+        "margin_pct": margin_pct,
+        "tost_p": two / 2.0 if t > 0 else 1.0 - two / 2.0,
+        "equivalent_within_pct": effects.percent(abs(control.mean) + one_sided),
         "note": None,
     }
 
 
-def inside(pct_change: float, floor: dict[str, Any] | None) -> bool:
-    """Whether a percentage change is no larger than the noise floor, compared as log ratios."""
-    if not floor or floor.get("floor_pct") is None:
-        return False
-    return abs(np.log1p(pct_change / 100.0)) <= np.log1p(floor["floor_pct"] / 100.0)
+def detectable(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
+    """For each pair: the smallest change of energy that its test resolves with 80% power.
 
-
-def detectable(table: Table, settings: Settings) -> list[dict[str, Any]]:
-    """For each pair: the smallest change of energy seen with 80% power, at alpha and after Holm.
-
-    From the spread of the paired log ratios where there are blocks enough (statsmodels
-    ``TTestPower``), else from the pooled spread of the logs (``TTestIndPower``).
-    ``blocks_for_1_pct`` is the number of blocks that would show a change of 1%.
+    ``pct`` is for the pair by itself, ``pct_holm`` after Holm's correction, which is what decides.
+    Both are from the spread that was observed. ``blocks_for_1_pct`` is the number of blocks that
+    would resolve a change of 1% after the correction.
     """
-    pairs = [(a, b) for i, a in enumerate(table.groups) for b in table.groups[i + 1 :]]
-    return [_detectable(table, a, b, len(pairs), settings) for a, b in pairs]
-
-
-def _detectable(table: Table, a: str, b: str, pairs: int, settings: Settings) -> dict[str, Any]:
-    blocks = np.log(table.blocks("energy_j", (a, b)))
-    row: dict[str, Any] = {"a": a, "b": b, "paired": True, "n": len(blocks)}
-    one_percent = np.log1p(0.01)
-    if limits.too_few_pairs(len(blocks), settings.alpha) is None:
-        sd = float((blocks[b] - blocks[a]).std(ddof=1))
-        power, size = TTestPower(), {"nobs": len(blocks)}
-    else:
-        log_a, log_b = (np.log(table.values("energy_j", g)) for g in (a, b))
-        row |= {"paired": False, "n": len(log_a) + len(log_b)}
-        if limits.too_few_unpaired(len(log_a), len(log_b), settings.alpha):
-            return row | dict.fromkeys(("pct", "pct_holm", "blocks_for_1_pct"))
-        pooled = (len(log_a) - 1) * log_a.var(ddof=1) + (len(log_b) - 1) * log_b.var(ddof=1)
-        sd = float(np.sqrt(pooled / (len(log_a) + len(log_b) - 2)))
-        power, size = TTestIndPower(), {"nobs1": len(log_a), "ratio": len(log_b) / len(log_a)}
-    if sd == 0:
-        return row | {"pct": 0.0, "pct_holm": 0.0, "blocks_for_1_pct": None}
-    values = [
-        effects.percent(sd * float(power.solve_power(alpha=alpha, power=POWER, **size)))
-        for alpha in (settings.alpha, settings.alpha / pairs)
+    pairs = evidence.comparisons(table, settings)
+    return [
+        {"a": a, "b": b} | _detectable(c, len(pairs), settings.alpha)
+        for (a, b), c in zip(pairs, found.comparisons, strict=True)
     ]
-    needed = None
-    if row["paired"]:
-        needed = _blocks_needed(one_percent / sd, settings.alpha)
-    return row | {"pct": values[0], "pct_holm": values[1], "blocks_for_1_pct": needed}
 
 
-def _blocks_needed(effect: float, alpha: float) -> int:
-    """The blocks that show a standardised effect with 80% power, never fewer than can be tested."""
-    fewest = limits.blocks_needed(alpha)
-    if TTestPower().power(effect, fewest, alpha) >= POWER:
-        return fewest
-    return int(np.ceil(TTestPower().solve_power(effect_size=effect, alpha=alpha, power=POWER)))
+def _detectable(c: Any, pairs: int, alpha: float) -> dict[str, Any]:
+    row = {"paired": c.paired, "n": c.n, "pct": None, "pct_holm": None, "blocks_for_1_pct": None}
+    if not c.tested:
+        return row
+    # An unpaired comparison's error and degrees of freedom are like those of so many differences.
+    n = c.n if c.paired else max(c.df + 1.0, 2.0)
+    sd = c.se * np.sqrt(n)
+    row["pct"] = effects.percent(power.detectable(n, sd, 1, alpha))
+    row["pct_holm"] = effects.percent(power.detectable(n, sd, pairs, alpha))
+    if c.paired:
+        row["blocks_for_1_pct"] = power.blocks_for(float(np.log1p(0.01)), sd, pairs, alpha)
+    return row
+
+
+def equivalence(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
+    """For each pair: whether it is equivalent within the margin, and within what it would be.
+
+    ``p`` is Holm's of two one-sided tests (TOST), None without a margin. ``within_pct`` is the
+    smallest margin that would hold, of each pair by itself.
+    """
+    rows = []
+    for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):
+        known = np.isfinite(c.within)
+        p = c.equivalent_p if np.isfinite(c.equivalent_p) else None
+        rows.append(
+            {
+                "a": a,
+                "b": b,
+                "margin_pct": settings.margin,
+                "p": p,
+                "equivalent": None if p is None else p < settings.alpha,
+                "within_pct": effects.percent(c.within) if known else None,
+            }
+        )
+    return rows

@@ -1,11 +1,15 @@
-"""Whether the conclusion hangs on few trials: any one block left out, outlying blocks left out."""
+"""Whether the conclusion hangs on few trials: a block, outlying blocks, disturbed trials left out.
+
+Each of these makes the whole decision again, Holm's correction included.
+"""
 
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from analysis import effects, limits
+from analysis import effects, evidence
+from analysis.decision import Decision
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -19,49 +23,42 @@ OUTLIER_RULE = (
     "deviation; Iglewicz and Hoaglin 1993). The headline always uses all data."
 )
 
+#: Flags of trials that something disturbed; they count, and the result without them is shown.
+DISTURBED = ("interference", "throttled", "swapped", "steal", "missed-samples", "clock-step")
 
-def leave_one_out(table: Table, settings: Settings) -> list[dict[str, Any]]:
-    """Each pair's change and paired tests with every block left out in turn.
 
-    ``survives`` is whether every one of these leaves the sign of the change and, of both tests,
-    the side of ``alpha`` (uncorrected) where all data put them.
+def leave_one_out(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
+    """For each pair what the decision becomes with every block left out in turn.
+
+    ``survives`` is whether the outcome, resolved or not and which way, stays the same each time;
+    None where leaving a block out leaves nothing to test.
     """
     rows = []
-    for i, a in enumerate(table.groups):
-        for b in table.groups[i + 1 :]:
-            rows.append({"a": a, "b": b} | _leave_one_out(table, a, b, settings))
+    blocks = table.wide("energy_j").index.to_numpy()
+    for i, (a, b) in enumerate(evidence.comparisons(table, settings)):
+        comparison = found.comparisons[i]
+        row: dict[str, Any] = {
+            "a": a,
+            "b": b,
+            "blocks": comparison.n if comparison.paired else 0,
+            "resolved": comparison.resolved,
+            "survives": comparison.survives if comparison.tested and comparison.paired else None,
+        }
+        if row["survives"] is not None:
+            means, p = found.without_mean[:, i], found.without_p[:, i]
+            changed = found.without[:, i] != comparison.resolved
+            row |= {
+                "pct_low": effects.percent(np.nanmin(means)),
+                "pct_high": effects.percent(np.nanmax(means)),
+                "lowest_p": float(np.nanmin(p)),
+                "highest_p": float(np.nanmax(p)),
+                "undone_by": [float(block) for block in blocks[changed]],
+                "most_influential_block": float(
+                    blocks[int(np.nanargmax(np.abs(means - comparison.mean)))]
+                ),
+            }
+        rows.append(row)
     return rows
-
-
-def _leave_one_out(table: Table, a: str, b: str, settings: Settings) -> dict[str, Any]:
-    blocks = np.log(table.blocks("energy_j", (a, b)))
-    differences = (blocks[b] - blocks[a]).to_numpy()
-    n = len(differences)
-    found: dict[str, Any] = {"blocks": n, "survives": None}
-    note = limits.too_few_pairs(n - 1, settings.alpha)
-    if note or limits.no_spread(differences):
-        return found | {"note": note or "identical differences"}
-    kept = np.array([np.delete(differences, i) for i in range(n)])
-    means = kept.mean(axis=1)
-    t = stats.ttest_1samp(kept, 0.0, axis=1).pvalue
-    ranks = stats.wilcoxon(kept, axis=1).pvalue
-    all_t = stats.ttest_1samp(differences, 0.0).pvalue
-    all_ranks = stats.wilcoxon(differences).pvalue
-    same_sign = bool((np.sign(means) == np.sign(differences.mean())).all())
-    same_side = bool(
-        ((t < settings.alpha) == (all_t < settings.alpha)).all()
-        and ((ranks < settings.alpha) == (all_ranks < settings.alpha)).all()
-    )
-    pull = int(np.argmax(np.abs(means - differences.mean())))
-    return found | {
-        "survives": same_sign and same_side,
-        "pct_low": effects.percent(means.min()),
-        "pct_high": effects.percent(means.max()),
-        "worst_p_t": float(t.max()),
-        "worst_p_wilcoxon": float(ranks.max()),
-        "most_influential_block": float(blocks.index[pull]),
-        "note": None,
-    }
 
 
 def outlying(table: Table) -> list[dict[str, Any]]:
@@ -90,34 +87,68 @@ def outlying(table: Table) -> list[dict[str, Any]]:
     return rows
 
 
-def without_outliers(table: Table, settings: Settings) -> dict[str, Any]:
-    """Every pair's change and paired tests with all data and without the outlying blocks."""
+def without_outliers(table: Table, settings: Settings, found: Decision) -> dict[str, Any]:
+    """Every pair's result with all data and without the outlying blocks."""
     trials = outlying(table)
     blocks = sorted({row["block"] for row in trials})
-    reduced = table.without_blocks(blocks)
-    pairs = []
-    for i, a in enumerate(table.groups):
-        for b in table.groups[i + 1 :]:
-            pairs.append(
-                {
-                    "a": a,
-                    "b": b,
-                    "all": _paired(table, a, b, settings),
-                    "without": _paired(reduced, a, b, settings) if blocks else None,
-                }
-            )
-    return {"rule": OUTLIER_RULE, "trials": trials, "blocks": blocks, "pairs": pairs}
+    other = _again(table.without_blocks(blocks), settings) if blocks else None
+    return {
+        "rule": OUTLIER_RULE,
+        "trials": trials,
+        "blocks": blocks,
+        "pairs": _beside(table, settings, found, other),
+        "same": other is None or _outcome(found) == _outcome(other),
+    }
 
 
-def _paired(table: Table, a: str, b: str, settings: Settings) -> dict[str, Any]:
-    blocks = np.log(table.blocks("energy_j", (a, b)))
-    differences = (blocks[b] - blocks[a]).to_numpy()
-    found: dict[str, Any] = {"blocks": len(differences), "pct_change": None, "p_t": None}
-    found["p_wilcoxon"] = None
-    if len(differences):
-        found["pct_change"] = effects.percent(differences.mean())
-    if limits.too_few_pairs(len(differences), settings.alpha) or limits.no_spread(differences):
-        return found
-    found["p_t"] = float(stats.ttest_1samp(differences, 0.0).pvalue)
-    found["p_wilcoxon"] = float(stats.wilcoxon(differences).pvalue)
-    return found
+def without_disturbed(table: Table, settings: Settings, found: Decision) -> dict[str, Any]:
+    """Every pair's result with all data and without the trials that something disturbed."""
+    words = table.usable["flags"].str.split(";")
+    disturbed = words.map(lambda own: any(w.strip() in DISTURBED for w in own))
+    other = None
+    if disturbed.any():
+        other = _again(table.without_trials(table.usable.index[disturbed]), settings)
+    return {
+        "flags": list(DISTURBED),
+        "trials": int(disturbed.sum()),
+        "pairs": _beside(table, settings, found, other),
+        "same": other is None or _outcome(found) == _outcome(other),
+    }
+
+
+def _again(table: Table, settings: Settings) -> Decision | None:
+    """The decision on fewer trials; None where hardly any is left."""
+    return evidence.decided(table, settings) if len(table.usable) else None
+
+
+def _outcome(found: Decision | None) -> list[float]:
+    """What a decision comes to: which pairs are resolved, and which way."""
+    if found is None:
+        return []
+    return [float(np.sign(c.mean)) if c.resolved else 0.0 for c in found.comparisons]
+
+
+def _beside(
+    table: Table, settings: Settings, found: Decision, other: Decision | None
+) -> list[dict[str, Any]]:
+    pairs = evidence.comparisons(table, settings)
+    return [
+        {
+            "a": a,
+            "b": b,
+            "all": _result(found, i),
+            "without": None if other is None else _result(other, i),
+        }
+        for i, (a, b) in enumerate(pairs)
+    ]
+
+
+def _result(found: Decision, i: int) -> dict[str, Any]:
+    one = found.comparisons[i]
+    return {
+        "n": one.n,
+        "paired": one.paired,
+        "pct_change": effects.percent(one.mean) if np.isfinite(one.mean) else None,
+        "p_holm": one.p if one.tested else None,
+        "resolved": one.resolved,
+    }

@@ -6,18 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis import carbon
+from analysis.protocol import Protocol
 
-#: Resamples behind every bootstrap interval.
+#: Resamples of the bootstrap that stands beside Student's interval.
 RESAMPLES = 9999
 
-#: The same for metrics beside the headline: domains, phases, ED²P.
-SECONDARY_RESAMPLES = 1999
-
-#: Largest A/A difference, in per cent, that still counts as "the same" in the equivalence test.
+#: Largest A/A difference, in per cent, that counts as "the same" where no margin was stated.
 EQUIVALENCE_MARGIN_PCT = 1.0
-
-#: Power of the smallest detectable effect: the chance to see an effect of that size.
-POWER = 0.80
 
 
 #: What the host appends to a treatment's name for its A/A twin.
@@ -64,6 +59,13 @@ class Settings:
     ignored: tuple[Any, ...] = ()
     control: Control | None = None
     baseline: Mapping[str, Any] | None = None
+    pairing: Mapping[str, Any] = field(default_factory=dict)
+    domains: Mapping[str, Any] = field(default_factory=dict)
+    absent: tuple[Mapping[str, Any], ...] = ()
+    copies: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[Any, ...] = ()
+    margin_pct: float | None = None
+    protocol: Protocol = field(default_factory=Protocol)
     command: str = ""
     version: str = ""
     #: Where the files lie in the end; they may be written elsewhere first.
@@ -73,6 +75,17 @@ class Settings:
     def published(self) -> bool:
         """Whether the tables repeat the published recipe."""
         return self.method == "published"
+
+    @property
+    def margin(self) -> float | None:
+        """The largest difference, in per cent, that counts as none: as asked for, or declared."""
+        return self.margin_pct if self.margin_pct is not None else self.protocol.margin_pct
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the groups' totals are of one kind."""
+        kinds = self.domains.get("kinds")
+        return not isinstance(kinds, Mapping) or len(set(kinds.values())) < 2
 
     @property
     def confidence(self) -> float:
@@ -97,6 +110,9 @@ class Settings:
             raise RequestError(f"alpha: {alpha} is not between 0 and 0.5")
         practical = {k: v for k, v in (request.get("practical") or {}).items() if v is not None}
         seed = request.get("seed")
+        margin = request.get("margin_pct")
+        if margin is not None and not 0.0 < float(margin) < 100.0:
+            raise RequestError(f"--margin: {margin} is not between 0 and 100 per cent")
         return cls(
             output=output,
             title=request.get("title") or cls.title,
@@ -111,6 +127,13 @@ class Settings:
             ignored=tuple(request.get("ignored") or ()),
             control=_control(request),
             baseline=request.get("baseline"),
+            pairing=request.get("pairing") or {},
+            domains=request.get("domains") or {},
+            absent=tuple(request.get("absent") or ()),
+            copies=tuple(request.get("copies") or ()),
+            notes=tuple(request.get("notes") or ()),
+            margin_pct=None if margin is None else float(margin),
+            protocol=Protocol.parse((request.get("experiment") or {}).get("protocol")),
             command=request.get("command") or "",
             version=request.get("version") or "",
             place=request.get("place"),

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-import os
+import numbers
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis import limits, provenance
+from analysis import cautions, limits, provenance
+from analysis.decision.power import POWER
+from analysis.files import cell
+from analysis.files import write as write_text
 from analysis.findings import Findings
 from analysis.settings import (
     EQUIVALENCE_MARGIN_PCT,
-    POWER,
     RESAMPLES,
-    SECONDARY_RESAMPLES,
     Settings,
 )
 from analysis.table import Table
@@ -35,8 +36,11 @@ GROUP_COLUMNS = (
 #: Columns of pairs.csv.
 PAIR_COLUMNS = (
     "metric", "a", "b", "test", "paired", "n", "statistic", "p", "p_holm", "pct_change", "ci_low",
-    "ci_high", "hedges_g", "cliffs_delta",
+    "ci_high", "hedges_g", "cliffs_delta", "primary", "role",
 )  # fmt: skip
+
+#: More comparisons than these are in pairs.csv alone, but for energy.
+_MOST_PAIRS = 100
 
 
 def write(
@@ -66,6 +70,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "level": verdict.level,
         "sure": verdict.sure,
         "cautions": verdict.cautions,
+        "ranking": verdict.ranking,
         "comparisons": verdict.comparisons,
         "all_comparisons": verdict.pairs,
         "trials": {
@@ -75,8 +80,17 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "in_complete_blocks": len(table.usable) - len(unpaired),
             "outside_complete_blocks": len(unpaired),
             "incomplete_blocks": table.incomplete_blocks(),
+            "sparse_groups": list(table.sparse),
             "integrity": [_words_joined(row) for row in provenance.integrity(table)],
             "exclusions": provenance.exclusions(table, settings),
+        },
+        "protocol": {
+            "declared": settings.protocol.declared,
+            "departures": cautions.departures_of(table, settings),
+        },
+        "decision": {
+            "cautions": list(found.decision.cautions),
+            "caps": cautions.caps(table, found, settings) if len(table.groups) > 1 else [],
         },
         "meters": provenance.meters(table),
         "estimated": provenance.estimated(table),
@@ -84,12 +98,16 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "base": table.base,
         "metrics": [asdict(metric) for metric in table.metrics],
         "groups": found.groups,
-        "pairs": found.pairs,
+        "pairs": _pairs(found),
         "omnibus": found.omnibus,
         "noise_floor": found.floor,
         "detectable": found.detectable,
         "leave_one_out": found.leave_one_out,
         "outliers": found.outliers,
+        "disturbed": found.disturbed,
+        "equivalence": found.equivalence,
+        "above_idle": found.above_idle,
+        "mixed_model": found.mixed,
         "decomposition": found.split,
         "practical": found.practical,
         "drift": found.drift,
@@ -101,8 +119,8 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         | {
             "experiment": None,
             "output": settings.place or str(settings.output),
+            "margin_pct": settings.margin,
             "resamples": RESAMPLES,
-            "secondary_resamples": SECONDARY_RESAMPLES,
             "power": POWER,
             "equivalence_margin_pct": EQUIVALENCE_MARGIN_PCT,
             "blocks_needed": limits.blocks_needed(settings.alpha),
@@ -113,6 +131,13 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
 def _words_joined(row: dict[str, Any]) -> dict[str, Any]:
     """The row with names that need no quotes in a query: `missed samples` as `missed_samples`."""
     return {name.replace(" ", "_"): value for name, value in row.items()}
+
+
+def _pairs(found: Findings) -> list[dict[str, Any]]:
+    """The tests of all pairs; of very many pairs those of energy, for pairs.csv has the rest."""
+    if len(found.compared) <= _MOST_PAIRS:
+        return found.pairs
+    return [row for row in found.pairs if row["metric"] == "energy_j" and row.get("primary")]
 
 
 def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -130,7 +155,9 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return repr(float(value)) if isinstance(value, float) else str(value)
+    if isinstance(value, numbers.Number):
+        return repr(float(value)) if isinstance(value, float) else str(value)
+    return cell(str(value))
 
 
 def plain(value: Any) -> Any:
@@ -148,10 +175,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def write_text(path: Path, content: str) -> None:
-    """Replace a file by a whole new one, so that a reader never sees half of it."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(content, encoding="utf-8")
-    os.replace(draft, path)

@@ -1,7 +1,7 @@
 """The trials as one tidy table: a row per trial, and what can be paired within blocks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,13 @@ import pandas as pd
 from analysis import metrics
 from analysis.settings import RequestError, Settings
 
+#: With more groups than this the report shows a ranking and a matrix instead of every pair.
+MOST_IN_FULL = 6
+
 #: String columns that every table has, even when the host knows nothing about them.
 _STRINGS = (
     "trial", "group", "file", "meter", "estimated", "status", "reason", "flags", "predecessor",
+    "domains",
 )  # fmt: skip
 
 #: Numeric columns that other modules may ask for without checking.
@@ -22,7 +26,7 @@ _NUMBERS = (
     "max_gap_s", "published_energy_j", "published_time_s", "trial_energy_j", "trial_time_s",
     "above_idle_j", "idle_w", "trial_cpu_s", "meter_cpu_s", "missed_samples", "other_cores",
     "mhz_mean", "celsius_begin", "celsius_max", "throttle_events", "cooldown_s", "cooldown_w",
-    "cooldown_reached_idle",
+    "cooldown_reached_idle", "coverage",
 )  # fmt: skip
 
 
@@ -39,7 +43,8 @@ class Table:
     """All trials, the usable ones among them, and the groups in the order of presentation.
 
     ``groups`` are what is compared, the base first and then by mean energy; an A/A twin is no
-    group of its own but in ``twin``. ``metrics`` are those that the usable trials have.
+    group of its own but in ``twin``. ``sparse`` are groups with fewer than two usable trials,
+    which cannot be compared where others can. ``metrics`` are those that the usable trials have.
     """
 
     frame: pd.DataFrame
@@ -48,7 +53,14 @@ class Table:
     twin: str | None
     metrics: tuple[metrics.Metric, ...]
     traces: Mapping[str, Trace]
+    sparse: tuple[str, ...] = ()
     _wide: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+    _values: dict[str, dict[str, np.ndarray]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    _columns: dict[tuple[str, str], np.ndarray] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def base(self) -> str | None:
@@ -57,44 +69,70 @@ class Table:
 
     @property
     def all_groups(self) -> tuple[str, ...]:
-        """The groups and, last, the twin."""
-        return self.groups + ((self.twin,) if self.twin else ())
+        """The groups, those too small to compare and, last, the twin."""
+        return self.groups + self.sparse + ((self.twin,) if self.twin else ())
+
+    @property
+    def many(self) -> bool:
+        """Whether there are more groups than a page can show pair by pair."""
+        return len(self.groups) > MOST_IN_FULL
 
     def values(self, metric: str, group: str) -> np.ndarray:
         """A group's values of a metric, missing ones left out."""
-        rows = self.usable[self.usable["group"] == group]
-        return rows[metric].dropna().to_numpy()
+        if metric not in self._values:  # every pair asks for them
+            known = self.usable[["group", metric]].dropna()
+            parts = known.groupby("group", sort=False)[metric]
+            self._values[metric] = {name: part.to_numpy() for name, part in parts}
+        return self._values[metric].get(group, np.empty(0))
+
+    def shared(self, metric: str, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
+        """Two groups' values in the blocks that have both, in the order in which they ran."""
+        wide = self.wide(metric)
+        if a not in wide or b not in wide:
+            return np.empty(0), np.empty(0)
+        first, second = self._column(metric, a), self._column(metric, b)
+        both = np.isfinite(first) & np.isfinite(second)
+        return first[both], second[both]
+
+    def _column(self, metric: str, group: str) -> np.ndarray:
+        key = (metric, group)
+        if key not in self._columns:
+            self._columns[key] = self.wide(metric)[group].to_numpy(float)
+        return self._columns[key]
 
     def blocks(self, metric: str, groups: tuple[str, ...]) -> pd.DataFrame:
         """One row per block in which each of ``groups`` has exactly one value of ``metric``.
 
-        Blocks are kept or left out as a whole: where one group's trial failed, the block's other
-        trials are not paired either. A single group's series keeps all its blocks.
+        Other groups' trials do not matter: a pair uses every block in which both are usable.
         """
-        found = self._pivot(metric).reindex(columns=list(groups)).dropna()
-        return found[found.index.isin(self.complete_blocks())] if len(groups) > 1 else found
+        return self.wide(metric).reindex(columns=list(groups)).dropna()
 
-    def _pivot(self, metric: str) -> pd.DataFrame:
-        """Blocks by groups; a group with two usable trials in a block has no value there."""
+    def wide(self, metric: str) -> pd.DataFrame:
+        """Blocks by groups, in the order in which they ran; a group with two usable trials in a block has no value there."""
         if metric not in self._wide:  # pivoting is slow, and every pair asks for the same table
             rows = self.usable[["block", "group", metric]].dropna()
             rows = rows[~rows.duplicated(["block", "group"], keep=False)]
             wide = rows.pivot(index="block", columns="group", values=metric).sort_index()
-            self._wide[metric] = wide
+            self._wide[metric] = wide.reindex(self._in_time(wide.index))
         return self._wide[metric]
+
+    def _in_time(self, blocks: pd.Index) -> pd.Index:
+        """The blocks by their first trial's place in the order, by number where it is unknown."""
+        ran = self.frame.groupby("block")["run_order"].min().reindex(blocks)
+        return blocks if ran.isna().any() else ran.sort_values(kind="stable").index
 
     def complete_blocks(self) -> set[float]:
         """The blocks in which every group has exactly one usable trial.
 
         The twin is left aside, and so is a group none of whose trials belongs to a block.
         """
-        wide = self._pivot("energy_j")
+        wide = self.wide("energy_j")
         return set(wide.reindex(columns=[g for g in self.groups if g in wide]).dropna().index)
 
     def incomplete_blocks(self) -> list[dict[str, Any]]:
-        """The blocks that are not paired, each with the groups that are missing and why."""
+        """The blocks in which a group is missing, each with the groups and why."""
         complete, rows = self.complete_blocks(), []
-        expected = [g for g in self.groups if g in self._pivot("energy_j")]
+        expected = [g for g in self.groups if g in self.wide("energy_j")]
         for block in sorted(set(self.frame["block"].dropna()) - complete):
             trials = self.frame[self.frame["block"] == block]
             reasons = {}
@@ -110,8 +148,18 @@ class Table:
 
     def without_blocks(self, blocks: list[float]) -> "Table":
         """The same table with whole blocks left out."""
-        kept = self.usable[~self.usable["block"].isin(blocks)]
-        return Table(self.frame, kept, self.groups, self.twin, self.metrics, self.traces)
+        return self._keeping(~self.usable["block"].isin(blocks))
+
+    def without_trials(self, trials: pd.Index) -> "Table":
+        """The same table with single trials, by their rows, left out."""
+        return self._keeping(~self.usable.index.isin(trials))
+
+    def with_usable(self, usable: pd.DataFrame) -> "Table":
+        """The same table with other usable trials or columns."""
+        return replace(self, usable=usable, _wide={}, _values={}, _columns={})
+
+    def _keeping(self, kept: Any) -> "Table":
+        return self.with_usable(self.usable[kept])
 
 
 def _why(trials: pd.DataFrame) -> str:
@@ -143,13 +191,13 @@ def build(
     names = {c: int(usable[c].gt(0).sum()) for c in usable.select_dtypes("number")}
     known = tuple(metrics.available(names))
     for metric in known:
-        usable[metric.name] = usable[metric.name].where(usable[metric.name] > 0)
+        if metric.name != metrics.ABOVE_IDLE:
+            usable[metric.name] = usable[metric.name].where(usable[metric.name] > 0)
     twin = settings.control.twin if settings.control else None
     if twin not in set(usable["group"]):
         twin = None
-    return Table(
-        frame, usable, _order(usable, settings.base, twin), twin, known, _traces(arrays, frame)
-    )
+    groups, sparse = _order(usable, settings.base, twin, settings.protocol.base)
+    return Table(frame, usable, groups, twin, known, _traces(arrays, frame), sparse)
 
 
 def _frame(arrays: Mapping[str, Any], strings: Mapping[str, list[str | None]]) -> pd.DataFrame:
@@ -210,13 +258,26 @@ def _derive_places(frame: pd.DataFrame) -> None:
         frame.loc[frame["predecessor"].isna(), "predecessor"] = None
 
 
-def _order(usable: pd.DataFrame, base: str | None, twin: str | None) -> tuple[str, ...]:
-    means = usable[usable["group"] != twin].groupby("group")["energy_j"].mean().sort_values()
-    names = list(means.index)
+def _order(
+    usable: pd.DataFrame, base: str | None, twin: str | None, declared: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The groups that can be compared, the base first and then by mean energy, and the others.
+
+    A single trial has no spread: its group is never the base and takes part in no comparison,
+    unless no group has more.
+    """
+    found = usable[usable["group"] != twin].groupby("group")["energy_j"].agg(["mean", "size"])
+    found = found.sort_values("mean", kind="stable")
+    enough = found["size"] >= 2
+    names, sparse = list(found.index[enough]), list(found.index[~enough])
+    if not names:
+        names, sparse = sparse, []
     if base is not None and base not in names:
+        why = "one usable trial" if base in sparse else "no usable trial"
         known = ", ".join(names) or "none"
-        raise RequestError(f"base: no usable trial of the group {base!r}; groups: {known}")
-    return tuple(sorted(names, key=lambda name: name != base)) if base else tuple(names)
+        raise RequestError(f"base: {why} of the group {base!r}; groups: {known}")
+    first = base if base is not None else declared
+    return tuple(sorted(names, key=lambda name: name != first)), tuple(sparse)
 
 
 def _traces(arrays: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, Trace]:

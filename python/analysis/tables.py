@@ -33,6 +33,7 @@ def groups(rows: Sequence[dict[str, Any]], names: Iterable[metrics.Metric]) -> l
 
 _TESTS = {
     pairs.PAIRED_T: "paired t, logs",
+    pairs.WELCH_LOG: "Welch t, logs",
     pairs.WILCOXON: "Wilcoxon, logs",
     pairs.WELCH: "Welch t",
     pairs.MANN_WHITNEY: "Mann–Whitney U",
@@ -44,8 +45,16 @@ _TESTS = {
 }
 
 
+def further(found: Findings) -> list[str]:
+    """A note on pairs that only the files hold."""
+    hidden = len(found.compared) - len(found.shown)
+    if not hidden:
+        return []
+    return [f"{text.count(hidden, 'further pair')}: see the matrix and pairs.csv."]
+
+
 def comparisons(
-    rows: Sequence[dict[str, Any]], metric: metrics.Metric, caption: str = ""
+    rows: Sequence[dict[str, Any]], metric: metrics.Metric, notes: Sequence[str] = ()
 ) -> Tabulation | None:
     """Every test of every pair for one metric, why there is no p-value below it."""
     own = [r for r in rows if r["metric"] == metric.name]
@@ -56,7 +65,7 @@ def comparisons(
         Column("95% interval"), Column("Statistic"), Column("p"), Column("p (Holm)"),
         Column("Hedges g"), Column("Cliff’s δ"),
     ]  # fmt: skip
-    cells, notes = [], []
+    cells, below = [], []
     for r in own:
         n = str(r["n"]) if r["paired"] else f"{r['n_a']} + {r['n_b']}"
         cells.append(
@@ -74,10 +83,17 @@ def comparisons(
             ]
         )
         if r["note"]:
-            notes.append(f"{r['b']} against {r['a']}, no p-value: {r['note']}.")
-    return Tabulation(
-        caption or f"{metric.label}: pairs", columns, cells, list(dict.fromkeys(notes))
-    )
+            what = "" if r["p"] is not None else ", no p-value"
+            below.append(f"{r['b']} against {r['a']}, {_TESTS[r['test']]}{what}: {r['note']}.")
+    if len(below) > _MOST_NOTES:
+        below = [f"{len(below)} tests have a note, such as: {below[0]}"]
+    kind = "" if metric is metrics.ENERGY else " (exploratory)"
+    caption = f"{metric.label}: pairs{kind}"
+    return Tabulation(caption, columns, cells, [*dict.fromkeys(below), *notes])
+
+
+#: More notes than this below a table are one.
+_MOST_NOTES = 6
 
 
 def _effect(key: str, value: float | None) -> str:
@@ -89,20 +105,18 @@ def _effect(key: str, value: float | None) -> str:
     return text.minus(f"{value:.2f}")
 
 
-#: Below six blocks or trials a bootstrap's interval would be far too narrow.
-_STUDENT = "t-intervals: there are too few data for a bootstrap."
-
-
-def resolved(comparisons: Sequence[dict[str, Any]], floor: float | None) -> Tabulation | None:
-    """Every pair's change of energy at a glance, and whether it is resolved."""
-    if not comparisons:
+def resolved(comparisons: Sequence[dict[str, Any]], found: Findings) -> Tabulation | None:
+    """Every shown pair's change of energy at a glance, and whether it is resolved."""
+    own = [c for c in comparisons if (c["base"], c["group"]) in found.shown]
+    if not own:
         return None
     columns = [
         Column("Pair", False), Column("Change of energy"), Column("95% interval"), Column("n"),
-        Column("p (Holm), t"), Column("p (Holm), ranks"), Column("Resolved", False),
+        Column("p (Holm)"), Column("p, ranks"), Column("Equivalent within"),
+        Column("Resolved", False),
     ]  # fmt: skip
     cells = []
-    for c in comparisons:
+    for c in own:
         n = text.count(c["n"], "block") if c["within_blocks"] else f"{c['n_a']} + {c['n_b']} trials"
         cells.append(
             [
@@ -112,46 +126,192 @@ def resolved(comparisons: Sequence[dict[str, Any]], floor: float | None) -> Tabu
                 number(c["n"], n),
                 p_cell(c["p_parametric"]),
                 p_cell(c["p_rank"]),
+                _within(c),
                 words("yes" if c["why_not"] is None else f"no: {c['why_not']}"),
             ]
         )
-    notes = [_STUDENT] if any(c["interval"] == "t-interval" for c in comparisons) else []
-    if floor is not None:
-        notes.append(f"Noise floor by the A/A control: ±{text.significant(floor, 2)}%.")
-    return Tabulation("Every pair at a glance", columns, cells, notes)
+    notes = [
+        "Student’s intervals, each of 95% by itself. “Equivalent within”: the smallest margin that "
+        "two one-sided tests of the pair would hold at."
+    ]
+    if any(c["memory"] for c in own):
+        notes.append("Intervals of pairs whose neighbouring blocks are alike are widened for it.")
+    few = [c["rank_note"] for c in own if c["within_blocks"] and c["rank_note"]]
+    notes += dict.fromkeys(f"{note[0].upper()}{note[1:]}." for note in few)
+    caption = "Every pair at a glance" if len(own) == len(comparisons) else "The pairs that matter"
+    return Tabulation(caption, columns, cells, notes + further(found))
+
+
+def _within(c: dict[str, Any]) -> Cell:
+    value = c["equivalent_within_pct"]
+    if value is None:
+        return number(None)
+    mark = " ✓" if c["equivalent"] else ""
+    return number(value, f"±{text.significant(value, 2)}%{mark}")
+
+
+def ranking(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
+    """The groups from the one that used least, with the places that each may have."""
+    if len(rows) < 3:
+        return None
+    scale = text.Scale.fit([r["geometric_mean_j"] for r in rows], "J")
+    least = rows[0]["geometric_mean_j"]
+    columns = [
+        Column("Group", False), Column("Place"), Column(f"Geometric mean ({scale.unit})"),
+        Column("Against the least"), Column("Not resolved from", False),
+    ]  # fmt: skip
+    cells = []
+    for r in rows:
+        place = f"{r['first']}" if r["first"] == r["last"] else f"{r['first']}–{r['last']}"
+        ties = r["tied_with"]
+        tied = text.join(ties) if len(ties) <= _MOST_TIES else f"{len(ties)} groups"
+        pct = 100.0 * (r["geometric_mean_j"] / least - 1.0)
+        cells.append(
+            [
+                words(r["group"]),
+                number(r["first"], place),
+                number(r["geometric_mean_j"], scale.format(r["geometric_mean_j"])),
+                number(pct, "least" if r is rows[0] else text.percent(pct, 1)),
+                words(tied or "–"),
+            ]
+        )
+    note = "A place from–to is open between groups that are not resolved from each other."
+    return Tabulation("Ranking by energy", columns, cells, [note])
+
+
+#: More ties than this are counted.
+_MOST_TIES = 5
+
+
+def matrix(comparisons: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]):
+    """How the row's group differs from the column's; unresolved ones in brackets.
+
+    None for few groups, whose pairs stand in a list, and for so many that a picture must do.
+    """
+    names = [r["group"] for r in rows]
+    if not _FEWEST_IN_MATRIX <= len(names) <= _MOST_IN_MATRIX:
+        return None
+    known = {(c["group"], c["base"]): c for c in comparisons}
+    columns = [Column("Group", False), *(Column(name) for name in names)]
+    cells = [[words(row), *(_matrix_cell(known, row, column) for column in names)] for row in names]
+    note = "Change of energy of the row’s group against the column’s; not resolved in brackets."
+    return Tabulation("Every comparison", columns, cells, [note])
+
+
+#: Groups of which a matrix is a table.
+_FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 20
+
+
+def _matrix_cell(known: dict[tuple[str, str], dict[str, Any]], row: str, column: str) -> Cell:
+    if row == column:
+        return number(None, "·")
+    c, turned = known.get((row, column)), known.get((column, row))
+    one = c or turned
+    if one is None or one["pct_change"] is None:
+        return number(None)
+    pct = one["pct_change"] if c else 100.0 * (1.0 / (1.0 + one["pct_change"] / 100.0) - 1.0)
+    shown = text.percent(pct, 0 if abs(pct) >= 10 else 1)
+    return number(pct, shown if one["resolved"] else f"({shown})")
+
+
+def equivalence(found: Findings, settings: Settings) -> Tabulation | None:
+    """Whether pairs are equivalent within the margin that was stated."""
+    own = [r for r in found.equivalence if (r["a"], r["b"]) in found.shown]
+    if settings.margin is None or not own:
+        return None
+    columns = [
+        Column("Pair", False), Column("Margin"), Column("p (Holm)"), Column("Equivalent", False),
+        Column("Would hold within"),
+    ]  # fmt: skip
+    cells = []
+    for r in own:
+        within = r["within_pct"]
+        shown = None if within is None else f"±{text.significant(within, 2)}%"
+        cells.append(
+            [
+                words(f"{r['b']} against {r['a']}"),
+                number(r["margin_pct"], f"±{r['margin_pct']:g}%"),
+                p_cell(r["p"]),
+                words({True: "yes", False: "not shown", None: "no test"}[r["equivalent"]]),
+                number(within, shown),
+            ]
+        )
+    return Tabulation("Equivalence (two one-sided t-tests)", columns, cells, further(found))
+
+
+def adjusted(found: Findings) -> Tabulation | None:
+    """The comparisons with position and predecessor in the model, and by the mixed model."""
+    own = [r for r in found.drift["adjusted"] if (r["a"], r["b"]) in found.shown]
+    models = {(r["a"], r["b"]): r for r in found.mixed["pairs"]}
+    if not own and not models:
+        return None
+    rows = own or [r for r in found.mixed["pairs"] if (r["a"], r["b"]) in found.shown]
+    columns = [
+        Column("Pair", False), Column("As it is"), Column("Adjusted"), Column("95% interval"),
+        Column("p (Holm)"), Column("Mixed model"), Column("95% interval"), Column("df"),
+        Column("p (Holm)"),
+    ]  # fmt: skip
+    cells = []
+    for r in rows:
+        plain = found.pair(r["a"], r["b"])
+        mixed = models.get((r["a"], r["b"]))
+        row = [words(f"{r['b']} against {r['a']}"), change(plain) if plain else number(None)]
+        if own:
+            row += [change(r, "adjusted_pct"), interval(r["ci_low"], r["ci_high"])]
+            row.append(p_cell(r["p_holm"]))
+        else:
+            row += [number(None)] * 3
+        if mixed:
+            row += [change(mixed), interval(mixed["ci_low"], mixed["ci_high"])]
+            row += [number(mixed["df"], digits=3), p_cell(mixed["p_holm"])]
+        else:
+            row += [number(None)] * 4
+        cells.append(row)
+    terms = text.join(found.mixed["terms"]) or "nothing more"
+    notes = ["Adjusted: position and predecessor beside groups and a term for every block."]
+    if models:
+        notes.append(
+            f"Mixed model: ln E ~ group + {terms.replace(' and ', ' + ')} + (1 | block), restricted "
+            "maximum likelihood, Satterthwaite’s degrees of freedom."
+        )
+    elif found.mixed["note"]:
+        notes.append(f"No mixed model: {found.mixed['note']}.")
+    return Tabulation(
+        "Energy adjusted for position and predecessor", columns, cells, notes + further(found)
+    )
 
 
 def effects(found: Findings) -> Tabulation | None:
-    """Standardised effects of energy with their intervals."""
-    tests = (pairs.PAIRED_T, pairs.WELCH)
+    """Standardised effects of energy, and the bootstrap beside Student's interval."""
     own = [
         r for r in found.pairs
-        if r["metric"] == "energy_j" and r["test"] in tests and r["hedges_g"] is not None
+        if r["metric"] == "energy_j" and r.get("primary") and r["hedges_g"] is not None
+        and (r["a"], r["b"]) in found.shown
     ]  # fmt: skip
     columns = [
-        Column("Pair", False), Column("Reading", False), Column("Hedges g"), Column("95% interval"),
-        Column("Cliff’s δ"), Column("95% interval"),
+        Column("Pair", False), Column("Student’s 95% interval"), Column("Bootstrap (BCa)"),
+        Column("Hodges–Lehmann"), Column("Hedges g"), Column("Cliff’s δ"),
     ]  # fmt: skip
-
-    def span(r: dict[str, Any], key: str) -> Cell:
-        low, high = r[f"{key}_low"], r[f"{key}_high"]
-        if low is None:
-            return number(None)
-        shown = f"{_effect(key, low)} to {_effect(key, high)}"
-        return number(low, shown)
-
-    cells = [
-        [
-            words(f"{r['b']} against {r['a']}"),
-            words("within blocks, logs" if r["paired"] else "unpaired, values"),
-            number(r["hedges_g"], _effect("hedges_g", r["hedges_g"])),
-            span(r, "hedges_g"),
-            number(r["cliffs_delta"], _effect("cliffs_delta", r["cliffs_delta"])),
-            span(r, "cliffs_delta"),
-        ]
-        for r in own
-    ]
-    return Tabulation("Standardised effects on energy", columns, cells) if (cells) else None
+    cells = []
+    for r in own:
+        ranks = found.pair(r["a"], r["b"], pairs.WILCOXON)
+        cells.append(
+            [
+                words(f"{r['b']} against {r['a']}"),
+                interval(r["ci_low"], r["ci_high"]),
+                interval(r.get("boot_low"), r.get("boot_high")),
+                interval(ranks["ci_low"], ranks["ci_high"]) if ranks else number(None),
+                number(r["hedges_g"], _effect("hedges_g", r["hedges_g"])),
+                number(r["cliffs_delta"], _effect("cliffs_delta", r["cliffs_delta"])),
+            ]
+        )
+    note = (
+        "The headline’s interval is Student’s. With few blocks a bootstrap is too narrow; it stands "
+        "beside it where there are six and more."
+    )
+    return Tabulation("Other intervals and standardised effects", columns, cells, [note]) if (
+        cells
+    ) else None
 
 
 def omnibus(found: Findings) -> Tabulation | None:
@@ -185,9 +345,12 @@ def split(found: Findings) -> Tabulation | None:
     columns = [
         Column("Pair", False), Column("Energy"), Column("Power"), Column("95% interval"),
         Column("Time"), Column("95% interval"), Column("Time’s share of ln E"),
+        Column("95% interval"),
     ]  # fmt: skip
     cells = []
     for r in found.split:
+        if (r["a"], r["b"]) not in found.shown:
+            continue
         share = r["time_share"]
         cells.append(
             [
@@ -198,9 +361,23 @@ def split(found: Findings) -> Tabulation | None:
                 change(r["time_s"]),
                 interval(r["time_s"]["ci_low"], r["time_s"]["ci_high"]),
                 number(share, "–" if share is None else text.percent(100 * share, 0, sign=False)),
+                _share_interval(r),
             ]
         )
-    return Tabulation("Energy = power × time", columns, cells) if cells else None
+    note = "Shares are given for resolved differences of measured energy only (Fieller’s interval)."
+    return (
+        Tabulation("Energy = power × time", columns, cells, [note, *further(found)])
+        if cells
+        else None
+    )
+
+
+def _share_interval(r: dict[str, Any]) -> Cell:
+    low, high = r["time_share_low"], r["time_share_high"]
+    if low is None:
+        return number(None)
+    ends = [text.percent(100 * end, 0, sign=False) for end in (low, high)]
+    return number(low, f"{ends[0]} to {ends[1]}")
 
 
 def practical(found: Findings, settings: Settings) -> Tabulation | None:
@@ -216,14 +393,33 @@ def practical(found: Findings, settings: Settings) -> Tabulation | None:
     columns += [Column(f"{unit} {head}") for (_, unit), head in zip(parts, heads, strict=True)]
     cells = []
     for r in found.practical:
+        if (r["a"], r["b"]) not in found.shown:
+            continue
         row = [words(f"{r['b']} − {r['a']}")]
         for key, _ in parts:
             value = r[key]
             shown = text.with_interval(value, r[f"{key}_low"], r[f"{key}_high"])
             row.append(number(value, shown))
         cells.append(row)
-    kinds = {r["interval"] for r in found.practical}
-    notes = [_STUDENT] if "t-interval" in kinds else []
-    if None in kinds:
+    notes = []
+    if any(r["joules_low"] is None for r in found.practical):
         notes.append("Without an interval: a group with a single trial, or without any spread.")
-    return Tabulation("What the difference is worth, with 95% intervals", columns, cells, notes)
+    caption = "What the difference is worth, with Student’s 95% intervals"
+    return Tabulation(caption, columns, cells, notes + further(found))
+
+
+def above_idle(found: Findings) -> Tabulation | None:
+    """Differences of energy above idle, in joules."""
+    own = [r for r in found.above_idle["pairs"] if (r["a"], r["b"]) in found.shown]
+    if not own:
+        return None
+    columns = [Column("Pair", False), Column("Difference (J per run)")]
+    cells = [
+        [
+            words(f"{r['b']} − {r['a']}"),
+            number(r["joules"], text.with_interval(r["joules"], r["joules_low"], r["joules_high"])),
+        ]
+        for r in own
+    ]
+    caption = "Energy above idle, arithmetic differences (exploratory)"
+    return Tabulation(caption, columns, cells, further(found))

@@ -86,6 +86,15 @@ def percent(value: float | None, decimals: int = 1, sign: bool = True) -> str:
     return minus(rounded) + "%"
 
 
+def size(pct: float | None) -> str:
+    """The size of a change: ``0.45%``, ``12%``, or a multiple from twice as much on (``12 times``)."""
+    if pct is None or not math.isfinite(pct):
+        return "–"
+    if pct < 100:
+        return f"{significant(pct, 2)}%"
+    return f"{significant(1 + pct / 100, 2)} times as much"
+
+
 def with_interval(value: float | None, low: float | None, high: float | None) -> str:
     """A number and its interval, all with the decimals that the interval's width bears out."""
     if value is None or low is None or high is None or high <= low:

@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis import pairs, provenance, resolution, text, wording
+import numpy as np
+
+from analysis import cautions, limits, pairs, provenance, text, wording
+from analysis.decision import Comparison
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -12,13 +15,15 @@ from analysis.table import Table
 #: How sure a verdict is, from nothing to everything the experiment can give.
 LEVELS = ("nothing", "too few", "not comparable", "not resolved", "tentative", "firm")
 
+_LEVEL = {"few": "too few"}
+
 
 @dataclass(frozen=True)
 class Verdict:
     """``sentence`` is the answer, ``sure`` says how sure and why, ``cautions`` what limits it.
 
-    ``comparisons`` are those of the base with every other group, which the sentence is made of;
-    ``pairs`` are all.
+    ``comparisons`` are those of the base with every other group, ``pairs`` are all; ``ranking`` has
+    every group from the one that used least, by estimate, with the places that it may have.
     """
 
     level: str
@@ -27,234 +32,260 @@ class Verdict:
     cautions: list[str] = field(default_factory=list)
     comparisons: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
+    ranking: list[dict[str, Any]] = field(default_factory=list)
 
 
 def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
     """Put the answer about energy into words."""
     if not table.groups:
-        return Verdict("nothing", "There is no usable trial, so there is nothing to say.", "", [])
-    prefix, cautions = _limits(table, found, settings)
+        return Verdict("nothing", _nothing(table), "", [])
+    prefix = _prefix(table, settings)
+    limits_of_it = cautions.all_of(table, found, settings)
     if len(table.groups) == 1:
-        return _alone(table, found, prefix, cautions)
+        level = "too few" if table.sparse else "nothing"
+        return Verdict(level, _alone(table, found, prefix), "", limits_of_it)
+    caps = cautions.caps(table, found, settings)
+    level = _level(found, settings, caps)
     everything = [
-        _compare(found, settings, a, b)
-        for i, a in enumerate(table.groups)
-        for b in table.groups[i + 1 :]
+        _comparison(table, found, settings, c, pair)
+        for c, pair in zip(found.decision.comparisons, found.compared, strict=True)
     ]
-    comparisons = [c for c in everything if c["base"] == table.base]
-    level = _level(table, comparisons, settings, found)
-    sentence = wording.sentence(table.base, comparisons, level)
+    ranking = rank(table, found, everything)
+    names = [row["group"] for row in ranking]
+    if not settings.comparable:
+        sentence = _unlike(table, found, settings)
+    else:
+        sentence = wording.sentence(names, everything, level)
     if not prefix:
         sentence = re.sub(
-            r"^(too few|the difference|no difference|against)",
+            r"^(too few|the difference|no difference|none of|against|not comparable)",
             lambda m: m[0].capitalize(),
             sentence,
         )
-    sure = _sure(comparisons, level, table, found)
-    return Verdict(level, prefix + sentence, sure, cautions, comparisons, everything)
+    sentence = prefix + sentence + _sparse(table)
+    sure = _sure(everything, level, found, settings, caps)
+    own = [c for c in everything if c["base"] == table.base]
+    return Verdict(level, sentence, sure, limits_of_it, own, everything, ranking)
 
 
-def _alone(table: Table, found: Findings, prefix: str, cautions: list[str]) -> Verdict:
+def _nothing(table: Table) -> str:
+    """That no trial can be used, and the commonest reason."""
+    reasons = table.frame.loc[~table.frame["usable"], "reason"].dropna()
+    why = f"; the commonest reason: {reasons.mode().iloc[0]}" if len(reasons) else ""
+    return f"There is no usable trial, so there is nothing to say{why}."
+
+
+def _prefix(table: Table, settings: Settings) -> str:
+    """What changes the first sentence."""
+    prefix, estimated = "", provenance.estimated(table)
+    if provenance.work_gate(settings)[0] == "failed" and len(table.groups) > 1:
+        prefix += "The groups did not do the same work, so this is no comparison of them: "
+    if estimated == "all":
+        prefix += "By an estimate, not a measurement: "
+    elif estimated == "some":
+        prefix += "With some of the energy estimated rather than measured: "
+    return prefix
+
+
+def _alone(table: Table, found: Findings, prefix: str) -> str:
     group = table.groups[0]
     row = next(r for r in found.groups if r["group"] == group and r["metric"] == "energy_j")
     spread = ""
     if row["sd"] is not None:
         spread = f" (standard deviation {text.quantity(row['sd'], 'J')})"
-    sentence = (
+    used = (
         f"{prefix}{group} used {text.quantity(row['mean'], 'J')} per run on average over "
-        f"{text.count(row['n'], 'trial')}{spread}; with a single group there is nothing to compare."
+        f"{text.count(row['n'], 'trial')}{spread}; "
     )
-    return Verdict("nothing", sentence, "", cautions)
+    if table.sparse:
+        each = "" if len(table.sparse) == 1 else " each"
+        return f"{used}too few data to compare it: {_single(table)}{each}."
+    return f"{used}with a single group there is nothing to compare."
 
 
-def _compare(found: Findings, settings: Settings, base: str, b: str) -> dict[str, Any]:
-    """One group against a base: the numbers, whether they are resolved, and why not."""
-    paired_t = found.pair(base, b, pairs.PAIRED_T)
-    ranks = found.pair(base, b, pairs.WILCOXON)
-    paired = bool(paired_t and paired_t["note"] is None and ranks["note"] is None)
-    if not paired:
-        unpaired = found.pair(base, b, pairs.WELCH)
-        # Without enough blocks the trials count one by one, if there are enough of them.
-        if unpaired["note"] is None or not paired_t["n"]:
-            paired_t, ranks = unpaired, found.pair(base, b, pairs.MANN_WHITNEY)
-    low, high = paired_t["ci_low"], paired_t["ci_high"]
-    kind = "interval"
-    if low is None:
-        low, high, kind = paired_t["t_low"], paired_t["t_high"], "t-interval"
-    p = [row["p_holm"] for row in (paired_t, ranks)]
-    significant = [value is not None and value < settings.alpha for value in p]
-    inside = resolution.inside(paired_t["pct_change"], found.floor)
-    excludes_zero = low is not None and low * high > 0
-    note = paired_t["note"] or ranks["note"]
+def _single(table: Table) -> str:
+    names = text.join(table.sparse)
+    return f"{names} {'has' if len(table.sparse) == 1 else 'have'} a single usable trial"
+
+
+def _sparse(table: Table) -> str:
+    if not table.sparse:
+        return ""
+    return f" {_single(table)}{'' if len(table.sparse) == 1 else ' each'}: no comparison with it."
+
+
+def _unlike(table: Table, found: Findings, settings: Settings) -> str:
+    """The answer where totals are of different kinds."""
+    kinds = settings.domains["kinds"]
+    parts = []
+    for group in table.groups:
+        row = next(r for r in found.groups if r["group"] == group and r["metric"] == "energy_j")
+        parts.append(f"{group} {text.quantity(row['mean'], 'J')} ({kinds.get(group, 'unknown')})")
+    return (
+        f"not comparable: the energies are of different kinds, {text.join(parts)} per run on "
+        "average. Measure all with one kind of sensor, or choose domains that all have with "
+        "--domains."
+    )
+
+
+def _level(found: Findings, settings: Settings, caps: list[str]) -> str:
+    if provenance.work_gate(settings)[0] == "failed" or not settings.comparable:
+        return "not comparable"
+    level = _LEVEL.get(found.decision.level, found.decision.level)
+    return "tentative" if level == "firm" and caps else level
+
+
+def _comparison(
+    table: Table, found: Findings, settings: Settings, c: Comparison, pair: tuple[str, str]
+) -> dict[str, Any]:
+    """One comparison: the numbers, whether it is resolved, and why not."""
+    base, group = pair
+    row = found.pair(base, group)
+    ranks = found.pair(base, group, pairs.WILCOXON) if c.paired else None
     why_not = None
     if provenance.work_gate(settings)[0] == "failed":
         why_not = "not the same work"
-    elif p == [None, None]:
-        why_not = "too few data" if "identical" not in (note or "") else "no spread to test by"
-    elif inside:
-        why_not = "inside the noise floor"
-    elif not any(significant):
+    elif not settings.comparable:
+        why_not = "not of one kind"
+    elif not c.tested:
+        why_not = "no spread to test by" if "identical" in (row["note"] or "") else "too few data"
+    elif not c.resolved:
         why_not = "not significant after Holm"
-    elif not excludes_zero:
-        why_not = "the interval includes zero"
     return {
         "base": base,
-        "group": b,
-        "paired": paired,
-        "within_blocks": bool(paired_t["paired"]),
-        "n": paired_t["n"],
-        "n_a": paired_t["n_a"],
-        "n_b": paired_t["n_b"],
-        "pct_change": paired_t["pct_change"],
-        "ci_low": low,
-        "ci_high": high,
-        "interval": kind,
-        "p_parametric": p[0],
-        "p_rank": p[1],
-        "tested": p[0] is not None or p[1] is not None,
-        "agree": significant[0] == significant[1],
-        "inside_floor": inside,
-        "resolved": any(significant) and excludes_zero and not inside,
+        "group": group,
+        "paired": c.paired,
+        "within_blocks": c.paired,
+        "n": c.n,
+        "n_a": c.n_base,
+        "n_b": c.n_group,
+        "pct_change": cautions.percent(c.mean),
+        "ci_low": cautions.percent(c.low),
+        "ci_high": cautions.percent(c.high),
+        "interval": "Student",
+        "p": c.p_alone if c.tested else None,
+        "p_parametric": c.p if c.tested else None,
+        "p_rank": ranks["p"] if ranks else None,
+        "rank_note": limits.ranks_cannot(c.n, settings.alpha) if c.paired else "not paired",
+        "tested": c.tested,
+        "agree": c.rank_agrees,
+        "survives": c.survives if c.paired else None,
+        "resolved": c.resolved and why_not is None,
         "why_not": why_not,
-        "note": note,
+        "note": row["note"],
+        "memory": c.memory,
+        "margin_pct": settings.margin,
+        "equivalent": bool(c.equivalent_p < settings.alpha)
+        if np.isfinite(c.equivalent_p)
+        else None,
+        "equivalent_within_pct": cautions.percent(c.within),
     }
 
 
-def _limits(table: Table, found: Findings, settings: Settings) -> tuple[str, list[str]]:
-    """What changes the first sentence, and the cautions below it."""
-    prefix, cautions = "", []
-    estimated = provenance.estimated(table)
-    gate, reasons = provenance.work_gate(settings)
-    if gate == "failed":
-        prefix += "The groups did not do the same work, so this is no comparison of them: "
-        cautions.append("The work gate failed" + (f": {'; '.join(reasons)}." if reasons else "."))
-    if estimated == "all":
-        prefix += "By an estimate, not a measurement: "
-        cautions.append("The energy is estimated from CPU load; no energy counter was read.")
-    elif estimated == "some":
-        prefix += "With some of the energy estimated rather than measured: "
-        cautions.append("Some trials' energy is estimated from CPU load, not measured.")
-    if len(table.groups) < 2:
-        return prefix, cautions
-    if gate == "unknown":
-        cautions.append("Whether the groups did the same work is not on record.")
-    if count := provenance.invalid_trials(table):
-        cautions.append(
-            f"{text.count(count, 'trial')} invalid, for the work or the counters, and left out."
-        )
-    cautions += _order_cautions(found)
-    if found.floor is None:
-        cautions.append("No A/A control was run, so the noise floor is not known.")
-    cautions += _disturbance_cautions(table)
-    lag = [r for r in found.drift["autocorrelation"] if r["kind"] == "pair" and r["p"] is not None]
-    if any(r["r1"] > 0 and r["p"] < settings.alpha / len(lag) for r in lag):
-        cautions.append(
-            "Neighbouring blocks' differences resemble each other (lag-1 autocorrelation): "
-            "p-values and intervals look surer than they are."
-        )
-    return prefix, cautions
+def rank(table: Table, found: Findings, comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The groups by geometric mean energy; ``first`` and ``last`` bound each one's place.
 
-
-def _disturbance_cautions(table: Table) -> list[str]:
-    """What else the machine did during trials that count; a flag is set only beyond its limit."""
-    words = {
-        "interference": "other processes kept processors busy",
-        "throttled": "the processor was slowed down for its heat",
-        "swapped": "memory was swapped",
-        "steal": "the hypervisor gave processor time to others",
+    A group's place is after all from which it is resolved as using more, and before all from which
+    it is resolved as using less; those in between are tied with it.
+    """
+    means = {
+        r["group"]: r["geometric_mean"]
+        for r in found.groups
+        if r["metric"] == "energy_j" and r["group"] in table.groups
     }
-    flags = table.usable["flags"].str.split(";")
-    counts = {flag: int(flags.map(lambda own, f=flag: f in own).sum()) for flag in words}
-    parts = [f"{words[flag]} in {count}" for flag, count in counts.items() if count]
-    if not parts:
-        return []
-    return [f"Of {text.count(len(table.usable), 'usable trial')}, {text.join(parts)}."]
+    below: dict[str, set[str]] = {g: set() for g in table.groups}
+    above: dict[str, set[str]] = {g: set() for g in table.groups}
+    for c in comparisons:
+        if c["resolved"]:
+            more, less = (
+                (c["group"], c["base"]) if c["pct_change"] > 0 else (c["base"], c["group"])
+            )
+            below[more].add(less)
+            above[less].add(more)
+    names = sorted(means, key=lambda g: means[g])
+    return [
+        {
+            "group": g,
+            "geometric_mean_j": means[g],
+            "first": 1 + len(below[g]),
+            "last": len(names) - len(above[g]),
+            "tied_with": [o for o in names if o != g and o not in below[g] | above[g]],
+        }
+        for g in names
+    ]
 
 
-_ORDER_CAUTIONS = {
-    "fixed": "The groups ran in the same order in every block, so neither position nor predecessor "
-    "can be told from the group.",
-    "sequential": "The groups ran one after another, not in blocks: whatever changed over time is "
-    "part of the difference.",
-    "unbalanced": "Positions within blocks were not balanced over the groups.",
-    "unknown": "The order in which the trials ran is not known.",
-}
-
-
-def _order_cautions(found: Findings) -> list[str]:
-    order = found.order
-    if order["verdict"] != "cyclic":
-        return [_ORDER_CAUTIONS[order["verdict"]]] if order["verdict"] in _ORDER_CAUTIONS else []
-    if order["period"] > 1:
-        return [f"The order was not random: it repeats a cycle of {order['period']} blocks."]
-    return [_ORDER_CAUTIONS["fixed"]]
-
-
-def _level(
-    table: Table, comparisons: list[dict[str, Any]], settings: Settings, found: Findings
+def _sure(
+    comparisons: list[dict[str, Any]],
+    level: str,
+    found: Findings,
+    settings: Settings,
+    caps: list[str],
 ) -> str:
-    if provenance.work_gate(settings)[0] == "failed":
-        return "not comparable"
-    if not any(c["tested"] for c in comparisons):
-        return "too few"
-    if not any(c["resolved"] for c in comparisons):
-        return "not resolved"
-    robust = {r["b"]: r["survives"] for r in found.leave_one_out if r["a"] == table.base}
-    solid = all(
-        c["paired"] and c["agree"] and c["tested"] and robust.get(c["group"]) is True
-        for c in comparisons
-        if c["resolved"]
-    )
-    measured = provenance.estimated(table) == "none"
-    ordered = found.order["verdict"] in ("random", "few")
-    return "firm" if solid and measured and ordered else "tentative"
-
-
-def _sure(comparisons: list[dict[str, Any]], level: str, table: Table, found: Findings) -> str:
     if level == "too few":
         return "Not sure at all: no p-value is given for so few data."
     if level == "not comparable":
-        return "No conclusion about the groups can be drawn until they do the same work."
+        what = "they do the same work" if settings.comparable else "they are measured alike"
+        return f"No conclusion about the groups can be drawn until {what}."
     resolved = [c for c in comparisons if c["resolved"]]
     if not resolved:
-        smallest = [r["pct"] for r in found.detectable if r["pct"] is not None]
-        seen = f" It could have shown a change of {max(smallest):.2g}%." if smallest else ""
-        return f"The experiment shows no difference that it can tell from noise.{seen}"
-    kind = (
-        "paired t and Wilcoxon signed-rank" if resolved[0]["paired"] else "Welch and Mann–Whitney"
-    )
-    worst = max(p for c in resolved for p in (c["p_parametric"], c["p_rank"]) if p is not None)
-    agree = "agree" if all(c["agree"] for c in resolved) else "do not agree"
-    words = [f"the {kind} tests {agree} (largest Holm-corrected {text.p_equation(worst)})"]
-    survives = {r["b"]: r["survives"] for r in found.leave_one_out if r["a"] == resolved[0]["base"]}
-    states = [survives.get(c["group"]) for c in resolved]
-    if all(states):
-        words.append("the result survives leaving out any one block")
-    elif any(state is False for state in states):
-        words.append("it does not survive leaving out every single block")
+        return _unresolved(comparisons, found)
+    words = [_tests(resolved), *_blocks(resolved)]
     if level == "firm":
-        return f"Firm: {text.join(words)}."
-    speaks_for_it = agree == "agree" and all(state is not False for state in states)
-    sentence = f"Tentative: {text.join(words)}"
-    doubts = _doubts(resolved, table, found)
-    if doubts:
-        sentence += f", {'but' if speaks_for_it else 'and'} {text.join(doubts)}"
-    return f"{sentence}."
-
-
-def _doubts(resolved: list[dict[str, Any]], table: Table, found: Findings) -> list[str]:
-    """Why a resolved difference is tentative, beyond what the tests themselves say."""
-    doubts = []
-    if provenance.estimated(table) != "none":
-        doubts.append("the energy is estimated")
-    order = {
-        "unknown": "is not known",
-        "sequential": "was not by blocks",
-        "cyclic": "was not random",
-        "unbalanced": "was not balanced",
-    }.get(found.order["verdict"])
-    if order:
-        doubts.append(f"the order of the trials {order}")
+        return f"Firm: {text.join(words)}.{_each_by_itself(comparisons)}"
+    doubts = list(caps)
+    if found.decision.cautions:
+        doubts.append("a caution below says that p-values may look surer than they are")
     if not all(c["paired"] for c in resolved):
-        doubts.append("there are not enough complete blocks to pair")
-    return doubts
+        doubts.append("not all of it is paired within blocks")
+    doubt = f", and {text.join(doubts)}" if doubts else ""
+    return f"Tentative: {text.join(words)}{doubt}.{_each_by_itself(comparisons)}"
+
+
+def _each_by_itself(comparisons: list[dict[str, Any]]) -> str:
+    if len(comparisons) < 2:
+        return ""
+    return " Each interval is of 95% by itself; p-values are corrected for all comparisons."
+
+
+def _unresolved(comparisons: list[dict[str, Any]], found: Findings) -> str:
+    seen = [r["pct_holm"] for r in found.detectable if r["pct_holm"] is not None]
+    within = [c["equivalent_within_pct"] for c in comparisons if c["equivalent_within_pct"]]
+    words = "The experiment shows no difference that it can tell from noise"
+    if len(comparisons) > 1:
+        words = "The experiment shows none that it can tell from noise"
+    if seen:
+        words += (
+            f"; going by the spread it saw, it would have resolved {text.size(max(seen))} with 80% "
+            "power"
+        )
+    if within:
+        words += f". What it shows is equivalence within ±{text.size(max(within))}"
+    return f"{words}.{_each_by_itself(comparisons)}"
+
+
+def _tests(resolved: list[dict[str, Any]]) -> str:
+    """The test that decided, and what ranks say to it."""
+    worst = text.p_equation(max(c["p_parametric"] for c in resolved))
+    kind = "paired t" if resolved[0]["paired"] else "Welch t"
+    several = f" (largest Holm-corrected {worst})" if len(resolved) > 1 else f" ({worst})"
+    if not all(c["paired"] for c in resolved):
+        return f"the {kind} test on logs resolves it{several}"
+    if any(c["agree"] is False for c in resolved):
+        return f"the paired t test resolves it{several}, which ranks do not confirm"
+    if all(c["agree"] for c in resolved):
+        return f"the paired t and Wilcoxon signed-rank tests agree{several}"
+    return f"the paired t test resolves it{several}; {resolved[0]['rank_note']}"
+
+
+def _blocks(resolved: list[dict[str, Any]]) -> list[str]:
+    """Whether every single block can be left out."""
+    states = [c["survives"] for c in resolved]
+    if all(states):
+        return ["the result survives leaving out any one block"]
+    if any(state is False for state in states):
+        fragile = sum(state is False for state in states)
+        of = "it" if len(states) == 1 else f"{fragile} of {len(states)} resolved differences"
+        verb = "does" if len(states) == 1 or fragile == 1 else "do"
+        return [f"{of} {verb} not survive leaving out every single block"]
+    return []

@@ -115,6 +115,7 @@ def run(request: dict, emit: Emit) -> None:
             "batches_per_epoch": [epoch["batches"] for epoch in epochs],
             "images_seen": sum(epoch["images"] for epoch in epochs),
             "test_images_seen": test["images"],
+            "seed": job.seed,
             "threads": trial.threads,
             "dtype": dtype,
             "device": device,

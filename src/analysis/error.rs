@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use super::scan::Ignored;
-use super::table::Broken;
+use super::kinds::Kind;
+use super::scan::ScanError;
 
 /// Why an analysis could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -21,27 +21,53 @@ pub enum AnalysisError {
     /// The Python of the environment for analysis does not run.
     #[error(transparent)]
     Environment(crate::env::EnvError),
+    /// It is an experiment's, and not as one has to be.
+    #[error("{} is not analysed: {why}", dir.display())]
+    Unfit {
+        /// The folder.
+        dir: PathBuf,
+        /// What is wrong with it, and what can be done.
+        why: String,
+    },
+    /// Somebody asked this program to end.
+    #[error("the analysis was interrupted, and nothing of it was written; make it with: joulerace analyze {}", dir.display())]
+    Interrupted {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// There is nothing to analyse.
     #[error(
-        "{} holds no trials. Files are looked for as {}/<group>/<name>_<number>.csv, or directly in the folder{}",
-        dir.display(),
-        dir.display(),
-        instead.as_ref().map_or(String::new(), |i| format!("; {} {}", i.file.display(), i.reason))
+        "{} holds no trials: no CSV file with EnergiBridge's columns, in no folder below it{}",
+        dir.display(), passed(ignored)
     )]
     NoTrials {
         /// The folder.
         dir: PathBuf,
-        /// A folder in it that could be analysed instead.
-        instead: Option<Ignored>,
+        /// What is there instead.
+        ignored: Vec<Kind>,
     },
-    /// There are files, and none can be used.
-    #[error("none of the {} files in {} can be used; the first: {}{}: {}", broken.len(), dir.display(),
-        first(broken).file, row(first(broken).row), first(broken).reason)]
-    NothingReadable {
+    /// What the groups are is not clear, or a flag's pattern cannot be used.
+    #[error("{}: {source}", dir.display())]
+    Groups {
         /// The folder.
         dir: PathBuf,
-        /// Each file with what is wrong with it.
-        broken: Vec<Broken>,
+        /// What is not clear.
+        source: ScanError,
+    },
+    /// There are trials, and none can be used.
+    #[error(
+        "none of the {trials} trials in {} can be used. {}{}",
+        dir.display(), reasons(unused), report.as_ref().map_or(String::new(), |r| format!("\nReport: {}", r.display()))
+    )]
+    NothingUsable {
+        /// The folder.
+        dir: PathBuf,
+        /// How many there are.
+        trials: usize,
+        /// Why, the commonest first.
+        unused: Vec<Kind>,
+        /// A report that says all that is known, where one could be made.
+        report: Option<PathBuf>,
     },
     /// The results cannot be written.
     #[error("{} cannot be written ({source}). Name another folder with --output", path.display())]
@@ -89,12 +115,6 @@ pub enum AnalysisError {
         /// The end of what it printed.
         log: String,
     },
-    /// Somebody asked this program to end.
-    #[error("the analysis was interrupted, and nothing of it was written; make it with: joulerace analyze {}", dir.display())]
-    Interrupted {
-        /// The folder.
-        dir: PathBuf,
-    },
     /// Files between the two processes could not be used.
     #[error("the process that analyses could not be talked to through {} ({source})", path.display())]
     Channel {
@@ -105,11 +125,18 @@ pub enum AnalysisError {
     },
 }
 
-fn first(broken: &[Broken]) -> &Broken {
-    static NONE: Broken = Broken { file: String::new(), row: None, reason: String::new() };
-    broken.first().unwrap_or(&NONE)
+/// How many reasons a message gives.
+const REASONS: usize = 3;
+
+fn reasons(unused: &[Kind]) -> String {
+    let told: Vec<String> = unused.iter().take(REASONS).map(Kind::to_string).collect();
+    match &told[..] {
+        [] => "No reason is known".to_owned(),
+        [only] if unused.len() == 1 => only.clone(),
+        [first, others @ ..] => format!("Most often: {first}\n{}", others.join("\n")),
+    }
 }
 
-fn row(row: Option<u64>) -> String {
-    row.map(|row| format!(", row {row}")).unwrap_or_default()
+fn passed(ignored: &[Kind]) -> String {
+    ignored.iter().map(|kind| format!("\npassed over: {kind}")).collect()
 }

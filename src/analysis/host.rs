@@ -7,13 +7,19 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::aside::Aside;
+use super::copies::Copied;
 use super::error::AnalysisError;
+use super::guard;
+use super::kinds::{Kind, kinds};
 use super::python::{Event, Request};
-use super::scan::{Ignored, Source, scan};
+use super::scan::{GroupLine, Scan, ScanError, Source, scan_with};
 use super::settings::AnalyzeSettings;
+use super::study::Told;
 use super::table::Broken;
+use super::walk::relative;
 use crate::env::Environment;
-use crate::run::stop::Asked;
+use crate::run::stop;
+use crate::store::Scratch;
 use crate::worker::protocol::Interpreter;
 
 /// How often the events are looked at.
@@ -33,12 +39,14 @@ pub struct AnalysisReport {
     pub files: Vec<String>,
     /// Where the trials come from.
     pub source: Source,
-    /// Number of trials, broken ones included.
-    pub trials: usize,
-    /// The files that could not be used.
+    /// What the trials came to.
+    pub told: Told,
+    /// The files that could not be read.
     pub broken: Vec<Broken>,
     /// What was passed over.
-    pub ignored: Vec<Ignored>,
+    pub ignored: Vec<Kind>,
+    /// Copies of other files.
+    pub copies: Vec<Copied>,
     /// How long it took, s.
     pub seconds: f64,
 }
@@ -46,15 +54,26 @@ pub struct AnalysisReport {
 /// What an analysis tells on its way.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
-    /// All files were read: trials, and those among them that could not be used.
-    Read {
-        /// Number of trials.
-        trials: usize,
-        /// Those that could not be used.
-        broken: usize,
+    /// What the folder holds, before anything is read; `by` says what the groups were found by.
+    Found {
+        /// Such as `folders`.
+        by: String,
+        /// The groups.
+        groups: Vec<GroupLine>,
     },
+    /// Files are being read.
+    Reading {
+        /// So many were.
+        done: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// All files were read.
+    Read(Told),
     /// A step begins, such as `statistics`.
     Step(String),
+    /// Something in an experiment's folder does not agree with the rest, in a sentence.
+    Damaged(String),
 }
 
 /// Analyses a folder in the environment `env` (of the profile for analysis) and writes tables, plots
@@ -91,48 +110,67 @@ pub fn run_with(
 ) -> Result<AnalysisReport, AnalysisError> {
     let start = Instant::now();
     settings.check().map_err(AnalysisError::Refused)?;
+    let damaged = guard::check(settings)?;
     let output = settings.output();
     let dir = || settings.dir.clone();
-    let found = scan(&settings.dir, &output)
-        .map_err(|source| AnalysisError::Folder { dir: dir(), source })?;
-    if found.inputs.is_empty() {
-        let instead = found.ignored.into_iter().next();
-        return Err(AnalysisError::NoTrials { dir: dir(), instead });
+    let found =
+        scan_with(&settings.dir, &output, &settings.search).map_err(|error| match error {
+            ScanError::Folder(source) => AnalysisError::Folder { dir: dir(), source },
+            ScanError::Refused(message) => AnalysisError::Refused(message),
+            source => AnalysisError::Groups { dir: dir(), source },
+        })?;
+    if found.source == Source::Experiment {
+        settings.check_for_experiment().map_err(AnalysisError::Refused)?;
     }
+    let passed = |i: &super::scan::Ignored| (relative(&settings.dir, &i.file), i.reason.clone());
+    let ignored = kinds(found.ignored.iter().map(passed));
+    if found.inputs.is_empty() {
+        return Err(AnalysisError::NoTrials { dir: dir(), ignored });
+    }
+    let (source, copies) = (found.source, found.copies.clone());
+    progress(Progress::Found { by: found.by.clone(), groups: found.groups() });
     let made = !output.exists();
-    fs::create_dir_all(&output)
-        .map_err(|source| AnalysisError::Output { path: output.clone(), source })?;
+    let named = |source| AnalysisError::Output { path: output.clone(), source };
+    let output = guard::output(settings).map_err(named)?;
+    let settings = &AnalyzeSettings { output: Some(output.clone()), ..settings.clone() };
+    for sentence in &damaged {
+        progress(Progress::Damaged(sentence.clone()));
+    }
     // What is written lies aside until it is whole: nothing half-made stands for a result.
     let aside = Aside::make(&output)?;
-    let told = Analyst::start(settings, aside.path(), python, program)
+    let heard = Analyst::start(settings, found, aside.path(), python, program)
         .and_then(|analyst| analyst.listen(progress));
-    let told = told.and_then(|told| aside.put_in_place(&output).map(|()| told));
-    if made && told.is_err() {
+    let heard = heard.and_then(|heard| aside.put_in_place(&output).map(|()| heard));
+    if made && heard.is_err() {
         // The folder goes only where it is empty.
         let _ = fs::remove_dir(&output);
     }
-    let told = told?;
-    let (trials, broken) = told.read.unwrap_or_default();
-    let Some((sentence, mut files)) = told.result else {
-        return Err(AnalysisError::NothingReadable { dir: dir(), broken });
-    };
+    let Heard { read, result, .. } = heard?;
+    let (told, broken) = read.unwrap_or_default();
+    if told.usable == 0 {
+        let report = result.is_some().then(|| output.join("report.html"));
+        let Told { trials, unused, .. } = told;
+        return Err(AnalysisError::NothingUsable { dir: dir(), trials, unused, report });
+    }
+    let (sentence, mut files) = result.unwrap_or_default();
     files.insert(0, "trials.csv".into());
     Ok(AnalysisReport {
         output,
         sentence,
         files,
-        source: found.source,
-        trials,
+        source,
+        told,
         broken,
-        ignored: found.ignored,
+        ignored,
+        copies,
         seconds: start.elapsed().as_secs_f64(),
     })
 }
 
 /// What was heard.
 #[derive(Default)]
-struct Told {
-    read: Option<(usize, Vec<Broken>)>,
+struct Heard {
+    read: Option<(Told, Vec<Broken>)>,
     result: Option<(String, Vec<String>)>,
 }
 
@@ -141,31 +179,33 @@ struct Analyst {
     child: Child,
     events: BufReader<File>,
     /// Holds the request, the events and the log, and goes with them.
-    folder: tempfile::TempDir,
+    folder: Scratch,
     /// What is analysed.
     dir: PathBuf,
+    /// How many files there are to read.
+    files: usize,
 }
 
 impl Analyst {
     fn start(
         settings: &AnalyzeSettings,
+        scan: Scan,
         write_to: &Path,
         python: &Interpreter,
         program: &Path,
     ) -> Result<Analyst, AnalysisError> {
+        let files = scan.inputs.len();
         let temporary = std::env::temp_dir();
         let channel =
             |path: &Path, source| AnalysisError::Channel { path: path.to_owned(), source };
-        let folder = tempfile::Builder::new()
-            .prefix("joulerace-")
-            .tempdir()
-            .map_err(|e| channel(&temporary, e))?;
+        let folder = Scratch::new().map_err(|e| channel(&temporary, e))?;
         let at = |name: &str| folder.path().join(name);
         let (request, events, log) = (at("request.json"), at("events"), at("log"));
         let create = |path: &Path| File::create(path).map_err(|e| channel(path, e));
-        let writer = create(&request)?;
+        let writer = io::BufWriter::new(create(&request)?);
         let content = Request {
             settings: settings.clone(),
+            scan,
             write_to: write_to.to_owned(),
             python: python.clone(),
             events: events.clone(),
@@ -196,12 +236,11 @@ impl Analyst {
                 return Err(error);
             }
         };
-        Ok(Analyst { child, events, folder, dir: settings.dir.clone() })
+        Ok(Analyst { child, events, folder, files, dir: settings.dir.clone() })
     }
 
-    fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Told, AnalysisError> {
-        let asked = Asked::listen().map_err(|e| self.lost(e))?;
-        let mut told = Told::default();
+    fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Heard, AnalysisError> {
+        let mut told = Heard::default();
         let mut partial = String::new();
         loop {
             // Looked at before the events: what it said before it ended is then still heard.
@@ -217,7 +256,7 @@ impl Analyst {
                     return Err(self.died(status));
                 }
                 Some(_) => return Ok(told),
-                None if asked.to_stop() => {
+                None if stop::requested() => {
                     return Err(AnalysisError::Interrupted { dir: self.dir.clone() });
                 }
                 None => std::thread::sleep(TICK),
@@ -228,14 +267,15 @@ impl Analyst {
     fn hear(
         &self,
         line: &str,
-        told: &mut Told,
+        told: &mut Heard,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), AnalysisError> {
         // An event of a kind that only the Python side knows is none for this listener.
         let Ok(event) = serde_json::from_str::<Event>(line) else { return Ok(()) };
         match event {
-            Event::Read { trials, broken } => {
-                progress(Progress::Read { trials, broken: broken.len() });
+            Event::Reading { done } => progress(Progress::Reading { done, of: self.files }),
+            Event::Read { told: trials, broken } => {
+                progress(Progress::Read(trials.clone()));
                 told.read = Some((trials, broken));
             }
             Event::Progress { step } => progress(Progress::Step(step)),

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::gather::gather;
-use super::scan::{Scan, Source, scan};
+use super::scan::{Scan, Source};
 use super::settings::{AnalyzeSettings, CarbonIntensity};
+use super::study::{Study, Told, study};
 use super::table::{Broken, Table};
+use crate::clean;
 use crate::worker::protocol::{self, Arrays, Interpreter, Message};
 use crate::worker::run_python;
 
@@ -19,6 +20,8 @@ use crate::worker::run_python;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Request {
     pub settings: AnalyzeSettings,
+    /// What the folder holds.
+    pub scan: Scan,
     /// Where the files are written before they are put in their place.
     pub write_to: PathBuf,
     /// The environment's interpreter.
@@ -32,7 +35,9 @@ pub(super) struct Request {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
     /// All files were read.
-    Read { trials: usize, broken: Vec<Broken> },
+    Read { told: Told, broken: Vec<Broken> },
+    /// So many files were read.
+    Reading { done: usize },
     /// A step begins.
     Progress { step: String },
     /// Everything is written.
@@ -101,7 +106,7 @@ impl Events {
     fn pass_on(&self, line: &[u8]) {
         match serde_json::from_slice(line) {
             Ok(Message::Event { event }) => self.line(event.to_string().into_bytes()),
-            Ok(Message::Failed { error, traceback }) => {
+            Ok(Message::Failed { error, traceback, .. }) => {
                 self.tell(&Event::Raised { message: error, traceback });
             }
             _ => {}
@@ -123,16 +128,31 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
         let (path, message) = (path.to_owned(), e.to_string());
         Event::File { path, message }
     };
-    let scan = scan(&settings.dir, &settings.output()).map_err(|e| failed(&settings.dir, e))?;
-    let trials = gather(&scan.inputs, scan.source);
-    let table = Table::of(trials, scan.source, settings.method, &settings.dir);
+    // Often enough to watch, seldom enough to cost nothing.
+    let every = (request.scan.inputs.len() / 10).max(100);
+    let progress = |done: usize| {
+        if done.is_multiple_of(every) {
+            events.tell(&Event::Reading { done });
+        }
+    };
+    let study =
+        study(settings, &request.scan, &progress).map_err(|message| Event::Refused { message })?;
     let trials = output.join("trials.csv");
-    table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
-    events.tell(&Event::Read { trials: table.len(), broken: table.broken.clone() });
-    if table.traces.is_empty() {
+    study.table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
+    let (told, broken) = (study.told.clone(), study.table.broken.clone());
+    let usable = told.usable;
+    events.tell(&Event::Read { told, broken });
+    if usable == 0 {
         return Ok(0);
     }
-    let argument = argument(settings, output, &scan, &table);
+    let Study { table, request: of_study, .. } = study;
+    let mut argument = argument(settings, output, &request.scan, &table);
+    if let (Value::Object(argument), Value::Object(more)) = (&mut argument, of_study) {
+        argument.extend(more);
+    }
+    // Names, reasons and commands may be a stranger's; nothing of them acts where they are shown.
+    let mut argument = clean::in_strings(argument, &|text| clean::lines(&clean::private(&text)));
+    argument["output"] = json!(output);
     // Beside the events: the folder goes with the host's.
     let file = request.events.with_file_name("arrays");
     let arrays = write_arrays(table, &file).map_err(|e| failed(&file, e))?;
@@ -188,7 +208,6 @@ fn argument(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Tabl
         "experiment": experiment,
         // Broken files are rows of the table, with their status and reason.
         "excluded": [],
-        "ignored": scan.ignored,
         "strings": strings,
         "command": settings.command,
         "version": env!("CARGO_PKG_VERSION"),
@@ -213,8 +232,9 @@ fn baseline(experiment: &Value) -> Value {
 }
 
 fn experiment(dir: &Path) -> Value {
-    let text = fs::read_to_string(dir.join("experiment.json")).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+    // The host has refused one that cannot be read.
+    let text = crate::store::read(&dir.join("experiment.json"), 1 << 30).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 /// Writes every column of numbers and every trace's two, one after another.

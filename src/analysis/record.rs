@@ -1,6 +1,5 @@
 //! What an experiment knows about a trial beyond its samples.
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -89,9 +88,9 @@ impl TrialFacts {
     ///
     /// Why it cannot be read, in words.
     pub fn read(path: &Path) -> Result<TrialFacts, String> {
-        let text =
-            fs::read_to_string(path).map_err(|e| format!("the record cannot be read ({e})"))?;
-        serde_json::from_str(&text).map_err(|e| format!("the record is no trial's record ({e})"))
+        let text = crate::store::read(path, crate::run::record::TrialRecord::LARGEST)
+            .map_err(|e| format!("the record cannot be read ({e})"))?;
+        serde_json::from_slice(&text).map_err(|e| format!("the record is no trial's record ({e})"))
     }
 
     /// The numbers about the machine during and after the trial, by their columns' names: those of

@@ -1,12 +1,14 @@
-//! Which files of a folder are trials, and which group and block they belong to.
+//! Which files of a folder are trials, and which group, session and number they have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::{self, Copied};
+use super::grouping::{self, Choice, Grouping};
+use super::walk::{self, sorted};
 use crate::run::folder::Folder;
 
 /// Where trials come from.
@@ -20,14 +22,19 @@ pub enum Source {
 }
 
 /// One trial's files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// A name that no other trial of the folder has: the file's, with its group where need be.
     pub trial: String,
-    /// The folder's name.
+    /// What it is a trial of.
     pub group: String,
-    /// The number at the end of the file's name.
+    /// What repeats above the numbers, where something does.
+    pub session: Option<String>,
+    /// The number in the file's name that counts trials; it is a block only on
+    /// [evidence](super::pairing).
     pub block: Option<u64>,
+    /// Whether the name tells a time instead.
+    pub stamp: bool,
     /// The samples; `None` where a trial left a record only.
     pub csv: Option<PathBuf>,
     /// joulerace's record of the trial.
@@ -43,81 +50,238 @@ pub struct Ignored {
     pub reason: String,
 }
 
+/// How a folder is searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// Patterns of files and folders to leave out, such as `**/warmup*`.
+    pub exclude: Vec<String>,
+    /// A pattern with `(?P<group>…)` for a file's path, where names and folders do not tell.
+    pub group_by: Option<String>,
+}
+
 /// What a folder holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scan {
     /// Where the trials come from.
     pub source: Source,
-    /// The trials, by group and then by number.
+    /// The trials, by group, session and number.
     pub inputs: Vec<Input>,
     /// What was passed over although it holds CSV files.
     pub ignored: Vec<Ignored>,
+    /// Files that are copies of others, and are no trials.
+    pub copies: Vec<Copied>,
+    /// What the groups were found by.
+    pub by: String,
+    /// Whether the blocks were named with `--group-by`.
+    pub blocks_named: bool,
+}
+
+/// Why a folder's trials could not be found.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Folder(#[from] io::Error),
+    /// A flag's pattern does not work.
+    #[error("{0}")]
+    Refused(String),
+    /// The groups may be one thing or another.
+    #[error(
+        "it is not clear what is to be compared. Name one of these:\n{}",
+        .0.iter().map(|c| format!("  {c}")).collect::<Vec<_>>().join("\n")
+    )]
+    Ambiguous(Vec<Choice>),
+}
+
+impl From<ScanError> for io::Error {
+    fn from(error: ScanError) -> io::Error {
+        match error {
+            ScanError::Folder(error) => error,
+            other => io::Error::other(other.to_string()),
+        }
+    }
 }
 
 const OWN_EXPERIMENT: &str = "is an experiment of its own; name it to analyse it";
-const OWN_GROUPS: &str = "holds groups of its own; name it to analyse them";
 
-/// Finds the trials of `dir`.
-///
-/// Each folder in it that holds `*.csv` is a group; the others are passed over, as are hidden ones,
-/// experiments and whatever an analysis wrote (`output`, and folders with a `summary.json` and a
-/// `groups.csv`). Where
-/// no folder is a group, the CSV files that lie in `dir` itself are one, named after it. In a folder
-/// with an `experiment.json` a trial's record `torch_3.json` is taken with `torch_3.csv`; a CSV file
-/// without a record is no trial there unless none has one.
+/// As [`scan_with`], with nothing left out and groups by folders and names.
 ///
 /// # Errors
 ///
-/// The folder cannot be read.
-pub fn scan(dir: &Path, output: &Path) -> io::Result<Scan> {
-    let experiment = dir.join("experiment.json").is_file();
-    let mut groups: Vec<(String, Files)> = Vec::new();
-    let mut ignored = Vec::new();
-    for path in sorted(dir)? {
-        let hidden = name(&path).starts_with('.');
-        if hidden || !path.is_dir() || same(&path, output) || is_analysis(&path) {
-            continue;
+/// As [`scan_with`].
+pub fn scan(dir: &Path, output: &Path) -> Result<Scan, ScanError> {
+    scan_with(dir, output, &Search::default())
+}
+
+/// Finds the trials of `dir`.
+///
+/// In a folder with an `experiment.json` each folder is a treatment's, and a trial's record
+/// `torch_3.json` is taken with `torch_3.csv`; a CSV file without a record is no trial there unless
+/// none has one. Anywhere else all files of samples are trials, however deep they lie; their groups are
+/// found as [`grouping`](mod@super::grouping) says. Passed over are hidden files, experiments below
+/// `dir`, and whatever an analysis wrote (`output`, and folders with a `summary.json` and a `groups.csv`).
+///
+/// # Errors
+///
+/// The folder cannot be read, a pattern cannot be used, or the groups are not clear.
+pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, ScanError> {
+    if dir.join("experiment.json").is_file() {
+        let scan = experiment(dir, output)?;
+        if scan.source == Source::Experiment {
+            return Ok(scan);
         }
-        if experiment && name(&path) == Folder::PAUSES {
+    }
+    let exclude = globs(&search.exclude)?;
+    let own = |path: &Path| path.join("experiment.json").is_file();
+    let beside_trials = |path: &Path| {
+        own(dir) && [Folder::PAUSES, "failed", "interrupted"].contains(&name(path).as_str())
+    };
+    let skip = |path: &Path| {
+        if same(path, output) || is_analysis(path) || beside_trials(path) {
+            Some(String::new())
+        } else {
+            own(path).then(|| OWN_EXPERIMENT.to_owned())
+        }
+    };
+    let excluded = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        exclude.is_match(path) || exclude.is_match(name)
+    };
+    let mut found = walk::walk(dir, skip, excluded)?;
+    let copies = copies::take_out(&mut found.files);
+    let paths: Vec<&str> = found.files.iter().map(|f| f.relative.as_str()).collect();
+    let grouping = group(&paths, dir, search)?;
+    // An experiment's own tables, and those of an analysis that was written into this very folder.
+    let tables = own(dir) || is_analysis(dir);
+    let written = |path: &Path| {
+        let name = name(path);
+        path.parent() == Some(dir) && ["trials.csv", "groups.csv", "pairs.csv"].contains(&&*name)
+    };
+    let mut ignored = found.ignored;
+    ignored.retain(|i| !(tables && written(&i.file)));
+    let mut inputs = Vec::with_capacity(found.files.len());
+    for (file, placed) in found.files.iter().zip(grouping.placed) {
+        let placed = match placed {
+            Ok(placed) => placed,
+            Err(reason) => {
+                ignored.push(Ignored { file: file.path.clone(), reason });
+                continue;
+            }
+        };
+        inputs.push(Input {
+            trial: without_ending(&file.relative).to_owned(),
+            group: placed.group,
+            session: placed.session,
+            block: placed.number,
+            stamp: placed.stamp,
+            csv: Some(file.path.clone()),
+            record: None,
+        });
+    }
+    shorten(&mut inputs);
+    inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    let blocks_named = search.group_by.as_ref().is_some_and(|p| p.contains("<block>"));
+    let by = grouping.by;
+    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named })
+}
+
+fn order(input: &Input) -> (&str, Option<&str>, Option<u64>, &str) {
+    (&input.group, input.session.as_deref(), input.block, &input.trial)
+}
+
+fn group(paths: &[&str], dir: &Path, search: &Search) -> Result<Grouping, ScanError> {
+    let Some(pattern) = &search.group_by else {
+        let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        return grouping::by_names(paths, &name(&named)).map_err(ScanError::Ambiguous);
+    };
+    let regex = regex::Regex::new(pattern).map_err(|error| {
+        ScanError::Refused(format!("--group-by: '{pattern}' is no regular expression: {error}"))
+    })?;
+    let grouping = grouping::by_pattern(paths, &regex).map_err(ScanError::Refused)?;
+    match paths.first() {
+        Some(path) if grouping.placed.iter().all(Result::is_err) => Err(ScanError::Refused(
+            format!("--group-by: '{pattern}' finds nothing in any path; the first is '{path}'"),
+        )),
+        _ => Ok(grouping),
+    }
+}
+
+fn globs(patterns: &[String]) -> Result<globset::GlobSet, ScanError> {
+    let mut set = globset::GlobSetBuilder::new();
+    let refused = |error: globset::Error| ScanError::Refused(format!("--exclude: {error}"));
+    for pattern in patterns {
+        set.add(globset::Glob::new(pattern.trim_end_matches('/')).map_err(refused)?);
+    }
+    set.build().map_err(refused)
+}
+
+/// Gives each trial its file's name alone where that is enough, else the group's as well, else its path.
+fn shorten(inputs: &mut [Input]) {
+    let last = |i: &Input| i.trial.rsplit('/').next().unwrap_or(&i.trial).to_owned();
+    let grouped = |i: &Input| format!("{}/{}", i.group, last(i));
+    for short in [&last as &dyn Fn(&Input) -> String, &grouped] {
+        let names: Vec<String> = inputs.iter().map(short).collect();
+        if names.iter().collect::<BTreeSet<_>>().len() == inputs.len() {
+            inputs.iter_mut().zip(names).for_each(|(input, name)| input.trial = name);
+            return;
+        }
+    }
+    // Two files may differ in the case of their ending only.
+    let names: BTreeSet<&String> = inputs.iter().map(|i| &i.trial).collect();
+    if names.len() < inputs.len() {
+        for input in inputs {
+            let ending = input.csv.as_ref().and_then(|c| c.extension()).unwrap_or_default();
+            input.trial = format!("{}.{}", input.trial, ending.to_string_lossy());
+        }
+    }
+}
+
+fn without_ending(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(stem, _)| stem)
+}
+
+/// The trials of an experiment of ours.
+fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
+    let mut inputs = Vec::new();
+    let mut ignored = Vec::new();
+    let mut recorded = false;
+    for path in sorted(dir)? {
+        let group = name(&path);
+        let other = group.starts_with('.') || !path.is_dir() || group == Folder::PAUSES;
+        if other || same(&path, output) || is_analysis(&path) {
             continue;
         }
         if path.join("experiment.json").is_file() {
             ignored.push(Ignored { file: path, reason: OWN_EXPERIMENT.to_owned() });
             continue;
         }
-        let files = Files::of(&path, experiment)?;
-        if !files.csv.is_empty() || !files.json.is_empty() {
-            groups.push((name(&path), files));
-        } else if holds_groups(&path) {
-            ignored.push(Ignored { file: path, reason: OWN_GROUPS.to_owned() });
+        let files = Files::of(&path)?;
+        recorded |= !files.json.is_empty();
+        let stems: BTreeSet<&String> = files.csv.keys().chain(files.json.keys()).collect();
+        for stem in stems {
+            let (csv, record) = (files.csv.get(stem).cloned(), files.json.get(stem).cloned());
+            if record.is_none() {
+                let reason = "has no record beside it: the trial did not end, or was set aside";
+                ignored.extend(csv.map(|file| Ignored { file, reason: reason.to_owned() }));
+                continue;
+            }
+            let (trial, group, block) = (stem.clone(), group.clone(), number(stem));
+            inputs.push(Input { trial, group, session: None, block, stamp: false, csv, record });
         }
     }
-    let mut direct = Files::of(dir, false)?;
-    if experiment {
-        // The experiment's own tables lie there.
-        direct.csv.clear();
+    inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    let distinct: BTreeSet<&String> = inputs.iter().map(|i| &i.trial).collect();
+    if distinct.len() < inputs.len() {
+        for input in &mut inputs {
+            input.trial = format!("{}/{}", input.group, input.trial);
+        }
     }
-    if is_analysis(dir) {
-        // So do an analysis' own, where its output was this very folder.
-        direct.csv.retain(|name, _| !["trials", "groups", "pairs"].contains(&name.as_str()));
-    }
-    if groups.is_empty() {
-        let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-        groups.push((name(&named), direct));
-    } else {
-        let reason = "lies beside the groups' folders, not in one of them";
-        ignored.extend(
-            direct.csv.into_values().map(|file| Ignored { file, reason: reason.to_owned() }),
-        );
-    }
-    let recorded = experiment && groups.iter().any(|(_, files)| !files.json.is_empty());
-    let mut inputs = inputs(groups, recorded, &mut ignored);
-    name_apart(&mut inputs);
     let source = if recorded { Source::Experiment } else { Source::Csv };
-    Ok(Scan { source, inputs, ignored })
+    let by = "the experiment's plan".to_owned();
+    Ok(Scan { source, inputs, ignored, copies: Vec::new(), by, blocks_named: false })
 }
 
-/// CSV files and records of one folder, by their names without ending.
+/// CSV files and records of one treatment's folder, by their names without ending.
 #[derive(Default)]
 struct Files {
     csv: BTreeMap<String, PathBuf>,
@@ -125,7 +289,7 @@ struct Files {
 }
 
 impl Files {
-    fn of(folder: &Path, records: bool) -> io::Result<Files> {
+    fn of(folder: &Path) -> io::Result<Files> {
         let mut files = Files::default();
         for path in sorted(folder)? {
             if name(&path).starts_with('.') || !path.is_file() {
@@ -134,12 +298,8 @@ impl Files {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
             match ending.as_str() {
-                // Two files may differ in the case of their ending only; both are kept.
-                "csv" if files.csv.contains_key(&stem) => {
-                    files.csv.insert(name(&path), path);
-                }
                 "csv" => drop(files.csv.insert(stem, path)),
-                "json" if records && number(&stem).is_some() => drop(files.json.insert(stem, path)),
+                "json" if number(&stem).is_some() => drop(files.json.insert(stem, path)),
                 _ => {}
             }
         }
@@ -147,56 +307,10 @@ impl Files {
     }
 }
 
-fn inputs(groups: Vec<(String, Files)>, recorded: bool, ignored: &mut Vec<Ignored>) -> Vec<Input> {
-    let mut inputs = Vec::new();
-    for (group, files) in groups {
-        let stems: BTreeSet<&String> = files.csv.keys().chain(files.json.keys()).collect();
-        let mut found = Vec::new();
-        for stem in stems {
-            let record = files.json.get(stem).cloned();
-            let csv = files.csv.get(stem).cloned();
-            if recorded && record.is_none() {
-                let reason = "has no record beside it: the trial did not end, or was set aside";
-                ignored.extend(csv.map(|file| Ignored { file, reason: reason.to_owned() }));
-                continue;
-            }
-            let block = number(stem);
-            found.push(Input { trial: stem.clone(), group: group.clone(), block, csv, record });
-        }
-        found.sort_by(|a, b| (a.block, &a.trial).cmp(&(b.block, &b.trial)));
-        inputs.extend(found);
-    }
-    inputs
-}
-
-/// Puts the group before the name where two trials have the same one.
-fn name_apart(inputs: &mut [Input]) {
-    let distinct: BTreeSet<&String> = inputs.iter().map(|i| &i.trial).collect();
-    if distinct.len() < inputs.len() {
-        for input in inputs {
-            input.trial = format!("{}/{}", input.group, input.trial);
-        }
-    }
-}
-
 /// The number at the end of a file's name without its ending.
 fn number(stem: &str) -> Option<u64> {
     let digits = stem.len() - stem.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     stem[stem.len() - digits..].parse().ok().filter(|n| *n < 1 << 53)
-}
-
-fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = fs::read_dir(folder)?.map(|e| Ok(e?.path())).collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// Whether a folder without CSV files has some in a folder of its own. One that cannot be read has
-/// none.
-fn holds_groups(folder: &Path) -> bool {
-    let folders = sorted(folder).unwrap_or_default().into_iter();
-    let mut folders = folders.filter(|path| path.is_dir() && !name(path).starts_with('.'));
-    folders.any(|path| Files::of(&path, false).is_ok_and(|files| !files.csv.is_empty()))
 }
 
 fn name(path: &Path) -> String {
@@ -211,6 +325,50 @@ fn same(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
+/// What is found of one group, for the table that is shown before anything is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLine {
+    /// The group.
+    pub group: String,
+    /// Its trials.
+    pub trials: usize,
+    /// Its sessions, in the alphabet's order.
+    pub sessions: Vec<String>,
+    /// The least and the largest number of its trials.
+    pub numbers: Option<(u64, u64)>,
+}
+
+impl Scan {
+    /// One line per group, in the inputs' order.
+    pub fn groups(&self) -> Vec<GroupLine> {
+        let mut lines: Vec<GroupLine> = Vec::new();
+        let mut sessions: BTreeSet<&str> = BTreeSet::new();
+        for input in &self.inputs {
+            if lines.last().is_none_or(|l| l.group != input.group) {
+                sessions.clear();
+                lines.push(GroupLine {
+                    group: input.group.clone(),
+                    trials: 0,
+                    sessions: Vec::new(),
+                    numbers: None,
+                });
+            }
+            let Some(line) = lines.last_mut() else { continue };
+            line.trials += 1;
+            if let Some(session) = &input.session
+                && sessions.insert(session)
+            {
+                line.sessions.push(session.clone());
+            }
+            if let Some(n) = input.block {
+                let (least, most) = line.numbers.unwrap_or((n, n));
+                line.numbers = Some((least.min(n), most.max(n)));
+            }
+        }
+        lines
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,8 +377,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for file in files {
             let path = dir.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let table = ["trials.csv", "groups.csv", "pairs.csv"].iter().any(|t| file.ends_with(t));
+            let samples = format!("Delta,Time,CPU_ENERGY (J)\n0,1,{file}\n");
+            std::fs::write(path, if table { "group,mean\n".to_owned() } else { samples }).unwrap();
         }
         dir
     }
@@ -272,11 +432,11 @@ mod tests {
             "race/experiment.json",
             "race/trials.csv",
         ];
-        assert_eq!(found(&files).1, owned(&[("a", "a_0", Some(0))]));
+        assert_eq!(found(&files).1, owned(&[("a", "a_0", Some(0)), ("deep", "b_0", Some(0))]));
         let dir = folder(&files);
         let scan = scan(dir.path(), &dir.path().join("analysis")).unwrap();
         let told: Vec<String> = scan.ignored.iter().map(|i| name(&i.file)).collect();
-        assert_eq!(told, ["deep", "race", "stray.csv"], "what holds samples is told of");
+        assert_eq!(told, ["race", "stray.csv"], "what holds samples is told of");
     }
 
     #[test]
@@ -292,6 +452,35 @@ mod tests {
         let files = ["m_0.csv", "trials.csv", "groups.csv", "pairs.csv", "summary.json"];
         let names: Vec<String> = found(&files).1.into_iter().map(|(_, trial, _)| trial).collect();
         assert_eq!(names, ["m_0"]);
+    }
+
+    #[test]
+    fn of_files_with_the_same_content_one_is_a_trial() {
+        let dir = folder(&["a/a_1.csv", "a/a_2.csv", "a/a_10.csv", "b/b_1.csv"]);
+        std::fs::copy(dir.path().join("a/a_2.csv"), dir.path().join("a/a_10.csv")).unwrap();
+        std::fs::copy(dir.path().join("a/a_1.csv"), dir.path().join("b/b_3.csv")).unwrap();
+        let scan = scan(dir.path(), &dir.path().join("analysis")).unwrap();
+        let names: Vec<&str> = scan.inputs.iter().map(|i| i.trial.as_str()).collect();
+        assert_eq!(names, ["a_1", "a_2", "b_1"]);
+        let copies = scan.copies.iter().map(|c| (c.file.as_str(), c.same_as.as_str()));
+        let want = [("a/a_10.csv", "a/a_2.csv"), ("b/b_3.csv", "a/a_1.csv")];
+        assert_eq!(copies.collect::<Vec<_>>(), want);
+    }
+
+    #[test]
+    fn patterns_leave_out_files_and_folders_by_path_and_by_name() {
+        let files = ["a/a_1.csv", "a/old/a_2.csv", "b/b_1.csv", "b/b_2-warmup.csv"];
+        let dir = folder(&files);
+        let search =
+            Search { exclude: vec!["old/".into(), "*warmup*".into()], ..Search::default() };
+        let scan = scan_with(dir.path(), &dir.path().join("analysis"), &search).unwrap();
+        assert_eq!((scan.inputs.len(), scan.ignored.len()), (2, 2));
+        let search = Search { exclude: vec!["a[".into()], ..Search::default() };
+        let refused = scan_with(dir.path(), Path::new("x"), &search).unwrap_err();
+        assert!(refused.to_string().starts_with("--exclude"), "{refused}");
+        let search = Search { group_by: Some("(?P<group>zzz)".into()), ..Search::default() };
+        let refused = scan_with(dir.path(), Path::new("x"), &search).unwrap_err();
+        assert!(refused.to_string().contains("a/a_1.csv"), "{refused}");
     }
 
     #[test]

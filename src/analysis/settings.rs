@@ -3,8 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::pairing::Asked;
+use super::scan::Search;
 
 /// Which recipe the tables follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +97,18 @@ pub struct AnalyzeSettings {
     pub python_dir: PathBuf,
     /// The command line that reproduces this, for the report.
     pub command: String,
+    /// How the folder is searched.
+    pub search: Search,
+    /// What blocks are asked for, of files that are no experiment's.
+    pub pairing: Asked,
+    /// The domains to compare; those that all usable trials have where `None`.
+    pub domains: Option<Vec<String>>,
+    /// The parts of a file between holes longer than this are trials.
+    pub split_gaps: Option<Duration>,
+    /// Groups whose difference lies surely within so many per cent count as equivalent.
+    pub margin_pct: Option<f64>,
+    /// What else the report has to note, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 impl AnalyzeSettings {
@@ -112,6 +128,12 @@ impl AnalyzeSettings {
             seed: 42,
             python_dir: python_dir.into(),
             command: String::new(),
+            search: Search::default(),
+            pairing: Asked::Auto,
+            domains: None,
+            split_gaps: None,
+            margin_pct: None,
+            remarks: Vec::new(),
         }
     }
 
@@ -131,7 +153,30 @@ impl AnalyzeSettings {
         if !(self.alpha > 0.0 && self.alpha < 0.5) {
             return Err(format!("--alpha: {} is not between 0 and 0.5", self.alpha));
         }
+        if let Some(margin) = self.margin_pct.filter(|m| !(*m > 0.0 && *m < 100.0)) {
+            return Err(format!("--margin: {margin} is not between 0 and 100 per cent"));
+        }
         Ok(())
+    }
+
+    /// What cannot be asked of an experiment of ours, naming the flag.
+    ///
+    /// # Errors
+    ///
+    /// The complaint.
+    pub fn check_for_experiment(&self) -> Result<(), String> {
+        let plain =
+            "it is for other files: an experiment has its groups, blocks and trials on record";
+        let flags = [
+            ("group-by", self.search.group_by.is_some()),
+            ("exclude", !self.search.exclude.is_empty()),
+            ("split-gaps", self.split_gaps.is_some()),
+            ("pairing", matches!(self.pairing, Asked::Number | Asked::Time)),
+        ];
+        match flags.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(format!("--{flag}: {plain}")),
+            None => Ok(()),
+        }
     }
 
     /// Where the results go.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
+use super::domains::Domains;
 use super::gather::{Outcome, Trial};
 use super::record::CONDITIONS;
 use super::scan::Source;
@@ -13,8 +14,21 @@ use crate::phase::Phase;
 use crate::samples::Domain;
 
 /// Columns of text, in the order of `trials.csv`.
-pub const TEXTS: [&str; 9] =
-    ["trial", "group", "file", "meter", "estimated", "status", "reason", "flags", "predecessor"];
+pub const TEXTS: [&str; 10] = [
+    "trial",
+    "group",
+    "file",
+    "meter",
+    "estimated",
+    "status",
+    "reason",
+    "flags",
+    "predecessor",
+    "domains",
+];
+
+/// Where the trials that come out of sessions have them.
+const SESSION: &str = "session";
 
 /// A file that cannot be used, or a trial without samples.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,23 +52,55 @@ pub struct Table {
     pub traces: Vec<(String, PowerTrace)>,
     /// What could not be read.
     pub broken: Vec<Broken>,
+    /// Every trial that is no part of the numbers, with its file where it has one, and the reason.
+    pub unused: Vec<(String, String)>,
 }
 
 /// One trial's cells.
 #[derive(Default)]
-struct Cells {
-    texts: BTreeMap<&'static str, String>,
-    numbers: BTreeMap<String, f64>,
+pub(crate) struct Cells {
+    pub texts: BTreeMap<&'static str, String>,
+    pub numbers: BTreeMap<String, f64>,
+}
+
+/// How trials become rows.
+pub struct Frame<'a> {
+    /// Where they come from.
+    pub source: Source,
+    /// The recipe.
+    pub method: Method,
+    /// File names are given relative to this.
+    pub dir: &'a Path,
+    /// What the totals hold; each file's own total where `None`.
+    pub domains: Option<&'a Domains>,
 }
 
 impl Table {
-    /// Puts the trials into columns. File names are given relative to `dir`.
+    /// Puts the trials into columns, each with its own total. File names are given relative to `dir`.
     pub fn of(trials: Vec<Trial>, source: Source, method: Method, dir: &Path) -> Table {
+        Table::made(trials, &Frame { source, method, dir, domains: None })
+    }
+
+    /// Puts the trials into columns.
+    pub fn made(trials: Vec<Trial>, frame: &Frame<'_>) -> Table {
         let mut table = Table::default();
         let mut rows = Vec::with_capacity(trials.len());
-        for trial in trials {
-            rows.push(cells(&trial, source, method, dir, &mut table.broken));
-            if let Outcome::Read(accounts) = trial.outcome {
+        for mut trial in trials {
+            let present = match &trial.outcome {
+                // Accounts that come from a record name no columns.
+                Outcome::Read(accounts) if accounts.columns.is_empty() => accounts.total.clone(),
+                Outcome::Read(accounts) => accounts.present(),
+                _ => Vec::new(),
+            };
+            let mut own = None;
+            if let (Outcome::Read(accounts), Some(domains)) = (&mut trial.outcome, frame.domains) {
+                own = accounts.integrity.unknown_energy();
+                **accounts = accounts.restricted(domains.of(&trial.input.group));
+            }
+            rows.push(cells(&trial, frame, (&present, own), &mut table));
+            if let Outcome::Read(accounts) = trial.outcome
+                && !accounts.power.t_s.is_empty()
+            {
                 table.traces.push((trial.input.trial, accounts.power));
             }
         }
@@ -62,6 +108,9 @@ impl Table {
             (*name, rows.iter().map(|row| row.texts.get(name).cloned()).collect())
         };
         table.texts = TEXTS.iter().map(text).collect();
+        if rows.iter().any(|row| row.texts.contains_key(SESSION)) {
+            table.texts.push(text(&SESSION));
+        }
         let number = |name: String| {
             let cell = |row: &Cells| row.numbers.get(&name).copied().unwrap_or(f64::NAN);
             let column = rows.iter().map(cell).collect();
@@ -91,6 +140,31 @@ impl Table {
         self.numbers.iter().find(|(n, _)| n == name).map(|(_, column)| column.as_slice())
     }
 
+    /// The columns' names, the texts first.
+    pub fn columns(&self) -> Vec<String> {
+        let texts = self.texts.iter().map(|(name, _)| (*name).to_owned());
+        texts.chain(self.numbers.iter().map(|(name, _)| name.clone())).collect()
+    }
+
+    /// One row as a line of CSV with these columns, empty where it has none of that name.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: memory takes all that is written.
+    pub fn row(&self, row: usize, columns: &[String]) -> io::Result<Vec<u8>> {
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.write_record(columns.iter().map(|name| self.cell(row, name)))?;
+        csv.into_inner().map_err(|e| io::Error::other(e.to_string()))
+    }
+
+    fn cell(&self, row: usize, column: &str) -> String {
+        if let Some(texts) = self.text(column) {
+            return texts[row].clone().unwrap_or_default();
+        }
+        let value = self.number(column).map(|numbers| numbers[row]).filter(|v| v.is_finite());
+        value.map(|v| v.to_string()).unwrap_or_default()
+    }
+
     /// Writes the table as CSV: one row per trial, the texts first, unknown cells empty. The file is
     /// replaced as a whole or not at all.
     ///
@@ -99,11 +173,10 @@ impl Table {
     /// The folder cannot be written.
     pub fn write_csv(&self, path: &Path) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(Vec::new());
-        let texts = self.texts.iter().map(|(name, _)| *name);
-        csv.write_record(texts.chain(self.numbers.iter().map(|(name, _)| name.as_str())))?;
+        csv.write_record(self.columns())?;
         for row in 0..self.len() {
             for (_, column) in &self.texts {
-                csv.write_field(column[row].as_deref().unwrap_or_default())?;
+                csv.write_field(crate::clean::cell(column[row].as_deref().unwrap_or_default()))?;
             }
             for (_, column) in &self.numbers {
                 let value = column[row];
@@ -118,9 +191,9 @@ impl Table {
 
 /// The number columns in order: those that every table has, and beside them whatever domains, GPUs
 /// and conditions there are.
-fn names(rows: &[Cells]) -> Vec<String> {
+pub(crate) fn names<'a>(rows: impl IntoIterator<Item = &'a Cells>) -> Vec<String> {
     let present: BTreeSet<&str> =
-        rows.iter().flat_map(|r| r.numbers.keys().map(String::as_str)).collect();
+        rows.into_iter().flat_map(|r| r.numbers.keys().map(String::as_str)).collect();
     let mut names: Vec<String> = [
         "block",
         "position",
@@ -131,6 +204,7 @@ fn names(rows: &[Cells]) -> Vec<String> {
         "power_w",
         "edp_js",
         "ed2p_js2",
+        "coverage",
         "energy_package_j",
         "energy_core_j",
         "energy_dram_j",
@@ -170,19 +244,21 @@ fn names(rows: &[Cells]) -> Vec<String> {
     names
 }
 
+/// `present` are the domains in its file; `own` is why its own total, before any restriction, is unknown.
 fn cells(
     trial: &Trial,
-    source: Source,
-    method: Method,
-    dir: &Path,
-    broken: &mut Vec<Broken>,
+    frame: &Frame<'_>,
+    (present, own): (&[Domain], Option<String>),
+    table: &mut Table,
 ) -> Cells {
+    let Frame { source, method, dir, .. } = *frame;
     let (input, facts) = (&trial.input, &trial.facts);
     let mut cells = Cells::default();
     let path = input.csv.as_ref().or(input.record.as_ref());
     let file = path.map(|p| p.strip_prefix(dir).unwrap_or(p).display().to_string());
     cells.text("trial", Some(input.trial.clone()));
     cells.text("group", Some(input.group.clone()));
+    cells.text(SESSION, input.session.clone());
     cells.text("file", file.clone());
     cells.text("predecessor", facts.predecessor.clone());
     cells.number("block", facts.block.or(input.block).map(|n| n as f64));
@@ -196,6 +272,7 @@ fn cells(
 
     let mut flags = facts.flags.clone();
     let mut status = (facts.status.clone().unwrap_or_else(|| "ok".into()), facts.reason.clone());
+    let broken = &mut table.broken;
     let mut fail = |row: Option<u64>, reason: String, status: &mut (String, Option<String>)| {
         let place = row.map(|row| format!("row {row}: ")).unwrap_or_default();
         if status.0 == "ok" {
@@ -214,9 +291,17 @@ fn cells(
                     flags.push(flag.name().into());
                 }
             }
+            // Whatever its total came to be over, this is what the file holds.
+            let of_total = Domain::in_total(present);
+            let held = if of_total.is_empty() { present } else { &of_total };
+            let held: Vec<String> = held.iter().map(Domain::to_string).collect();
+            cells.text("domains", Some(held.join(";")));
             // The published recipe knew no such check, and repeating it means not to have it either.
             if status.0 == "ok" && method == Method::Joulerace {
                 if let Some(reason) = accounts.integrity.unknown_energy() {
+                    // What is wrong with the file says more than that it lacks what the others have.
+                    let lacks = !accounts.integrity.unmeasured.is_empty();
+                    let reason = own.filter(|_| lacks).unwrap_or(reason);
                     status = ("invalid".into(), Some(reason));
                 } else if source == Source::Experiment && accounts.window.is_none() {
                     let reason = "the trial's build, train and evaluate phases did not all end";
@@ -224,6 +309,15 @@ fn cells(
                 }
             }
         }
+    }
+    let positive = |name: &str| cells.numbers.get(name).is_some_and(|v| *v > 0.0);
+    let counts = positive("energy_j") && positive("time_s");
+    if status.0 == "ok" && !counts && method == Method::Joulerace {
+        status = ("invalid".into(), Some("there is no positive energy or time".into()));
+    }
+    if status.0 != "ok" || !counts {
+        let reason = status.1.clone().unwrap_or_else(|| "no reason is recorded".into());
+        table.unused.push((file.clone().unwrap_or_else(|| input.trial.clone()), reason));
     }
     let estimated = facts.estimated.or_else(|| estimated(&trial.outcome));
     cells.text("meter", Some(facts.meter.clone().unwrap_or_else(|| meter(&trial.outcome).into())));
@@ -255,6 +349,7 @@ impl Cells {
         if let Some(window) = window {
             self.window(window, idle_w);
         }
+        self.number("coverage", window.map(|w| w.coverage));
         self.number("start_unix_s", Some(accounts.start_unix_ms / 1000.0));
         self.number("trial_energy_j", Some(accounts.whole.total_j));
         self.number("trial_time_s", Some(accounts.whole.seconds));
@@ -295,14 +390,19 @@ impl Cells {
 }
 
 /// The meter that a file of unknown origin gives away: some columns only EnergiBridge writes, and
-/// one only our estimate.
+/// one only our estimate. On Intel's processors EnergiBridge writes all four registers of RAPL, whether the
+/// machine has them or not; our own reader never writes the uncore (PP1).
 fn meter(outcome: &Outcome) -> &'static str {
     let Outcome::Read(accounts) = outcome else { return "unknown" };
     let has = |test: fn(&str) -> bool| accounts.columns.iter().any(|c| test(c));
     if accounts.total.contains(&Domain::Estimated) {
         "estimate"
     } else if has(|c| {
-        c.starts_with("CPU_") || c.starts_with("CORE") || c.ends_with("_POWER (Watts)")
+        c.starts_with("CPU_")
+            || c.starts_with("CORE")
+            || c.starts_with("PP1_")
+            || c.starts_with("GPU")
+            || c.ends_with("_POWER (Watts)")
     }) {
         "energibridge"
     } else {

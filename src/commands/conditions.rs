@@ -9,16 +9,9 @@ use crate::snapshot::{self, Roots};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Reads the present conditions; `scripts` is the folder of the training scripts.
-pub(super) fn conditions(
-    settings: &Settings,
-    environment: &Environment,
-    dataset: &Dataset,
-    meter: &Meter,
-    scripts: &Path,
-) -> Conditions {
-    let meter = meter.describe();
-    let counters: Vec<String> = meter.counters.iter().map(|c| c.name.clone()).collect();
+/// Reads the present conditions as far as they are known without running anything: data and meter are
+/// left empty. `scripts` is the folder of the training scripts.
+pub(super) fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
     let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
         .into_iter()
         .flatten()
@@ -38,17 +31,30 @@ pub(super) fn conditions(
         python: environment.version.clone(),
         lock: environment.lock_hash.clone(),
         unlocked: environment.differences.iter().map(ToString::to_string).collect(),
-        data: dataset.files.iter().map(|f| format!("{} {}", f.name, f.sha256)).collect(),
+        data: Vec::new(),
         scripts: scripts.iter().map(hash).collect(),
-        meter: format!(
-            "{} {} ({}), every {}",
-            meter.kind,
-            meter.version,
-            counters.join(", "),
-            humantime::format_duration(settings.interval)
-        ),
+        meter: String::new(),
         machine: machine(),
+        variables: snapshot::environment(),
     }
+}
+
+/// The data set's files, as conditions have them.
+pub(super) fn data(dataset: &Dataset) -> Vec<String> {
+    dataset.files.iter().map(|f| format!("{} {}", f.name, f.sha256)).collect()
+}
+
+/// The meter, as conditions have it.
+pub(super) fn meter(settings: &Settings, meter: &Meter) -> String {
+    let meter = meter.describe();
+    let counters: Vec<String> = meter.counters.iter().map(|c| c.name.clone()).collect();
+    format!(
+        "{} {} ({}), every {}",
+        meter.kind,
+        meter.version,
+        counters.join(", "),
+        humantime::format_duration(settings.interval)
+    )
 }
 
 /// What of the machine may not change in the middle of an experiment.

@@ -2,8 +2,9 @@
 
 use super::say::{say, shown, width};
 use crate::error::Error;
-use crate::plan::Plan;
 use crate::plan::duration::{Expected, IMAGES_PER_CORE_SECOND};
+use crate::plan::sequential::FIRST_LOOK;
+use crate::plan::{Order, Plan};
 use crate::run::folder::Folder;
 use crate::settings::Settings;
 use crate::units;
@@ -17,8 +18,13 @@ pub(super) fn dry_run(
     doctors_worst: impl FnOnce() -> String,
 ) -> Result<ExitCode, Error> {
     let expected = Expected::of(settings);
+    let most = if settings.until_precise.is_some() { "at most " } else { "" };
+    let order = match settings.order {
+        Order::Random => "random order",
+        Order::Balanced => "balanced order",
+    };
     let mut text = format!(
-        "{} blocks of {} = {} trials, order seed {}, into {}\n",
+        "{most}{} blocks of {} = {} trials, {order}, seed {}, into {}\n",
         settings.iterations,
         settings.treatments.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", "),
         expected.trials,
@@ -27,13 +33,20 @@ pub(super) fn dry_run(
     );
     for block in plan.trials.chunk_by(|a, b| a.block == b.block) {
         let order: Vec<&str> = block.iter().map(|t| t.treatment.as_str()).collect();
-        text += &format!("block {:>3}: {}\n", block[0].block, order.join(" "));
+        let seed = block[0].seed.map_or(String::new(), |seed| format!("  (seed {seed})"));
+        text += &format!("block {:>3}: {}{seed}\n", block[0].block, order.join(" "));
+    }
+    if let Some(pct) = settings.until_precise {
+        text += &format!(
+            "Stops at the first block, from {FIRST_LOOK} on, at which each comparison is resolved or \
+             known to within ±{pct}%.\n"
+        );
     }
     text += &format!(
         "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n\
          Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and second \
          as on the machine this was tried on; the first block tells.\n\
-         Expected in all: roughly {}.\n",
+         Expected in all: {most}roughly {}.\n",
         units::duration(expected.pauses_s),
         humantime::format_duration(settings.warmup),
         humantime::format_duration(settings.baseline),

@@ -1,11 +1,11 @@
 //! `joulerace measure`: the meter on its own, around any command, once or in a series.
 
 use super::measured::{self, Run};
-use super::say::say;
+use super::say::{say, width};
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
-use crate::meter::MeterSettings;
 use crate::meter::measure::{self as meter, MeasureError, Measured, Measurer, Stdout};
+use crate::meter::{Kind, MeterSettings};
 use crate::plan::is_name;
 use std::ffi::OsString;
 use std::io::Write;
@@ -51,7 +51,7 @@ pub struct MeasureArgs {
 }
 
 /// `joulerace measure`: ends with the command's own exit status.
-pub fn measure(args: MeasureArgs, _: Talk) -> Result<ExitCode, Error> {
+pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
     check_command(&args.command)?;
     let target = Target::of(&args)?;
     let settings = MeterSettings {
@@ -65,6 +65,9 @@ pub fn measure(args: MeasureArgs, _: Talk) -> Result<ExitCode, Error> {
     meter::startable(&args.command[0], settings.search_path.as_deref())
         .map_err(|e| refused(e, &args.command))?;
     let mut measurer = Measurer::new(&settings).map_err(|e| refused(e, &args.command))?;
+    if !talk.quiet {
+        explain(&measurer);
+    }
     let stdout =
         if args.json || target == Target::Stdout { Stdout::ToStderr } else { Stdout::Inherited };
     let scratch = tempfile::tempdir().map_err(|e| Error::Other(e.into()))?;
@@ -121,6 +124,30 @@ pub fn measure(args: MeasureArgs, _: Talk) -> Result<ExitCode, Error> {
 /// said of talking: it is what was asked for.
 fn tell(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Says why nothing better than the estimate was there for `--meter auto`.
+fn explain(measurer: &Measurer) {
+    if measurer.meter().kind != Kind::Estimate || measurer.rejected().is_empty() {
+        return;
+    }
+    let mut text = "No meter measures here, so that this is an estimate:\n".to_owned();
+    for (kind, why) in measurer.rejected() {
+        for (at, line) in why.lines().enumerate() {
+            // Commands are to be copied: they stay in one line.
+            if line.starts_with("  ") {
+                text += &format!("  {line}\n");
+                continue;
+            }
+            let line = if at == 0 { format!("{kind}: {line}") } else { line.to_owned() };
+            let indented = textwrap::Options::new(usize::from(width()))
+                .initial_indent(if at == 0 { "  " } else { "    " })
+                .subsequent_indent("    ");
+            text += &textwrap::fill(&line, indented);
+            text.push('\n');
+        }
+    }
+    tell(&text);
 }
 
 /// Says why there is no more, and gives the status to end with.

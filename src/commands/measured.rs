@@ -1,13 +1,13 @@
 //! What `joulerace measure` came to, for people and for programs.
 
 use super::say::shown;
-use crate::meter::MeterDescription;
 use crate::meter::measure::Measured;
+use crate::meter::{MeterDescription, SessionReport};
 use crate::process::Exit;
 use crate::samples::Domain;
-use crate::units::{digits, mean_sd, summary};
+use crate::units::{self, digits, mean_sd, summary};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ pub(super) struct Run {
     watts: Option<f64>,
     domains: BTreeMap<Domain, f64>,
     missed: u64,
+    /// What to know of the numbers, a sentence each.
+    notes: Vec<String>,
 }
 
 impl Run {
@@ -38,6 +40,7 @@ impl Run {
             watts: measured.watts(),
             domains: measured.counted(),
             missed: measured.report.missed,
+            notes: notes(&measured.report),
         }
     }
 
@@ -58,8 +61,9 @@ impl Run {
             .map(|(domain, joules)| format!("{domain} {} J", digits(*joules)))
             .collect();
         let place = csv.map_or(String::new(), |csv| format!("; samples in {}", shown(csv)));
+        let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
         format!(
-            "{} ({}: {}{}){place}\n",
+            "{} ({}: {}{}){place}\n{notes}",
             self.sentence(),
             by(meter),
             domains.join(", "),
@@ -78,6 +82,7 @@ impl Run {
             "power_w": self.watts,
             "domains_j": domains,
             "missed_samples": self.missed,
+            "notes": self.notes,
         })
     }
 }
@@ -87,6 +92,22 @@ fn by(meter: &MeterDescription) -> String {
         return "an estimate from processor time, not a measurement".to_owned();
     }
     format!("measured by {}", meter.kind)
+}
+
+/// What to know of the numbers.
+fn notes(report: &SessionReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.suspended_s > 0.0 {
+        notes.push(format!(
+            "the machine was suspended for {} meanwhile, which is not in the seconds; the joules hold \
+             whatever the counters went on to count",
+            units::duration(report.suspended_s)
+        ));
+    }
+    if !report.absent.is_empty() {
+        notes.push(format!("no counter behind {}: it never moved", report.absent.join(", ")));
+    }
+    notes
 }
 
 fn missed(count: u64) -> String {
@@ -147,6 +168,10 @@ impl Result<'_> {
                 digits(least),
                 digits(most)
             );
+        }
+        let told: BTreeSet<&String> = self.runs.iter().flat_map(|run| &run.notes).collect();
+        for note in told {
+            text += &format!("{note}\n");
         }
         let lost = self.runs.iter().map(|run| run.missed).sum();
         if lost > 0 {
@@ -213,6 +238,7 @@ mod tests {
             watts: Some(joules / seconds),
             domains: [(Domain::Package, joules)].into(),
             missed: 0,
+            notes: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::paths::{self, Project};
 use crate::run::events::{Event, Observer};
 use crate::run::stop;
 use crate::settings::DatasetName;
+use crate::store::Scratch;
 use crate::worker::protocol::{Interpreter, Message, Request};
 use crate::worker::{self, Launch, Limits, Listener, Seen};
 use serde_json::{Value, json};
@@ -186,7 +187,8 @@ pub async fn call(
     mut on_event: impl FnMut(&Value),
 ) -> Result<Vec<Value>, String> {
     let listener = Listener::bind().map_err(|e| e.to_string())?;
-    let log = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;
+    let scratch = Scratch::new().map_err(|e| e.to_string())?;
+    let log = scratch.path().join("log");
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
     let launch = Launch {
         request: Request {
@@ -198,7 +200,7 @@ pub async fn call(
             arrays: None,
         },
         argv: vec![program.into(), "worker".into(), "--socket".into(), listener.path().into()],
-        log: log.path().to_owned(),
+        log: log.clone(),
         limits: Limits::default(),
     };
     let mut events = Vec::new();
@@ -216,7 +218,7 @@ pub async fn call(
     match ended.failure {
         None => Ok(events),
         Some(failure) => {
-            let printed = std::fs::read_to_string(log.path()).unwrap_or_default();
+            let printed = std::fs::read_to_string(&log).unwrap_or_default();
             let tail: Vec<&str> = printed.lines().rev().take(12).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
             Err(format!("{failure}\n{}", tail.join("\n")))

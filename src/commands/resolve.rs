@@ -1,13 +1,22 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
 use super::prepare::{self, dataset_settings};
-use crate::cli::RunArgs;
+use super::say::shown;
+use crate::clean;
+use crate::cli::{ResumeArgs, RunArgs};
 use crate::dataset;
+use crate::env;
 use crate::error::Error;
+use crate::meter::{self, MeterSettings};
 use crate::paths::{self, Project};
-use crate::settings::{DatasetName, Failures, Job, Settings, SettingsError, treatments};
+use crate::plan::sequential;
+use crate::run::experiment::ExperimentError;
+use crate::run::folder::Folder;
+use crate::settings::{
+    DatasetName, Failures, Job, Settings, SettingsError, is_percent, treatments,
+};
 use rand::RngExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Checks the flags against each other and fills in what was left out.
 pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
@@ -33,7 +42,13 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         return Err(range("--cooldown-until-idle", value, "percent above 0").into());
     }
     data_dir(args)?;
-    Ok(Settings {
+    let percents = [("--margin", args.margin), ("--until-precise", args.until_precise)];
+    for (flag, pct) in percents.into_iter().filter_map(|(flag, pct)| Some((flag, pct?))) {
+        if !is_percent(pct) {
+            return Err(range(flag, pct.to_string(), "percent above 0 and below 100").into());
+        }
+    }
+    let settings = Settings {
         iterations: args.iterations,
         treatments,
         control,
@@ -46,6 +61,11 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
             test_samples: args.test_samples,
             threads: args.threads.unwrap_or(cores),
         },
+        order: args.order,
+        seed_per_block: args.seed_per_block,
+        compare_to: args.compare_to.clone(),
+        margin_pct: args.margin,
+        until_precise: args.until_precise,
         order_seed: args.order_seed.unwrap_or_else(|| rand::rng().random_range(0..=MAX_DRAWN)),
         warmup: args.warmup,
         warmup_until_stable: args.warmup_until_stable,
@@ -67,7 +87,35 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
             max_failures: args.max_failures,
         },
         workloads: args.workloads.as_deref().map(prepare::absolute),
-    })
+    };
+    check_comparisons(&settings)?;
+    Ok(settings)
+}
+
+/// What is to be compared has to be among the treatments, and more than one.
+fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
+    let names: Vec<&str> = settings.compared().map(|t| t.name.as_str()).collect();
+    if let Some(base) = &settings.compare_to
+        && !names.contains(&base.as_str())
+    {
+        return Err(SettingsError::CompareTo(base.clone(), names.join(", ")));
+    }
+    let asked = [
+        ("--compare-to", settings.compare_to.is_some()),
+        ("--until-precise", settings.until_precise.is_some()),
+    ];
+    match asked.into_iter().find(|(_, asked)| *asked) {
+        Some((flag, _)) if names.len() < 2 => return Err(SettingsError::Alone(flag)),
+        _ => {}
+    }
+    if settings.until_precise.is_some() && settings.iterations < sequential::FIRST_LOOK {
+        return Err(SettingsError::Range {
+            flag: "--iterations",
+            value: settings.iterations.to_string(),
+            allowed: "--until-precise looks at 3 blocks for the first time",
+        });
+    }
+    Ok(())
 }
 
 /// A folder that was named and is not there is a typing error more often than a wish.
@@ -103,6 +151,71 @@ pub(super) fn check_samples(settings: &Settings) -> Result<(), Error> {
 /// Drawn order seeds stay within what every JSON reader holds exactly.
 const MAX_DRAWN: u64 = (1 << 53) - 1;
 
+/// A recorded experiment's settings, where all that they name outside its folder is named on this
+/// command line too or is what this user has by default. The folder may be a stranger's: nothing that it
+/// names is run, loaded or written to on its word.
+///
+/// # Errors
+///
+/// [`ExperimentError::Foreign`] with what would have to be named.
+pub(super) fn own_or_named(
+    then: &Settings,
+    args: &ResumeArgs,
+    project: &Project,
+    folder: &Folder,
+) -> Result<Settings, ExperimentError> {
+    let active = env::active_environment();
+    let on_path = meter::energibridge_on_path();
+    let (workloads, powercap) = (project.workloads(), MeterSettings::default().powercap);
+    let mut flags = Vec::new();
+    let mut choose = |flag: &str,
+                      then: &Option<PathBuf>,
+                      named: &Option<PathBuf>,
+                      own: Option<&Path>| match (named, then) {
+        (Some(named), _) => Some(prepare::absolute(named)),
+        (None, Some(then)) if own == Some(then.as_path()) => Some(then.clone()),
+        (None, None) => None,
+        (None, Some(then)) => {
+            flags.push(format!("{flag} {}", quoted(then)));
+            None
+        }
+    };
+    let settings = Settings {
+        python_env: choose("--python-env", &then.python_env, &args.python_env, active.as_deref()),
+        data_dir: choose("--data-dir", &then.data_dir, &args.data_dir, None),
+        energibridge: choose(
+            "--energibridge",
+            &then.energibridge,
+            &args.energibridge,
+            on_path.as_deref(),
+        ),
+        powercap: choose(
+            "--powercap",
+            &Some(then.powercap.clone()),
+            &args.powercap,
+            Some(&powercap),
+        )
+        .unwrap_or_else(|| powercap.clone()),
+        workloads: choose("--workloads", &then.workloads, &args.workloads, Some(&workloads)),
+        failures: Failures {
+            max_failures: args.max_failures.unwrap_or(then.failures.max_failures),
+            ..then.failures.clone()
+        },
+        ..then.clone()
+    };
+    if flags.is_empty() {
+        return Ok(settings);
+    }
+    Err(ExperimentError::Foreign { folder: shown(folder.root()), flags })
+}
+
+/// A path as a shell takes it, on one line.
+fn quoted(path: &Path) -> String {
+    let text = clean::line(&path.to_string_lossy());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 /// Settings that differ from an experiment's. How failures are met may change; a seed that was drawn
 /// is not compared.
 pub(super) fn changed_settings(then: &Settings, now: &Settings, seed_given: bool) -> Vec<String> {
@@ -110,7 +223,8 @@ pub(super) fn changed_settings(then: &Settings, now: &Settings, seed_given: bool
     if !seed_given {
         now.order_seed = then.order_seed;
     }
-    let value = |s: &Settings| serde_json::to_value(s).unwrap_or_default();
+    // As they are written: a home folder is no difference.
+    let value = |s: &Settings| clean::private_json(serde_json::to_value(s).unwrap_or_default());
     let (then, now) = (value(then), value(&now));
     then.as_object()
         .into_iter()

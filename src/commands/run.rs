@@ -1,25 +1,29 @@
 //! The experiment: settings, plan, run, report.
 
-use super::conditions::conditions;
+use super::conditions;
 use super::dry_run::dry_run;
-use super::resolve::{changed_settings, check_samples, resolve};
+use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
 use super::say::{now_as_name, say, shown, width};
 use super::terminal::Terminal;
 use super::{block_on, complain, prepare, report};
 use crate::analysis::AnalysisError;
+use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs, Talk};
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, Dataset, Found};
 use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
-use crate::plan::{self, Plan, duration};
+use crate::plan::{Plan, duration};
 use crate::process;
+use crate::run::audit::{Damage, audit};
 use crate::run::events::{Event, Observer};
-use crate::run::experiment::{Conditions, Experiment, ExperimentError, Protocol};
+use crate::run::experiment::{Conditions, Experiment, ExperimentError};
 use crate::run::folder::Folder;
 use crate::run::gate::{self, Expected, Verdict};
-use crate::run::journal::{self, Journal};
+use crate::run::journal::{self, Again, Journal};
+use crate::run::look;
+use crate::run::protocol::Protocol;
 use crate::run::record::{self, TrialRecord};
 use crate::run::settling::{Overhead, Settling};
 use crate::run::stop::Stopper;
@@ -27,6 +31,7 @@ use crate::run::trial::Bench;
 use crate::run::{Ending, execute, lock, table};
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
+use crate::store::{self, Scratch};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -40,23 +45,32 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         None => project.root.join("results").join(now_as_name()),
     });
     if args.dry_run {
-        let plan = Plan::draw(settings.iterations, &settings.treatments, settings.order_seed);
-        return dry_run(&settings, &plan, &folder, || {
+        return dry_run(&settings, &Plan::of(&settings), &folder, || {
             super::doctor::worst(&settings, &project, folder.root(), !args.no_analysis)
         });
     }
     if args.resume {
-        let mut then = Experiment::read(&folder)?;
+        let then = recorded(&folder)?;
         let differences = changed_settings(&then.settings, &settings, args.order_seed.is_some());
         if !differences.is_empty() && !args.accept_changes {
             let folder = folder.root().display().to_string();
             return Err(ExperimentError::Changed { folder, differences }.into());
         }
-        then.settings.failures = settings.failures;
+        // What is run and read outside the folder is what this command line says, whatever was accepted.
+        let settings = Settings {
+            failures: settings.failures,
+            python_env: settings.python_env,
+            data_dir: settings.data_dir,
+            energibridge: settings.energibridge,
+            powercap: settings.powercap,
+            workloads: settings.workloads,
+            ..then.settings.clone()
+        };
         return conduct(Session {
             project,
             folder,
-            settings: then.settings.clone(),
+            settings,
+            again: Again::default(),
             then: Some(then),
             accepted: differences,
             accept_changes: args.accept_changes,
@@ -72,6 +86,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         project,
         folder,
         settings,
+        again: Again::default(),
         then: None,
         accepted: Vec::new(),
         accept_changes: false,
@@ -83,17 +98,14 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
 /// `joulerace resume`.
 pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let folder = Folder::at(prepare::absolute(&args.dir));
-    let then = Experiment::read(&folder)?;
-    let mut settings = then.settings.clone();
-    settings.python_env = args.python_env.or(settings.python_env);
-    settings.data_dir = args.data_dir.or(settings.data_dir);
-    if let Some(n) = args.max_failures {
-        settings.failures.max_failures = n;
-    }
+    let then = recorded(&folder)?;
+    let project = Project::find()?;
+    let settings = own_or_named(&then.settings, &args, &project, &folder)?;
     conduct(Session {
-        project: Project::find()?,
+        project,
         folder,
         settings,
+        again: if args.failed { Again::Failed } else { Again::Unmeasured },
         then: Some(then),
         accepted: Vec::new(),
         accept_changes: args.accept_changes,
@@ -102,11 +114,20 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     })
 }
 
+/// An experiment that anyone may have recorded, in a folder of plain files.
+fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
+    if folder.root().is_dir() {
+        store::only_plain(folder.root()).map_err(ExperimentError::NotPlain)?;
+    }
+    Experiment::read(folder)
+}
+
 /// An experiment that begins or goes on.
 struct Session {
     project: Project,
     folder: Folder,
     settings: Settings,
+    again: Again,
     then: Option<Experiment>,
     accepted: Vec<String>,
     accept_changes: bool,
@@ -127,9 +148,10 @@ struct Outcome {
 }
 
 fn conduct(session: Session) -> Result<ExitCode, Error> {
-    let holder = format!("process {}, {}", std::process::id(), session.folder.root().display());
-    let _machine = lock::take(&paths::lock_file(), &holder)?;
+    let holder = format!("process {}, {}", std::process::id(), clean::path(session.folder.root()));
+    let _machine = lock::take(paths::lock_file().as_deref(), &holder)?;
     process::adopt_orphans();
+    Scratch::sweep();
     block_on(session.run())?
 }
 
@@ -148,11 +170,12 @@ impl Session {
         let shown = shown(self.folder.root());
         let done = records.len();
         let all = self.settings.trials();
+        let most = if self.settings.until_precise.is_some() { "at most " } else { "" };
         match ending {
             Ending::Stopped { reason, .. } => {
                 return Err(Error::Told {
                     message: format!(
-                        "stopped after {done} of {all} trials: {reason}\n\
+                        "stopped after {done} of {most}{all} trials: {reason}\n\
                          nothing is lost; go on with: joulerace resume {shown}"
                     ),
                     status: Status::Stopped,
@@ -174,7 +197,7 @@ impl Session {
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
             let message =
-                format!("{bad} of {all} trials failed or are invalid; see {shown}/trials.csv");
+                format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
             if let Err(error) = analysed {
                 complain(&format!("error: {error}"));
             }
@@ -199,23 +222,50 @@ impl Session {
         let python = environment.interpreter()?;
         let workloads = self.project.workloads();
         let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
+        let mut now = conditions::conditions(&environment, &scripts);
         let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
+        if let Some(then) = &self.then {
+            // Before anything is run: data that is there already is compared as well.
+            let found = dataset::find(&prepare::dataset_settings(name, folder));
+            let data = match &found {
+                Ok(Found::Ready(dataset)) => conditions::data(dataset),
+                _ => then.conditions.data.clone(),
+            };
+            let so_far = Conditions { data, meter: then.conditions.meter.clone(), ..now.clone() };
+            self.compare(then, &so_far)?;
+        }
         let dataset = prepare::data(name, folder, &python, &workloads, terminal).await?;
+        now.data = conditions::data(&dataset);
         let selected = meter::select(&settings.meter_settings())?;
         let (meter, rejected) = (selected.meter, selected.rejected);
         for (kind, why) in &rejected {
             tracing::info!("{kind} is not used: {why}");
         }
-        let now = conditions(settings, &environment, &dataset, &meter, &scripts);
-        let mut experiment = match &self.then {
+        now.meter = conditions::meter(settings, &meter);
+        // Held until the end: one writer, on whichever machine.
+        let (_lock, mut experiment) = match &self.then {
             None => {
                 let experiment = self.begin(&environment, &dataset, &meter, &rejected, now)?;
-                // First of all, so that whatever ends this program leaves what can be resumed.
                 std::fs::create_dir_all(self.folder.root()).map_err(unwritten)?;
+                let lock = lock::folder(&self.folder)?;
+                // Another may have begun in it meanwhile.
+                Experiment::may_begin_in(&self.folder)?;
+                // First of all, so that whatever ends this program leaves what can be resumed.
                 experiment.write(&self.folder)?;
-                experiment
+                (lock, experiment)
             }
-            Some(then) => self.go_on(then, now)?,
+            Some(then) => {
+                self.compare(then, &now)?;
+                let conditions = now;
+                let settings = self.settings.clone();
+                let lock = lock::folder(&self.folder)?;
+                (lock, Experiment { conditions, settings, ..then.clone() })
+            }
+        };
+        let so_far = journal::read(&self.folder.journal())?;
+        let damaged = match &self.then {
+            Some(_) => self.agreed(audit(&experiment.plan, &so_far, &self.folder))?,
+            None => Vec::new(),
         };
         let names = settings.treatments.iter().map(|t| t.name.as_str());
         self.folder.create(names).map_err(unwritten)?;
@@ -239,6 +289,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             accepted,
         })?;
+        self.keep_damaged_aside(&damaged, &mut journal, terminal)?;
         self.keep_unfinished_aside(&experiment.plan, &so_far, &mut journal, terminal)?;
         let (mut journal, so_far) = {
             drop(journal);
@@ -258,10 +309,11 @@ impl Session {
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
             roots: Roots::default(),
             limits: experiment.protocol.interference.clone(),
+            again: self.again,
             stopper: &stopper,
             observer: terminal,
         };
-        let left = plan::remaining(&plan, so_far.outcomes()).len();
+        let left = look::needed(&plan, &so_far, self.again).len();
         terminal.on(&Event::Planned {
             remaining: left,
             trials: plan.trials.len(),
@@ -269,6 +321,7 @@ impl Session {
             meter: &describe(&meter),
             data: &data_words(&dataset),
             expected_s: expected_s(settings, left),
+            may_stop: experiment.protocol.sequential.is_some(),
             closing_s: settings.baseline.as_secs_f64(),
         });
         let expected = Expected {
@@ -299,7 +352,7 @@ impl Session {
             schema: Experiment::SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             created: jiff::Timestamp::now(),
-            command: std::env::args().collect(),
+            command: command_line(),
             settings: settings.clone(),
             conditions,
             machine: to_value(&snapshot::machine(&Roots::default()))?,
@@ -308,20 +361,52 @@ impl Session {
             meter: json!({ "chosen": meter.describe(), "rejected": rejected }),
             environment: to_value(environment)?,
             dataset: to_value(dataset)?,
-            protocol: Protocol::default(),
-            plan: Plan::draw(settings.iterations, &settings.treatments, settings.order_seed),
+            protocol: Protocol::of(settings),
+            plan: Plan::of(settings),
             settling: Settling::default(),
+            looks: Vec::new(),
             work: None,
         })
     }
 
-    fn go_on(&self, then: &Experiment, now: Conditions) -> Result<Experiment, Error> {
-        let differences = then.conditions.differences(&now);
-        if !differences.is_empty() && !self.accept_changes {
-            let folder = shown(self.folder.root());
-            return Err(ExperimentError::Changed { folder, differences }.into());
+    /// Refuses what differs from the first start, unless that is accepted.
+    fn compare(&self, then: &Experiment, now: &Conditions) -> Result<(), ExperimentError> {
+        let differences = then.conditions.differences(now);
+        if differences.is_empty() || self.accept_changes {
+            return Ok(());
         }
-        Ok(Experiment { conditions: now, settings: self.settings.clone(), ..then.clone() })
+        let folder = shown(self.folder.root());
+        Err(ExperimentError::Changed { folder, differences })
+    }
+
+    /// Refuses what does not agree, unless that is accepted.
+    fn agreed(&self, damaged: Vec<Damage>) -> Result<Vec<Damage>, ExperimentError> {
+        if damaged.is_empty() || self.accept_changes {
+            return Ok(damaged);
+        }
+        let what = damaged.iter().map(|d| format!("{}: {}", d.trial.name, d.why)).collect();
+        Err(ExperimentError::Damaged { folder: shown(self.folder.root()), what })
+    }
+
+    fn keep_damaged_aside(
+        &self,
+        damaged: &[Damage],
+        journal: &mut Journal,
+        terminal: &Terminal,
+    ) -> Result<(), Error> {
+        for Damage { trial, attempt, why } in damaged {
+            self.folder.set_aside(trial, *attempt, "damaged").map_err(|source| {
+                ExperimentError::Write { path: self.folder.root().to_owned(), source }
+            })?;
+            let told = format!(
+                "{}: {why}; it is run again, and what there is of it is in {}/damaged",
+                trial.name, trial.treatment
+            );
+            terminal.on(&Event::Warning(&told));
+            let (trial, why) = (trial.name.clone(), why.clone());
+            journal.write(journal::Event::TrialDamaged { trial, why })?;
+        }
+        Ok(())
     }
 
     fn keep_unfinished_aside(
@@ -340,7 +425,7 @@ impl Session {
                 "{name} was running when the experiment ended; it is run again, and what it left is in {}",
                 kept.display()
             )));
-            let kept = kept.display().to_string();
+            let kept = format!("{}/interrupted", trial.treatment);
             journal.write(journal::Event::TrialInterrupted { trial: name, kept })?;
         }
         Ok(())
@@ -354,13 +439,8 @@ impl Session {
         unwritten: &mut Vec<String>,
     ) -> Result<(Vec<TrialRecord>, Option<Verdict>), Error> {
         let journal = journal::read(&self.folder.journal())?;
-        let settled: Vec<&str> = journal
-            .outcomes()
-            .into_iter()
-            .filter(|(_, o)| *o == plan::Outcome::Settled)
-            .map(|(name, _)| name)
-            .collect();
-        let trials = experiment.plan.trials.iter().filter(|t| settled.contains(&t.name.as_str()));
+        let ended = journal.ended();
+        let trials = experiment.plan.trials.iter().filter(|t| ended.contains(t.name.as_str()));
         let mut records: Vec<TrialRecord> = trials.filter_map(|t| self.folder.record(t)).collect();
         if records.is_empty() {
             return Ok((records, None));
@@ -405,6 +485,11 @@ impl Session {
         say(&told?);
         Ok(())
     }
+}
+
+/// The command line, whatever bytes are in it.
+fn command_line() -> Vec<String> {
+    std::env::args_os().map(|word| clean::line(&word.to_string_lossy())).collect()
 }
 
 fn to_value(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {

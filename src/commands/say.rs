@@ -22,7 +22,22 @@ pub fn say(text: &str) {
 
 /// Columns of the terminal; where standard output is none, `COLUMNS`, or enough.
 pub fn width() -> u16 {
-    let terminal = std::io::stdout().is_terminal().then(|| comfy_table::Table::new().width());
+    let terminal = std::io::stdout().is_terminal();
     let stated = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
-    terminal.flatten().or_else(stated).unwrap_or(100)
+    if terminal { wide(comfy_table::Table::new().width()) } else { stated().unwrap_or(100) }
+}
+
+/// What a terminal says of its width: some say 0, as under `script`, and mean that they do not know.
+fn wide(reported: Option<u16>) -> u16 {
+    reported.filter(|columns| *columns > 0).unwrap_or(80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_does_not_know_its_width_is_80_wide() {
+        assert_eq!((wide(Some(0)), wide(None), wide(Some(132))), (80, 80, 132));
+    }
 }

@@ -31,6 +31,9 @@ struct State {
     /// Seconds left of the present pause, and what comes after the last trial's.
     pause_s: f64,
     closing_s: f64,
+    /// Whether it may stop before the last trial, and after how many trials it probably does.
+    may_stop: bool,
+    forecast: Option<usize>,
     /// When the present trial began, and how many were done by then.
     began: Option<(Instant, usize)>,
     /// Seconds from one trial's beginning to the next one's.
@@ -109,7 +112,8 @@ impl State {
     /// Seconds left, from what the trials so far took, pauses included; during the first of them, what
     /// was expected less the time that has passed.
     fn left(&self) -> Option<f64> {
-        if self.trials > 0 && self.done == self.trials && !self.pause.is_empty() {
+        let trials = self.forecast.unwrap_or(self.trials);
+        if trials > 0 && self.done == trials && !self.pause.is_empty() {
             return Some(self.pause_s + self.closing_s);
         }
         let Some((began, done)) = self.began.filter(|_| !self.cycles.is_empty()) else {
@@ -117,7 +121,7 @@ impl State {
             return Some((expected_s - began.elapsed().as_secs_f64()).max(0.0));
         };
         let each = self.cycles.iter().sum::<f64>() / self.cycles.len() as f64;
-        let ahead = self.trials.saturating_sub(done) as f64;
+        let ahead = trials.saturating_sub(done) as f64;
         Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0) + self.closing_s)
     }
 
@@ -179,8 +183,18 @@ impl Observer for Terminal {
                 }
             }
             Event::Warning(what) => self.line(&format!("warning: {what}")),
-            Event::Planned { remaining, trials, folder, meter, data, expected_s, closing_s } => {
+            Event::Planned {
+                remaining,
+                trials,
+                folder,
+                meter,
+                data,
+                expected_s,
+                may_stop,
+                closing_s,
+            } => {
                 state.closing_s = *closing_s;
+                state.may_stop = *may_stop;
                 state.trials = *trials;
                 state.done = trials - remaining;
                 state.guess = Some((Instant::now(), *expected_s));
@@ -189,8 +203,9 @@ impl Observer for Terminal {
                 } else {
                     String::new()
                 };
+                let most = if *may_stop { "at most " } else { "" };
                 self.line(&format!(
-                    "{trials} trials{left}, roughly {}, done about {}; {meter}; {data}",
+                    "{most}{trials} trials{left}, roughly {}, done about {}; {meter}; {data}",
                     units::duration(*expected_s),
                     day_and_time(*expected_s)
                 ));
@@ -204,7 +219,7 @@ impl Observer for Terminal {
                 state.pause = format!("{what} {gone} of {all}");
                 state.watts = *watts;
                 state.pause_s = (total_s - elapsed_s).max(0.0);
-                if *what == IDLE_POWER && state.done == state.trials {
+                if *what == IDLE_POWER && state.done == state.forecast.unwrap_or(state.trials) {
                     state.closing_s = 0.0; // this is it
                 }
                 self.show(&state);
@@ -269,6 +284,14 @@ impl Observer for Terminal {
                 state.at.clear();
                 self.show(&state);
             }
+            Event::Looked { look, most, treatments } => {
+                state.forecast = match look.stop {
+                    true => Some(state.done),
+                    false => look.forecast.map(|blocks| blocks as usize * treatments),
+                };
+                self.line(&look.tell(*most));
+                self.show(&state);
+            }
             Event::Stopping { now } => self.line(if *now {
                 "stopping now"
             } else {
@@ -294,6 +317,9 @@ mod tests {
         assert!((69.0..=70.0).contains(&left), "two trials of 30 s and idle power: {left}");
         // In the cool-down after the last one.
         state = State { done: 4, pause: "cool-down".into(), pause_s: 3.0, ..state };
+        assert_eq!(state.left(), Some(13.0));
+        // Four of at most forty, and a look found that they are enough.
+        state = State { trials: 40, may_stop: true, forecast: Some(4), ..state };
         assert_eq!(state.left(), Some(13.0));
     }
 }

@@ -201,6 +201,9 @@ fn working(
     if about.counters.iter().all(|c| matches!(c.domain, Domain::Package | Domain::Core)) {
         found += "; no DRAM counter, so the memory's energy is not in the total";
     }
+    if !about.absent.is_empty() {
+        found += &format!("; no counter behind {}: it never moves", about.absent.join(", "));
+    }
     let names: Vec<&str> = about.counters.iter().map(|c| c.name.as_str()).collect();
     let finding = titled(about.kind, level, found)
         .with("works", true)
@@ -210,6 +213,7 @@ fn working(
         .with("rest_w", movement.rest_w)
         .with("load_w", movement.load_w)
         .with("wraps_after_s", wrap)
+        .with("absent", about.absent.clone())
         .with("notes", about.notes.clone());
     match remedy {
         Some(remedy) => finding.remedy(remedy),

@@ -3,6 +3,7 @@
 
 mod clock;
 mod data;
+mod filtering;
 mod finding;
 mod fix;
 mod meters;
@@ -42,7 +43,7 @@ pub struct Subject<'a> {
     /// Its folder, which need not exist.
     pub results: PathBuf,
     /// The file behind the machine-wide lock.
-    pub lock_file: PathBuf,
+    pub lock_file: Option<PathBuf>,
     /// The standard deviation of the paired differences of log energy that is to be expected.
     pub spread: f64,
     /// How long the machine is watched.
@@ -71,8 +72,9 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
         sockets: machine.cpu.sockets,
         elsewhere: watched.as_ref().and_then(|others| others.share()),
     };
-    let of_meters = meters::judge(&tried, &context);
+    let mut of_meters = meters::judge(&tried, &context);
     let estimated = of_meters.iter().any(fix::estimates);
+    of_meters.push(filtering::judge(&filtering::Filtering::read(roots)));
     add(Group::Meters, of_meters);
 
     let environments: Vec<_> = subject.environments.iter().map(python::look).collect();

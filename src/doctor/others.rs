@@ -4,9 +4,8 @@ use super::Subject;
 use super::finding::{Finding, Level};
 use super::movement::Others;
 use crate::run::interference::Limits;
+use crate::run::lock::holder;
 use crate::snapshot::{Machine, proc};
-use std::fs::{File, TryLockError};
-use std::io::Read;
 use std::path::Path;
 
 /// Daemons that change frequencies or limits by themselves: as the kernel names their processes (15
@@ -35,7 +34,7 @@ pub(super) fn examine(
     vec![
         busy(watched, subject.settings.job.threads, &Limits::default()),
         daemons(&names, tlp, machine.virtualisation.container.is_some()),
-        lock(&holder(&subject.lock_file), &subject.lock_file),
+        lock(&holder(subject.lock_file.as_deref()), subject.lock_file.as_deref()),
     ]
 }
 
@@ -91,35 +90,18 @@ fn daemons(names: &[String], tlp: bool, in_container: bool) -> Finding {
     }
 }
 
-/// Who holds the machine, if anybody. Looks without taking it or writing to it.
-fn holder(path: &Path) -> std::io::Result<Option<String>> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    // A shared lock is refused only while somebody has the machine, and is given back at once.
-    match file.try_lock_shared() {
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let _ = (&mut file).take(4096).read_to_string(&mut text);
-            let text = text.trim();
-            Ok(Some(if text.is_empty() { "unnamed" } else { text }.to_owned()))
-        }
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-fn lock(holder: &std::io::Result<Option<String>>, path: &Path) -> Finding {
+fn lock(holder: &std::io::Result<Option<String>>, path: Option<&Path>) -> Finding {
     let new = |level, found: String| Finding::new("lock", "Other experiments", level, found);
     match holder {
         Ok(None) => new(Level::Ok, "none runs".to_owned()),
         Ok(Some(who)) => new(Level::Failure, format!("another joulerace measures here: {who}"))
             .remedy("Wait for it, or stop it: two at once would measure each other")
             .with("holder", who.clone()),
-        Err(error) => new(Level::Unknown, format!("{} cannot be read: {error}", path.display()))
-            .remedy("Name a file that all who measure here can read: JOULERACE_LOCK_FILE=FILE"),
+        Err(error) => new(Level::Unknown, {
+            let path = path.map(|path| path.display().to_string()).unwrap_or_default();
+            format!("{path} cannot be read: {error}")
+        })
+        .remedy("Name a file that all who measure here can read: JOULERACE_LOCK_FILE=FILE"),
     }
 }
 
@@ -166,13 +148,14 @@ mod tests {
     fn looking_at_the_lock_tells_its_holder_and_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        assert_eq!(holder(&path).unwrap(), None);
-        assert!(!path.exists());
-        let held = crate::run::lock::take(&path, "process 7, results/a").unwrap();
-        assert_eq!(holder(&path).unwrap().as_deref(), Some("process 7, results/a"));
-        assert_eq!(lock(&holder(&path), &path).level, Level::Failure);
+        let path = Some(path.as_path());
+        assert_eq!(holder(path).unwrap(), None);
+        assert!(!folder.path().join("lock").exists());
+        let held = crate::run::lock::take(path, "process 7, results/a").unwrap();
+        assert_eq!(holder(path).unwrap().as_deref(), Some("process 7, results/a"));
+        assert_eq!(lock(&holder(path), path).level, Level::Failure);
         drop(held);
-        assert_eq!(holder(&path).unwrap(), None);
-        crate::run::lock::take(&path, "process 8").unwrap();
+        assert_eq!(holder(path).unwrap(), None);
+        crate::run::lock::take(path, "process 8").unwrap();
     }
 }

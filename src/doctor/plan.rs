@@ -3,6 +3,7 @@
 use super::finding::{Finding, Level};
 use crate::plan::detectable::{self, ALPHA, FEWEST_BLOCKS, POWER};
 use crate::plan::duration::{Expected, IMAGES_PER_CORE_SECOND};
+use crate::plan::sequential::Sequential;
 use crate::settings::Settings;
 use crate::units;
 
@@ -14,8 +15,9 @@ pub(super) fn judge(settings: &Settings, spread: f64) -> Vec<Finding> {
 
 fn duration(settings: &Settings) -> Finding {
     let expected = Expected::of(settings);
+    let most = if settings.until_precise.is_some() { "at most " } else { "" };
     let found = format!(
-        "roughly {}: {} trials of some {}, and {} of pauses (at {IMAGES_PER_CORE_SECOND} images per core \
+        "{most}roughly {}: {} trials of some {}, and {} of pauses (at {IMAGES_PER_CORE_SECOND} images per core \
          and second; the first block tells)",
         units::duration(expected.total_s()),
         expected.trials,
@@ -59,44 +61,56 @@ fn pauses(settings: &Settings) -> Finding {
         .with("baseline_s", settings.baseline.as_secs_f64())
 }
 
-/// The smallest difference between two frameworks that a paired t-test on logs shows; the formula and
-/// its source are at [`detectable`]. With Holm's correction the first of several pairs has to pass
-/// alpha divided by their number.
+/// The smallest difference of one framework from the others that the decision shows: paired t on logs,
+/// Holm over the declared comparisons, and at the level of the last look where there are several. The
+/// formula and its source are at [`detectable`].
 fn effect(settings: &Settings, spread: f64) -> Finding {
     let blocks = settings.iterations;
-    let compared = settings.treatments.len() - usize::from(settings.control.is_some());
-    let pairs = compared * compared.saturating_sub(1) / 2;
-    let alone = detectable::percent(blocks, spread, ALPHA);
-    let holm = detectable::percent(blocks, spread, ALPHA / pairs.max(1) as f64);
+    let treatments = settings.compared().count();
+    let comparisons = settings.comparisons().len();
+    let divisor = detectable::holm_divisor(comparisons, treatments);
+    let design = settings.until_precise.map(|pct| Sequential::new(pct, blocks, comparisons, ALPHA));
+    let level = |alpha: f64| match &design {
+        Some(design) => design.nominal(alpha, blocks).unwrap_or(alpha),
+        None => alpha,
+    };
+    let alone = detectable::percent(blocks, spread, level(ALPHA));
+    let holm = detectable::percent(blocks, spread, level(ALPHA / divisor));
     let new = |level, found: String| {
         Finding::new("plan.effect", "Smallest effect", level, found)
             .with("blocks", blocks)
-            .with("pairs", pairs)
+            .with("pairs", comparisons)
             .with("sd_log", spread)
             .with("alpha", ALPHA)
             .with("power", POWER)
             .with("percent", alone)
             .with("percent_holm", holm)
-            .with("formula", "100 (exp(d sd_log) - 1), d from the non-central t; Cohen 1988, ch. 2")
+            .with("holm_divisor", divisor)
+            .with("formula", "100 (exp(d sd_log) - 1), d from the non-central t at alpha / holm_divisor; Cohen 1988, ch. 2")
     };
-    if pairs == 0 {
+    if comparisons == 0 {
         return new(Level::Note, "one framework alone: nothing is compared".to_owned())
             .remedy("Compare some: --frameworks keras,torch,jax");
     }
-    let (Some(alone), Some(holm)) = (alone, holm) else {
+    let (Some(_), Some(holm)) = (alone, holm) else {
         return new(Level::Warning, "one block tells nothing: no spread, no test".to_owned())
             .remedy(format!("--iterations 30, and no fewer than {FEWEST_BLOCKS}"));
     };
-    let corrected = match pairs {
+    let corrected = match comparisons {
         1 => String::new(),
-        _ => format!(", {} after Holm over {pairs} pairs", percent(holm)),
+        _ => format!(" after Holm over {comparisons} comparisons"),
     };
-    let found = format!(
-        "a difference of {}{corrected}, in {blocks} blocks (paired t on logs, α 5% two-sided, power 80%, \
-         if paired differences scatter by {})",
-        percent(alone),
+    let most = if design.is_some() { "at most " } else { "" };
+    let mut found = format!(
+        "a difference of {}{corrected}, in {most}{blocks} blocks (paired t on logs, α 5% two-sided, power \
+         80%, if paired differences scatter by {})",
+        percent(holm),
         percent(100.0 * spread),
     );
+    if let Some(pct) = settings.until_precise {
+        found +=
+            &format!("; --until-precise may leave differences below {} unresolved", percent(pct));
+    }
     if blocks < FEWEST_BLOCKS {
         return new(
             Level::Warning,
@@ -123,9 +137,21 @@ mod tests {
     fn the_studys_thirty_blocks_see_a_few_percent() {
         let finding = effect(&example(), 0.05);
         assert_eq!(finding.level, Level::Ok);
-        // 0.529 and 0.622 standard deviations of 5%.
-        assert!(finding.found.contains("2.7%, 3.2% after Holm over 3 pairs"), "{}", finding.found);
+        // 0.529 standard deviations of 5% alone, 0.606 at 5% / 2.5.
+        let expected = "a difference of 3.1% after Holm over 3 comparisons";
+        assert!(finding.found.contains(expected), "{}", finding.found);
         assert_eq!(finding.details["pairs"], 3);
+    }
+
+    #[test]
+    fn looks_on_the_way_cost_a_little_and_fewer_comparisons_give_a_little() {
+        let percent =
+            |settings: &Settings| effect(settings, 0.05).details["percent_holm"].as_f64().unwrap();
+        let all = percent(&example());
+        let looked = percent(&Settings { until_precise: Some(3.0), ..example() });
+        assert!((1.1..1.3).contains(&(looked / all)), "{looked} to {all}");
+        let to_one = percent(&Settings { compare_to: Some("jax".to_owned()), ..example() });
+        assert!(to_one < all, "{to_one} to {all}");
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::integrity::{
-    CoreAbovePackage, DESCRIBED, ImplausiblePower, Integrity, Intervals, STILL_INTERVALS,
-    STILL_SECONDS, StuckCounter, Unusable,
-};
-use super::power::Resampler;
+use super::faults;
+use super::holes::{Holes, Unread};
+use super::integrity::{CoreAbovePackage, GAP_FACTOR, HOLE_S, Integrity, Intervals, Unusable};
+use super::plausible::{cannot_be, looks_like, short};
+use super::power::{ByDomain, Resampler};
 use super::series::Series;
 use super::spans::{Span, spans};
-use super::wrap::{Fall, Reset, Wrap, Wrapping, resolve};
+use super::wrap::{Fall, SHORTEST_S, Wrapping, resolve};
 use super::{Accounts, Energy, FirstLast};
 use crate::phase::{Phase, PhaseMark};
 use crate::samples::{Column, Domain, Quantity};
@@ -19,20 +19,29 @@ use crate::samples::{Column, Domain, Quantity};
 const CORE_MARGIN: f64 = 1.02;
 const CORE_MARGIN_J: f64 = 1.0;
 
+/// Marks are in nanoseconds and samples in milliseconds; less than this is rounding.
+const LEAST_MISSING_S: f64 = 1e-6;
+
 /// Adds up samples as they come by.
 ///
-/// Push every row in order, then [finish](Accountant::finish). Wraps are resolved at the end, when all
-/// that the file says about a counter's unit, range and power is known.
+/// Push every row in order, then [finish](Accountant::finish). Wraps, holes and what is absent are
+/// resolved at the end, when all that the file says about a counter's unit, range and power and about the
+/// samples' rhythm is known.
 pub struct Accountant {
     series: Vec<Series>,
-    in_total: Vec<bool>,
-    total: Vec<Domain>,
     wrapping: Wrapping,
     spans: Vec<Span>,
     unfinished: Vec<Phase>,
     edges: Edges,
     intervals: Intervals,
+    /// Only where there is a power: counters cover holes.
+    holes: Option<Holes>,
     power: Resampler,
+    /// Where each column's domain stands in `power`, if it can be part of a total.
+    places: Vec<Option<usize>>,
+    /// What each column, and each domain in `power`, rose by in the interval at hand, J.
+    risen: Vec<f64>,
+    sums: Vec<f64>,
     start_ms: f64,
     last_ms: f64,
     samples: u64,
@@ -50,20 +59,39 @@ struct Edges {
     joules: Vec<Vec<f64>>,
 }
 
-/// How a series' falls were resolved: the range at which it wrapped, J, or `None` for a reset.
-type Resolved = Vec<(Fall, Option<f64>)>;
+/// What the end of the file made known about one column.
+pub(super) struct Known {
+    /// It never moved: the machine has no such register.
+    pub absent: bool,
+    /// The falls, each with the range at which it wrapped, J, or `None` for a reset.
+    pub falls: Vec<(Fall, Option<f64>)>,
+    /// Holes and readings that cannot be.
+    unread: Vec<Unread>,
+    /// Why nothing of it can be, if so.
+    pub impossible: Option<String>,
+    /// Nobody kept where energy is missing.
+    lost: bool,
+}
+
+impl Known {
+    /// How often it was reset.
+    pub fn resets(&self, series: &Series) -> u64 {
+        series.more_falls + self.falls.iter().filter(|f| f.1.is_none()).count() as u64
+    }
+}
 
 impl Accountant {
     /// For samples with these columns, in a trial with these marks.
     pub fn new(columns: &[Column], marks: &[PhaseMark], wrapping: Wrapping) -> Accountant {
-        let domains: Vec<Domain> = columns.iter().map(|c| c.domain).collect();
-        let total = Domain::in_total(&domains);
         let (spans, unfinished) = spans(marks);
         let at_ns: BTreeSet<i64> = spans.iter().flat_map(|s| [s.begin_ns, s.end_ns]).collect();
+        let countable = |domain: &Domain| !Domain::in_total(&[*domain]).is_empty();
+        let domains: BTreeSet<Domain> =
+            columns.iter().map(|c| c.domain).filter(countable).collect();
+        let power = Resampler::new(domains.into_iter().collect());
+        let has_power = columns.iter().any(|c| c.quantity == Quantity::Power);
         Accountant {
             series: columns.iter().map(Series::new).collect(),
-            in_total: domains.iter().map(|d| total.contains(d)).collect(),
-            total,
             wrapping,
             spans,
             unfinished,
@@ -73,7 +101,11 @@ impl Accountant {
                 joules: Vec::new(),
             },
             intervals: Intervals::default(),
-            power: Resampler::new(),
+            holes: has_power.then(Holes::default),
+            places: columns.iter().map(|c| power.place(c.domain)).collect(),
+            risen: vec![0.0; columns.len()],
+            sums: vec![0.0; columns.len()],
+            power,
             start_ms: 0.0,
             last_ms: 0.0,
             samples: 0,
@@ -96,11 +128,12 @@ impl Accountant {
         for _ in 0..reached {
             self.edges.joules.push(self.series.iter().map(|s| s.joules).collect());
         }
-        let mut joules = 0.0;
+        self.sums.fill(0.0);
         for (column, series) in self.series.iter_mut().enumerate() {
             let risen = series.push(line, t0, t1, values[column]);
-            if self.in_total[column] {
-                joules += risen;
+            self.risen[column] = risen;
+            if let Some(place) = self.places[column] {
+                self.sums[place] += risen;
             }
             for edge in passed..passed + reached {
                 let share = share(self.edges.at_s[edge], t0, t1);
@@ -109,8 +142,11 @@ impl Accountant {
         }
         // From the times themselves: a difference of differences is off in its last digits.
         self.intervals.note((time_ms - self.last_ms) / 1000.0);
+        if let Some(holes) = &mut self.holes {
+            holes.note(t0, t1, &self.risen);
+        }
         self.last_ms = time_ms;
-        self.power.push(t0, t1, joules);
+        self.power.push(t0, t1, &self.sums);
         self.now = t1;
     }
 
@@ -128,22 +164,37 @@ impl Accountant {
     }
 
     /// What the samples come to.
-    pub fn finish(mut self) -> Accounts {
+    pub fn finish(self) -> Accounts {
+        let moved = self.moved();
+        self.finish_knowing(&moved)
+    }
+
+    /// Which columns moved.
+    pub(super) fn moved(&self) -> Vec<bool> {
+        self.series.iter().map(|series| series.moved).collect()
+    }
+
+    /// As [`finish`](Accountant::finish), where it is known which registers the machine has: those that
+    /// moved in this part of a file or in another.
+    pub(super) fn finish_knowing(mut self, moved: &[bool]) -> Accounts {
         let mut integrity = Integrity { samples: self.samples, ..Integrity::default() };
         self.intervals.describe(&mut integrity);
         self.edges.at_s.resize(self.edges.at_ns.len(), 0.0);
         let last: Vec<f64> = self.series.iter().map(|s| s.joules).collect();
         self.edges.joules.resize(self.edges.at_ns.len(), last);
 
-        let resolved = self.resolve_falls(&mut integrity);
-        self.judge(&mut integrity);
-        let unusable = self.unusable(&resolved, &mut integrity);
+        let known = self.judge_columns(moved, &integrity);
+        let (total, nothing) = self.total(&known);
+        integrity.nothing = nothing;
+        let faults = faults::gather(&self.series, &known, &self.wrapping);
+        let unusable = self.unusable(&known, &total, &mut integrity);
+        self.correct_power(&known);
 
-        let whole = self.energy_between(&resolved, &unusable, None, self.now);
+        let whole = self.energy_between(&known, &unusable, &total, None, self.now);
         let mut phases: BTreeMap<Phase, Energy> = BTreeMap::new();
         for span in &self.spans {
             let seconds = span.end_ns.saturating_sub(span.begin_ns) as f64 / 1e9;
-            let energy = self.energy_between(&resolved, &unusable, Some(span), seconds);
+            let energy = self.energy_between(&known, &unusable, &total, Some(span), seconds);
             integrity.uncovered_s += seconds - self.covered_s(span);
             match phases.get_mut(&span.phase) {
                 Some(sum) => add(sum, &energy),
@@ -152,76 +203,151 @@ impl Accountant {
         }
         integrity.unfinished = std::mem::take(&mut self.unfinished);
         integrity.core_above_package = core_above_package(&whole);
-        Accounts {
+        let by_domain = self.power_by_domain();
+        let names = |absent: bool| {
+            let all = self.series.iter().zip(&known).filter(move |(_, k)| !absent || k.absent);
+            all.map(|(s, _)| s.column.name.clone()).collect()
+        };
+        let mut accounts = Accounts {
             start_unix_ms: self.start_ms,
-            columns: self.series.iter().map(|s| s.column.name.clone()).collect(),
+            columns: names(false),
+            absent: names(true),
             window: window(&phases),
             first_last: self.first_last(),
             whole,
             phases,
             integrity,
-            total: self.total,
-            power: self.power.finish(),
-        }
+            notes: Vec::new(),
+            power: by_domain.total(&total),
+            by_domain,
+            faults,
+            total,
+        };
+        accounts.judge_total();
+        accounts.notes = accounts.integrity.notes();
+        accounts
     }
 
-    /// Decides on every fall, corrects the power over time, and notes wraps and the total's resets.
-    fn resolve_falls(&mut self, integrity: &mut Integrity) -> Vec<Resolved> {
-        let inferred = self.wrapping == Wrapping::Infer;
-        let mut all = Vec::with_capacity(self.series.len());
-        for (series, in_total) in self.series.iter().zip(&self.in_total) {
+    fn power_by_domain(&mut self) -> ByDomain {
+        std::mem::replace(&mut self.power, Resampler::new(Vec::new())).finish()
+    }
+
+    /// What each column is, now that all of it was seen.
+    fn judge_columns(&mut self, moved: &[bool], integrity: &Integrity) -> Vec<Known> {
+        let than = (GAP_FACTOR * integrity.median_interval_s).max(HOLE_S);
+        let columns = self.series.len();
+        let holes = self.holes.take().map(|holes| holes.longer(than, columns));
+        let mut known = Vec::with_capacity(columns);
+        for (index, series) in self.series.iter().enumerate() {
             let column = &series.column;
-            let mut resolved = Resolved::with_capacity(series.falls.len());
-            for fall in &series.falls {
-                let range = resolve(fall, &series.readings, column.domain, &self.wrapping);
-                resolved.push((*fall, range));
-                if *in_total {
-                    self.power.correct(fall.t1, range.map_or(f64::NAN, |r| fall.joules(r)));
+            let mut unread = series.bad.clone();
+            let mut lost = series.more_falls > 0;
+            if column.quantity == Quantity::Power {
+                match &holes {
+                    Some(Some(holes)) => unread.extend_from_slice(&holes[index]),
+                    _ => lost = true,
                 }
+                unread.sort_by(|a, b| a.t0.total_cmp(&b.t0));
             }
-            let resets =
-                series.more_falls + resolved.iter().filter(|r| r.1.is_none()).count() as u64;
-            // Where a counter beside the total is no counter, its accidental wraps are none either.
-            if *in_total || resets == 0 {
-                for (fall, range) in &resolved {
-                    note_fall(integrity, &column.name, fall, *range, inferred);
-                }
-                integrity.reset_count += series.more_falls;
+            let range =
+                |fall: &Fall| resolve(fall, &series.readings, column.domain, &self.wrapping);
+            let falls: Vec<_> = series.falls.iter().map(|fall| (*fall, range(fall))).collect();
+            let absent = !moved.get(index).copied().unwrap_or(series.moved);
+            let mut one = Known { absent, falls, unread, impossible: None, lost };
+            if !absent {
+                one.impossible = self.impossible(series, &one);
             }
-            all.push(resolved);
+            known.push(one);
         }
-        all
+        known
     }
 
-    fn judge(&self, integrity: &mut Integrity) {
-        for (series, in_total) in self.series.iter().zip(&self.in_total) {
-            if !in_total {
-                continue;
+    /// Why nothing of a column can be: its mean power, or a step that no machine makes.
+    fn impossible(&self, series: &Series, known: &Known) -> Option<String> {
+        let column = &series.column;
+        let whole = column.quantity == Quantity::Counter && series.readings.whole();
+        let (mut joules, mut seconds) = (series.joules, self.now);
+        for (fall, range) in &known.falls {
+            joules += range.map_or(0.0, |range| fall.joules(range));
+        }
+        for unread in known.unread.iter().filter(|_| column.quantity == Quantity::Power) {
+            joules -= unread.joules;
+            seconds -= unread.t1 - unread.t0;
+        }
+        let mean = (joules / seconds.max(SHORTEST_S)).min(f64::MAX);
+        let of_mean = || cannot_be(column, mean, seconds, whole);
+        let Some(found) = series.implausible else { return of_mean() };
+        let guess = looks_like(column, found.worst_w, whole);
+        let watts = short(found.worst_w);
+        if column.quantity == Quantity::Counter {
+            let step =
+                || format!("{watts} W up to row {}, more than can be drawn{guess}", found.line);
+            return Some(of_mean().unwrap_or_else(step));
+        }
+        // Single readings are passed over; where hardly any other is left, the column is no such power.
+        if seconds >= 0.5 * self.now {
+            return of_mean();
+        }
+        let what = if found.worst_w < 0.0 { "below zero" } else { "more than can be drawn" };
+        Some(format!(
+            "{} readings such as {watts} W in row {}, {what}{guess}",
+            found.count, found.line
+        ))
+    }
+
+    /// The domains of the total, and why nothing was measured where that is so.
+    fn total(&self, known: &[Known]) -> (Vec<Domain>, Option<String>) {
+        let domains = |absent: bool| -> Vec<Domain> {
+            let all = self.series.iter().zip(known).filter(|(_, k)| absent || !k.absent);
+            all.map(|(series, _)| series.column.domain).collect()
+        };
+        let total = Domain::in_total(&domains(false));
+        if !total.is_empty() {
+            return (total, None);
+        }
+        let total = Domain::in_total(&domains(true));
+        let still = self.series.iter().filter(|series| total.contains(&series.column.domain));
+        let shown: Vec<String> = still
+            .take(3)
+            .map(|s| {
+                let unit = if s.column.quantity == Quantity::Power { "W" } else { "J" };
+                format!("'{}' is {} {unit}", s.column.name, s.first)
+            })
+            .collect();
+        let looks = format!(
+            "{} in all {} rows, as where a meter cannot read the registers or the machine has none (a \
+             virtual machine)",
+            shown.join(" and "),
+            self.samples
+        );
+        (total, Some(looks))
+    }
+
+    /// Takes from the power over time what falls, holes and impossible columns say about it.
+    fn correct_power(&mut self, known: &[Known]) {
+        for (series, known) in self.series.iter().zip(known) {
+            let domain = series.column.domain;
+            for (fall, range) in &known.falls {
+                let joules = range.map_or(f64::NAN, |range| fall.joules(range));
+                self.power.correct(fall.t1, domain, joules);
             }
-            let column = || series.column.name.clone();
-            if let Some(found) = series.implausible {
-                integrity.implausible.push(ImplausiblePower {
-                    column: column(),
-                    count: found.count,
-                    worst_w: found.worst_w,
-                    row: found.line,
-                });
-            }
-            let still = series.longest_still;
-            if still.seconds >= STILL_SECONDS && still.intervals >= STILL_INTERVALS {
-                let (seconds, row) = (still.seconds, still.line);
-                integrity.stuck.push(StuckCounter { column: column(), seconds, row });
+            for unread in &known.unread {
+                self.power.correct(unread.t1, domain, f64::NAN);
             }
         }
     }
 
     /// The domains beside the total that have resets, and so are of no use.
-    fn unusable(&self, resolved: &[Resolved], integrity: &mut Integrity) -> BTreeSet<Domain> {
+    fn unusable(
+        &self,
+        known: &[Known],
+        total: &[Domain],
+        integrity: &mut Integrity,
+    ) -> BTreeSet<Domain> {
         let mut falls: BTreeMap<Domain, u64> = BTreeMap::new();
-        for ((series, resolved), in_total) in self.series.iter().zip(resolved).zip(&self.in_total) {
-            let resets =
-                resolved.iter().filter(|r| r.1.is_none()).count() as u64 + series.more_falls;
-            if !in_total && resets > 0 {
+        for (series, known) in self.series.iter().zip(known) {
+            let resets = known.resets(series);
+            if !total.contains(&series.column.domain) && resets > 0 {
                 *falls.entry(series.column.domain).or_insert(0) += resets;
             }
         }
@@ -235,8 +361,9 @@ impl Accountant {
     /// Energy within a span, or of the whole file. A domain with a reset in it is left out.
     fn energy_between(
         &self,
-        resolved: &[Resolved],
+        known: &[Known],
         unusable: &BTreeSet<Domain>,
+        total: &[Domain],
         span: Option<&Span>,
         seconds: f64,
     ) -> Energy {
@@ -244,34 +371,54 @@ impl Accountant {
         let (a, b) = edges.map_or((f64::NEG_INFINITY, f64::INFINITY), |(a, b)| {
             (self.edges.at_s[a], self.edges.at_s[b])
         });
+        let within = |t0: f64, t1: f64| share(b, t0, t1) - share(a, t0, t1);
+        let outside_s = span.map_or(0.0, |span| seconds - self.covered_s(span));
         let mut sums: BTreeMap<Domain, Option<f64>> = BTreeMap::new();
-        for (column, (series, falls)) in self.series.iter().zip(resolved).enumerate() {
+        let mut missing_s: BTreeMap<Domain, f64> = BTreeMap::new();
+        for (column, (series, known)) in self.series.iter().zip(known).enumerate() {
             let domain = series.column.domain;
-            if unusable.contains(&domain) {
+            if known.absent || unusable.contains(&domain) {
                 continue;
             }
             let mut joules = Some(match edges {
                 Some((a, b)) => self.edges.joules[b][column] - self.edges.joules[a][column],
                 None => series.joules,
             });
-            for (fall, range) in falls {
-                let part = share(b, fall.t0, fall.t1) - share(a, fall.t0, fall.t1);
+            for (fall, range) in &known.falls {
+                let part = within(fall.t0, fall.t1);
                 if part > 0.0 {
                     let risen = range.map(|range| part * fall.joules(range));
                     joules = joules.zip(risen).map(|(sum, risen)| sum + risen);
                 }
             }
-            // Nobody kept where these were.
-            if series.more_falls > 0 {
+            let (mut unread_s, mut until) = (0.0, f64::NEG_INFINITY);
+            for unread in &known.unread {
+                let part = within(unread.t0, unread.t1);
+                joules = joules.map(|sum| sum - part * unread.joules);
+                // Holes and bad readings may overlap; time is missing once.
+                let from = unread.t0.max(until);
+                // Where a counter jumped its energy is unknown altogether.
+                if unread.t1 > from && series.column.quantity == Quantity::Power {
+                    unread_s += within(from, unread.t1) * (unread.t1 - from);
+                    until = unread.t1;
+                }
+                if part > 0.0 && series.column.quantity == Quantity::Counter {
+                    joules = None;
+                }
+            }
+            if known.lost || known.impossible.is_some() {
                 joules = None;
             }
+            let missing = missing_s.entry(domain).or_insert(0.0);
+            *missing = (outside_s + unread_s).max(*missing);
             let sum = sums.entry(domain).or_insert(Some(0.0));
             *sum = sum.zip(joules).map(|(a, b)| a + b);
         }
-        let total = self.total.iter().map(|d| sums.get(d).copied().flatten().unwrap_or(f64::NAN));
-        let total_j = total.sum();
+        missing_s.retain(|_, missing| *missing > LEAST_MISSING_S);
         let joules = sums.into_iter().filter_map(|(d, j)| Some((d, j?))).collect();
-        Energy { seconds, joules, total_j }
+        let mut energy = Energy { seconds, joules, missing_s, ..Energy::default() };
+        energy.add_up(total);
+        energy
     }
 
     fn edge(&self, at_ns: i64) -> usize {
@@ -307,30 +454,6 @@ fn share(edge: f64, t0: f64, t1: f64) -> f64 {
     }
 }
 
-fn note_fall(
-    integrity: &mut Integrity,
-    column: &str,
-    fall: &Fall,
-    range: Option<f64>,
-    inferred: bool,
-) {
-    let (column, row, from_j, to_j) = (column.to_owned(), fall.line, fall.from, fall.to);
-    match range {
-        Some(range_j) => {
-            integrity.wrap_count += 1;
-            if integrity.wraps.len() < DESCRIBED {
-                integrity.wraps.push(Wrap { column, row, from_j, to_j, range_j, inferred });
-            }
-        }
-        None => {
-            integrity.reset_count += 1;
-            if integrity.resets.len() < DESCRIBED {
-                integrity.resets.push(Reset { column, row, from_j, to_j });
-            }
-        }
-    }
-}
-
 fn core_above_package(whole: &Energy) -> Option<CoreAbovePackage> {
     let core_j = *whole.joules.get(&Domain::Core)?;
     let package_j = *whole.joules.get(&Domain::Package)?;
@@ -350,7 +473,14 @@ fn window(phases: &BTreeMap<Phase, Energy>) -> Option<Energy> {
 
 /// Adds stretches; a domain that is unknown in one of them is unknown in the sum.
 fn add(sum: &mut Energy, part: &Energy) {
+    let read_s = sum.coverage * sum.seconds + part.coverage * part.seconds;
     sum.seconds += part.seconds;
+    if sum.seconds > 0.0 {
+        sum.coverage = read_s / sum.seconds;
+    }
+    for (domain, missing) in &part.missing_s {
+        *sum.missing_s.entry(*domain).or_insert(0.0) += missing;
+    }
     sum.total_j += part.total_j;
     sum.joules.retain(|domain, _| part.joules.contains_key(domain));
     for (domain, joules) in &mut sum.joules {

@@ -12,6 +12,20 @@ use crate::samples::Domain;
 /// An interval this many times the median one is a gap: samples are missing.
 pub const GAP_FACTOR: f64 = 3.0;
 
+/// An interval longer than this, s, and than [`GAP_FACTOR`] times the median one, is a hole: a reading of
+/// power does not stand for it. Sensors of power (NVML's, Apple's firmware) themselves give means of about
+/// a second, so that shorter ones are bridged.
+pub const HOLE_S: f64 = 1.0;
+
+/// The least share of a trial's time that has to be read for its energy to count as known. What is
+/// missing may have been drawn at any power, so that the error is about the missing share: 1% is what good
+/// trials scatter by, and below the smallest differences that such studies report.
+pub const COVERAGE_LEAST: f64 = 0.99;
+
+/// A power that shows one number to the last digit for this long, s, is told: sensors give another one
+/// about every second.
+pub const CONSTANT_S: f64 = 20.0;
+
 /// A counter that does not move for this long, over at least [`STILL_INTERVALS`] intervals, is stuck;
 /// RAPL's are updated about every millisecond, also at idle.
 pub const STILL_SECONDS: f64 = 2.0;
@@ -48,6 +62,12 @@ pub enum Flag {
     Uncovered,
     /// A phase began and never ended.
     UnfinishedPhase,
+    /// Too small a share of the time was sampled for the total to be known, see [`COVERAGE_LEAST`].
+    LowCoverage,
+    /// No column of the total ever moved.
+    NothingMeasured,
+    /// A power showed one number to the last digit for long, see [`CONSTANT_S`].
+    ConstantPower,
 }
 
 impl Flag {
@@ -63,6 +83,9 @@ impl Flag {
             Flag::CoreUnusable => "core-unusable",
             Flag::Uncovered => "uncovered",
             Flag::UnfinishedPhase => "unfinished-phase",
+            Flag::LowCoverage => "low-coverage",
+            Flag::NothingMeasured => "nothing-measured",
+            Flag::ConstantPower => "constant-power",
         }
     }
 }
@@ -84,6 +107,23 @@ pub struct ImplausiblePower {
     pub worst_w: f64,
     /// The line of the file it was found on; the header is line 1.
     pub row: u64,
+    /// What cannot be, and what it looks like, as a clause; none where single readings of a power were
+    /// passed over and the rest stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A power that showed one number for long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConstantPower {
+    /// The column.
+    pub column: String,
+    /// What it showed, W.
+    pub watts: f64,
+    /// For how long, s.
+    pub seconds: f64,
+    /// Since when, in seconds from the first sample.
+    pub from_s: f64,
 }
 
 /// A counter that did not move.
@@ -93,6 +133,9 @@ pub struct StuckCounter {
     pub column: String,
     /// For how long, s.
     pub seconds: f64,
+    /// Since when, in seconds from the first sample.
+    #[serde(default)]
+    pub from_s: f64,
     /// The line of the file on which that ended; the header is line 1.
     pub row: u64,
 }
@@ -134,8 +177,27 @@ pub struct Integrity {
     pub reset_count: u64,
     /// The first of them.
     pub resets: Vec<Reset>,
-    /// Columns with power that cannot be.
+    /// Columns of the total with power that cannot be.
     pub implausible: Vec<ImplausiblePower>,
+    /// Powers of the total that showed one number for long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constant: Vec<ConstantPower>,
+    /// Why nothing was measured at all, if so: what the file looks like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nothing: Option<String>,
+    /// Domains of the total that the file does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmeasured: Vec<Domain>,
+    /// The share of the reported time (the window, or where there is none the whole) in which every
+    /// domain of the total was read, see [`super::Energy::coverage`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// The seconds that lacks.
+    #[serde(default)]
+    pub missing_s: f64,
+    /// Intervals in which nothing was sampled, see [`HOLE_S`].
+    #[serde(default)]
+    pub holes: u64,
     /// Counters of the total that stood still.
     pub stuck: Vec<StuckCounter>,
     /// Domains beside the total whose counters are no counters.
@@ -161,6 +223,9 @@ impl Integrity {
             (Flag::CoreUnusable, !self.unusable.is_empty()),
             (Flag::Uncovered, self.uncovered_s > 2.0 * self.median_interval_s),
             (Flag::UnfinishedPhase, !self.unfinished.is_empty()),
+            (Flag::LowCoverage, self.low_coverage()),
+            (Flag::NothingMeasured, self.nothing.is_some()),
+            (Flag::ConstantPower, !self.constant.is_empty()),
         ];
         all.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag).collect()
     }
@@ -170,19 +235,92 @@ impl Integrity {
         self.wraps.first().map(|w| w.range_j)
     }
 
-    /// Why the energy of this file is not known, if it is not: a counter of the total was reset or
-    /// stood still.
+    /// Whether too much of the time was not read. What two intervals at the ends lack is the meter's
+    /// grain, not a hole.
+    fn low_coverage(&self) -> bool {
+        let grain_s = 2.0 * self.median_interval_s;
+        self.coverage.is_some_and(|coverage| coverage < COVERAGE_LEAST) && self.missing_s > grain_s
+    }
+
+    /// What to tell of a file whose energy may well be known, one short sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for constant in &self.constant {
+            let shown = if constant.watts == 0.0 {
+                "is 0 W".to_owned()
+            } else {
+                format!("shows {} W to the last digit", crate::units::digits(constant.watts))
+            };
+            notes.push(format!(
+                "'{}' {shown} for {} from {:.1} s on",
+                constant.column,
+                crate::units::duration(constant.seconds),
+                constant.from_s
+            ));
+        }
+        if self.holes > 0 {
+            notes.push(format!(
+                "nothing was sampled in {} hole(s), the longest of {}",
+                self.holes,
+                crate::units::duration(self.max_gap_s)
+            ));
+        }
+        for found in self.implausible.iter().filter(|found| found.reason.is_none()) {
+            notes.push(format!(
+                "{} readings of '{}' cannot be (such as {} W in row {}) and are passed over",
+                found.count,
+                found.column,
+                super::plausible::short(found.worst_w),
+                found.row
+            ));
+        }
+        notes
+    }
+
+    /// Why the energy of this file is not known, if it is not: nothing was measured, a power cannot be,
+    /// a counter of the total was reset or stood still, or too little of the time was sampled.
     pub fn unknown_energy(&self) -> Option<String> {
+        if let Some(why) = &self.nothing {
+            return Some(format!("nothing was measured: {why}"));
+        }
+        if let Some(domain) = self.unmeasured.first() {
+            return Some(format!("the {domain} was not measured in this file"));
+        }
+        let impossible = self.implausible.iter().find_map(|i| i.reason.as_ref().map(|r| (i, r)));
+        if let Some((found, reason)) = impossible {
+            return Some(format!("'{}' cannot be what it says: {reason}", found.column));
+        }
         if let Some(reset) = self.resets.first() {
             return Some(reset.to_string());
         }
-        self.stuck.first().map(|s| {
-            format!(
-                "'{}' stood still for {:.1} s up to row {}: the counter was frozen, and what was drawn \
-                 meanwhile is unknown",
-                s.column, s.seconds, s.row
-            )
-        })
+        if let Some(stuck) = self.stuck.first() {
+            return Some(format!(
+                "'{}' stood still for {:.1} s from {:.1} s on (up to row {}): the counter was frozen, and \
+                 what was drawn meanwhile is unknown",
+                stuck.column, stuck.seconds, stuck.from_s, stuck.row
+            ));
+        }
+        if !self.low_coverage() {
+            return None;
+        }
+        let coverage = self.coverage.unwrap_or_default();
+        let why = match self.implausible.first() {
+            Some(found) => format!(
+                ", as readings of '{}' cannot be (such as {} W in row {})",
+                found.column,
+                super::plausible::short(found.worst_w),
+                found.row
+            ),
+            None if self.holes > 0 => format!(" (longest hole {:.1} s)", self.max_gap_s),
+            None => String::new(),
+        };
+        Some(format!(
+            "only {:.1}% of its time was sampled, {:.1} s are missing{why}: what was drawn meanwhile is \
+             unknown, and a total needs at least {:.0}%",
+            100.0 * coverage,
+            self.missing_s,
+            100.0 * COVERAGE_LEAST
+        ))
     }
 }
 
@@ -215,7 +353,11 @@ impl Intervals {
         let median = median.unwrap_or(0.0);
         integrity.median_interval_s = median / 1000.0;
         integrity.max_gap_s = self.longest_s;
-        let long = |ms: &u64| median > 0.0 && *ms as f64 > GAP_FACTOR * median;
-        integrity.gaps = self.counts.iter().filter(|(ms, _)| long(ms)).map(|(_, n)| n).sum();
+        let count = |than: f64| {
+            let long = |ms: &u64| median > 0.0 && *ms as f64 > than;
+            self.counts.iter().filter(|(ms, _)| long(ms)).map(|(_, n)| n).sum()
+        };
+        integrity.gaps = count(GAP_FACTOR * median);
+        integrity.holes = count((GAP_FACTOR * median).max(1000.0 * HOLE_S));
     }
 }

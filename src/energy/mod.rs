@@ -4,18 +4,29 @@
 //!   [range](wrap) is added, or it was reset, and the energy of that interval is unknown.
 //! - A **power** is integrated over `Time` by the trapezoidal rule: an interval of `Δt` seconds between
 //!   readings `p` and `q` holds `(p + q)/2 · Δt` joules.
+//! - A power says nothing about a [hole](integrity::HOLE_S), in which nothing was sampled; a counter that
+//!   was read on both sides of it does. What was not read is not made up: every [`Energy`] tells its
+//!   [coverage](Energy::coverage).
 //! - An edge between two samples takes its share of their interval: the cumulative energy is
 //!   interpolated linearly.
-//! - Energy outside the sampled time is not made up: the spans' seconds that no sample covers are
+//! - Energy outside the sampled time is not made up either: the spans' seconds that no sample covers are
 //!   reported in [`Integrity::uncovered_s`].
+//! - A column that is constant from the first row to the last is a register that the machine lacks, and
+//!   no part of the total. One that moved and then stopped is a fault.
+//! - What [cannot be](plausible) is not counted.
 //!
 //! Accounting is a single pass over the rows and keeps neither rows nor file.
 
 mod accountant;
+mod faults;
+mod holes;
 pub mod integrity;
+pub mod plausible;
 mod power;
+mod restrict;
 mod series;
 mod spans;
+mod split;
 pub mod wrap;
 
 use std::collections::BTreeMap;
@@ -24,8 +35,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use accountant::Accountant;
-pub use integrity::{Flag, Integrity};
+pub use integrity::{COVERAGE_LEAST, Flag, Integrity};
 pub use power::PowerTrace;
+pub use split::account_file_split;
 pub use wrap::Wrapping;
 
 use crate::phase::{Phase, PhaseMark};
@@ -34,21 +46,34 @@ use crate::samples::{Domain, ReadError, Reader, Row, Trace};
 /// Energy and duration of a stretch of time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Energy {
-    /// How long it lasted, s.
+    /// How long it lasted, s, whether it was sampled or not.
     pub seconds: f64,
-    /// Joules per domain. A domain that was reset within the stretch is absent: its energy is unknown.
+    /// Joules per domain, where it was read. A domain that was reset within the stretch is absent: its
+    /// energy is unknown.
     pub joules: BTreeMap<Domain, f64>,
-    /// Joules of the domains that [`Domain::in_total`] adds up; NaN (null in JSON) where one of them
-    /// is unknown.
+    /// Joules of the domains that make up the total; NaN (null in JSON) where one of them is unknown.
     #[serde(with = "nan_as_null")]
     pub total_j: f64,
+    /// The share of its time, 0 to 1, in which every domain of the total was read; NaN (null) where it
+    /// is not on record. A counter that was read on both sides of a hole covers it, a power does not.
+    #[serde(with = "nan_as_null", default = "unknown")]
+    pub coverage: f64,
+    /// Per domain the seconds in which it was not read; a domain that is not named was read all along.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing_s: BTreeMap<Domain, f64>,
 }
 
 impl Energy {
-    /// Mean power in watts; NaN where the energy is unknown or no time passed.
+    /// Mean power of the total in watts over the time in which each domain was read; NaN where the
+    /// energy is unknown or no time was sampled.
     pub fn watts(&self) -> f64 {
-        if self.seconds > 0.0 { self.total_j / self.seconds } else { f64::NAN }
+        let read_s = self.seconds * if self.coverage.is_nan() { 1.0 } else { self.coverage };
+        if read_s > 0.0 { self.total_j / read_s } else { f64::NAN }
     }
+}
+
+fn unknown() -> f64 {
+    f64::NAN
 }
 
 /// What the study's own scripts worked out: last minus first value of the package's counter.
@@ -63,12 +88,16 @@ pub struct FirstLast {
 }
 
 /// Everything that one file of samples says about energy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Accounts {
     /// Unix time of the first sample, ms.
     pub start_unix_ms: f64,
     /// The energy columns that were read.
     pub columns: Vec<String>,
+    /// The energy columns that are constant from the first row to the last: registers that the machine
+    /// lacks. No part of any total.
+    #[serde(default)]
+    pub absent: Vec<String>,
     /// The domains that `total_j` adds up.
     pub total: Vec<Domain>,
     /// First to last sample.
@@ -79,11 +108,19 @@ pub struct Accounts {
     pub window: Option<Energy>,
     /// What to know before trusting it.
     pub integrity: Integrity,
+    /// What was recognised or passed over, one short sentence each, without a full stop.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// The published recipe's energy and time, where there is a package counter.
     pub first_last: Option<FirstLast>,
     /// Power over time of the total, at most [`PowerTrace::POINTS`] points. Not serialised.
     #[serde(skip)]
     pub power: PowerTrace,
+    /// The same by domain, for [`Accounts::restricted`].
+    #[serde(skip)]
+    pub(crate) by_domain: power::ByDomain,
+    #[serde(skip)]
+    pub(crate) faults: faults::Faults,
 }
 
 /// Accounts for the samples of a file that was [read](crate::samples::read()) as a whole, inferring
@@ -121,7 +158,9 @@ pub fn account_file(
     while reader.next_row(&mut row)? {
         accountant.push(row.line, row.time_ms, &row.values);
     }
-    Ok(accountant.finish())
+    let mut accounts = accountant.finish();
+    accounts.notes.splice(0..0, reader.notes());
+    Ok(accounts)
 }
 
 /// JSON has no NaN; an unknown number is null there.

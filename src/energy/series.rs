@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::holes::Unread;
+use super::integrity::HOLE_S;
 use super::wrap::{Around, Fall, Readings, SHORTEST_S};
 use crate::samples::{Column, Quantity};
 
@@ -12,6 +14,10 @@ const NEIGHBOURS: usize = 25;
 /// wraps take six days. A counter that falls more often is none, and the rest count as resets.
 const KEPT_FALLS: usize = 4096;
 
+/// An interval this many times the one before, and longer than [`HOLE_S`], shows no standing still: nobody
+/// looked.
+const HOLE_FACTOR: f64 = 3.0;
+
 /// A reading of power that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Implausible {
@@ -20,13 +26,17 @@ pub(super) struct Implausible {
     pub line: u64,
 }
 
-/// A counter that did not move.
+/// A counter that did not move, or a power that showed one number.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Stillness {
     pub intervals: u64,
     pub seconds: f64,
+    /// Seconds since the first sample at which it began.
+    pub from_s: f64,
     /// Line on which it ended.
     pub line: u64,
+    /// What it showed, J or W.
+    pub value: f64,
 }
 
 /// One column, added up as its samples come by.
@@ -41,12 +51,22 @@ pub(super) struct Series {
     pub more_falls: u64,
     pub readings: Readings,
     pub implausible: Option<Implausible>,
+    /// Whether it ever showed something: a counter another value than its first, a power one that is
+    /// not 0. What never did is a register that the machine lacks.
+    pub moved: bool,
+    /// Intervals with readings that cannot be, in order. A power was not counted there; what a counter
+    /// rose by is unknown.
+    pub bad: Vec<Unread>,
     pub longest_still: Stillness,
     still: Stillness,
     recent: VecDeque<(f64, f64)>,
     after_fall: usize,
-    /// Joules and seconds collected until they are long enough to judge their power.
+    /// Joules and seconds collected until they are long enough to judge their power, and since when.
     chunk: (f64, f64),
+    chunk_t0: f64,
+    /// Whether the last reading of a power cannot be.
+    last_bad: bool,
+    last_dt: f64,
 }
 
 impl Series {
@@ -60,11 +80,16 @@ impl Series {
             more_falls: 0,
             readings: Readings::default(),
             implausible: None,
+            moved: false,
+            bad: Vec::new(),
             longest_still: Stillness::default(),
             still: Stillness::default(),
             recent: VecDeque::with_capacity(NEIGHBOURS),
             after_fall: usize::MAX,
             chunk: (0.0, 0.0),
+            chunk_t0: 0.0,
+            last_bad: false,
+            last_dt: 0.0,
         }
     }
 
@@ -74,7 +99,10 @@ impl Series {
         self.last = value;
         match self.column.quantity {
             Quantity::Counter => self.readings.note(value),
-            Quantity::Power => self.judge(line, value),
+            Quantity::Power => {
+                self.moved = value != 0.0;
+                self.last_bad = !self.judge(line, value);
+            }
         }
     }
 
@@ -84,20 +112,28 @@ impl Series {
         let (before, dt) = (std::mem::replace(&mut self.last, value), t1 - t0);
         match self.column.quantity {
             Quantity::Power => {
-                self.judge(line, value);
+                self.moved |= value != 0.0;
+                self.stand(line, t0, dt, value == before, value);
+                let now_bad = !self.judge(line, value);
+                if std::mem::replace(&mut self.last_bad, now_bad) || now_bad {
+                    self.unread(t0, t1);
+                    return 0.0;
+                }
                 let joules = (before + value) / 2.0 * dt;
                 self.joules += joules;
                 joules
             }
             Quantity::Counter => {
                 self.readings.note(value);
+                self.moved |= value != before;
                 if value < before {
                     self.fall(line, t0, t1, before, value);
                     return 0.0;
                 }
                 let joules = value - before;
                 self.joules += joules;
-                self.rise(line, dt, joules);
+                self.rise(line, t0, t1, joules);
+                self.stand(line, t0, dt, joules == 0.0, value);
                 joules
             }
         }
@@ -118,7 +154,38 @@ impl Series {
         self.still = Stillness::default();
     }
 
-    fn rise(&mut self, line: u64, dt: f64, joules: f64) {
+    /// An interval of which nothing can be said.
+    fn unread(&mut self, t0: f64, t1: f64) {
+        if let Some(last) = self.bad.last_mut().filter(|last| last.t1 >= t0) {
+            last.t1 = t1;
+        } else if self.bad.len() < KEPT_FALLS {
+            self.bad.push(Unread { t0, t1, joules: 0.0 });
+        } else {
+            self.more_falls += 1;
+        }
+    }
+
+    /// Whether it stood, and for how long by now.
+    fn stand(&mut self, line: u64, t0: f64, dt: f64, still: bool, value: f64) {
+        let hole = dt > HOLE_S && dt > HOLE_FACTOR * self.last_dt;
+        self.last_dt = dt;
+        if !still || hole {
+            self.still = Stillness::default();
+            return;
+        }
+        if self.still.intervals == 0 {
+            (self.still.from_s, self.still.value) = (t0, value);
+        }
+        self.still.intervals += 1;
+        self.still.seconds += dt;
+        self.still.line = line;
+        if self.still.seconds > self.longest_still.seconds {
+            self.longest_still = self.still;
+        }
+    }
+
+    fn rise(&mut self, line: u64, t0: f64, t1: f64, joules: f64) {
+        let dt = t1 - t0;
         if self.recent.len() == NEIGHBOURS {
             self.recent.pop_front();
         }
@@ -130,34 +197,31 @@ impl Series {
                 fall.after = around(self.recent.iter().copied());
             }
         }
+        if self.chunk.1 == 0.0 {
+            self.chunk_t0 = t0;
+        }
         self.chunk.0 += joules;
         self.chunk.1 += dt;
         if self.chunk.1 >= SHORTEST_S {
             let watts = self.chunk.0 / self.chunk.1;
             self.chunk = (0.0, 0.0);
-            self.judge(line, watts);
-        }
-        if joules == 0.0 {
-            self.still.intervals += 1;
-            self.still.seconds += dt;
-            self.still.line = line;
-            if self.still.seconds > self.longest_still.seconds {
-                self.longest_still = self.still;
+            if !self.judge(line, watts) {
+                self.unread(self.chunk_t0, t1);
             }
-        } else {
-            self.still = Stillness::default();
         }
     }
 
-    fn judge(&mut self, line: u64, watts: f64) {
+    /// Whether a power can be; takes note of one that cannot.
+    fn judge(&mut self, line: u64, watts: f64) -> bool {
         if (0.0..=self.column.domain.plausible_watts()).contains(&watts) {
-            return;
+            return true;
         }
         let found = self.implausible.get_or_insert(Implausible { count: 0, worst_w: watts, line });
         found.count += 1;
         if watts.abs() > found.worst_w.abs() {
             (found.worst_w, found.line) = (watts, line);
         }
+        false
     }
 }
 

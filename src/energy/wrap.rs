@@ -100,6 +100,11 @@ impl Readings {
         }
     }
 
+    /// Whether all readings are whole numbers.
+    pub fn whole(&self) -> bool {
+        self.exponent == 0
+    }
+
     /// The range of a 32-bit register in the readings' unit.
     fn range_of_unit(&self) -> Option<f64> {
         let known = self.count >= READINGS_FOR_UNIT && UNIT_EXPONENTS.contains(&self.exponent);

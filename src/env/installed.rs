@@ -191,6 +191,18 @@ pub(super) fn script_in(prefix: &Path, name: &str) -> PathBuf {
     }
 }
 
+/// The folder of an environment's packages, whichever Python it is for; where it has none, where that
+/// would be.
+pub fn packages_folder(prefix: &Path) -> PathBuf {
+    if cfg!(windows) {
+        return site_packages_in(prefix, "");
+    }
+    let entries = fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten();
+    let mut folders = entries.map(|entry| entry.path().join("site-packages"));
+    let found = folders.find(|folder| folder.is_dir());
+    found.unwrap_or_else(|| prefix.join("lib/python3/site-packages"))
+}
+
 fn site_packages_in(prefix: &Path, version: &str) -> PathBuf {
     if cfg!(windows) {
         prefix.join("Lib").join("site-packages")

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use base::{OLDEST, pythons};
 pub use error::EnvError;
-pub use installed::{Difference, VirtualEnv, differences, normalise};
+pub use installed::{Difference, VirtualEnv, differences, normalise, packages_folder};
 pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};

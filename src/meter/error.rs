@@ -113,6 +113,9 @@ pub enum MeterError {
         /// How many readings.
         resets: u64,
     },
+    /// What was measured has no total that could be told.
+    #[error("{0}. Measure again")]
+    UnknownTotal(String),
     /// The counter cannot be read any more.
     #[error(
         "the counter {} could not be read {misses} times in a row: {source}. Its permission or its \

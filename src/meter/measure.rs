@@ -159,6 +159,11 @@ impl Measurer {
         Ok(Measurer { meter, rejected, signals, runtime })
     }
 
+    /// Meters that were tried before it, and why they do not work here.
+    pub fn rejected(&self) -> &[(Kind, String)] {
+        &self.rejected
+    }
+
     /// What measures.
     pub fn meter(&self) -> MeterDescription {
         self.meter.describe()
@@ -203,6 +208,9 @@ impl Measurer {
         let report = session.finish().map_err(lost)?;
         if report.resets > 0 && report.total_j.is_none() {
             return Err(lost(MeterError::Reset { resets: report.resets }));
+        }
+        if let Some(why) = &report.unknown {
+            return Err(lost(MeterError::UnknownTotal(why.clone())));
         }
         Ok(Measured {
             exit,

@@ -12,6 +12,7 @@ mod rapl;
 mod sampler;
 mod session;
 mod settings;
+mod suspend;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -29,6 +30,7 @@ use energibridge::Energibridge;
 use machine::Machine;
 use rapl::Rapl;
 use sampler::{Sampler, Source};
+use suspend::Slept;
 
 /// One counter that a meter reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +58,10 @@ pub struct MeterDescription {
     pub version: String,
     /// What it reads.
     pub counters: Vec<Counter>,
+    /// Counters that are shown and never move: registers that this machine lacks. They are not read, or
+    /// not counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
     /// What a reader of the results should know.
     pub notes: Vec<String>,
 }
@@ -169,7 +175,13 @@ impl Meter {
             }
         };
         let kind = self.kind();
-        MeterDescription { kind, estimated: self.is_estimate(), version, counters, notes }
+        let absent = match &self.instrument {
+            Instrument::Energibridge(program) => program.absent.clone(),
+            Instrument::Rapl(rapl) => rapl.absent.clone(),
+            Instrument::Estimate { .. } => Vec::new(),
+        };
+        let estimated = self.is_estimate();
+        MeterDescription { kind, estimated, version, counters, absent, notes }
     }
 
     /// The command line that measures `argv` into `csv`: EnergiBridge puts itself in front, the
@@ -205,7 +217,9 @@ impl Meter {
     /// Where the counters cannot be read, `csv` cannot be created, or no thread can be started.
     pub fn start(&self, csv: &Path) -> Result<Session, MeterError> {
         let source: Box<dyn Source> = match &self.instrument {
-            Instrument::Energibridge(_) => return Session::watch(csv, self.settings.interval),
+            Instrument::Energibridge(_) => {
+                return Session::watch(csv, self.settings.interval, &Slept::of_the_system());
+            }
             Instrument::Rapl(rapl) => Box::new(rapl.open(rapl::files())?),
             Instrument::Estimate { .. } => Box::new(estimate::Estimate::open(
                 &self.settings.proc_root,
@@ -220,10 +234,16 @@ impl Meter {
                 Sampler::begin(source, machine, csv.to_owned(), interval, shared, report)
             },
             csv,
+            &Slept::of_the_system(),
         )
     }
 }
 
 fn own_version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// The EnergiBridge that this user's `PATH` gives, if any; nothing is run.
+pub fn energibridge_on_path() -> Option<std::path::PathBuf> {
+    energibridge::find(None, std::env::var_os("PATH").as_deref()).ok()
 }

@@ -147,7 +147,7 @@ impl Sampler {
         let mut columns: Vec<String> = energy.into_iter().map(|(name, _)| name).collect();
         columns.extend(machine.columns());
         let create = |source| MeterError::Create { path: csv.clone(), source: Arc::new(source) };
-        let writer = Writer::new(File::create(&csv).map_err(create)?, &columns)
+        let writer = Writer::new(crate::store::create(&csv).map_err(create)?, &columns)
             .map_err(|source| MeterError::Write { path: csv.clone(), source: Arc::new(source) })?;
         let now = Instant::now();
         let mut sampler = Sampler {
@@ -303,7 +303,7 @@ impl Sampler {
     /// reading. All there is to read is read, and the rows so far are written, where it is asked for or
     /// was a second ago.
     fn row(&mut self, all: bool) -> Result<(), Missed> {
-        let (wall, begun) = (SystemTime::now(), Instant::now());
+        let (wall, begun) = crate::run::clock::together();
         let stale = |last| begun.saturating_duration_since(last) >= ALL_EVERY;
         let all = all || self.all_read.is_none_or(stale);
         let (energy, machine) = self.values.split_at_mut(self.domains.len());

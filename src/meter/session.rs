@@ -14,6 +14,7 @@ use super::Kind;
 use super::energibridge::watch::Watch;
 use super::error::MeterError;
 use super::sampler::{Request, Sampler, no_watts};
+use super::suspend::{Nap, Slept};
 use crate::energy::{Wrapping, account_file};
 use crate::samples::Domain;
 
@@ -39,6 +40,16 @@ pub struct SessionReport {
     /// The most seconds by which the wall clock ran ahead of the steady clock (negative: behind). A
     /// few milliseconds are ordinary; more means that somebody set the clock, or a suspend.
     pub clock_step_s: f64,
+    /// Seconds for which the machine was suspended meanwhile. They are not in `seconds`, and what was drawn
+    /// in them is not known.
+    #[serde(default)]
+    pub suspended_s: f64,
+    /// Energy columns that never moved: counters that the machine lacks. No part of the total.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
+    /// Why the total is not known, where that is told beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
     /// The most milliseconds from a mark's request to its reading.
     pub slowest_mark_ms: f64,
     /// The most milliseconds that one reading of all counters took.
@@ -66,6 +77,9 @@ impl SessionReport {
             resets: 0,
             read_errors: 0,
             clock_step_s: 0.0,
+            suspended_s: 0.0,
+            absent: Vec::new(),
+            unknown: None,
             slowest_mark_ms: 0.0,
             slowest_read_ms: 0.0,
             seconds: 0.0,
@@ -106,6 +120,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Session {
     csv: PathBuf,
+    nap: Nap,
     work: Work,
 }
 
@@ -127,7 +142,9 @@ impl Session {
     pub(crate) fn start(
         begin: impl FnOnce(Arc<Shared>) -> Result<Sampler, MeterError>,
         csv: &Path,
+        slept: &Slept,
     ) -> Result<Session, MeterError> {
+        let nap = slept.watch();
         let shared = Arc::new(Shared { watts: no_watts(), fault: Mutex::new(None) });
         let sampler = begin(Arc::clone(&shared))?;
         let (requests, inbox) = channel();
@@ -135,19 +152,23 @@ impl Session {
             .name("sampler".into())
             .spawn(move || sampler.run(&inbox))
             .map_err(|error| MeterError::Sampler(format!("could not be started ({error})")))?;
-        Ok(Session { csv: csv.to_owned(), work: Work::Here { shared, requests, thread } })
+        Ok(Session { csv: csv.to_owned(), nap, work: Work::Here { shared, requests, thread } })
     }
 
     /// Follows a file that another process is about to write. One of that name is removed, so that
     /// nothing old is taken for new.
-    pub(crate) fn watch(csv: &Path, interval: Duration) -> Result<Session, MeterError> {
-        if let Err(error) = std::fs::remove_file(csv)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
+    pub(crate) fn watch(
+        csv: &Path,
+        interval: Duration,
+        slept: &Slept,
+    ) -> Result<Session, MeterError> {
+        let nap = slept.watch();
+        let removed = crate::store::at(csv).and_then(|(folder, name)| folder.remove(&name));
+        if let Err(error) = removed {
             return Err(MeterError::Create { path: csv.to_owned(), source: Arc::new(error) });
         }
         let watch = Box::new(Mutex::new(Watch::new(csv, interval)));
-        Ok(Session { csv: csv.to_owned(), work: Work::Elsewhere(watch) })
+        Ok(Session { csv: csv.to_owned(), nap, work: Work::Elsewhere(watch) })
     }
 
     /// Asks for a row now, for the edge of a phase. Costs a message to the sampler's thread and does
@@ -202,6 +223,11 @@ impl Session {
     /// As [`health`](Session::health), and where the last reading fails or EnergiBridge's file cannot
     /// be used: then the samples are short.
     pub fn finish(self) -> Result<SessionReport, MeterError> {
+        let nap = self.nap.clone();
+        self.end().map(|report| SessionReport { suspended_s: nap.seconds(), ..report })
+    }
+
+    fn end(self) -> Result<SessionReport, MeterError> {
         match self.work {
             Work::Here { requests, thread, .. } => {
                 let _ = requests.send(Request::Finish);
@@ -231,13 +257,16 @@ fn from_file(csv: &Path) -> Result<SessionReport, MeterError> {
     let accounts = account_file(csv, &[], &Wrapping::Infer)
         .map_err(|error| MeterError::Samples(Arc::new(error)))?;
     let (whole, integrity) = (accounts.whole, accounts.integrity);
+    let unknown = integrity.unknown_energy();
     Ok(SessionReport {
         samples: integrity.samples,
         missed: integrity.gaps,
         wraps: integrity.wrap_count,
         resets: integrity.reset_count,
         seconds: whole.seconds,
-        total_j: Some(whole.total_j).filter(|joules| joules.is_finite()),
+        total_j: Some(whole.total_j).filter(|joules| joules.is_finite() && unknown.is_none()),
+        absent: accounts.absent,
+        unknown,
         joules: whole.joules,
         ..SessionReport::new(Kind::Energibridge)
     })

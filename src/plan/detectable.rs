@@ -30,6 +30,18 @@ pub fn standardised(blocks: u32, alpha: f64) -> Option<f64> {
     Some(bisect(|effect| spread.beyond(critical, effect * root) - POWER))
 }
 
+/// What alpha is divided by, on the average of Holm's steps, to find one of the differences that there
+/// are where one treatment differs from all others. Of all pairs of `k` treatments `k − 1` then differ:
+/// the steps divide by `m`, `m − 1`, … `m − k + 2`. Of the comparisons with one treatment only one
+/// differs, and has to pass the first step.
+///
+/// That this keeps the power at 80 to 84% is shown by a simulation below.
+pub fn holm_divisor(comparisons: usize, treatments: usize) -> f64 {
+    let all = treatments * treatments.saturating_sub(1) / 2;
+    let steps = if comparisons == all { treatments.saturating_sub(2) as f64 / 2.0 } else { 0.0 };
+    (comparisons as f64 - steps).max(1.0)
+}
+
 /// The smallest difference in percent, for paired log differences that scatter by `sd`.
 pub fn percent(blocks: u32, sd: f64, alpha: f64) -> Option<f64> {
     Some(100.0 * (standardised(blocks, alpha)? * sd).exp_m1())
@@ -84,6 +96,10 @@ fn bisect(f: impl Fn(f64) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::sequential::{holm, simulated};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+    use statrs::distribution::{ContinuousCDF, StudentsT};
 
     /// statsmodels 0.14, `TTestPower().solve_power(nobs=n, alpha=alpha, power=0.8)`.
     #[test]
@@ -99,6 +115,61 @@ mod tests {
         ] {
             let found = standardised(blocks, alpha).unwrap();
             assert!((found - expected).abs() < 2e-5, "{blocks} at {alpha}: {found}");
+        }
+    }
+
+    /// Experiments in which one treatment of some differs by what is said to be seen with 80% power, each
+    /// decided as the report does: paired t on logs, Holm over the comparisons.
+    #[test]
+    fn a_difference_of_the_size_that_is_told_is_found_in_four_of_five_experiments() {
+        const TIMES: usize = 4000;
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for (treatments, blocks, to_one) in [
+            (2, 6, false),
+            (3, 6, false),
+            (3, 10, false),
+            (3, 30, false),
+            (3, 10, true),
+            (5, 10, false),
+        ] {
+            let pairs: Vec<(usize, usize)> = (0..treatments)
+                .flat_map(|a| (a + 1..treatments).map(move |b| (a, b)))
+                .filter(|(a, _)| !to_one || *a == 0)
+                .collect();
+            let sd = 0.02;
+            let alpha = ALPHA / holm_divisor(pairs.len(), treatments);
+            let effect = (percent(blocks, sd, alpha).unwrap() / 100.0).ln_1p();
+            let student = StudentsT::new(0.0, 1.0, f64::from(blocks - 1)).unwrap();
+            let (mut found, mut there) = (0, 0);
+            for _ in 0..TIMES {
+                let mut block = || {
+                    let mut row: Vec<f64> = (0..treatments)
+                        .map(|_| sd / std::f64::consts::SQRT_2 * simulated::normal(&mut rng))
+                        .collect();
+                    *row.last_mut().unwrap() += effect;
+                    row
+                };
+                let logs: Vec<Vec<f64>> = (0..blocks).map(|_| block()).collect();
+                let p: Vec<f64> = pairs
+                    .iter()
+                    .map(|(a, b)| {
+                        let own: Vec<f64> = logs.iter().map(|row| row[*b] - row[*a]).collect();
+                        let n = own.len() as f64;
+                        let mean = own.iter().sum::<f64>() / n;
+                        let squares: f64 = own.iter().map(|x| (x - mean).powi(2)).sum();
+                        2.0 * student.cdf(-(mean / (squares / (n - 1.0) / n).sqrt()).abs())
+                    })
+                    .collect();
+                for (p, _) in
+                    holm(&p).iter().zip(&pairs).filter(|(_, pair)| pair.1 == treatments - 1)
+                {
+                    there += 1;
+                    found += u32::from(*p < ALPHA);
+                }
+            }
+            let power = 100.0 * f64::from(found) / f64::from(there);
+            eprintln!("{treatments} treatments, {blocks} blocks, to one {to_one}: {power:.1}%");
+            assert!((78.0..84.0).contains(&power), "{treatments}, {blocks}: {power}");
         }
     }
 

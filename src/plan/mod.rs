@@ -3,18 +3,17 @@
 
 pub mod detectable;
 pub mod duration;
+mod order;
 mod remaining;
+pub mod seeds;
+pub mod sequential;
 
+pub use order::Order;
 pub use remaining::{Outcome, remaining};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// Names the generator and the way it is used, as written into `experiment.json`.
-pub const GENERATOR: &str =
-    "ChaCha8 (seed_from_u64, stream = block), Fisher-Yates from the end, rejection sampling";
 
 /// What is compared: a framework's script under a name of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +39,9 @@ pub struct Trial {
     pub position: u32,
     /// The place within the experiment, from 0.
     pub run_order: u32,
+    /// The seed that it trains from, where blocks have their own; else the job's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 /// Every trial of an experiment, in the order in which they run.
@@ -47,23 +49,38 @@ pub struct Trial {
 pub struct Plan {
     /// Seeds the order, and nothing else.
     pub order_seed: u64,
-    /// How the order was drawn: [`GENERATOR`].
+    /// How the order was drawn: [`Order::generator`].
     pub generator: String,
     /// The trials, by `run_order`.
     pub trials: Vec<Trial>,
 }
 
 impl Plan {
+    /// The plan of an experiment with these settings.
+    pub fn of(settings: &Settings) -> Plan {
+        let Settings { order, iterations, treatments, order_seed, .. } = settings;
+        let mut plan = Plan::ordered(*order, *iterations, treatments, *order_seed);
+        if settings.seed_per_block {
+            for trial in &mut plan.trials {
+                trial.seed = Some(seeds::of_block(settings.job.seed, trial.block));
+            }
+        }
+        plan
+    }
+
     /// Draws an independent, uniformly random order for each of `blocks` blocks.
     ///
     /// Each block reads its own ChaCha stream, so a block's order depends on the seed and its
     /// number alone: a longer experiment begins exactly as a shorter one with the same seed.
     pub fn draw(blocks: u32, treatments: &[Treatment], order_seed: u64) -> Plan {
+        Plan::ordered(Order::Random, blocks, treatments, order_seed)
+    }
+
+    /// Draws the order of `blocks` blocks at random or balanced by design.
+    pub fn ordered(order: Order, blocks: u32, treatments: &[Treatment], order_seed: u64) -> Plan {
         let mut trials = Vec::with_capacity(blocks as usize * treatments.len());
-        for block in 0..blocks {
-            let mut order: Vec<&Treatment> = treatments.iter().collect();
-            shuffle(&mut order, &mut generator(order_seed, block));
-            for (position, treatment) in order.into_iter().enumerate() {
+        for (block, row) in (0..).zip(order.draw(blocks, treatments.len(), order_seed)) {
+            for (position, treatment) in row.into_iter().map(|one| &treatments[one]).enumerate() {
                 trials.push(Trial {
                     name: format!("{}_{block}", treatment.name),
                     treatment: treatment.name.clone(),
@@ -71,10 +88,11 @@ impl Plan {
                     block,
                     position: position as u32,
                     run_order: trials.len() as u32,
+                    seed: None,
                 });
             }
         }
-        Plan { order_seed, generator: GENERATOR.to_owned(), trials }
+        Plan { order_seed, generator: order.generator().to_owned(), trials }
     }
 
     /// The name of the trial that ran before this one, if any.
@@ -119,34 +137,22 @@ pub fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len())
         && name.chars().all(letter)
         && !name.starts_with('.')
-        && !["analysis", "experiment.json", "journal.jsonl", "trials.csv"].contains(&name)
+        && !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
 
-fn generator(order_seed: u64, block: u32) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(order_seed);
-    rng.set_stream(u64::from(block));
-    rng
-}
-
-/// Fisher–Yates. Written out because `rand` reserves the right to change what its `shuffle` draws
-/// between releases, and a recorded seed has to give the same order for as long as results exist.
-fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
-    for last in (1..items.len()).rev() {
-        items.swap(last, below(last as u64 + 1, rng) as usize);
-    }
-}
-
-/// A uniform integer in `0..bound`, without modulo bias: draws from the incomplete last multiple
-/// of `bound` are thrown away.
-fn below(bound: u64, rng: &mut impl Rng) -> u64 {
-    let excess = (u64::MAX % bound + 1) % bound;
-    loop {
-        let draw = rng.next_u64();
-        if draw <= u64::MAX - excess {
-            return draw % bound;
-        }
-    }
-}
+/// Names in an experiment's folder that are taken, and those that a treatment's own folder uses. Without
+/// regard to case: some file systems have none.
+const RESERVED: [&str; 9] = [
+    "analysis",
+    "pauses",
+    "experiment.json",
+    "journal.jsonl",
+    "journal.jsonl.torn",
+    "trials.csv",
+    "failed",
+    "interrupted",
+    "damaged",
+];
 
 #[cfg(test)]
 mod tests {
@@ -182,7 +188,10 @@ mod tests {
         for name in ["torch", "torch-control", "torch@current", "a.b"] {
             assert!(is_name(name), "{name}");
         }
-        for name in ["", ".", "..", "../x", "a/b", "/etc", ".git", "a b", "a\0", "ä", "analysis"] {
+        for name in [
+            "", ".", "..", "../x", "a/b", "/etc", ".git", "a b", "a\0", "ä", "analysis", "Pauses",
+            "failed",
+        ] {
             assert!(!is_name(name), "{name}");
         }
     }

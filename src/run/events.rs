@@ -1,5 +1,6 @@
 //! What the run loop tells whoever listens: the terminal, the log.
 
+use super::look::Look;
 use super::record::TrialRecord;
 use crate::phase::Phase;
 use crate::plan::Trial;
@@ -29,6 +30,8 @@ pub enum Event<'a> {
         data: &'a str,
         /// Seconds that what remains is expected to take, idle power at the end included; a guess.
         expected_s: f64,
+        /// Whether it may stop before the last of them.
+        may_stop: bool,
         /// Seconds that idle power takes after the last trial.
         closing_s: f64,
     },
@@ -69,6 +72,15 @@ pub enum Event<'a> {
         record: &'a TrialRecord,
         /// Whether it is run again.
         retry: bool,
+    },
+    /// Whole blocks were looked at.
+    Looked {
+        /// What was found.
+        look: &'a Look,
+        /// The most blocks.
+        most: u32,
+        /// Trials in a block.
+        treatments: usize,
     },
     /// The user asked to stop.
     Stopping {

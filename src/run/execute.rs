@@ -3,20 +3,22 @@
 use super::events::Event;
 use super::experiment::Experiment;
 use super::gate::{self, Expected};
-use super::journal::{self, Journal, JournalError};
+use super::journal::{self, Again, Journal, JournalError};
+use super::look;
 use super::pauses::Pauses;
 use super::record::{Status, TrialRecord, replace_json};
 use super::settle::Cooldown;
 use super::stop::Stop;
+use super::table::Rows;
 use super::trial::{Bench, Interrupted, pause};
-use crate::plan::{self, Trial};
+use crate::plan::Trial;
 use std::io;
 use std::time::Duration;
 
 /// How an experiment's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// Every trial is settled.
+    /// Every trial was run; those that could not be measured are run again by `joulerace resume`.
     Finished,
     /// It can go on with `joulerace resume`.
     Stopped {
@@ -42,18 +44,36 @@ pub async fn execute(
     expected: &Expected<'_>,
     experiment: &mut Experiment,
 ) -> Result<Ending, JournalError> {
-    let left = plan::remaining(bench.plan, so_far.outcomes());
+    experiment.looks = so_far.looks().cloned().collect();
+    let whole = look::whole_blocks(bench.plan, so_far);
+    let overdue = !experiment.looks.iter().any(|look| look.blocks == whole || look.stop);
+    if overdue && look_at(bench, journal, whole, expected, experiment).await?.is_none() {
+        return Ok(unwritten());
+    }
+    let left = look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again);
+    let attempts = so_far.attempts();
+    let mut rows = Rows::begin(bench);
     let mut pauses = Pauses::new(bench);
     if !left.is_empty() {
         pauses.before(experiment, journal).await;
     }
     let mut failures = 0;
+    let mut unmeasured = 0;
+    let mut enough = false;
     for (n, trial) in left.iter().enumerate() {
+        if enough {
+            break;
+        }
         if bench.stopper.level() > Stop::No {
             return stopped(bench, journal, "the user asked to stop", true).await;
         }
-        let mut attempt = so_far.attempts(&trial.name);
-        let mut failed_before = so_far.failed_attempts(&trial.name);
+        let earlier = attempts.get(trial.name.as_str()).copied().unwrap_or_default();
+        let mut attempt = earlier.begun;
+        // Asked for again, a trial has all its attempts again.
+        let mut failed_before = match bench.again {
+            Again::Unmeasured => earlier.failed,
+            Again::Failed => 0,
+        };
         loop {
             attempt += 1;
             if let Err(gone) = still_there(bench) {
@@ -85,6 +105,9 @@ pub async fn execute(
             if !settle(bench, journal, trial, &record, retry).await {
                 return Ok(unwritten());
             }
+            if !retry {
+                rows.add(bench, &record);
+            }
             bench.observer.on(&Event::TrialEnded { record: &record, retry });
             failures += u32::from(failed);
             failed_before += u32::from(failed);
@@ -95,7 +118,16 @@ pub async fn execute(
                 );
                 return stopped(bench, journal, &reason, false).await;
             }
-            let last = n + 1 == left.len() && !retry;
+            unmeasured += u32::from(record.unmeasured && !retry);
+            let whole = left.get(n + 1).is_none_or(|next| next.block != trial.block);
+            if whole && !retry {
+                let blocks = trial.block + 1;
+                match look_at(bench, journal, blocks, expected, experiment).await? {
+                    Some(stop) => enough = stop,
+                    None => return Ok(unwritten()),
+                }
+            }
+            let last = (enough || n + 1 == left.len()) && !retry;
             // Idle power at the end is measured in the state in which it was measured before.
             let measured_after = !bench.settings.baseline.is_zero();
             if (!last || measured_after) && bench.stopper.level() == Stop::No {
@@ -113,15 +145,53 @@ pub async fn execute(
         pauses.after(experiment, journal).await;
     }
     if bench.stopper.level() > Stop::No
-        && !plan::remaining(bench.plan, journal::read(&bench.folder.journal())?.outcomes())
+        && !look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again)
             .is_empty()
     {
         return stopped(bench, journal, "the user asked to stop", true).await;
+    }
+    if unmeasured > 0 {
+        let reason = format!("{unmeasured} of the trials could not be measured");
+        let event = journal::Event::Stopped { reason };
+        if !persist(bench, || journal.write(event.clone()).map_err(to_io)).await {
+            return Ok(unwritten());
+        }
+        return Ok(Ending::Finished);
     }
     if !persist(bench, || journal.write(journal::Event::Finished).map_err(to_io)).await {
         return Ok(unwritten());
     }
     Ok(Ending::Finished)
+}
+
+/// Looks at the experiment where its protocol says so after so many whole blocks, and keeps what was
+/// found. Gives whether that was enough; none where the journal could not be written.
+async fn look_at(
+    bench: &Bench<'_>,
+    journal: &mut Journal,
+    blocks: u32,
+    expected: &Expected<'_>,
+    experiment: &mut Experiment,
+) -> Result<Option<bool>, JournalError> {
+    let protocol = &experiment.protocol;
+    let Some(design) = protocol.sequential.as_ref().filter(|design| design.looks_at(blocks)) else {
+        return Ok(Some(false));
+    };
+    let so_far = journal::read(&bench.folder.journal())?;
+    let look = look::look(bench, &so_far, blocks, expected.test_images, protocol, design);
+    let most = design.most;
+    let event = journal::Event::Looked(look.clone());
+    if !persist(bench, || journal.write(event.clone()).map_err(to_io)).await {
+        return Ok(None);
+    }
+    let treatments = bench.settings.treatments.len();
+    bench.observer.on(&Event::Looked { look: &look, most, treatments });
+    let stop = look.stop;
+    experiment.looks.push(look);
+    if let Err(error) = experiment.write(bench.folder) {
+        tracing::warn!(%error, "what a look found is in the journal only, until the next step");
+    }
+    Ok(Some(stop))
 }
 
 fn to_io(error: JournalError) -> io::Error {
@@ -176,12 +246,11 @@ async fn settle(
         status: record.status,
         reason: record.reason.clone(),
         retry,
+        unmeasured: record.unmeasured,
     };
     if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
         return false;
     }
-    // It is written again after the next trial, and at the end.
-    let _ = super::table::rewrite(bench);
     true
 }
 
@@ -200,7 +269,7 @@ async fn set_interrupted_aside(
     attempt: u32,
 ) {
     let kept = match bench.folder.set_aside(trial, attempt, "interrupted") {
-        Ok(folder) => folder.display().to_string(),
+        Ok(_) => format!("{}/interrupted", trial.treatment),
         Err(error) => format!("nowhere ({error})"),
     };
     let event = journal::Event::TrialInterrupted { trial: trial.name.clone(), kept };

@@ -1,16 +1,16 @@
 //! `experiment.json`: everything that was known before the first trial, written before it.
 
 use super::folder::Folder;
-use super::interference::Limits;
+use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
+use crate::clean::{self, in_strings};
 use crate::plan::Plan;
 use crate::settings::Settings;
-use crate::snapshot::without_home;
+use crate::store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fs::File;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What `experiment.json` holds.
@@ -53,6 +53,9 @@ pub struct Experiment {
     /// Warm-ups, idle power and what measuring costs, as far as they are known.
     #[serde(default)]
     pub settling: Settling,
+    /// What was found when whole blocks were looked at, where the protocol says so.
+    #[serde(default)]
+    pub looks: Vec<super::look::Look>,
     /// Whether the work was identical; written when trials have finished.
     #[serde(default)]
     pub work: Option<super::gate::Verdict>,
@@ -77,60 +80,42 @@ pub struct Conditions {
     pub meter: String,
     /// Processor, its number of threads, memory and kernel.
     pub machine: Vec<String>,
+    /// Variables of the environment that change the work, such as `OMP_NUM_THREADS` or `LD_PRELOAD`.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Conditions {
     /// What differs, each in a line of its own.
     pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let (Ok(Value::Object(then)), Ok(Value::Object(now))) =
+        let (Ok(Value::Object(then)), Ok(Value::Object(mut fields))) =
             (serde_json::to_value(self), serde_json::to_value(now))
         else {
             return Vec::new();
         };
-        then.iter()
-            .filter(|(name, value)| now.get(*name) != Some(value))
-            .map(|(name, value)| format!("{name}: was {value}, is {}", now[name]))
-            .collect()
-    }
-}
-
-/// What is judged, how, and by which rules trials are left out: fixed beforehand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Protocol {
-    /// The metric that the conclusion rests on.
-    pub primary_metric: String,
-    /// The part of a trial that is reported.
-    pub window: Vec<crate::phase::Phase>,
-    /// The design.
-    pub design: String,
-    /// The tests, in the order of their weight.
-    pub tests: Vec<String>,
-    /// Why a trial is left out, and never for its result.
-    pub exclusions: Vec<String>,
-    /// Beyond what a trial is flagged; a flag leaves nothing out.
-    #[serde(default)]
-    pub interference: Limits,
-}
-
-impl Default for Protocol {
-    fn default() -> Self {
-        Protocol {
-            primary_metric: "energy_j of the window, on the log scale".to_owned(),
-            window: crate::phase::Phase::WINDOW.to_vec(),
-            design: "randomised complete blocks; a block is one iteration".to_owned(),
-            tests: vec![
-                "paired t on logs, Holm-corrected".to_owned(),
-                "Wilcoxon signed-rank, Holm-corrected".to_owned(),
-                "repeated-measures ANOVA (Greenhouse-Geisser)".to_owned(),
-                "Friedman".to_owned(),
-            ],
-            exclusions: vec![
-                "failed: the worker or the meter did not finish, or the counters or clocks cannot be trusted".to_owned(),
-                "invalid: the work was not the work asked for".to_owned(),
-                "no trial is left out for the size of its energy or time".to_owned(),
-            ],
-            interference: Limits::default(),
+        // As they are written, so that a home folder is no difference.
+        fields = match clean::private_json(Value::Object(fields)) {
+            Value::Object(fields) => fields,
+            _ => return Vec::new(),
+        };
+        let then = match clean::private_json(Value::Object(then)) {
+            Value::Object(then) => then,
+            _ => return Vec::new(),
+        };
+        let mut differences: Vec<String> = then
+            .iter()
+            .filter(|(name, value)| *name != "variables" && fields.get(*name) != Some(value))
+            .map(|(name, value)| format!("{name}: was {value}, is {}", fields[name]))
+            .collect();
+        let names: BTreeSet<&String> = self.variables.keys().chain(now.variables.keys()).collect();
+        let word = |value: Option<&String>| value.map_or("unset".to_owned(), |v| format!("{v:?}"));
+        for name in names {
+            let (then, now) = (self.variables.get(name), now.variables.get(name));
+            if then != now {
+                differences.push(format!("{name}: was {}, is {}", word(then), word(now)));
+            }
         }
+        differences
     }
 }
 
@@ -160,6 +145,28 @@ pub enum ExperimentError {
     /// `--output` names a folder with other things in it.
     #[error("--output: {0} is not empty; name a new folder, so that nothing is mixed up")]
     NotEmpty(String),
+    /// It names programs and folders of its own.
+    #[error("the experiment in {folder} uses what lies outside its folder and is not this user's by default; nothing of it was run. Name it again where you trust it:\n  joulerace resume {folder} {}", flags.join(" "))]
+    Foreign {
+        /// The folder.
+        folder: String,
+        /// Each flag with its value.
+        flags: Vec<String>,
+    },
+    /// Journal, records and samples do not agree.
+    #[error(
+        "what is kept in {folder} does not agree:\n  {}\nnothing was run or changed. Bring it back from a copy, or have these trials set aside and run again with --accept-changes",
+        listed(what)
+    )]
+    Damaged {
+        /// The folder.
+        folder: String,
+        /// Trial by trial.
+        what: Vec<String>,
+    },
+    /// Something in the folder is neither a file nor a folder.
+    #[error("{0}; nothing was run or changed")]
+    NotPlain(std::io::Error),
     /// What must be equal is not.
     #[error("the experiment in {folder} was begun under other conditions:\n  {}\nmend that, or go on and have it recorded with --accept-changes", differences.join("\n  "))]
     Changed {
@@ -179,6 +186,16 @@ pub enum ExperimentError {
     },
 }
 
+/// As many trials are listed.
+const MOST_LISTED: usize = 20;
+
+fn listed(what: &[String]) -> String {
+    let mut lines: Vec<String> = what.iter().take(MOST_LISTED).cloned().collect();
+    let more = what.len().saturating_sub(MOST_LISTED);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    lines.join("\n  ")
+}
+
 fn home() -> Option<String> {
     std::env::var("HOME").ok()
 }
@@ -188,18 +205,6 @@ fn with_home(text: String, home: Option<&str>) -> String {
     match (text.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => format!("{}/{rest}", home.trim_end_matches('/')),
         _ => text,
-    }
-}
-
-/// Applies `change` to every string in a JSON value.
-fn in_strings(value: Value, change: &dyn Fn(String) -> String) -> Value {
-    match value {
-        Value::String(text) => Value::String(change(text)),
-        Value::Array(items) => items.into_iter().map(|item| in_strings(item, change)).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().map(|(name, field)| (name, in_strings(field, change))).collect()
-        }
-        other => other,
     }
 }
 
@@ -214,12 +219,7 @@ impl Experiment {
     /// [`ExperimentError::Missing`] or [`ExperimentError::Unreadable`].
     pub fn read(folder: &Folder) -> Result<Experiment, ExperimentError> {
         let path = folder.experiment();
-        let text = File::open(&path).and_then(|file| {
-            let mut text = Vec::new();
-            file.take(LARGEST).read_to_end(&mut text)?;
-            Ok(text)
-        });
-        match text {
+        match store::read(&path, LARGEST) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 Err(ExperimentError::Missing(folder.root().to_owned()))
             }
@@ -230,6 +230,26 @@ impl Experiment {
         }
     }
 
+    /// The file as JSON, where it is whole and of a layout that this program knows.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn look(text: &[u8]) -> Result<Value, String> {
+        if text.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        let value: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+        match value.get("schema").and_then(Value::as_u64) {
+            Some(schema) if schema > u64::from(Experiment::SCHEMA) => Err(format!(
+                "a newer joulerace wrote it, in layout {schema}; this one knows up to {}",
+                Experiment::SCHEMA
+            )),
+            Some(_) => Ok(value),
+            None => Err("it does not say which layout it has".to_owned()),
+        }
+    }
+
     /// Reads an experiment that anyone may have written: its names stay within its folder, and its
     /// settings within the ranges of the command line.
     ///
@@ -237,7 +257,7 @@ impl Experiment {
     ///
     /// What is wrong with it, in words.
     pub fn parse(text: &[u8]) -> Result<Experiment, String> {
-        let mut value: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+        let mut value = Experiment::look(text)?;
         // Paths in settings are used again; the rest is for the reader. Not by index: that panics
         // where a file holds something else than an object.
         if let Some(settings) = value.get_mut("settings") {
@@ -247,6 +267,12 @@ impl Experiment {
         let experiment: Experiment = serde_json::from_value(value).map_err(|e| e.to_string())?;
         experiment.plan.check()?;
         experiment.settings.check()?;
+        // The order follows from the settings: one that was edited is no longer the one that was drawn.
+        let same = experiment.plan.trials.len() == experiment.settings.trials()
+            && experiment.plan == Plan::of(&experiment.settings);
+        if !same {
+            return Err("its plan is not the one that its settings and its seed give".to_owned());
+        }
         Ok(experiment)
     }
 
@@ -258,13 +284,7 @@ impl Experiment {
     /// [`ExperimentError::Write`].
     pub fn write(&self, folder: &Folder) -> Result<(), ExperimentError> {
         let path = folder.experiment();
-        let home = home();
-        let written = serde_json::to_value(self)
-            .map(|value| in_strings(value, &|text| without_home(&text, home.as_deref())))
-            .map_err(std::io::Error::from);
-        written
-            .and_then(|value| replace_json(&path, &value))
-            .map_err(|source| ExperimentError::Write { path, source })
+        replace_json(&path, self).map_err(|source| ExperimentError::Write { path, source })
     }
 
     /// Checks that a new experiment may lie in `folder`.
@@ -277,8 +297,14 @@ impl Experiment {
         if folder.experiment().exists() {
             return Err(ExperimentError::Occupied(shown));
         }
-        match std::fs::read_dir(folder.root()).map(|mut entries| entries.next().is_some()) {
-            Ok(true) => Err(ExperimentError::NotEmpty(shown)),
+        // A host that was killed as it began leaves its lock and a draft.
+        let ours = |name: &std::ffi::OsStr| {
+            name == ".lock" || name.as_encoded_bytes().starts_with(store::HALF_WRITTEN.as_bytes())
+        };
+        match folder.open().and_then(|folder| folder.names()) {
+            Ok(names) if names.iter().any(|name| !ours(name)) => {
+                Err(ExperimentError::NotEmpty(shown))
+            }
             _ => Ok(()),
         }
     }

@@ -1,8 +1,9 @@
 //! Where an experiment's files lie.
 
-use super::record::TrialRecord;
+use super::record::{Samples, TrialRecord};
 use crate::plan::Trial;
-use std::fs::File;
+use crate::store::{self, Dir};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -54,35 +55,54 @@ impl Folder {
         self.root.join(Folder::PAUSES).join(format!("{}.csv", name.replace(' ', "-")))
     }
 
-    /// Makes the folder and one for each treatment.
+    /// The folder, open.
     ///
     /// # Errors
     ///
     /// The system's.
+    pub fn open(&self) -> io::Result<Dir> {
+        Dir::open(&self.root)
+    }
+
+    /// A treatment's folder, open; links are not followed.
+    fn treatment(&self, trial: &Trial) -> io::Result<Dir> {
+        self.open()?.sub(OsStr::new(&trial.treatment))
+    }
+
+    /// Makes one folder for each treatment in the folder, which is there.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`store::NotPlain`] where a link has such a name.
     pub fn create<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
+        let root = self.open()?;
         for treatment in treatments {
-            std::fs::create_dir_all(self.root.join(treatment))?;
+            root.make(OsStr::new(treatment))?;
         }
-        Ok(())
+        root.sync()
+    }
+
+    /// Makes the folder in which samples of the pauses lie.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Folder::create).
+    pub fn make_pauses(&self) -> io::Result<()> {
+        self.open()?.make(OsStr::new(Folder::PAUSES)).map(drop)
     }
 
     /// Removes what a host that was killed while it replaced a file had not finished. Only for who
-    /// holds the machine-wide lock.
+    /// holds the folder's lock.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// The system's; [`store::NotPlain`] where such a name is no file's.
     pub fn sweep<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
-        let folders = treatments.into_iter().map(|treatment| self.root.join(treatment));
-        for folder in folders.chain([self.root.clone()]) {
-            for entry in std::fs::read_dir(folder)? {
-                let entry = entry?;
-                if entry.file_name().to_string_lossy().starts_with(super::record::HALF_WRITTEN) {
-                    std::fs::remove_file(entry.path())?;
-                }
-            }
+        let root = self.open()?;
+        for treatment in treatments {
+            sweep(&root.sub(OsStr::new(treatment))?)?;
         }
-        Ok(())
+        sweep(&root)
     }
 
     /// Waits until a trial's samples and log are on the disk, so that the journal never tells of
@@ -92,15 +112,16 @@ impl Folder {
     ///
     /// The system's.
     pub fn sync(&self, trial: &Trial) -> io::Result<()> {
+        let folder = self.treatment(trial)?;
         for ending in ["csv", "log"] {
-            match File::open(self.file(trial, ending)) {
+            match folder.open_file(OsStr::new(&format!("{}.{ending}", trial.name))) {
                 Ok(file) => file.sync_all()?,
                 // What a failed attempt never wrote cannot be lost.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        folder.sync()
     }
 
     /// Moves what is there of an attempt into `<treatment>/<why>/`, where no analysis takes it for
@@ -108,35 +129,83 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// The system's; [`store::NotPlain`].
     pub fn set_aside(&self, trial: &Trial, attempt: u32, why: &str) -> io::Result<PathBuf> {
-        let aside = self.root.join(&trial.treatment).join(why);
+        let kept = self.root.join(&trial.treatment).join(why);
+        let from = match self.treatment(trial) {
+            Ok(from) => from,
+            // Nothing was left.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(kept),
+            Err(error) => return Err(error),
+        };
         for ending in ENDINGS {
-            let from = self.file(trial, ending);
-            if !from.exists() {
+            let name = format!("{}.{ending}", trial.name);
+            if !from.has(OsStr::new(&name)) {
                 continue;
             }
-            std::fs::create_dir_all(&aside)?;
-            let mut to = aside.join(format!("{}-attempt-{attempt}.{ending}", trial.name));
+            let aside = from.make(OsStr::new(why))?;
+            let mut to = format!("{}-attempt-{attempt}.{ending}", trial.name);
             let mut copy = 2;
-            while to.exists() {
-                to = aside.join(format!("{}-attempt-{attempt}-{copy}.{ending}", trial.name));
+            while aside.has(OsStr::new(&to)) {
+                to = format!("{}-attempt-{attempt}-{copy}.{ending}", trial.name);
                 copy += 1;
             }
-            std::fs::rename(from, to)?;
+            from.move_to(OsStr::new(&name), &aside, OsStr::new(&to))?;
         }
-        Ok(aside)
+        Ok(kept)
+    }
+
+    /// Whether one of a trial's files is there, whatever it is.
+    pub fn has(&self, trial: &Trial, ending: &str) -> bool {
+        let name = format!("{}.{ending}", trial.name);
+        self.treatment(trial).is_ok_and(|folder| folder.has(OsStr::new(&name)))
+    }
+
+    /// What a trial's file of samples holds now.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`store::NotPlain`].
+    pub fn samples(&self, trial: &Trial) -> io::Result<Samples> {
+        let name = format!("{}.csv", trial.name);
+        Samples::of(self.treatment(trial)?.open_file(OsStr::new(&name))?)
     }
 
     /// A trial's record, if there is one that can be read.
     pub fn record(&self, trial: &Trial) -> Option<TrialRecord> {
-        let text = std::fs::read(self.file(trial, "json")).ok()?;
-        match serde_json::from_slice(&text) {
-            Ok(record) => Some(record),
-            Err(error) => {
-                tracing::warn!(trial = trial.name, %error, "its record cannot be read");
+        match self.read_record(trial) {
+            Ok(record) => record,
+            Err(why) => {
+                tracing::warn!(trial = trial.name, why, "its record cannot be read");
                 None
             }
         }
     }
+
+    /// A trial's record; none where there is none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the one that is there, in words.
+    pub fn read_record(&self, trial: &Trial) -> Result<Option<TrialRecord>, String> {
+        let text = match store::read(&self.file(trial, "json"), TrialRecord::LARGEST) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let record: TrialRecord = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
+        if record.schema > TrialRecord::SCHEMA {
+            return Err(format!("a newer joulerace wrote it (layout {})", record.schema));
+        }
+        Ok(Some(record))
+    }
+}
+
+fn sweep(folder: &Dir) -> io::Result<()> {
+    for name in folder.names()? {
+        if name.as_encoded_bytes().starts_with(store::HALF_WRITTEN.as_bytes()) {
+            folder.remove(&name)?;
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@
 //! nothing.
 
 use crate::snapshot::proc::{self, CpuTimes, Identity, Process};
-use crate::snapshot::{Frequencies, Roots, Thermometer, throttle_events};
+use crate::snapshot::{Frequencies, Roots, Thermometer, on_battery, throttle_events};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -113,10 +113,18 @@ pub struct Interference {
     pub pressure_memory_s: Option<f64>,
     /// Seconds in which some process waited for I/O.
     pub pressure_io_s: Option<f64>,
+    /// Whether the machine ran on its battery before the trial; none where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub battery_begin: Option<bool>,
+    /// And after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub battery_end: Option<bool>,
 }
 
 impl Interference {
-    /// The words for what lies beyond the limits: `interference`, `throttled`, `swapped`, `steal`.
+    /// The words for what lies beyond the limits: `interference`, `throttled`, `swapped`, `steal`, and
+    /// `supply-change` where the machine went from mains to battery or back: its firmware then drives the
+    /// processor another way.
     pub fn flags(&self, limits: &Limits) -> Vec<&'static str> {
         let mut flags = Vec::new();
         let others = self.other_cpu_s.unwrap_or(0.0);
@@ -134,6 +142,9 @@ impl Interference {
         let capacity = self.seconds * self.cpus as f64;
         if self.steal_s.is_some_and(|steal| steal > limits.steal_share * capacity) {
             flags.push("steal");
+        }
+        if self.battery_begin.zip(self.battery_end).is_some_and(|(begin, end)| begin != end) {
+            flags.push("supply-change");
         }
         flags
     }
@@ -199,6 +210,7 @@ pub struct Watch {
     frequencies: Frequencies,
     thermometer: Thermometer,
     celsius_begin: Option<f64>,
+    battery_begin: Option<bool>,
     every: Duration,
     looked: Instant,
     mhz: Looks,
@@ -220,6 +232,7 @@ impl Watch {
             load: proc::load(roots).map(|load| load[0]),
             frequencies: Frequencies::open(roots),
             celsius_begin: thermometer.celsius(),
+            battery_begin: on_battery(roots),
             thermometer,
             every,
             looked: Instant::now(),
@@ -296,6 +309,8 @@ impl Watch {
             load_end: proc::load(&self.roots).map(|load| load[0]),
             mhz_mean: self.mhz.mean(),
             mhz_lowest: self.mhz.low,
+            battery_begin: self.battery_begin,
+            battery_end: on_battery(&self.roots),
             celsius_begin: self.celsius_begin,
             celsius_max: self.celsius.high,
             celsius_end,

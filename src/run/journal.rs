@@ -1,10 +1,15 @@
 //! The experiment's memory: append-only JSON lines, each on disk before the next step is taken.
 
+use crate::clean;
 use crate::plan::Outcome;
+use crate::run::look::Look;
 use crate::run::record::Status;
+use crate::store::{self, Dir};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom, Write};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 /// Something that happened.
@@ -55,6 +60,10 @@ pub enum Event {
         reason: Option<String>,
         /// Whether it is run again.
         retry: bool,
+        /// Whether it failed for want of what measuring takes (the environment, the disk, the meter),
+        /// which says nothing about the trial: it is not settled.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unmeasured: bool,
     },
     /// A trial that was running when the host ended is set aside.
     TrialInterrupted {
@@ -63,12 +72,21 @@ pub enum Event {
         /// Where its files were put.
         kept: String,
     },
+    /// What was kept of a trial is damaged and is set aside; the trial is run again.
+    TrialDamaged {
+        /// The trial.
+        trial: String,
+        /// What is wrong, and where its files were put.
+        why: String,
+    },
+    /// Whole blocks were looked at.
+    Looked(Look),
     /// The experiment stops before its end and can go on.
     Stopped {
         /// Why.
         reason: String,
     },
-    /// Every planned trial is settled.
+    /// Every trial that is needed is settled.
     Finished,
 }
 
@@ -108,6 +126,28 @@ pub enum JournalError {
         why: String,
     },
 }
+
+/// Which trials are run again that ended without a measurement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Again {
+    /// Those that could not be measured.
+    #[default]
+    Unmeasured,
+    /// And those that failed by themselves.
+    Failed,
+}
+
+/// Attempts at one trial.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// That began.
+    pub begun: u32,
+    /// That failed by the trial's own fault.
+    pub failed: u32,
+}
+
+/// No trial is tried as often; a journal that says so is not believed.
+const MOST_ATTEMPTS: u32 = 1 << 20;
 
 /// What a journal holds.
 #[derive(Debug, Default)]
@@ -157,35 +197,67 @@ pub fn read_from(mut source: impl BufRead) -> Result<Read, (usize, String)> {
 impl Read {
     /// What the journal says of each trial, in the order in which it says it.
     pub fn outcomes(&self) -> Vec<(&str, Outcome)> {
+        self.outcomes_with(Again::Unmeasured)
+    }
+
+    /// As [`outcomes`](Read::outcomes), where trials that failed may be asked for again too.
+    pub fn outcomes_with(&self, again: Again) -> Vec<(&str, Outcome)> {
         self.entries
             .iter()
             .filter_map(|entry| match &entry.event {
                 Event::TrialStarted { trial, .. } => Some((trial.as_str(), Outcome::Unfinished)),
-                Event::TrialEnded { trial, retry: true, .. } => {
+                Event::TrialEnded { trial, retry: true, .. }
+                | Event::TrialEnded { trial, unmeasured: true, .. } => {
+                    Some((trial.as_str(), Outcome::FailedMayRetry))
+                }
+                Event::TrialEnded { trial, status: Status::Failed, .. }
+                    if again == Again::Failed =>
+                {
                     Some((trial.as_str(), Outcome::FailedMayRetry))
                 }
                 Event::TrialEnded { trial, .. } => Some((trial.as_str(), Outcome::Settled)),
+                Event::TrialDamaged { trial, .. } => Some((trial.as_str(), Outcome::Unfinished)),
                 _ => None,
             })
             .collect()
     }
 
-    /// How many attempts at a trial began.
-    pub fn attempts(&self, name: &str) -> u32 {
-        self.entries
-            .iter()
-            .filter(|e| matches!(&e.event, Event::TrialStarted { trial, .. } if trial == name))
-            .count() as u32
+    /// The trials whose last attempt ended and is not tried again in the same run.
+    pub fn ended(&self) -> HashSet<&str> {
+        let mut ended = HashSet::new();
+        for entry in &self.entries {
+            match &entry.event {
+                Event::TrialEnded { trial, retry: false, .. } => {
+                    ended.insert(trial.as_str());
+                }
+                Event::TrialStarted { trial, .. } | Event::TrialDamaged { trial, .. } => {
+                    ended.remove(trial.as_str());
+                }
+                _ => {}
+            }
+        }
+        ended
     }
 
-    /// How many attempts at a trial ended badly. Those that an ending host cut short do not count.
-    pub fn failed_attempts(&self, name: &str) -> u32 {
-        self.entries
-            .iter()
-            .filter(|e| {
-                matches!(&e.event, Event::TrialEnded { trial, status: Status::Failed, .. } if trial == name)
-            })
-            .count() as u32
+    /// Of each trial, how many attempts began and how many of them failed by the trial's own fault. Those
+    /// that an ending host cut short, and those that could not be measured, are no failures.
+    pub fn attempts(&self) -> HashMap<&str, Attempts> {
+        let mut attempts: HashMap<&str, Attempts> = HashMap::new();
+        for entry in &self.entries {
+            match &entry.event {
+                Event::TrialStarted { trial, attempt } => {
+                    let so_far = attempts.entry(trial).or_default();
+                    so_far.begun =
+                        so_far.begun.saturating_add(1).max((*attempt).min(MOST_ATTEMPTS));
+                }
+                Event::TrialEnded { trial, status: Status::Failed, unmeasured: false, .. } => {
+                    let so_far = attempts.entry(trial).or_default();
+                    so_far.failed = so_far.failed.saturating_add(1);
+                }
+                _ => {}
+            }
+        }
+        attempts
     }
 
     /// The idle power that was measured before the first trial, in watts.
@@ -196,13 +268,23 @@ impl Read {
         })
     }
 
+    /// What was found when whole blocks were looked at, oldest first.
+    pub fn looks(&self) -> impl Iterator<Item = &Look> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Looked(look) => Some(look),
+            _ => None,
+        })
+    }
+
     /// Attempts that began and of whose end nothing is known, oldest first.
     pub fn unfinished(&self) -> Vec<(String, u32)> {
         let mut open: Vec<(String, u32)> = Vec::new();
         for entry in &self.entries {
             match &entry.event {
                 Event::TrialStarted { trial, attempt } => open.push((trial.clone(), *attempt)),
-                Event::TrialEnded { trial, .. } | Event::TrialInterrupted { trial, .. } => {
+                Event::TrialEnded { trial, .. }
+                | Event::TrialInterrupted { trial, .. }
+                | Event::TrialDamaged { trial, .. } => {
                     open.retain(|(name, _)| name != trial);
                 }
                 _ => {}
@@ -218,20 +300,23 @@ impl Read {
 ///
 /// [`JournalError`] where the file cannot be read or a whole line is not one of ours.
 pub fn read(path: &Path) -> Result<Read, JournalError> {
-    let io = |source| JournalError::Io { path: path.to_owned(), doing: "read", source };
-    match File::open(path) {
+    let opened = store::at(path).and_then(|(folder, name)| folder.open_file(&name));
+    match opened {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Read::default()),
-        Err(e) => Err(io(e)),
+        Err(source) => Err(JournalError::Io { path: path.to_owned(), doing: "read", source }),
         Ok(file) => read_from(BufReader::new(file))
             .map_err(|(line, why)| JournalError::Malformed { path: path.to_owned(), line, why }),
     }
 }
 
-/// A journal that is being written.
+/// A journal that is being written. Lines are appended, each with a single write.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
+    name: OsString,
     file: File,
+    /// Where it ends, as far as this writer knows.
+    end: u64,
 }
 
 impl Journal {
@@ -244,59 +329,88 @@ impl Journal {
     pub fn open(path: &Path) -> Result<(Journal, Read), JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), doing: "written", source };
         let found = read(path)?;
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(io)?;
+        let (folder, name) = store::at(path).map_err(io)?;
+        let file = folder.append(&name).map_err(io)?;
         if let Some(torn) = &found.torn {
-            let aside = path.with_extension("jsonl.torn");
-            let mut kept = OpenOptions::new().create(true).append(true).open(aside).map_err(io)?;
+            let mut aside = name.clone();
+            aside.push(".torn");
+            let mut kept = folder.append(&aside).map_err(io)?;
             writeln!(kept, "{torn}").and_then(|()| kept.sync_data()).map_err(io)?;
             file.set_len(found.whole_bytes).map_err(io)?;
         }
-        file.seek(SeekFrom::End(0)).map_err(io)?;
+        let end = file.metadata().map_err(io)?.len();
         // A new file is on the disk only once its folder says so.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new("."))).and_then(|f| f.sync_all()).map_err(io)?;
-        Ok((Journal { path: path.to_owned(), file }, found))
+        folder.sync().map_err(io)?;
+        Ok((Journal { path: path.to_owned(), name, file, end }, found))
     }
 
-    /// Writes one event and waits until it is on the disk.
+    /// Writes one event and waits until it is on the disk. Long words in it are cut, so that what is
+    /// written can be read again.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Io`] where the disk is full or gone; what a failed write left is taken back,
-    /// so that the journal still ends with a whole line.
+    /// [`JournalError::Io`] where the disk is full or gone, or another program writes to the journal;
+    /// what a failed write left is taken back, so that the journal still ends with a whole line.
     pub fn write(&mut self, event: Event) -> Result<(), JournalError> {
-        let mut line =
-            serde_json::to_vec(&Entry { at: jiff::Timestamp::now(), event }).unwrap_or_default();
-        line.push(b'\n');
         let io = |source| JournalError::Io { path: self.path.clone(), doing: "written", source };
-        self.still_there().map_err(io)?;
-        let before = self.file.stream_position().map_err(io)?;
-        self.file.write_all(&line).and_then(|()| self.file.sync_data()).map_err(|source| {
-            // If this fails too, the torn line is recognised when the journal is next opened.
-            let _ = self.file.set_len(before);
-            let _ = self.file.seek(SeekFrom::Start(before));
-            io(source)
-        })
+        let entry = Entry { at: jiff::Timestamp::now(), event: event.bounded() };
+        let mut line = serde_json::to_vec(&entry).map_err(|e| io(e.into()))?;
+        line.push(b'\n');
+        self.still_mine().map_err(io)?;
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        match written {
+            Ok(()) => self.end += line.len() as u64,
+            Err(source) => {
+                // If this fails too, the torn line is recognised when the journal is next opened.
+                let _ = self.file.set_len(self.end);
+                return Err(io(source));
+            }
+        }
+        Ok(())
     }
 
     /// A file that was removed, or replaced by another, still takes what is written and keeps it
-    /// from everyone.
-    fn still_there(&self) -> io::Result<()> {
-        let there = std::fs::metadata(&self.path)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            let mine = self.file.metadata()?;
-            if (there.dev(), there.ino()) != (mine.dev(), mine.ino()) {
-                return Err(io::Error::other("another file has taken its place"));
-            }
+    /// from everyone; one that another program appends to tells of two experiments at once.
+    fn still_mine(&self) -> io::Result<()> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = Dir::open(folder.unwrap_or(Path::new(".")))?;
+        folder.still_names(&self.name, &self.file)?;
+        match self.file.metadata()?.len() {
+            end if end == self.end => Ok(()),
+            _ => Err(io::Error::other("another program has written to it meanwhile")),
         }
-        #[cfg(not(unix))]
-        let _ = there;
-        Ok(())
     }
 }
+
+impl Event {
+    /// The event with words of bounded length and without the user's home folder.
+    fn bounded(self) -> Event {
+        match self {
+            Event::Started { version, accepted } => {
+                let more = accepted.len().saturating_sub(MOST_ACCEPTED);
+                let mut accepted: Vec<String> =
+                    accepted.iter().take(MOST_ACCEPTED).map(|text| clean::reason(text)).collect();
+                accepted.extend((more > 0).then(|| format!("and {more} more")));
+                Event::Started { version, accepted }
+            }
+            Event::TrialEnded { trial, attempt, status, reason, retry, unmeasured } => {
+                let reason = reason.as_deref().map(clean::reason);
+                Event::TrialEnded { trial, attempt, status, reason, retry, unmeasured }
+            }
+            Event::TrialInterrupted { trial, kept } => {
+                Event::TrialInterrupted { trial, kept: clean::reason(&kept) }
+            }
+            Event::TrialDamaged { trial, why } => {
+                Event::TrialDamaged { trial, why: clean::reason(&why) }
+            }
+            Event::Stopped { reason } => Event::Stopped { reason: clean::reason(&reason) },
+            other => other,
+        }
+    }
+}
+
+/// As many accepted differences are listed.
+const MOST_ACCEPTED: usize = 30;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! An experiment: its trials one after the other, each in a fresh process, and what is kept of them.
 
+pub mod audit;
 pub mod clock;
 pub mod events;
 mod execute;
@@ -10,7 +11,9 @@ mod gauge;
 pub mod interference;
 pub mod journal;
 pub mod lock;
+pub mod look;
 mod pauses;
+pub mod protocol;
 pub mod record;
 pub mod settle;
 pub mod settling;

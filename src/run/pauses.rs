@@ -203,6 +203,12 @@ impl<'a, 'b> Pauses<'a, 'b> {
         let came_to = go(&readings, &mut |tick| tell(tick.elapsed, tick.watts)).await;
         let Some(gauge) = gauge else { return (came_to, None) };
         match gauge.finish().await {
+            Ok(report) if report.suspended_s > 0.0 => {
+                let slept = report.suspended_s;
+                let why = format!("the machine was suspended for {slept:.1} s in the middle of it");
+                self.unmeasured(pause.file, &why);
+                (came_to, None)
+            }
             Ok(report) => (came_to, report.total_j.map(|joules| (joules, report.seconds))),
             Err(error) => {
                 self.unmeasured(pause.file, &error.to_string());
@@ -214,7 +220,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     /// Starts the meter into `pauses/<file>.csv`.
     async fn start(&self, pause: &Pause<'_>) -> Option<Gauge> {
         let csv = self.bench.folder.pause(pause.file);
-        if let Err(error) = csv.parent().map_or(Ok(()), std::fs::create_dir_all) {
+        if let Err(error) = self.bench.folder.make_pauses() {
             self.unmeasured(pause.file, &error.to_string());
             return None;
         }

@@ -7,9 +7,9 @@ use crate::plan::Trial;
 use crate::process::Exit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
+use std::io::Read as _;
 
 /// How a trial ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,39 @@ impl Status {
     }
 }
 
+/// A file of samples by which it is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Samples {
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256 in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Samples {
+    /// Of what a file holds.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn of(mut file: std::fs::File) -> std::io::Result<Samples> {
+        let mut digest = Sha256::new();
+        let mut chunk = vec![0; 64 << 10];
+        let mut bytes = 0;
+        loop {
+            match file.read(&mut chunk)? {
+                0 => break,
+                read => {
+                    digest.update(&chunk[..read]);
+                    bytes += read as u64;
+                }
+            }
+        }
+        let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Samples { bytes, sha256 })
+    }
+}
+
 /// What `torch_3.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
@@ -53,12 +86,19 @@ pub struct TrialRecord {
     pub run_order: u32,
     /// The treatment that was planned just before.
     pub predecessor: Option<String>,
+    /// What it was to train from: the job's seed, or its block's.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// From 1.
     pub attempt: u32,
     /// How it ended.
     pub status: Status,
     /// Why it is not ok.
     pub reason: Option<String>,
+    /// Whether it failed for want of what measuring takes: the environment, the disk, the meter. Then it
+    /// says nothing about the trial, and `joulerace resume` runs it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmeasured: bool,
     /// Words for what happened, such as `wrap`, `missed-samples`, `retried`.
     pub flags: Vec<String>,
     /// When it began, in UTC.
@@ -82,6 +122,9 @@ pub struct TrialRecord {
     pub integrity: Option<Integrity>,
     /// What the built-in sampler says of itself.
     pub sampler: Option<SessionReport>,
+    /// The file of samples as it was when the trial ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Samples>,
     /// Beginnings and ends of phases.
     #[serde(default)]
     pub marks: Vec<PhaseMark>,
@@ -110,6 +153,9 @@ impl TrialRecord {
     /// The version written by this program.
     pub const SCHEMA: u32 = 1;
 
+    /// Larger than any record that is written; what is larger is not read.
+    pub const LARGEST: u64 = 32 << 20;
+
     /// Whether the record is that of `trial`.
     pub fn is_of(&self, trial: &Trial) -> bool {
         self.trial == trial.name
@@ -128,38 +174,4 @@ impl TrialRecord {
     }
 }
 
-/// How the names of files begin that are to replace others.
-pub const HALF_WRITTEN: &str = ".joulerace-";
-
-/// Replaces a file as a whole: its readers see the old one or the new one, never half of either.
-///
-/// # Errors
-///
-/// The system's, and nothing of the old file is lost.
-pub fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_data()?;
-    #[cfg(unix)]
-    {
-        // Temporary files are the owner's alone; results are as readable as the folder they lie in.
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path)?;
-    #[cfg(unix)]
-    std::fs::File::open(folder)?.sync_all()?;
-    Ok(())
-}
-
-/// [`replace`] with pretty-printed JSON.
-///
-/// # Errors
-///
-/// As [`replace`].
-pub fn replace_json(path: &Path, value: &impl Serialize) -> std::io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    replace(path, &text)
-}
+pub use crate::store::{HALF_WRITTEN, replace, replace_json};

@@ -1,6 +1,16 @@
 //! Being told to stop: once to end after the present trial, twice to end now.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::watch;
+
+/// How often somebody asked this program to end, for what runs where no event loop turns: the analysis
+/// waits for its process, and output that nobody reads is waited for.
+static ASKED: AtomicU8 = AtomicU8::new(0);
+
+/// Whether somebody has asked this program to end.
+pub fn requested() -> bool {
+    ASKED.load(Ordering::Relaxed) > 0
+}
 
 /// How urgently the user wants to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +34,8 @@ impl Stopper {
     /// not end a run of days. Ctrl-Z is obeyed, and `tell` hears when and for how long.
     pub fn listen(tell: impl Fn(&str) + Send + 'static) -> std::io::Result<Stopper> {
         let (sender, level) = watch::channel(Stop::No);
+        #[cfg(unix)]
+        count_signals()?;
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -88,42 +100,6 @@ fn stand_still(tell: &impl Fn(&str)) {
     }
 }
 
-/// Whether somebody asked this program to end since this began to listen, for work that cannot wait in
-/// an event loop: Ctrl-C or, where there is one, SIGTERM.
-#[derive(Debug)]
-pub struct Asked {
-    said: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    listeners: Vec<signal_hook::SigId>,
-}
-
-impl Asked {
-    /// Begins to listen.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn listen() -> std::io::Result<Asked> {
-        use signal_hook::consts::{SIGINT, SIGTERM};
-        let said = std::sync::Arc::default();
-        let listen = |signal| signal_hook::flag::register(signal, std::sync::Arc::clone(&said));
-        let listeners = vec![listen(SIGINT)?, listen(SIGTERM)?];
-        Ok(Asked { said, listeners })
-    }
-
-    /// Whether somebody did.
-    pub fn to_stop(&self) -> bool {
-        self.said.load(std::sync::atomic::Ordering::Relaxed)
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        for listener in self.listeners.drain(..) {
-            signal_hook::low_level::unregister(listener);
-        }
-    }
-}
-
 /// Waits until somebody asks this program to end: Ctrl-C or, where there is one, SIGTERM.
 pub async fn asked() {
     #[cfg(unix)]
@@ -139,6 +115,30 @@ pub async fn asked() {
     }
     #[cfg(not(unix))]
     let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Counts SIGINT and SIGTERM where they arrive, on whichever thread: a loop that waits for something else
+/// still learns of them. Once is enough for the whole program.
+#[cfg(unix)]
+fn count_signals() -> std::io::Result<()> {
+    use std::sync::OnceLock;
+    static COUNTED: OnceLock<Result<(), i32>> = OnceLock::new();
+    let counted = COUNTED.get_or_init(|| {
+        for signal in [nix::libc::SIGINT, nix::libc::SIGTERM] {
+            // SAFETY: the handler adds to an atomic number and does nothing else, which is
+            // async-signal-safe.
+            let registered = unsafe {
+                signal_hook_registry::register(signal, || {
+                    ASKED.fetch_add(1, Ordering::Relaxed);
+                })
+            };
+            if let Err(error) = registered {
+                return Err(error.raw_os_error().unwrap_or(nix::libc::EINVAL));
+            }
+        }
+        Ok(())
+    });
+    counted.map_err(std::io::Error::from_raw_os_error)
 }
 
 fn raise(sender: &watch::Sender<Stop>) {

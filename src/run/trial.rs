@@ -4,8 +4,10 @@ use super::clock;
 use super::events::{Event, Observer};
 use super::folder::Folder;
 use super::interference::{self, Interference};
+use super::journal::Again;
 use super::record::{Status, TrialRecord};
 use super::stop::{Stop, Stopper};
+use crate::clean;
 use crate::energy::{self, Accounts, Wrapping};
 use crate::meter::{Kind, Meter, SessionReport};
 use crate::phase::{Edge, PhaseMark};
@@ -19,7 +21,7 @@ use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 /// Everything that a trial needs and that stays the same from trial to trial.
 pub struct Bench<'a> {
@@ -45,6 +47,8 @@ pub struct Bench<'a> {
     pub roots: Roots,
     /// Beyond what a trial is flagged for what else the machine did.
     pub limits: interference::Limits,
+    /// Which trials are run again that ended without a measurement.
+    pub again: Again,
     /// What the user last said.
     pub stopper: &'a Stopper,
     /// Who listens.
@@ -59,6 +63,8 @@ struct Heard {
     last_loss: Option<f64>,
     /// The outermost process, and its own processor seconds when last looked at.
     outermost: Option<(u32, f64)>,
+    /// Whether the meter stopped measuring.
+    meter_lost: bool,
     /// Whether the user was told that the experiment ends after this trial.
     told_of_stop: bool,
 }
@@ -76,9 +82,11 @@ impl Bench<'_> {
     ) -> Result<TrialRecord, Interrupted> {
         let mut record = TrialRecord { idle_w, ..self.blank(trial, attempt) };
         let mut watch = interference::Watch::start(&self.roots);
-        let (wall, steady) = (SystemTime::now(), Instant::now());
+        let began = clock::together();
         let outcome = self.measure(trial, &mut record, &mut watch).await;
-        record.wall_seconds = steady.elapsed().as_secs_f64();
+        // Before anything else is looked at: what that takes grows with the machine's processes.
+        let (wall_s, steady_s) = clock::since(began);
+        record.wall_seconds = steady_s;
         let seen = watch.finish(record.cpu_seconds);
         for flag in seen.flags(&self.limits) {
             record.flag(flag);
@@ -88,14 +96,33 @@ impl Bench<'_> {
             Ok(()) => {}
             Err(Trouble::Interrupted) => return Err(Interrupted),
             Err(Trouble::Failed(reason)) => {
+                let gone = self.gone();
                 record.status = Status::Failed;
-                record.reason = Some(reason);
+                record.unmeasured = gone.is_some() || speaks_of_full_disk(&reason);
+                record.reason = Some(match gone {
+                    Some(gone) => clean::reason(&format!("{gone}: {reason}")),
+                    None => clean::reason(&reason),
+                });
+            }
+            Err(Trouble::Unmeasured(reason)) => {
+                record.status = Status::Failed;
+                record.unmeasured = true;
+                record.reason = Some(clean::reason(&reason));
             }
         }
-        let passed =
-            wall.elapsed().map_or_else(|e| -e.duration().as_secs_f64(), |d| d.as_secs_f64());
+        if let Some(slept) = record.sampler.as_ref().map(|s| s.suspended_s).filter(|s| *s > 0.0) {
+            record.flag("suspended");
+            if record.status == Status::Ok {
+                record.status = Status::Failed;
+                record.unmeasured = true;
+                record.reason = Some(format!(
+                    "the machine was suspended for {slept:.1} s in the middle of it, so what it drew and how \
+                     long it took cannot be told apart from sleeping"
+                ));
+            }
+        }
         let steps = [
-            clock::step(passed, record.wall_seconds),
+            clock::step(wall_s, steady_s),
             // Forth and back again is none of it in the end, but was in between.
             record
                 .sampler
@@ -121,11 +148,13 @@ impl Bench<'_> {
         record: &mut TrialRecord,
         watch: &mut interference::Watch,
     ) -> Result<(), Trouble> {
-        let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
+        let lost = |e: &dyn std::fmt::Display| Trouble::Unmeasured(e.to_string());
         let csv = self.folder.file(trial, "csv");
         let log = self.folder.file(trial, "log");
-        let listener = Listener::bind().map_err(|e| failed(&e))?;
-        let session = self.meter.start(&csv).map_err(|e| failed(&e))?;
+        let listener = Listener::bind().map_err(|e| {
+            lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
+        })?;
+        let session = self.meter.start(&csv).map_err(|e| lost(&e))?;
         let worker = vec![
             OsString::from(&self.program),
             "worker".into(),
@@ -148,7 +177,10 @@ impl Bench<'_> {
                 Seen::Tick => {
                     watch.tick();
                     self.look_at_wrapper(&mut heard);
-                    session.health().map_err(|e| e.to_string())?;
+                    session.health().map_err(|e| {
+                        heard.meter_lost = true;
+                        e.to_string()
+                    })?;
                     if let Some(watts) = session.watts() {
                         self.observer.on(&Event::Watts(watts));
                     }
@@ -173,11 +205,12 @@ impl Bench<'_> {
         let report = session.finish().map(|report| self.with_wrapper_time(report, &heard));
         record.cpu_seconds = ended.cpu_seconds;
         record.exit = ended.exit;
-        record.traceback = ended.traceback;
+        record.traceback = clean::cut(&clean::private(&ended.traceback), LONGEST_TRACEBACK);
         record.marks = heard.marks;
         record.loss = heard.last_loss;
         record.accuracy = heard.result.as_ref().and_then(|r| r["accuracy"].as_f64());
         record.result = heard.result;
+        record.samples = self.folder.samples(trial).ok();
         if self.stopper.level() == Stop::Now {
             return Err(Trouble::Interrupted);
         }
@@ -186,9 +219,25 @@ impl Bench<'_> {
             if ended.failure.is_some() { Ok(()) } else { Err(trouble) }
         })?;
         match ended.failure {
-            Some(failure) => Err(Trouble::Failed(self.blame(&failure, ended.exit, &log, &csv))),
+            Some(failure) => {
+                let reason = self.blame(&failure, ended.exit, &log, &csv);
+                let unmeasured = heard.meter_lost || failure.is_of_the_machine();
+                Err(if unmeasured { Trouble::Unmeasured(reason) } else { Trouble::Failed(reason) })
+            }
             None => Ok(()),
         }
+    }
+
+    /// What a trial needs and is not there any more, in words.
+    fn gone(&self) -> Option<String> {
+        let python = self.python.executable.as_path();
+        let packages = python.parent().and_then(Path::parent).map(crate::env::packages_folder);
+        let mut needed = vec![("the interpreter", python), ("the data", &*self.data_dir)];
+        needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
+        needed
+            .extend(self.sys_path.iter().map(|folder| ("the folder of scripts", folder.as_path())));
+        let gone = needed.into_iter().find(|(_, path)| !path.exists());
+        gone.map(|(what, path)| format!("{what} {} has gone", path.display()))
     }
 
     /// Whose failure it was: a meter that wraps the worker may have ended first.
@@ -231,13 +280,18 @@ impl Bench<'_> {
                 if mark.edge == Edge::Begin {
                     self.observer.on(&Event::Phase(mark.phase));
                 }
-                heard.marks.push(mark);
+                if heard.marks.len() < MOST_MARKS {
+                    heard.marks.push(mark);
+                }
             }
             protocol::Event::Epoch { epoch, epochs, loss } => {
                 heard.last_loss = Some(loss).filter(|l| l.is_finite());
                 self.observer.on(&Event::Epoch { epoch, epochs, loss });
             }
-            protocol::Event::Result(result) => heard.result = Some(result),
+            // What is larger is no account of a training; without one the trial is invalid.
+            protocol::Event::Result(result) => {
+                heard.result = Some(result).filter(|r| r.to_string().len() <= LARGEST_RESULT);
+            }
             protocol::Event::Other(other) => {
                 tracing::debug!(%other, "an event of the script's own")
             }
@@ -259,7 +313,7 @@ impl Bench<'_> {
         };
         let accounts: Accounts =
             energy::account_file(csv, &record.marks, &wrapping).map_err(|e| failed(&e))?;
-        let report = report.map_err(|e| failed(&e))?;
+        let report = report.map_err(|e| Trouble::Unmeasured(e.to_string()))?;
         for flag in accounts.integrity.flags() {
             record.flag(flag.name());
         }
@@ -269,10 +323,8 @@ impl Bench<'_> {
         if report.wraps > 0 {
             record.flag("wrap");
         }
-        let (reset, stuck) = (
-            report.resets > 0 || accounts.integrity.reset_count > 0,
-            !accounts.integrity.stuck.is_empty(),
-        );
+        let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
+        let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;
         record.window = accounts.window;
         record.phases = accounts.phases;
@@ -284,10 +336,8 @@ impl Bench<'_> {
                 "a counter was reset in the middle, so a part of its energy is unknown".to_owned(),
             ));
         }
-        if stuck {
-            return Err(Trouble::Failed(
-                "a counter stood still while the processor worked; it does not measure".to_owned(),
-            ));
+        if let Some(why) = unknown {
+            return Err(Trouble::Failed(why));
         }
         match &record.window {
             None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
@@ -303,6 +353,7 @@ impl Bench<'_> {
 
     fn request(&self, trial: &Trial) -> Request {
         let mut job = serde_json::to_value(&self.settings.job).unwrap_or_default();
+        job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
         Request {
@@ -315,6 +366,11 @@ impl Bench<'_> {
         }
     }
 
+    /// What a trial trains from.
+    fn seed(&self, trial: &Trial) -> u64 {
+        trial.seed.unwrap_or(self.settings.job.seed)
+    }
+
     fn blank(&self, trial: &Trial, attempt: u32) -> TrialRecord {
         TrialRecord {
             schema: TrialRecord::SCHEMA,
@@ -325,9 +381,11 @@ impl Bench<'_> {
             position: trial.position,
             run_order: trial.run_order,
             predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
+            seed: Some(self.seed(trial)),
             attempt,
             status: Status::Ok,
             reason: None,
+            unmeasured: false,
             flags: Vec::new(),
             started: jiff::Timestamp::now(),
             wall_seconds: 0.0,
@@ -339,6 +397,7 @@ impl Bench<'_> {
             whole: None,
             integrity: None,
             sampler: None,
+            samples: None,
             marks: Vec::new(),
             accuracy: None,
             loss: None,
@@ -352,6 +411,22 @@ impl Bench<'_> {
     }
 }
 
+/// Longest traceback in a record; the log has all of it.
+const LONGEST_TRACEBACK: usize = 64 << 10;
+
+/// Larger than any workload's account of itself, as JSON.
+const LARGEST_RESULT: usize = 1 << 20;
+
+/// More marks than any workload makes: five phases with two edges each.
+const MOST_MARKS: usize = 1000;
+
+/// Whether a failure is the disk's: a script says it in Python's words or in the system's.
+fn speaks_of_full_disk(reason: &str) -> bool {
+    ["No space left on device", "[Errno 28]", "os error 28", "Disk quota exceeded", "[Errno 122]"]
+        .iter()
+        .any(|sign| reason.contains(sign))
+}
+
 const STOPPED: &str = "the user stopped it";
 
 /// The user ended the trial before its end.
@@ -359,7 +434,10 @@ const STOPPED: &str = "the user stopped it";
 pub struct Interrupted;
 
 enum Trouble {
+    /// The trial went wrong.
     Failed(String),
+    /// What measuring takes was not there: the trial was not tried, whatever it did.
+    Unmeasured(String),
     Interrupted,
 }
 

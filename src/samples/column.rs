@@ -52,6 +52,10 @@ pub struct Column {
 pub struct Layout {
     /// Index of `Time`.
     pub time: usize,
+    /// Index of `Delta`, where there is one.
+    pub delta: Option<usize>,
+    /// Whether the names stand as EnergiBridge writes them: `Delta`, `Time`, and then sorted.
+    pub sorted: bool,
     /// Number of fields that every row has.
     pub width: usize,
     /// The columns that are read, in the header's order.
@@ -95,8 +99,15 @@ impl Layout {
         if Domain::in_total(&domains).is_empty() {
             return Err(Fault::NoEnergy { partial: columns.into_iter().map(|c| c.name).collect() });
         }
-        Ok(Layout { time, width: names.len(), columns })
+        let delta = names.iter().position(|n| *n == "Delta");
+        let sorted = names.starts_with(&["Delta", "Time"]) && names[2..].is_sorted();
+        Ok(Layout { time, delta, sorted, width: names.len(), columns })
     }
+}
+
+/// What a column of this name covers; `None` where it carries no energy.
+pub fn domain_of(name: &str) -> Option<Domain> {
+    meaning(name.trim()).map(|(domain, ..)| domain)
 }
 
 /// What a column's name says: domain, quantity, factor to joules or watts, and rank among the

@@ -58,14 +58,19 @@ impl Domain {
 
     /// Mean power in watts above which a reading of this domain is not believed.
     ///
-    /// Far above what one machine of today can draw (eight sockets of 500 W; one accelerator of
-    /// 1.2 kW), so that a value beyond it is a fault of the counter, not a busy machine.
+    /// Above what one machine of today can draw, so that a value beyond it is a fault of the counter or
+    /// another quantity, not a busy machine:
+    ///
+    /// - packages: eight sockets of 500 W, the most that AMD (EPYC 9965) and Intel (Xeon 6980P) state;
+    /// - DRAM: eight sockets with sixteen modules of some 12 W each;
+    /// - one graphics card: 1,400 W are stated of the largest (NVIDIA B300, AMD MI355X);
+    /// - a whole machine: 14.3 kW are stated of NVIDIA's DGX B200.
     pub fn plausible_watts(self) -> f64 {
         match self {
             Domain::Package | Domain::Core | Domain::Uncore | Domain::Estimated => 4000.0,
-            Domain::Dram => 1000.0,
+            Domain::Dram => 1500.0,
             Domain::Gpu(_) => 2000.0,
-            Domain::System | Domain::Platform => 10_000.0,
+            Domain::System | Domain::Platform => 20_000.0,
         }
     }
 }

@@ -69,7 +69,7 @@ pub enum Fault {
         "there is one sample only, and energy needs two. Sample more often (--interval) or measure longer"
     )]
     OneSample,
-    /// The row has another number of fields than the header.
+    /// The last row has fewer fields than the header.
     #[error(
         "the row is cut: {found} fields where the header has {expected}. The meter was probably killed \
          while writing it"
@@ -79,6 +79,41 @@ pub enum Fault {
         expected: usize,
         /// Fields in this row.
         found: usize,
+    },
+    /// A row in the middle has fewer fields than the header.
+    #[error(
+        "the row has {found} fields where the header has {expected}, and more rows follow: something else \
+         was printed into it, or a second meter wrote to the same file"
+    )]
+    BrokenRow {
+        /// Fields in the header.
+        expected: usize,
+        /// Fields in this row.
+        found: usize,
+    },
+    /// A row has more fields than the header.
+    #[error(
+        "the row has {found} fields where the header has {expected}, and which is which cannot be told. \
+         Sensors that are found later do that, and so do decimal commas: write the file again with decimal \
+         points and all columns in its header"
+    )]
+    LongRow {
+        /// Fields in the header.
+        expected: usize,
+        /// Fields in this row.
+        found: usize,
+    },
+    /// Another header stands among the rows.
+    #[error("a second header with other columns: two files were joined. Put them apart again")]
+    SecondHeader,
+    /// `Time` is in no unit that can be told.
+    #[error(
+        "'Time' is not in Unix milliseconds (nor seconds): {looks}. Write it as EnergiBridge does, such as \
+         1771500000200"
+    )]
+    TimeUnit {
+        /// What it looks like.
+        looks: String,
     },
     /// A needed field is empty.
     #[error("'{column}' is empty")]
@@ -141,12 +176,26 @@ fn no_energy(partial: &[String]) -> String {
     }
 }
 
+/// Advice where a text is a number as people write it.
 fn decimal_comma(text: &str) -> &'static str {
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    match text.split_once(',') {
-        Some((whole, part)) if digits(whole) && digits(part) => {
-            ". It has a decimal comma: write the file again with decimal points"
+    // Spaces of several kinds, apostrophes and low lines group digits; so do commas and points.
+    let space = |c: char| c.is_whitespace() || ['\'', '’', '_'].contains(&c);
+    let bare: String = text.trim_start_matches(['-', '+']).chars().filter(|c| !space(*c)).collect();
+    let grouped = text.chars().any(space);
+    let parts: Vec<&str> = bare.split([',', '.']).collect();
+    if !parts.iter().all(|part| digits(part)) {
+        return "";
+    }
+    match (grouped, bare.matches(',').count(), bare.matches('.').count()) {
+        (false, 1, 0) => ". It has a decimal comma: write the file again with decimal points",
+        (false, 0, 0 | 1) => "",
+        (true, 0, 0 | 1) => {
+            ". Its digits stand in groups: write the file again without spaces in numbers"
         }
-        _ => "",
+        _ => {
+            ". Its digits stand in groups, with a decimal comma: write the file again with plain numbers and \
+             decimal points"
+        }
     }
 }

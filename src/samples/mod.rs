@@ -2,12 +2,18 @@
 //!
 //! The format is one header line, then one line per sample. `Delta` and `Time` come first, then
 //! whatever the machine has, sorted by name; [`mod@column`] says which of those names carry energy.
-//! Durations come from `Time` (Unix milliseconds), never from `Delta`.
+//! Durations come from `Time` (Unix milliseconds; seconds are recognised), never from `Delta`. Around the
+//! rows may stand what a program printed, where output was redirected; [`Reader::notes`] tells of it.
 
+mod clock;
 pub mod column;
 pub mod domain;
 pub mod error;
+mod foreign;
+mod header;
+mod late;
 pub mod read;
+mod text;
 pub mod write;
 
 pub use column::{Column, Quantity};

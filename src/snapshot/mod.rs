@@ -9,8 +9,9 @@ pub(crate) mod roots;
 mod sensors;
 mod virtualisation;
 
+pub use crate::clean::without_home;
 pub use cpu::Cpu;
-pub use environment::{Git, environment, git, relevant, without_home};
+pub use environment::{Git, environment, git, relevant};
 pub use platform::{Board, Gpu, Supply};
 pub use roots::Roots;
 pub use sensors::Thermometer;
@@ -52,6 +53,12 @@ pub struct Machine {
     pub celsius: Option<f64>,
     /// Seconds since boot.
     pub uptime_s: Option<f64>,
+}
+
+/// Whether the machine runs on its battery now; none where there is no battery to run on.
+pub(crate) fn on_battery(roots: &Roots) -> Option<bool> {
+    let supply = platform::supply(roots);
+    supply.battery.then(|| supply.on_battery())
 }
 
 /// Reads the machine. Where there is no `/proc`, the system is asked instead.

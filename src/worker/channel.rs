@@ -3,6 +3,7 @@
 
 use super::protocol::Message;
 use crate::process;
+use crate::store::Scratch;
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -63,14 +64,14 @@ pub fn die_with_host(lines: BufReader<UnixStream>, socket: &Path) {
 #[derive(Debug)]
 pub struct Listener {
     listener: tokio::net::UnixListener,
-    folder: tempfile::TempDir,
+    folder: Scratch,
 }
 
 impl Listener {
-    /// Listens at a new path in the system's folder for temporary files, which keeps it within the
-    /// 108 bytes that a socket's path may have.
+    /// Listens in a folder that only this user can enter, at a path within the 108 bytes that a
+    /// socket's path may have.
     pub fn bind() -> io::Result<Listener> {
-        let folder = tempfile::Builder::new().prefix("joulerace-").tempdir()?;
+        let folder = Scratch::new()?;
         let listener = tokio::net::UnixListener::bind(folder.path().join("host"))?;
         Ok(Listener { listener, folder })
     }

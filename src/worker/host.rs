@@ -4,8 +4,8 @@ use super::channel::Listener;
 use super::lines::{LONGEST_LINE, Lines};
 use super::protocol::{Message, Request};
 use crate::process::{self, Exit};
+use crate::store;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -96,7 +96,13 @@ pub enum Failure {
         /// How its process ended, if it did.
         exit: Exit,
     },
-    /// The script raised, or Python did not start.
+    /// Python did not start in the environment that was asked for.
+    #[error("{error}")]
+    NoPython {
+        /// Why.
+        error: String,
+    },
+    /// The script raised.
     #[error("{error}")]
     Raised {
         /// The exception's type and message.
@@ -105,7 +111,7 @@ pub enum Failure {
     /// Python never said that it runs.
     #[error("{python} did not start ({exit}); the log says why, and `joulerace doctor` checks the environment",
         python = python.display())]
-    NoPython {
+    NotStarted {
         /// The interpreter that was asked for.
         python: PathBuf,
         /// How its process ended.
@@ -147,6 +153,7 @@ fn hint(exit: &Exit) -> &'static str {
     match exit {
         Exit::Signal(9) => "; a process that the kernel ends with signal 9 is often out of memory",
         Exit::Signal(11) => "; a segmentation fault in native code",
+        Exit::Signal(25) => "; it wrote a larger file than it may (ulimit -f)",
         _ => "",
     }
 }
@@ -212,7 +219,7 @@ pub async fn run(
     }
     if let Some(Failure::Flood(limit)) = failure {
         // It is kept with the failure, and a disk is not to fill up with it.
-        let log = File::options().write(true).open(&launch.log);
+        let log = store::at(&launch.log).and_then(|(folder, name)| folder.append(&name));
         let _ = log.and_then(|log| log.set_len(limit));
     }
     let cpu_seconds = process::children_cpu_seconds() - before;
@@ -220,12 +227,26 @@ pub async fn run(
 }
 
 impl Failure {
+    /// Whether it is the machine's: the worker never began its work, or what measured it ended.
+    pub fn is_of_the_machine(&self) -> bool {
+        matches!(
+            self,
+            Failure::Start { .. }
+                | Failure::Silent { .. }
+                | Failure::NoPython { .. }
+                | Failure::NotStarted { .. }
+                | Failure::WrapperEnded { .. }
+        )
+    }
+
     /// A worker's own ending is known only after it was waited for.
     fn with_exit(self, exit: Exit) -> Failure {
         match self {
             Failure::Vanished { exit: Exit::Unknown } => Failure::Vanished { exit },
             Failure::Silent { limit, exit: Exit::Unknown } => Failure::Silent { limit, exit },
-            Failure::NoPython { python, exit: Exit::Unknown } => Failure::NoPython { python, exit },
+            Failure::NotStarted { python, exit: Exit::Unknown } => {
+                Failure::NotStarted { python, exit }
+            }
             other => other,
         }
     }
@@ -234,7 +255,7 @@ impl Failure {
 fn spawn(launch: &Launch) -> Result<Child, Failure> {
     let program = launch.argv.first().cloned().unwrap_or_default();
     let failed = |source| Failure::Start { command: program.to_string_lossy().into(), source };
-    let log = File::create(&launch.log).map_err(failed)?;
+    let log = store::create(&launch.log).map_err(failed)?;
     let mut command = Command::new(&program);
     command
         .args(&launch.argv[1..])
@@ -285,7 +306,7 @@ async fn listen(
     let mut greeted = false;
     let vanished = |greeted: bool| match greeted {
         true => Failure::Vanished { exit: Exit::Unknown },
-        false => Failure::NoPython {
+        false => Failure::NotStarted {
             python: launch.request.python.executable.clone(),
             exit: Exit::Unknown,
         },
@@ -305,11 +326,11 @@ async fn listen(
                             // hold it open for as long as it likes.
                             return leave(limits, child).await;
                         }
-                        Message::Failed { error, traceback: text } => {
+                        Message::Failed { error, traceback: text, begun } => {
                             traceback.clone_from(text);
-                            let error = error.clone();
+                            let failure = raised(error.clone(), *begun);
                             let _ = timeout(FOLLOW, child.wait()).await;
-                            return Err(Failure::Raised { error });
+                            return Err(failure);
                         }
                         Message::Hello { .. } => greeted = true,
                         Message::Event { .. } => {}
@@ -332,9 +353,9 @@ async fn listen(
                 while let Ok(Ok(Some(line))) = timeout_at(until, lines.next()).await {
                     match serde_json::from_slice::<Message>(&line) {
                         Ok(Message::Done) => return Ok(()),
-                        Ok(Message::Failed { error, traceback: text }) => {
+                        Ok(Message::Failed { error, traceback: text, begun }) => {
                             *traceback = text;
-                            return Err(Failure::Raised { error });
+                            return Err(raised(error, begun));
                         }
                         Ok(message) => {
                             greeted |= matches!(message, Message::Hello { .. });
@@ -359,6 +380,10 @@ async fn listen(
             }
         }
     }
+}
+
+fn raised(error: String, begun: bool) -> Failure {
+    if begun { Failure::Raised { error } } else { Failure::NoPython { error } }
 }
 
 async fn leave(limits: &Limits, child: &mut Child) -> Result<(), Failure> {

@@ -26,6 +26,9 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
     let sender = Arc::new(Mutex::new(sender));
     let own = Arc::clone(&sender);
     let hear = move |line: &[u8]| {
+        if let Ok(Message::Failed { error, traceback, .. }) = serde_json::from_slice(line) {
+            log(if traceback.is_empty() { &error } else { &traceback });
+        }
         let told = own.lock().unwrap_or_else(|e| e.into_inner()).pass_on(line);
         if told.is_err() {
             // The watch over the host is about to end this process with all that it started; leaving
@@ -37,13 +40,18 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
     match python::run(&request, hear) {
         Ok(status) => Ok(status),
         Err(error) => {
-            // A full disk must not keep the host from hearing what the log would say.
-            let _ = writeln!(std::io::stderr(), "{error}");
-            let failed = Message::Failed { error: error.to_string(), traceback: String::new() };
+            let error = error.to_string();
+            log(&error);
+            let failed = Message::Failed { error, traceback: String::new(), begun: false };
             let told = sender.lock().unwrap_or_else(|e| e.into_inner()).send(&failed);
             told.map_err(|e| no_host(e.to_string())).map(|()| 1)
         }
     }
+}
+
+/// Writes to the log. A full disk must not keep the host from hearing the same.
+fn log(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", crate::clean::private(text.trim_end()));
 }
 
 /// Longer than the watch over the host takes to notice that it has gone, and to act.

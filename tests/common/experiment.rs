@@ -99,6 +99,20 @@ impl Scratch {
     }
 
     pub fn resume(&self, more: &[&str]) -> Command {
+        let mut command = self.unnamed_resume(more);
+        command.arg("--workloads").arg(self.at("workloads"));
+        for (flag, value) in
+            [("--python-env", environment().to_owned()), ("--data-dir", self.at("data"))]
+        {
+            if !more.contains(&flag) {
+                command.arg(flag).arg(value);
+            }
+        }
+        command
+    }
+
+    /// The same on the folder's word alone: nothing outside it is named.
+    pub fn unnamed_resume(&self, more: &[&str]) -> Command {
         let mut command = self.program();
         command.arg("resume").arg(self.results()).arg("--no-analysis").args(more);
         command

@@ -23,11 +23,13 @@ impl Tree {
         let tree = Tree { folder: tempfile::tempdir().unwrap() };
         let mut stat = "cpu  4000 0 1000 95000 0 0 0 0 0 0\n".to_owned();
         let mut cpuinfo = String::new();
+        let intel = cpus.model.starts_with("Intel");
+        let vendor = if intel { "GenuineIntel" } else { "AuthenticAMD" };
         for (n, (package, core)) in cpus.threads.iter().enumerate() {
             stat += &format!("cpu{n} 500 0 125 11875 0 0 0 0 0 0\n");
             cpuinfo += &format!(
-                "processor\t: {n}\nmodel name\t: {}\nphysical id\t: {package}\ncore id\t\t: {core}\n\
-                 flags\t\t: {}\n\n",
+                "processor\t: {n}\nvendor_id\t: {vendor}\nmodel name\t: {}\nphysical id\t: {package}\n\
+                 core id\t\t: {core}\nflags\t\t: {}\n\n",
                 cpus.model, cpus.flags
             );
             let topology = format!("sys/devices/system/cpu/cpu{n}/topology");

@@ -27,6 +27,9 @@ fn half_done() -> Scratch {
     let first: Vec<&str> = journal.lines().take(3).collect();
     assert!(first[2].contains("trial-ended"));
     std::fs::write(scratch.results().join("journal.jsonl"), first.join("\n") + "\n").unwrap();
+    for ending in ["csv", "json", "log"] {
+        std::fs::remove_file(scratch.results().join(format!("a/a_1.{ending}"))).unwrap();
+    }
     scratch
 }
 

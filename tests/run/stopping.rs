@@ -36,7 +36,7 @@ fn a_host_that_is_killed_takes_energibridge_along() {
         host.kill().unwrap();
         host.wait().unwrap();
         scratch.await_no_process();
-        host = start(scratch.resume(&[]));
+        host = start(scratch.resume(&["--energibridge", program.to_str().unwrap()]));
         scratch.await_event("started", begun.max(1) + 1);
     }
     let output = host.wait_with_output().unwrap();

@@ -40,6 +40,7 @@ def run(request, emit):
         "batches": batches * job["epochs"],
         "images_seen": train * job["epochs"],
         "test_images_seen": test,
+        "seed": job["seed"],
         "threads": job["threads"],
         "dtype": "float32",
         "device": "cpu",

@@ -70,5 +70,8 @@ pub enum Message {
         error: String,
         /// Python's traceback, empty where there is none.
         traceback: String,
+        /// Whether Python had started: if not, the script was never reached.
+        #[serde(default)]
+        begun: bool,
     },
 }

@@ -9,9 +9,13 @@ pub(crate) fn of_exception(py: Python<'_>, error: &PyErr) -> Message {
     let traceback = traceback(py, error);
     if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) {
         let code = error.value(py).getattr("code").map(|c| c.to_string()).unwrap_or_default();
-        return Message::Failed { error: format!("the script called sys.exit({code})"), traceback };
+        return Message::Failed {
+            error: format!("the script called sys.exit({code})"),
+            traceback,
+            begun: true,
+        };
     }
-    Message::Failed { error: error.to_string(), traceback }
+    Message::Failed { error: error.to_string(), traceback, begun: true }
 }
 
 /// CPython passes over in silence that it started in another environment than the one asked for.
@@ -21,7 +25,7 @@ pub(crate) fn other_environment(wanted: &Path, found: &Path, version: &str) -> M
         "Python took {found} for its environment instead of {wanted}; is {wanted} a virtual environment \
          of Python {version}?"
     );
-    Message::Failed { error, traceback: String::new() }
+    Message::Failed { error, traceback: String::new(), begun: false }
 }
 
 /// Type, value and traceback are handed over one by one: before Python 3.12 an exception that was

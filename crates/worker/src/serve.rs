@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -26,11 +26,6 @@ pub(crate) fn serve(
         Ok(()) => Message::Done,
         Err(failed) => failed,
     };
-    if let Message::Failed { error, traceback } = &last {
-        // The log has it too, also where the host can no longer be told. It may be full.
-        let text = if traceback.is_empty() { format!("{error}\n") } else { traceback.clone() };
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
     // The host may end this process on its last word, so what Python has printed goes first.
     let _ = flush(py);
     let heard = py.detach(|| tell(&voice, &last));

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from analysis import files
 from analysis.findings import Findings
-from analysis.plots import drift, effects, paired, phases, power, quantiles, violins
+from analysis.plots import drift, effects, matrix, paired, phases, power, quantiles, violins
 from analysis.plots.style import Figure, Palette, configure
 from analysis.settings import Settings
 from analysis.table import Table
@@ -16,6 +17,7 @@ _Painter = Callable[[Table, Findings, Settings, Palette], list[Figure]]
 _PAINTERS: tuple[_Painter, ...] = (
     violins.draw,
     effects.draw,
+    matrix.draw,
     paired.draw,
     power.draw,
     phases.draw,
@@ -28,7 +30,7 @@ def draw(table: Table, found: Findings, settings: Settings) -> list[Figure]:
     """Draw what the data can show into ``plots/``; a picture without data is left out."""
     if not table.groups:
         return []
-    (settings.output / "plots").mkdir(exist_ok=True)
+    files.make_folder(settings.output / "plots")
     configure()
     palette = Palette.of(table)
     return [figure for paint in _PAINTERS for figure in paint(table, found, settings, palette)]

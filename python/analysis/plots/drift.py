@@ -10,10 +10,17 @@ from analysis.plots.style import INK, Figure, Palette, canvas, finish, label, le
 from analysis.settings import Settings
 from analysis.table import Table
 
+#: Of more trials than this a random part is drawn.
+_MOST_POINTS = 1500
+
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
     """Two figures, each only where the order is known."""
+    if table.many:
+        return []
     frame = statistics.deviations(table)
+    if len(frame) > _MOST_POINTS:
+        frame = frame.sample(_MOST_POINTS, random_state=settings.seed)
     figures = []
     if frame["run_order"].notna().sum() >= 3:
         figures.append(_order(table, frame.dropna(subset=["run_order"]), found, settings, palette))
@@ -38,7 +45,7 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
         middle = frame["run_order"].mean()
         axes.plot(x, 100 * np.expm1(rate * (x - middle)), color=INK, linewidth=1.6)
         words = (
-            f" Line: the common trend, {text.percent(slope['pct_over_experiment'], 2)} from the "
+            f" Line: the trend of the blocks’ means, {text.percent(slope['pct_over_experiment'], 2)} from the "
             f"first trial to the last ({text.p_equation(slope['p'])})."
         )
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))

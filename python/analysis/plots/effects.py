@@ -6,14 +6,17 @@ import numpy as np
 from matplotlib import ticker
 from matplotlib.transforms import blended_transform_factory
 
-from analysis import metrics, pairs, text
+from analysis import metrics, text
 from analysis.findings import Findings
-from analysis.plots.style import GRID, INK, MUTED, PAPER, Figure, Palette, canvas, finish, label
+from analysis.plots.style import INK, MUTED, PAPER, Figure, Palette, canvas, finish, label
 from analysis.settings import Settings
 from analysis.table import Table
 
 #: More lines than this do not fit a page; the pairs with the base stay.
 _MOST_PAIRS = 6
+
+#: Of very many pairs, so many lines.
+_MOST_LINES = 12
 
 #: From this ratio on the axis counts in multiples instead of percentages.
 _FAR = 4.0
@@ -23,60 +26,46 @@ _MOST_IN_FULL = 4
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
-    """The headline metrics of every pair, or of the pairs with the base where there are many."""
-    tests = (pairs.PAIRED_T, pairs.WELCH)
-    couples = [(a, b) for i, a in enumerate(table.groups) for b in table.groups[i + 1 :]]
+    """The headline metrics of every pair, or energy of the pairs that matter where there are many."""
+    couples = [pair for pair in found.compared if pair in found.shown]
     if len(couples) > _MOST_PAIRS:
-        couples = [(a, b) for a, b in couples if a == table.base]
+        own = [pair for pair in couples if pair[0] == table.base]
+        couples = (own or couples)[:_MOST_LINES]
     shown = metrics.HEADLINE if len(couples) <= _MOST_IN_FULL else (metrics.ENERGY,)
     lines = []
     for a, b in couples:
         for metric in shown:
-            rows = [found.pair(a, b, test, metric.name) for test in tests]
-            row = next((r for r in rows if r and r["ci_low"] is not None), None)
-            if row is None:
-                row = next((_student(r) for r in rows if r and r["t_low"] is not None), None)
-            if row:
+            row = found.pair(a, b, metric=metric.name)
+            if row and row["ci_low"] is not None:
                 lines.append((a, b, metric, row))
     if not lines:
         return []
     couples = sorted({(a, b) for a, b, _, _ in lines}, key=couples.index)
     figure, (axes,) = canvas(0.75 + 0.235 * len(lines) + 0.3 * len(couples))
     _lines(axes, lines, couples, palette)
-    floor = (found.floor or {}).get("floor_pct")
-    if floor:
-        axes.axvspan(1 / _ratio(floor), _ratio(floor), color=GRID, alpha=0.8, linewidth=0, zorder=0)
     axes.axvline(1, color=INK, linewidth=1)
     axes.grid(axis="y", visible=False)
-    student = any(r.get("student") for *_, r in lines)
-    kind = "t-interval (too few data for a bootstrap)" if student else "bootstrap interval"
-    note = (
-        f" Grey band: noise floor of the A/A control, ±{text.significant(floor, 2)}%."
-        if floor
-        else ""
-    )
     words = [
         f"{m.label}, {label(b)} against {label(a)}: {text.percent(r['pct_change'])} "
         f"({text.percent(r['ci_low'])} to {text.percent(r['ci_high'])})"
         for a, b, m, r in lines
         if m in (metrics.ENERGY, metrics.TIME)
     ]
+    caption = (
+        "Change of the geometric mean with Student’s 95% interval, each by itself. One that "
+        "includes zero leaves open whether there is a difference; it does not show that there is "
+        "none."
+    )
     return [
         finish(
             figure,
             settings,
             "effects",
             "How large the differences are",
-            f"Change of the geometric mean with its 95% {kind}; one that touches zero is no "
-            f"difference.{note}",
+            caption,
             "; ".join(words) + ".",
         )
     ]
-
-
-def _student(row: dict[str, Any]) -> dict[str, Any]:
-    """A row whose interval is the t-interval, for want of data for a bootstrap."""
-    return row | {"ci_low": row["t_low"], "ci_high": row["t_high"], "student": True}
 
 
 def _lines(axes, lines, couples, palette: Palette) -> None:
@@ -116,8 +105,9 @@ def _axis(axes, ends: list[float]) -> bool:
     Returns whether it counts in multiples instead of percentages.
     """
     low, high = np.log(min(1.0, *ends)), np.log(max(1.0, *ends))
-    room = 0.28 * (high - low)
-    low -= 1.4 * room if low < 0 else room / 4
+    # Room beside the outer ends for the values; where all lie on one side, some beyond zero too.
+    room = 0.28 * max(high - low, np.log(1.0005))
+    low -= room if low < 0 else room / 4
     high += room if high > 0 else room / 4
     axes.set_xscale("log")
     axes.set_xlim(np.exp(low), np.exp(high))

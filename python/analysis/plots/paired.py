@@ -8,13 +8,18 @@ from analysis.plots.style import INK, MUTED, Figure, Palette, canvas, finish, gr
 from analysis.settings import Settings
 from analysis.table import Table
 
+#: Of more blocks than this every second, third … is drawn.
+_MOST_LINES = 200
+
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
     """Energy of the complete blocks; on a logarithmic axis where the groups lie far apart."""
-    blocks = table.blocks("energy_j", table.all_groups)
-    if len(table.all_groups) < 2 or len(blocks) < 2:
+    names = [*table.groups, *((table.twin,) if table.twin else ())]
+    blocks = table.blocks("energy_j", tuple(names))
+    if len(names) < 2 or table.many or len(blocks) < 2:
         return []
-    names = list(table.all_groups)
+    if len(blocks) > _MOST_LINES:
+        blocks = blocks.iloc[:: -(-len(blocks) // _MOST_LINES)]
     scale = text.Scale.fit(blocks.to_numpy().ravel(), "J")
     values = blocks.to_numpy() / scale.factor
     figure, (axes,) = canvas(3.1)
@@ -40,7 +45,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
             settings,
             "paired_energy_j",
             "Energy, block by block",
-            f"Each thin line is one of the {len(blocks)} complete blocks, the thick line the "
+            f"Each thin line is one of {len(blocks)} blocks, the thick line the "
             "geometric mean. Lines that run alike mean a difference that holds in every block.",
             f"Lines of {len(blocks)} blocks across {text.join(names)}.",
         )

@@ -18,6 +18,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     if not phases:
         return []
     names = list(table.all_groups)
+    if table.many:
+        return []
     means = np.array(
         [
             [np.nan_to_num(rows.loc[rows["group"] == name, f"phase_{p}_j"].mean()) for p in phases]

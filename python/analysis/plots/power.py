@@ -16,12 +16,17 @@ _POINTS = 240
 #: Told apart in grey by a hatch: evaluation from training, building from loading data.
 _HATCHES = {"build": "//", "evaluate": "\\\\"}
 
+#: Of more traces than this every second, third … is read.
+_MOST_TRACES = 200
+
 #: More panels than this make the figure too tall to read.
 _MOST_GROUPS = 6
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
     """One panel per group, all on one time axis."""
+    if table.many:
+        return []
     traces = {name: _traces(table, name) for name in table.groups[:_MOST_GROUPS]}
     traces = {name: found for name, found in traces.items() if found}
     if not traces:
@@ -61,7 +66,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
 
 def _traces(table: Table, group: str) -> list[Trace]:
     trials = table.usable.loc[table.usable["group"] == group, "trial"]
-    return [table.traces[t] for t in trials if t in table.traces]
+    own = [table.traces[t] for t in trials if t in table.traces]
+    return own[:: -(-len(own) // _MOST_TRACES)] if own else own
 
 
 def _span(traces: list[Trace]) -> float:

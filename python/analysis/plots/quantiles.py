@@ -17,7 +17,9 @@ _MOST_PAIRS = 6
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
-    """One figure for the groups, one for the pairs."""
+    """One figure for the groups, one for the pairs; none of many groups."""
+    if table.many:
+        return []
     groups = {
         label(name): (np.log(table.values("energy_j", name)), name) for name in table.all_groups
     }

@@ -1,7 +1,6 @@
 """One look for all pictures: colours, markers, sizes, and how a figure becomes SVG and PNG."""
 
 import io
-import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ matplotlib.use("Agg")
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from analysis import files
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -213,17 +213,15 @@ def finish(
     svg = buffer.getvalue()
     paper = '<rect width="100%" height="100%" style="fill: #ffffff"/>'
     standalone = re.sub(r"(<svg\b[^>]*>)", lambda m: m.group(1) + paper, svg, count=1)
-    draft = folder / f"{name}.svg.part"
-    draft.write_text(standalone, encoding="utf-8")
-    os.replace(draft, folder / f"{name}.svg")
-    files = [f"plots/{name}.svg", f"plots/{name}.png"]
-    return Figure(name, title, caption, alt, inline(svg, name), files, wide)
+    files.write(folder / f"{name}.svg", standalone)
+    written = [f"plots/{name}.svg", f"plots/{name}.png"]
+    return Figure(name, title, caption, alt, inline(svg, name), written, wide)
 
 
 def _save(figure: Canvas, path: Path) -> None:
-    draft = path.with_name(path.name + ".part")
-    figure.savefig(draft, format="png", dpi=300, facecolor="white", pil_kwargs=_PNG)
-    os.replace(draft, path)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=300, facecolor="white", pil_kwargs=_PNG)
+    files.write(path, buffer.getvalue())
 
 
 def inline(svg: str, name: str) -> str:

@@ -1,6 +1,8 @@
 """Is every trial accounted for, and does the result hang on what is left out?"""
 
-from analysis import checks, conditions, pairs, provenance, text
+from typing import Any
+
+from analysis import checks, conditions, limits, provenance, tables, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -33,12 +35,15 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
     if left_out:
         lines.append("Everything left out, with its reason, is listed under “What was left out”.")
     complete = table.complete_blocks()
-    outside = int((~table.usable["block"].isin(complete)).sum())
-    rest = f"{text.count(outside, 'usable trial')} outside them, used in the unpaired reading only"
-    lines.append(
-        f"{text.count(len(complete), 'block')} complete over all groups and paired; "
-        f"{rest if outside else 'no usable trial lies outside them'}."
-    )
+    if complete:
+        lines.append(
+            f"{text.count(len(complete), 'block')} with every group; a pair of groups uses every "
+            "block in which both are usable."
+        )
+    if table.sparse:
+        lines.append(f"With a single usable trial, and so not compared: {text.join(table.sparse)}.")
+    if settings.pairing.get("why"):
+        lines.append(f"Pairing: {str(settings.pairing['why']).rstrip('.')}.")
     if disturbed := _disturbed(table):
         lines.append(disturbed)
     mark = "warn" if left_out or disturbed else "good"
@@ -68,30 +73,51 @@ def robust(table: Table, found: Findings, settings: Settings) -> Answer:
     tested = [r for r in found.leave_one_out if r["survives"] is not None]
     lines = [found.outliers["rule"]]
     if found.outliers["trials"]:
-        names = text.join([f"{b:g}" for b in found.outliers["blocks"]])
-        blocks = "block" if len(found.outliers["blocks"]) == 1 else "blocks"
-        lines.append(f"The rule names {blocks} {names}; the result without is beside the one with.")
+        lines.append(_set_aside(found.outliers))
     else:
         lines.append("The rule names no trial.")
-    extra = kept(checks.leave_one_out(found), *checks.outliers(found))
+    if found.disturbed["trials"]:
+        same = "is the same" if found.disturbed["same"] else "is another"
+        lines.append(
+            f"Without the {text.count(found.disturbed['trials'], 'trial')} that something "
+            f"disturbed, the conclusion {same}."
+        )
+    extra = kept(
+        checks.leave_one_out(found), *checks.outliers(found), checks.disturbed(found),
+        tables.adjusted(found),
+    )  # fmt: skip
     if not tested:
-        return Answer(title, "unknown", "Too few complete blocks to leave one out", lines, extra)
-    disagree = [
-        f"{b} against {a}"
-        for a, b in {(r["a"], r["b"]): None for r in tested}
-        if not _agree(found, a, b, settings.alpha)
-    ]
-    fragile = [f"{r['b']} against {r['a']}" for r in tested if not r["survives"]]
+        return Answer(title, "unknown", "Too few blocks to leave one out", lines, extra)
+    pairs = found.decision.comparisons
+    disagree = [i for i, c in enumerate(pairs) if c.rank_agrees is False]
+    silent = [c for c in pairs if c.paired and c.rank_agrees is None]
+    fragile = [r for r in tested if not r["survives"]]
     if disagree:
-        lines.append(f"The parametric and the rank test disagree for {text.join(disagree)}.")
+        names = _names([found.compared[i] for i in disagree])
+        lines.append(f"The t-test and ranks disagree for {names}.")
+    if silent:
+        note = limits.ranks_cannot(silent[0].n, settings.alpha)
+        if note:
+            lines.append(f"{note[0].upper()}{note[1:]}, so that they confirm nothing.")
     if fragile:
-        lines.append(f"Leaving out a single block changes the outcome of {text.join(fragile)}.")
-    good = not disagree and not fragile
+        names = _names([(r["a"], r["b"]) for r in fragile])
+        lines.append(f"Leaving out a single block changes the outcome of {names}.")
+    good = not disagree and not fragile and not silent
     short = "Yes, for every pair" if good else "Not for every pair"
-    return Answer(title, "good" if good else "warn", short, lines, extra)
+    if silent and not disagree and not fragile:
+        short = "Every block can be left out; ranks cannot tell"
+    changed = not found.disturbed["same"] or not found.outliers["same"]
+    return Answer(title, "good" if good and not changed else "warn", short, lines, extra)
 
 
-def _agree(found: Findings, a: str, b: str, alpha: float) -> bool:
-    rows = [found.pair(a, b, test) for test in (pairs.PAIRED_T, pairs.WILCOXON)]
-    sides = {row["p_holm"] < alpha for row in rows if row and row["p_holm"] is not None}
-    return len(sides) < 2
+def _set_aside(outliers: dict[str, Any]) -> str:
+    blocks = outliers["blocks"]
+    named = text.join([f"{b:g}" for b in blocks]) if len(blocks) <= 12 else f"{len(blocks)} of them"
+    same = "the conclusion is the same" if outliers["same"] else "the conclusion is another"
+    return f"The rule names {'block' if len(blocks) == 1 else 'blocks'} {named}; without, {same}."
+
+
+def _names(pairs: list[tuple[str, str]]) -> str:
+    if len(pairs) > 6:
+        return f"{len(pairs)} pairs"
+    return text.join([f"{b} against {a}" for a, b in pairs])

@@ -51,6 +51,15 @@ def domains(table: Table, found: Findings, settings: Settings) -> Answer:
         if not any(m.name in keys for m in domains)
     ]
     lines = [f"Domains: {text.join(names) or 'not named'}."]
+    compared = [str(d) for d in settings.domains.get("compared") or []]
+    beside = [str(d) for d in settings.domains.get("beside") or []]
+    if compared:
+        others = f"; beside them stand {text.join(beside)}" if beside else ""
+        lines.append(f"The totals that are compared are of {text.join(compared)}{others}.")
+    if why := str(settings.domains.get("why") or "").rstrip("."):
+        lines.append(f"{why[0].upper()}{why[1:]}.")
+    for entry in settings.absent:
+        lines.append(f"No counter: {entry.get('column')} never moved.")
     if absent:
         lines.append(f"No reading of {text.join(absent, 'or')}.")
     lines.append(

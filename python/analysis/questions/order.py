@@ -1,8 +1,10 @@
 """Was the order random, and does it matter?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from analysis import checks, text
+from analysis.cells import Column, Tabulation, number, words
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -13,7 +15,7 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
     order, drift = found.order, found.drift
     verdict = order["verdict"]
     short, mark = {
-        "random": ("Random and balanced, as far as can be tested", "good"),
+        "random": (_RANDOM.get(_planned(settings), _RANDOM[""]), "good"),
         "few": ("Too few complete blocks to test the order", "unknown"),
         "unbalanced": ("Positions were not balanced", "warn"),
         "cyclic": ("No: the order repeats itself", "warn"),
@@ -38,13 +40,31 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
         )
     lines.append(_slopes(drift))
     lines.append(_factors(drift))
+    if found.decision.cautions:
+        mark = "warn"
     return Answer(
         "Was the order that was run random and balanced; do position or predecessor matter?",
         mark,
         short,
         [line for line in lines if line],
-        kept(checks.positions(found), checks.autocorrelation(found)),
+        kept(checks.positions(found), checks.autocorrelation(found), _effects(drift)),
     )
+
+
+_RANDOM = {
+    "": "Random and balanced, as far as can be tested",
+    "balanced": "Random, and balanced by design",
+}
+
+
+def _planned(settings: Settings) -> str:
+    """The kind of order that the experiment planned; empty where that is not on record."""
+    experiment = settings.experiment or {}
+    for part in ("plan", "settings"):
+        own = experiment.get(part)
+        if isinstance(own, Mapping) and isinstance(own.get("order"), str):
+            return own["order"]
+    return ""
 
 
 def _slopes(drift: dict[str, Any]) -> str:
@@ -55,7 +75,7 @@ def _slopes(drift: dict[str, Any]) -> str:
         return f"Drift over time: {slope['note']}."
     decimals = text.percent_decimals(slope["ci_low"], slope["ci_high"])
     return (
-        f"Energy drifted by {text.percent(slope['pct'], decimals)} {slope['unit']} (95% interval "
+        f"The means of blocks drifted by {text.percent(slope['pct'], decimals)} {slope['unit']} (95% interval "
         f"{text.percent(slope['ci_low'], decimals)} to {text.percent(slope['ci_high'], decimals)}, "
         f"{text.p_equation(slope['p'])}), {text.percent(slope['pct_over_experiment'], 2)} over the "
         "whole experiment."
@@ -72,8 +92,19 @@ def _factors(drift: dict[str, Any]) -> str:
             lines.append(f"The effect of {name} cannot be told from that of the group.")
         else:
             lines.append(
-                f"{name.capitalize()}: F({part['df1']:g}, {part['df2']:g}) = "
+                f"{name.capitalize()}, within blocks: F({part['df1']:g}, {part['df2']:g}) = "
                 f"{text.significant(part['f'])}, {text.p_equation(part['p'])}, largest difference "
                 f"{text.percent(part['largest_pct'], 2, sign=False)}."
             )
     return " ".join(lines)
+
+
+def _effects(drift: dict[str, Any]) -> Tabulation | None:
+    """What each position and predecessor does, where one is significant."""
+    rows = []
+    for name in ("position", "predecessor"):
+        if name in drift["significant"]:
+            for level, pct in drift[name]["effects_pct"].items():
+                rows.append([words(f"{name} {level}"), number(pct, text.percent(pct, 2))])
+    columns = [Column("Where or after what", False), Column("Energy against the mean")]
+    return Tabulation("Effects within blocks", columns, rows) if rows else None

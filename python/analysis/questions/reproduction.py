@@ -51,6 +51,8 @@ def _seeds(experiment: Mapping[str, Any]) -> str:
     if order is not None:
         drawn = f" ({plan['generator']})" if plan.get("generator") else ""
         parts.append(f"order seed {order}{drawn}")
-    if training is not None:
+    if own.get("seed_per_block"):
+        parts.append("a training seed of its own for every block, the same for all its treatments")
+    elif training is not None:
         parts.append(f"training seed {training}")
     return f"The experiment: {text.join(parts)}." if parts else ""

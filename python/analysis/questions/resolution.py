@@ -1,41 +1,63 @@
 """What could this experiment have seen?"""
 
-from analysis import checks, tables, text
+from analysis import checks, provenance, tables, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
-from analysis.settings import EQUIVALENCE_MARGIN_PCT, Settings
+from analysis.settings import Settings
 from analysis.table import Table
 
 
 def floor(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "What is the noise floor and the smallest effect that this experiment could see?"
-    own = kept(checks.detectable(found))
-    seen = [r["pct"] for r in found.detectable if r["pct"] is not None]
-    smallest = f"changes from {text.significant(max(seen), 2)}% on could be seen" if seen else ""
+    own = kept(checks.detectable(found), tables.equivalence(found, settings))
+    seen = [r["pct_holm"] for r in found.detectable if r["pct_holm"] is not None]
+    smallest = f"{text.size(max(seen))} would be resolved with 80% power" if seen else ""
+    lines = _equivalence(found, settings)
     floor = found.floor
     if floor is None:
-        short = f"Noise floor not known: no A/A control{'; ' + smallest if smallest else ''}"
-        return Answer(title, "unknown", short, [], own)
+        short = f"No A/A control{'; ' + smallest if smallest else ''}"
+        return Answer(title, "unknown", short, lines, own)
     if floor["floor_pct"] is None:
-        return Answer(title, "unknown", f"The A/A control says nothing: {floor['note']}", [], own)
+        return Answer(title, "unknown", f"The A/A control says nothing: {floor['note']}", lines, own)
     decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
     low, high = (text.percent(floor[k], decimals) for k in ("ci_low", "ci_high"))
     same = "are" if floor["tost_p"] < settings.alpha else "are not shown to be"
     lines = [
         (
             f"{floor['treatment']} ran twice in each of {floor['blocks']} blocks. The mean paired "
-            f"difference is {text.percent(floor['pct_change'], decimals)} (95% band {low} to "
+            f"difference is {text.percent(floor['pct_change'], decimals)} (95% interval {low} to "
             f"{high}); a single block may differ by {text.percent(floor['block_low'])} to "
             f"{text.percent(floor['block_high'])}."
         ),
         (
-            f"By two one-sided tests the two {same} equivalent within ±{EQUIVALENCE_MARGIN_PCT:g}% "
+            f"By two one-sided tests the two {same} equivalent within ±{floor['margin_pct']:g}% "
             f"({text.p_equation(floor['tost_p'])}); they would be within "
             f"±{text.significant(floor['equivalent_within_pct'], 2)}%."
         ),
+        *lines,
     ]
-    short = f"Noise floor ±{text.significant(floor['floor_pct'], 2)}%; {smallest}"
+    if floor["fails"]:
+        short = "The A/A control failed: a treatment differs from itself"
+        return Answer(title, "warn", short, lines, own)
+    short = f"A/A control within ±{text.significant(floor['floor_pct'], 2)}%; {smallest}"
     return Answer(title, "good", short, lines, own)
+
+
+def _equivalence(found: Findings, settings: Settings) -> list[str]:
+    """What is equivalent within the margin, or within what it would be."""
+    known = [r for r in found.equivalence if r["within_pct"] is not None]
+    if not known:
+        return []
+    if settings.margin is None:
+        closest = min(known, key=lambda r: r["within_pct"])
+        return [
+            f"No margin of equivalence was stated (--margin). The closest pair, {closest['b']} "
+            f"against {closest['a']}, would be equivalent within "
+            f"±{text.significant(closest['within_pct'], 2)}%, by itself."
+        ]
+    same = [f"{r['b']} and {r['a']}" for r in known if r["equivalent"]]
+    listed = text.join(same) if len(same) <= 4 else f"{len(same)} of {len(known)} pairs"
+    return [f"Equivalent within ±{settings.margin:g}%: {listed or 'no pair is shown to be'}."]
 
 
 def size(table: Table, found: Findings, settings: Settings) -> Answer:
@@ -43,9 +65,10 @@ def size(table: Table, found: Findings, settings: Settings) -> Answer:
     own = kept(tables.split(found), tables.effects(found), tables.practical(found, settings))
     if not found.split:
         return Answer(title, "unknown", "A single group has no effect", [], own)
-    shares = {(r["a"], r["b"]): r["time_share"] for r in found.split if r["time_share"] is not None}
     parts = [
-        f"{b} against {a}: {_share(share)}" for (a, b), share in shares.items() if a == table.base
+        f"{r['b']} against {r['a']}: {_share(r['time_share'])}"
+        for r in found.split
+        if r["time_share"] is not None and r["a"] == table.base and (r["a"], r["b"]) in found.shown
     ]
     practical = settings.practical
     lines = [
@@ -54,8 +77,17 @@ def size(table: Table, found: Findings, settings: Settings) -> Answer:
         f"{practical.carbon_intensity:g} g CO₂e/kWh ({practical.carbon_source}). They cover the "
         "measured domains only.".replace(",", "\u202f", 1)
     ]
-    short = "; ".join(parts) if parts else "No pair's interval excludes no change"
+    if len(parts) > _MOST_SHARES:
+        parts = [*parts[:_MOST_SHARES], "the others are in the table"]
+    if provenance.estimated(table) != "none":
+        short = "Not told: the power of an estimate is the model’s own"
+    else:
+        short = "; ".join(parts) if parts else "No difference is resolved"
     return Answer(title, "good" if parts else "unknown", short, lines, own)
+
+
+#: More shares than this are in the table alone.
+_MOST_SHARES = 4
 
 
 def _share(share: float) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from analysis import conditions, metrics, pairs, tables, text
+from analysis import conditions, tables, text
 from analysis.findings import Findings
-from analysis.questions.answer import Answer
+from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -38,28 +38,30 @@ def idle(table: Table, found: Findings, settings: Settings) -> Answer:
     if any(entry.get("estimated") for entry in found.conditions["baselines"]):
         lines.append("Idle power is an estimate too.")
     lines += cool
-    above = next((m for m in table.metrics if m.name == "above_idle_j"), None)
-    extra = tables.groups(found.groups, [above]) if above else []
-    if above and (line := _above_idle(table, found, above)):
-        lines.append(line)
-    beside = ", and above idle beside it" if above else ""
+    above = found.above_idle
+    extra = kept(tables.above_idle(found))
+    if above["withheld"]:
+        lines.append(f"Energy above idle is not told: {above['withheld']}.")
+        mark = "warn"
+    else:
+        lines.append(_above_idle(above))
+    beside = ", and above idle beside it" if extra else ""
     return Answer(title, mark, f"Gross{beside}; idle: {text.join(parts)}", lines, extra)
 
 
-def _above_idle(table: Table, found: Findings, above: metrics.Metric) -> str:
-    """The groups' change of energy above idle against the base, with intervals."""
-    parts = []
-    for b in table.groups[1:]:
-        row = found.pair(table.base, b, pairs.PAIRED_T, above.name)
-        if not row or row["ci_low"] is None:
-            row = found.pair(table.base, b, pairs.WELCH, above.name)
-        if row and row["ci_low"] is not None:
-            decimals = text.percent_decimals(row["ci_low"], row["ci_high"])
-            change, low, high = (
-                text.percent(row[k], decimals) for k in ("pct_change", "ci_low", "ci_high")
-            )
-            parts.append(f"{b} {change} ({low} to {high})")
-    return f"Above idle, against {table.base}: {text.join(parts)}." if parts else ""
+def _above_idle(above: dict[str, Any]) -> str:
+    """The groups' mean energy above idle."""
+    means = [f"{r['group']} {text.quantity(r['joules'], 'J')}" for r in above["groups"]]
+    if len(means) > _MOST_MEANS:
+        means = [*means[:_MOST_MEANS], "…"]
+    return (
+        "Above idle (idle power interpolated between before and after), mean per run: "
+        f"{text.join(means)}."
+    )
+
+
+#: Of more groups than this not all means are told.
+_MOST_MEANS = 8
 
 
 def _settled(warmups: list[Any]) -> list[str]:

@@ -19,7 +19,8 @@ fn package(name: &str) -> Counter {
 
 fn rapl(counters: Vec<Counter>) -> MeterDescription {
     let (version, notes) = (String::new(), Vec::new());
-    MeterDescription { kind: Kind::Rapl, estimated: false, version, counters, notes }
+    let absent = Vec::new();
+    MeterDescription { kind: Kind::Rapl, estimated: false, version, counters, absent, notes }
 }
 
 fn moves(rest_w: f64, load_w: f64) -> Movement {

@@ -36,6 +36,8 @@ pub(crate) struct Energibridge {
     pub version: String,
     /// What it measures here.
     pub columns: Vec<Column>,
+    /// Columns that it writes for registers that this machine lacks.
+    pub absent: Vec<String>,
 }
 
 impl Energibridge {
@@ -51,8 +53,8 @@ impl Energibridge {
     ) -> Result<Energibridge, MeterError> {
         let path = find(named, search_path)?;
         let version = version(&path)?;
-        let columns = try_out(&path, interval)?;
-        Ok(Energibridge { path, version, columns })
+        let (columns, absent) = try_out(&path, interval)?;
+        Ok(Energibridge { path, version, columns, absent })
     }
 
     /// The command line that measures `argv` into `csv`. With `summary` it also prints a line of its
@@ -88,6 +90,12 @@ impl Energibridge {
             "EnergiBridge reads one socket only".to_owned(),
             "its first and last samples lie up to one interval inside the trial".to_owned(),
         ];
+        if !self.absent.is_empty() {
+            notes.push(format!(
+                "no counter behind {}: constant, as this machine has no such register",
+                self.absent.join(", ")
+            ));
+        }
         if !self.columns.iter().any(|c| c.domain == Domain::Dram) {
             notes.push("no DRAM counter: the memory's energy is not in the total".to_owned());
         }
@@ -116,7 +124,10 @@ fn wrapped(
 }
 
 /// The named binary, or the first of its name in the folders of `search_path`.
-fn find(named: Option<&Path>, search_path: Option<&OsStr>) -> Result<PathBuf, MeterError> {
+pub(super) fn find(
+    named: Option<&Path>,
+    search_path: Option<&OsStr>,
+) -> Result<PathBuf, MeterError> {
     if let Some(path) = named {
         if path.is_file() {
             // An absolute path also means the same file from another working folder.
@@ -170,8 +181,9 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
     parts.next().is_none().then_some(found)
 }
 
-/// Lets it measure a command that sleeps, and says which energy columns it has here.
-fn try_out(path: &Path, interval: Duration) -> Result<Vec<Column>, MeterError> {
+/// Lets it measure a command that sleeps, and says which energy columns it has here, and which of those it
+/// writes have no register behind them.
+fn try_out(path: &Path, interval: Duration) -> Result<(Vec<Column>, Vec<String>), MeterError> {
     let unusable = |what| MeterError::EnergibridgeUnusable { path: path.to_owned(), what };
     let scratch = scratch()?;
     let (csv, printed) = (scratch.path().join("try.csv"), scratch.path().join("printed"));
@@ -187,6 +199,9 @@ fn try_out(path: &Path, interval: Duration) -> Result<Vec<Column>, MeterError> {
     }
     let accounts = account_file(&csv, &[], &Wrapping::Infer)
         .map_err(|error| unusable(format!("what it measured cannot be used: {}", error.fault)))?;
+    if let Some(why) = accounts.integrity.unknown_energy() {
+        return Err(unusable(why));
+    }
     let joules = accounts.whole.total_j;
     if joules.is_nan() || joules <= 0.0 {
         let what = format!("it counted {joules} J while a command slept for {TRIED} s");
@@ -194,11 +209,13 @@ fn try_out(path: &Path, interval: Duration) -> Result<Vec<Column>, MeterError> {
     }
     let reader = crate::samples::Reader::open(&csv)
         .map_err(|error| unusable(format!("its samples cannot be read: {}", error.fault)))?;
-    Ok(reader.columns().to_vec())
+    let mut columns = reader.columns().to_vec();
+    columns.retain(|column| !accounts.absent.contains(&column.name));
+    Ok((columns, accounts.absent))
 }
 
-fn scratch() -> Result<tempfile::TempDir, MeterError> {
-    tempfile::tempdir().map_err(|source| MeterError::Create {
+fn scratch() -> Result<crate::store::Scratch, MeterError> {
+    crate::store::Scratch::new().map_err(|source| MeterError::Create {
         path: std::env::temp_dir(),
         source: Arc::new(source),
     })

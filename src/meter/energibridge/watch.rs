@@ -15,7 +15,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(10);
 const STALLED_INTERVALS: u32 = 20;
 
 /// A counter that shows one value for so long, over so many rows, is frozen: the registers are updated
-/// about every millisecond.
+/// about every millisecond. One that never moved while others do is a register that the machine lacks.
 const STILL_MS: f64 = 2000.0;
 const STILL_ROWS: u32 = 5;
 
@@ -35,6 +35,8 @@ struct Series {
     last: f64,
     still_since: f64,
     still_rows: u32,
+    /// Whether it ever moved; the package is taken to have, as it did when EnergiBridge was tried out.
+    moved: bool,
 }
 
 /// A file of samples that another process writes.
@@ -155,6 +157,7 @@ impl Watch {
                 last: f64::NAN,
                 still_since: f64::NAN,
                 still_rows: 0,
+                moved: column.domain == Domain::Package,
             })
             .collect();
     }
@@ -178,10 +181,12 @@ impl Watch {
                     if now == series.last {
                         series.still_rows += 1;
                     } else {
+                        series.moved |= !series.last.is_nan();
                         (series.still_since, series.still_rows) = (time_ms, 0);
                     }
                     let still_ms = time_ms - series.still_since;
-                    if series.still_rows >= STILL_ROWS && still_ms >= STILL_MS {
+                    let still = series.still_rows >= STILL_ROWS && still_ms >= STILL_MS;
+                    if still && series.moved {
                         let file = format!("column '{}' of {}", series.name, self.csv.display());
                         let seconds = still_ms / 1e3;
                         self.fault = Some(MeterError::Frozen { file: file.into(), seconds });
@@ -257,6 +262,21 @@ mod tests {
         let error = csv.watch.health().unwrap_err();
         assert!(matches!(&error, MeterError::Frozen { .. }), "{error}");
         assert!(error.to_string().contains("PACKAGE_ENERGY (J)"), "{error}");
+    }
+
+    #[test]
+    fn a_register_that_is_not_there_is_no_fault_and_one_that_stops_is() {
+        let mut csv = growing("Delta,Time,DRAM_ENERGY (J),PACKAGE_ENERGY (J)\n");
+        for row in 0..20 {
+            csv.add(&format!("200,{},0,{}\n", 1000 + 200 * row, 7 + row));
+        }
+        csv.watch.health().unwrap();
+        let mut csv = growing("Delta,Time,DRAM_ENERGY (J),PACKAGE_ENERGY (J)\n");
+        for row in 0..20 {
+            csv.add(&format!("200,{},{},{}\n", 1000 + 200 * row, 90 + row.min(4), 7 + row));
+        }
+        let error = csv.watch.health().unwrap_err().to_string();
+        assert!(error.contains("DRAM_ENERGY (J)"), "{error}");
     }
 
     #[test]

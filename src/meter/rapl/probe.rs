@@ -19,6 +19,8 @@ const WATCH_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct Rapl {
     /// What is read, packages first.
     pub zones: Vec<Zone>,
+    /// Zones that do not move, by name.
+    pub absent: Vec<String>,
     /// What was left out and why.
     pub notes: Vec<String>,
 }
@@ -32,12 +34,12 @@ impl Rapl {
     /// [`MeterError::StandsStill`] where a package's counter does not move.
     pub fn probe(powercap: &Path, open: &Opener) -> Result<Rapl, MeterError> {
         let mut zones = zones::discover(powercap)?;
-        let mut notes = Vec::new();
+        let (mut notes, mut absent) = (Vec::new(), Vec::new());
         let mut counters = Vec::new();
         for zone in &zones {
             let counter = Watched::open(zone, open).map_err(|source| {
                 if source.kind() == io::ErrorKind::PermissionDenied {
-                    let command = zones::grant(powercap, &zones);
+                    let command = zones::grant(powercap, &zones, &["energy_uj"]);
                     return MeterError::Permission { file: zone.energy.clone(), command };
                 }
                 MeterError::Counter { file: zone.energy.clone(), source: Arc::new(source) }
@@ -58,6 +60,7 @@ impl Rapl {
                 });
             }
             drop[index] = true;
+            absent.push(zone.name.clone());
             notes.push(format!("{} ({}) does not move and is left out", zone.name, zone.id));
         }
         for (one, other) in mirrored(&zones, &mut counters)? {
@@ -75,7 +78,7 @@ impl Rapl {
         if !zones.iter().any(|zone| zone.domain == Domain::Dram) {
             notes.push("no DRAM counter: the memory's energy is not in the total".to_owned());
         }
-        Ok(Rapl { zones, notes })
+        Ok(Rapl { zones, absent, notes })
     }
 
     /// The counters, for the record.

@@ -11,6 +11,7 @@ use super::{Opener, Rapl, Readable};
 use crate::meter::machine::Machine;
 use crate::meter::sampler::Sampler;
 use crate::meter::session::{Session, SessionReport};
+use crate::meter::suspend::Slept;
 use crate::meter::{Kind, MeterError};
 use crate::samples::Domain;
 
@@ -88,6 +89,10 @@ impl Bench {
     }
 
     fn start(&self, sensor: &Faulty) -> Result<Session, MeterError> {
+        self.start_with(sensor, &Slept::of_the_system())
+    }
+
+    fn start_with(&self, sensor: &Faulty, slept: &Slept) -> Result<Session, MeterError> {
         let source = Box::new(self.rapl.open(sensor.opener())?);
         let machine = Machine::open(Path::new("/proc"), Path::new("/nowhere"));
         let (csv, every) = (self.csv(), Duration::from_millis(10));
@@ -97,6 +102,7 @@ impl Bench {
                 Sampler::begin(source, machine, csv, every, shared, report)
             },
             &self.csv(),
+            slept,
         )
     }
 }
@@ -116,6 +122,24 @@ fn a_reading_that_fails_once_is_read_again_and_no_row_is_missed() {
     // What is missed here was late, not failed.
     assert!(report.read_errors > 3 && report.missed < report.read_errors, "{report:?}");
     assert_whole(&report);
+}
+
+#[test]
+fn a_suspend_in_the_middle_is_told_with_its_length() {
+    // A clock that stands 90 s further ahead of the steady one once the lid was closed.
+    let closed = Arc::new(AtomicBool::new(false));
+    let lid = Arc::clone(&closed);
+    let clock =
+        move || Some(Duration::from_secs(if lid.load(Ordering::SeqCst) { 100 } else { 10 }));
+    let slept = Slept::made(clock);
+    let sensor = Faulty::new(|_| false);
+    let awake = Bench::new().start_with(&sensor, &slept).unwrap().finish().unwrap();
+    assert_eq!(awake.suspended_s, 0.0);
+    let session = Bench::new().start_with(&sensor, &slept).unwrap();
+    closed.store(true, Ordering::SeqCst);
+    let report = session.finish().unwrap();
+    assert_eq!(report.suspended_s, 90.0);
+    assert!(report.seconds < 10.0, "time slept is no measured time: {report:?}");
 }
 
 #[test]

@@ -42,8 +42,8 @@ const DEPTH: usize = 3;
 ///
 /// # Errors
 ///
-/// [`MeterError::NoZones`] where no package is found, [`MeterError::Counter`] where a zone does not
-/// state its range.
+/// [`MeterError::NoZones`] where no package is found, [`MeterError::Permission`] where a zone's range may
+/// not be read, [`MeterError::Counter`] where it states none.
 pub(crate) fn discover(powercap: &Path) -> Result<Vec<Zone>, MeterError> {
     let folders = walk(powercap);
     let names: BTreeMap<&str, String> = folders
@@ -75,13 +75,19 @@ pub(crate) fn discover(powercap: &Path) -> Result<Vec<Zone>, MeterError> {
             die,
             domain,
             energy: folder.join("energy_uj"),
-            range_uj: range(&folder.join("max_energy_range_uj"))?,
+            range_uj: 0,
         });
     }
     let has_msr: Vec<u32> = zones.iter().filter(|z| !z.is_mmio()).map(|z| z.package).collect();
     zones.retain(|zone| !zone.is_mmio() || !has_msr.contains(&zone.package));
     if !zones.iter().any(|zone| zone.domain == Domain::Package) {
         return Err(MeterError::NoZones { powercap: powercap.to_owned() });
+    }
+    // With all zones known: what grants reading names them all.
+    let ranges =
+        zones.iter().map(|zone| range(powercap, zone, &zones)).collect::<Result<Vec<_>, _>>()?;
+    for (zone, range) in zones.iter_mut().zip(ranges) {
+        zone.range_uj = range;
     }
     // Packages first: they are the bulk, and lie closest to the instant of the row.
     let rank = |zone: &Zone| match zone.domain {
@@ -138,20 +144,28 @@ fn place(name: &str) -> Option<(u32, Option<u32>)> {
     }
 }
 
-fn range(file: &Path) -> Result<u64, MeterError> {
-    let fail = |source| MeterError::Counter { file: file.to_owned(), source: Arc::new(source) };
-    let text = fs::read_to_string(file).map_err(fail)?;
+/// A zone's range in microjoules.
+fn range(powercap: &Path, zone: &Zone, all: &[Zone]) -> Result<u64, MeterError> {
+    let file = zone.energy.with_file_name("max_energy_range_uj");
+    let fail = |source| MeterError::Counter { file: file.clone(), source: Arc::new(source) };
+    let text = fs::read_to_string(&file).map_err(|source| {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            let command = grant(powercap, all, &["energy_uj", "max_energy_range_uj"]);
+            return MeterError::Permission { file: file.clone(), command };
+        }
+        fail(source)
+    })?;
     text.trim().parse().ok().filter(|range| *range > 0).ok_or_else(|| {
         fail(io::Error::new(io::ErrorKind::InvalidData, format!("'{}' is no range", text.trim())))
     })
 }
 
-/// The command that lets everybody read the counters of `zones` until the next reboot.
+/// The command that lets everybody read these files of `zones` until the next reboot.
 ///
 /// The files are named one level at a time instead of `chmod -R`: under `/sys/class/powercap` zones
 /// are links, which a recursive chmod follows or not depending on its make, while a shell's pattern
 /// goes through them everywhere. Zones that lie nested only get a pattern of their own.
-pub(crate) fn grant(powercap: &Path, zones: &[Zone]) -> String {
+pub(crate) fn grant(powercap: &Path, zones: &[Zone], files: &[&str]) -> String {
     let root = quoted(&powercap.display().to_string());
     let mut command = "sudo chmod a+r".to_owned();
     let depth = |zone: &Zone| {
@@ -161,7 +175,9 @@ pub(crate) fn grant(powercap: &Path, zones: &[Zone]) -> String {
     depths.sort_unstable();
     depths.dedup();
     for depth in depths {
-        command.push_str(&format!(" {root}{}/energy_uj", "/intel-rapl*".repeat(depth - 1)));
+        for file in files {
+            command.push_str(&format!(" {root}{}/{file}", "/intel-rapl*".repeat(depth - 1)));
+        }
     }
     command
 }
@@ -226,7 +242,8 @@ mod tests {
         assert_eq!(zones[0].energy, class.join("intel-rapl:0/energy_uj"));
         assert_eq!(zones[1].energy, class.join("intel-rapl:0:0/energy_uj"));
         let root = class.display();
-        assert_eq!(grant(&class, &zones), format!("sudo chmod a+r {root}/intel-rapl*/energy_uj"));
+        let command = grant(&class, &zones, &["energy_uj"]);
+        assert_eq!(command, format!("sudo chmod a+r {root}/intel-rapl*/energy_uj"));
         // The devices' own folder works as a root, too.
         assert_eq!(names(&sys.path().join("devices")), ["package-0", "package-0/dram"]);
     }
@@ -267,7 +284,8 @@ mod tests {
         let odd = root.path().join("it's here");
         zone(&odd, "intel-rapl:0", "package-0");
         zone(&odd, "intel-rapl:0/intel-rapl:0:0", "dram");
-        let command = grant(&odd, &discover(&odd).unwrap()).replace("sudo chmod a+r", "ls -1");
+        let command = grant(&odd, &discover(&odd).unwrap(), &["energy_uj"])
+            .replace("sudo chmod a+r", "ls -1");
         let listed = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
         assert_eq!(listed.lines().count(), 2, "{command}\n{listed}");

@@ -6,7 +6,14 @@ fn started(trial: &str) -> Event {
 }
 
 fn ended(trial: &str, status: Status, retry: bool) -> Event {
-    Event::TrialEnded { trial: trial.to_owned(), attempt: 1, status, reason: None, retry }
+    Event::TrialEnded {
+        trial: trial.to_owned(),
+        attempt: 1,
+        status,
+        reason: None,
+        retry,
+        unmeasured: false,
+    }
 }
 
 #[test]
@@ -29,7 +36,8 @@ fn a_torn_last_line_is_set_aside_and_writing_goes_on() {
     let path = folder.path().join("journal.jsonl");
     let (mut journal, _) = Journal::open(&path).unwrap();
     journal.write(started("a_0")).unwrap();
-    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    drop(journal);
+    let mut file = File::options().append(true).open(&path).unwrap();
     file.write_all(b"{\"at\":\"2025-01-01T0").unwrap();
 
     let (mut journal, found) = Journal::open(&path).unwrap();
@@ -62,6 +70,66 @@ fn nothing_is_written_to_a_journal_that_has_gone_and_all_to_one_that_is_back() {
 }
 
 #[test]
+fn a_second_writer_is_noticed_and_no_line_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let (mut one, _) = Journal::open(&path).unwrap();
+    let (mut two, _) = Journal::open(&path).unwrap();
+    one.write(started("a_0")).unwrap();
+    let error = two.write(started("b_0")).unwrap_err().to_string();
+    assert!(error.contains("another program has written"), "{error}");
+    one.write(Event::Finished).unwrap();
+    assert_eq!(read(&path).unwrap().entries.len(), 2);
+}
+
+#[test]
+fn however_long_a_reason_is_its_line_can_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let (mut journal, _) = Journal::open(&path).unwrap();
+    // Each byte of the worst takes six in JSON.
+    let reason = "\u{1}ä".repeat(3 << 20);
+    let event = Event::TrialEnded {
+        trial: "a_0".to_owned(),
+        attempt: 1,
+        status: Status::Failed,
+        reason: Some(reason.clone()),
+        retry: false,
+        unmeasured: false,
+    };
+    journal.write(event).unwrap();
+    let accepted = vec![reason; 200];
+    journal.write(Event::Started { version: "0".to_owned(), accepted }).unwrap();
+    assert!(std::fs::metadata(&path).unwrap().len() < 4 << 20);
+    assert_eq!(read(&path).unwrap().entries.len(), 2);
+}
+
+#[test]
+fn a_trial_that_could_not_be_measured_is_not_settled_and_one_that_failed_only_when_asked() {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let unmeasured = Event::TrialEnded {
+        trial: "a_0".to_owned(),
+        attempt: 1,
+        status: Status::Failed,
+        reason: None,
+        retry: false,
+        unmeasured: true,
+    };
+    let events = [unmeasured, ended("b_0", Status::Failed, false), ended("c_0", Status::Ok, false)];
+    let read = Read {
+        entries: events.into_iter().map(|event| Entry { at, event }).collect(),
+        ..Read::default()
+    };
+    let settled = |again| {
+        let settled = read.outcomes_with(again).into_iter();
+        settled.filter(|(_, o)| *o == Outcome::Settled).map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(settled(Again::Unmeasured), ["b_0", "c_0"]);
+    assert_eq!(settled(Again::Failed), ["c_0"]);
+    assert_eq!(read.attempts().get("a_0").map_or(0, |a| a.failed), 0);
+}
+
+#[test]
 fn a_foreign_line_in_the_middle_is_named_by_its_number() {
     let text = "{\"at\":\"2025-01-01T00:00:00Z\",\"event\":\"finished\"}\nhello\n";
     assert_eq!(read_from(text.as_bytes()).unwrap_err().0, 2);
@@ -76,7 +144,7 @@ fn an_attempt_without_an_end_is_unfinished() {
         ..Read::default()
     };
     assert_eq!(read.unfinished(), [("a_0".to_owned(), 1)]);
-    assert_eq!((read.attempts("a_0"), read.failed_attempts("a_0")), (2, 1));
+    assert_eq!(read.attempts()["a_0"], Attempts { begun: 2, failed: 1 });
 }
 
 proptest! {

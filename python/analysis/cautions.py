@@ -1,0 +1,264 @@
+"""What limits the answer: sentences, and the reasons why nothing can be firm."""
+
+from typing import Any
+
+import numpy as np
+
+from analysis import effects, provenance, text
+from analysis.findings import Findings
+from analysis.settings import Settings
+from analysis.table import Table
+
+#: Below this share of a trial's time without a reading, nothing is said.
+_COVERAGE = 0.95
+
+#: More pairs than this are counted, not named.
+_MOST_NAMED = 3
+
+_ORDER = {
+    "sequential": "The groups ran one after another, not in blocks: whatever changed over time is "
+    "part of the difference.",
+    "unbalanced": "Positions within blocks were not balanced over the groups.",
+    "unknown": "The order in which the trials ran is not known.",
+}
+
+_FIXED = (
+    "The groups ran in the same order in every block, so neither position nor predecessor can be "
+    "told from the group."
+)
+
+_DOUBTS = {
+    "unknown": "the order of the trials is not known",
+    "sequential": "the order of the trials was not by blocks",
+    "cyclic": "the order of the trials was not random",
+    "unbalanced": "the order of the trials was not balanced",
+}
+
+
+def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
+    """Why nothing can be firm, whatever the numbers say; clauses for the sentence about it."""
+    reasons = []
+    if provenance.estimated(table) != "none":
+        reasons.append("the energy is estimated")
+    if provenance.work_gate(settings)[0] == "unknown":
+        reasons.append("whether the work was the same is not on record")
+    if found.order["verdict"] in _DOUBTS:
+        reasons.append(_DOUBTS[found.order["verdict"]])
+    if table.usable["coverage"].isna().any():
+        reasons.append("how much of the time was measured is not on record")
+    elif len(_uncovered(table, settings)):
+        reasons.append("part of the time was not measured")
+    if not found.disturbed["same"]:
+        reasons.append("it is another without the disturbed trials")
+    return reasons
+
+
+def _uncovered(table: Table, settings: Settings) -> Any:
+    """The coverage of the usable trials that were measured too little."""
+    limit = settings.protocol.coverage_limit or _COVERAGE
+    coverage = table.usable["coverage"].dropna()
+    return coverage[coverage < limit]
+
+
+def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
+    """Every caution, the gravest first."""
+    cautions = []
+    gate, reasons = provenance.work_gate(settings)
+    if gate == "failed":
+        cautions.append("The work gate failed" + (f": {'; '.join(reasons)}." if reasons else "."))
+    estimated = provenance.estimated(table)
+    if estimated == "all":
+        cautions.append("The energy is estimated from CPU load; no energy counter was read.")
+    elif estimated == "some":
+        cautions.append("Some trials' energy is estimated from CPU load, not measured.")
+    cautions += _domains(table, settings)
+    if len(table.groups) + len(table.sparse) < 2:
+        return cautions
+    cautions += _sparse(table)
+    if gate == "unknown":
+        cautions.append("Whether the groups did the same work is not on record.")
+    if count := provenance.invalid_trials(table):
+        cautions.append(
+            f"{text.count(count, 'trial')} invalid, for the work or the counters, and left out."
+        )
+    cautions += _order(found)
+    cautions += _pairing(table, found, settings)
+    cautions += _numbers(table, found, settings)
+    if found.floor is None:
+        cautions.append("No A/A control was run, so the noise floor is not known.")
+    cautions += _coverage(table, settings)
+    cautions += _disturbances(table, found)
+    cautions += _protocol(table, settings)
+    return cautions
+
+
+def _domains(table: Table, settings: Settings) -> list[str]:
+    """Counters that are missing, and kinds of totals that are not comparable."""
+    cautions = []
+    if not settings.comparable:
+        kinds = settings.domains["kinds"]
+        listed = text.join([f"{group}: {kind}" for group, kind in kinds.items()])
+        cautions.append(
+            f"The totals are not of one kind ({listed}). Comparable are groups measured by the same "
+            "kind of sensor: measure them again with one meter, or choose domains that all have "
+            "with --domains."
+        )
+    for entry in settings.absent:
+        groups = entry.get("groups") or []
+        where = f" in {text.join([str(g) for g in groups])}" if groups else ""
+        trials = entry.get("trials")
+        count = f" ({text.count(trials, 'trial')})" if isinstance(trials, int) else ""
+        cautions.append(f"No counter{where}: {entry.get('column')} never moved{count}.")
+    return cautions
+
+
+def _sparse(table: Table) -> list[str]:
+    if not table.sparse:
+        return []
+    one = len(table.sparse) == 1
+    return [
+        f"{text.join(table.sparse)} {'has' if one else 'have'} a single usable trial"
+        f"{'' if one else ' each'}, which has no spread: nothing can be said of "
+        f"{'it' if one else 'them'}."
+    ]
+
+
+def _order(found: Findings) -> list[str]:
+    order = found.order
+    if order["verdict"] != "cyclic":
+        return [_ORDER[order["verdict"]]] if order["verdict"] in _ORDER else []
+    if order["period"] > 1:
+        return [f"The order was not random: it repeats a cycle of {order['period']} blocks."]
+    return [_FIXED]
+
+
+def _pairing(table: Table, found: Findings, settings: Settings) -> list[str]:
+    """Comparisons that could not stay within blocks."""
+    loose = [c for c in found.decision.comparisons if not c.paired]
+    if not loose:
+        return []
+    why = str(settings.pairing.get("why") or "").strip().rstrip(".")
+    all_of_them = len(loose) == len(found.decision.comparisons)
+    start = "The trials are compared one by one, not within blocks"
+    if not all_of_them:
+        start = f"{len(loose)} of {len(found.decision.comparisons)} comparisons are not within blocks"
+    return [f"{start}{f': {why}' if why else ''}."]
+
+
+def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
+    """What the numbers themselves say against their p-values."""
+    decision, cautions = found.decision, []
+    for name in ("position", "predecessor"):
+        if name in decision.cautions:
+            part = found.drift[name]
+            what = "the position in the block" if name == "position" else "what ran before"
+            cautions.append(
+                f"Energy depends on {what} ({text.p_equation(part['p'])}, up to "
+                f"{text.size(part['largest_pct'])} between them); the comparisons adjusted for it "
+                "stand beside, under the first question."
+            )
+    if "drift" in decision.cautions:
+        cautions.append(_drift(found))
+    if "memory" in decision.cautions:
+        widened = [c for c in decision.comparisons if c.memory > 0]
+        cautions.append(
+            f"Neighbouring blocks' differences resemble each other ({_named(table, widened)}): "
+            "intervals and p-values are widened by the number of blocks that they are worth."
+        )
+    if "memory-bound" in decision.cautions:
+        weak = [c for c in decision.comparisons if c.resolved and not c.holds_with_memory]
+        cautions.append(
+            f"{_named(table, weak)} would not be resolved if neighbouring blocks resembled each "
+            "other as much as these data allow: p-values may look surer than they are."
+        )
+    if "adjusted" in decision.cautions:
+        weak = [c for c in decision.comparisons if c.resolved and c.holds_adjusted is False]
+        cautions.append(
+            f"{_named(table, weak)} is not resolved once position and predecessor are taken into "
+            "account: p-values may look surer than they are."
+        )
+    if "control" in decision.cautions:
+        floor = found.floor
+        decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
+        low, high = (text.percent(floor[k], decimals) for k in ("ci_low", "ci_high"))
+        cautions.append(
+            f"The A/A control failed: {floor['treatment']} differs from itself by "
+            f"{text.percent(floor['pct_change'], decimals)} (95% interval {low} to {high}), so "
+            "something else than the treatments makes groups differ."
+        )
+    return cautions
+
+
+def _drift(found: Findings) -> str:
+    slope = found.drift["time"] or found.drift["run_order"]
+    size = f" by {text.percent(slope['pct_over_experiment'], 1)}" if slope else ""
+    p = f" ({text.p_equation(slope['p'])})" if slope else ""
+    return (
+        f"Energy drifted{size} over the experiment{p}. What blocks share is taken out of paired "
+        "comparisons; what drifts for one group alone is not."
+    )
+
+
+def _named(table: Table, comparisons: list[Any]) -> str:
+    """Pairs in words, or how many there are."""
+    if len(comparisons) > _MOST_NAMED:
+        return f"{len(comparisons)} differences"
+    names = table.groups
+    return text.join([f"{names[c.group]} against {names[c.base]}" for c in comparisons])
+
+
+def _coverage(table: Table, settings: Settings) -> list[str]:
+    low = _uncovered(table, settings)
+    if not len(low):
+        return []
+    return [
+        f"Of {text.count(len(low), 'usable trial')}, part of the time was not measured (at worst "
+        f"{100 * (1 - low.min()):.0f}% of it); their totals are of the rest."
+    ]
+
+
+def _disturbances(table: Table, found: Findings) -> list[str]:
+    """What else the machine did during trials that count; a flag is set only beyond its limit."""
+    words = {
+        "interference": "other processes kept processors busy",
+        "throttled": "the processor was slowed down for its heat",
+        "swapped": "memory was swapped",
+        "steal": "the hypervisor gave processor time to others",
+    }
+    flags = table.usable["flags"].str.split(";")
+    counts = {flag: int(flags.map(lambda own, f=flag: f in own).sum()) for flag in words}
+    parts = [f"{words[flag]} in {count}" for flag, count in counts.items() if count]
+    if not parts:
+        return []
+    without = "the conclusion is the same" if found.disturbed["same"] else "the conclusion changes"
+    return [
+        f"Of {text.count(len(table.usable), 'usable trial')}, {text.join(parts)}; without such "
+        f"trials {without}."
+    ]
+
+
+def _protocol(table: Table, settings: Settings) -> list[str]:
+    departures = departures_of(table, settings)
+    return [f"Departs from the protocol: {'; '.join(departures)}."] if departures else []
+
+
+def departures_of(table: Table, settings: Settings) -> list[str]:
+    """Where the analysis departs from what the experiment declared."""
+    coverage = dict(zip(table.usable["trial"], table.usable["coverage"], strict=True))
+    known = {trial: float(share) for trial, share in coverage.items() if np.isfinite(share)}
+    return settings.protocol.departures(settings.alpha, settings.margin, table.groups, known)
+
+
+def adjusted(found: Findings) -> str:
+    """The comparisons adjusted for position and predecessor, in words; empty without any."""
+    parts = []
+    for row in found.drift["adjusted"][: _MOST_NAMED * 2]:
+        decimals = text.percent_decimals(row["ci_low"], row["ci_high"])
+        shown = [text.percent(row[k], decimals) for k in ("adjusted_pct", "ci_low", "ci_high")]
+        parts.append(f"{row['b']} against {row['a']} {shown[0]} ({shown[1]} to {shown[2]})")
+    return text.join(parts)
+
+
+def percent(log_ratio: float) -> float | None:
+    """A log ratio as a percentage change, None where there is none."""
+    return effects.percent(log_ratio) if np.isfinite(log_ratio) else None

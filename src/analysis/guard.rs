@@ -1,0 +1,74 @@
+//! What is looked at before an analysis reads or writes anything: the folder may be a stranger's.
+
+use super::error::AnalysisError;
+use super::settings::AnalyzeSettings;
+use crate::run::audit::audit;
+use crate::run::experiment::Experiment;
+use crate::run::folder::Folder;
+use crate::run::journal;
+use crate::store::{self, Dir};
+use std::ffi::OsStr;
+use std::io;
+use std::path::PathBuf;
+
+/// Larger than any experiment's file.
+const LARGEST: u64 = 1 << 30;
+
+/// Refuses an experiment's folder that holds anything but plain files and folders, and one whose
+/// `experiment.json` is damaged, edited or newer than this program: without it nobody knows whether the
+/// work was the same. Gives what else does not agree in it, a sentence each.
+///
+/// # Errors
+///
+/// [`AnalysisError::Unfit`].
+pub fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
+    let unfit = |why: String| AnalysisError::Unfit { dir: settings.dir.clone(), why };
+    let named = OsStr::new("experiment.json");
+    // What cannot be opened is told of by whoever reads it.
+    let Ok(dir) = Dir::open(&settings.dir) else { return Ok(Vec::new()) };
+    if !dir.has(named) {
+        return Ok(Vec::new());
+    }
+    store::only_plain(&settings.dir).map_err(|e| unfit(e.to_string()))?;
+    let text = dir.read(named, LARGEST).map_err(|e| unfit(format!("experiment.json: {e}")))?;
+    let damaged = |why: String| {
+        unfit(format!(
+            "experiment.json cannot be used ({why}), so it is not known what was done; bring it back \
+             from a copy, or move it away to analyse the samples alone"
+        ))
+    };
+    let value = Experiment::look(&text).map_err(damaged)?;
+    let experiment = match Experiment::parse(&text) {
+        Ok(experiment) => experiment,
+        // An earlier version may have known less; this one's own files have to be right.
+        Err(_) if value["version"] != env!("CARGO_PKG_VERSION") => return Ok(Vec::new()),
+        Err(why) => return Err(damaged(why)),
+    };
+    let folder = Folder::at(&settings.dir);
+    let journal = match journal::read(&folder.journal()) {
+        Ok(journal) => journal,
+        Err(error) => return Ok(vec![error.to_string()]),
+    };
+    let damages = audit(&experiment.plan, &journal, &folder);
+    Ok(damages.into_iter().map(|d| format!("{}: {}", d.trial.name, d.why)).collect())
+}
+
+/// Makes the folder of results and gives its path. A folder that the user named may be a link of their
+/// own; `analysis` in the experiment's folder may not.
+///
+/// # Errors
+///
+/// The system's; [`store::NotPlain`].
+pub fn output(settings: &AnalyzeSettings) -> io::Result<PathBuf> {
+    match &settings.output {
+        Some(named) => {
+            std::fs::create_dir_all(named)?;
+            named.canonicalize()
+        }
+        None => {
+            let dir = settings.dir.canonicalize()?;
+            Dir::open(&dir)?.make(OsStr::new("analysis"))?;
+            Ok(dir.join("analysis"))
+        }
+    }
+}

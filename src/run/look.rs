@@ -1,0 +1,181 @@
+//! Looking at an experiment in its middle: whether it is precise enough to stop.
+
+use super::gate;
+use super::journal::{self, Again};
+use super::record::{Status, TrialRecord};
+use super::trial::Bench;
+use crate::plan::sequential::{Sequential, State};
+use crate::plan::{self, Outcome, Plan, Trial};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a look found, as the journal and `experiment.json` keep it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Whole blocks that had been run.
+    pub blocks: u32,
+    /// Each declared comparison.
+    pub comparisons: Vec<Compared>,
+    /// Whether all are settled, so that it stops here.
+    pub stop: bool,
+    /// Blocks in all after which it may stop, were spread and differences as they are; none where not
+    /// even the most are expected to do.
+    #[serde(default)]
+    pub forecast: Option<u32>,
+}
+
+/// A comparison at a look.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// The base.
+    pub a: String,
+    /// What is compared with it.
+    pub b: String,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub state: State,
+    /// Its p-value over all looks after Holm's correction.
+    pub p_holm: f64,
+    /// Whether the two differ.
+    pub resolved: bool,
+    /// Whether its interval is narrow enough.
+    pub precise: bool,
+}
+
+impl Compared {
+    /// Whether it needs no more blocks.
+    pub fn settled(&self) -> bool {
+        self.resolved || self.precise
+    }
+}
+
+impl Look {
+    /// Looks at the trials of `blocks` whole blocks.
+    pub fn at(
+        blocks: u32,
+        records: &[TrialRecord],
+        comparisons: &[[String; 2]],
+        design: &Sequential,
+        alpha: f64,
+    ) -> Look {
+        let series: Vec<Vec<f64>> =
+            comparisons.iter().map(|[a, b]| differences(records, a, b, blocks)).collect();
+        let states: Vec<State> = series.iter().map(|own| design.judge(own, alpha)).collect();
+        let standings = design.decide(&states, alpha);
+        let compared: Vec<Compared> = comparisons
+            .iter()
+            .zip(states)
+            .zip(standings)
+            .map(|(([a, b], state), standing)| Compared {
+                a: a.clone(),
+                b: b.clone(),
+                state,
+                p_holm: standing.p_holm,
+                resolved: standing.resolved,
+                precise: standing.precise,
+            })
+            .collect();
+        let stop = !compared.is_empty() && compared.iter().all(Compared::settled);
+        let open: Vec<Vec<f64>> = series
+            .into_iter()
+            .zip(&compared)
+            .filter_map(|(own, compared)| (!compared.settled()).then_some(own))
+            .collect();
+        let lost = |own: &Vec<f64>| blocks - own.len() as u32;
+        let lost = open.iter().map(lost).max().unwrap_or(0);
+        let forecast = design.forecast(&open, alpha, comparisons.len());
+        let forecast = forecast.map(|n| (n + lost).max(blocks + u32::from(!stop)));
+        Look {
+            blocks,
+            comparisons: compared,
+            stop,
+            forecast: forecast.filter(|n| *n <= design.most),
+        }
+    }
+
+    /// One line for the user.
+    pub fn tell(&self, most: u32) -> String {
+        let all = self.comparisons.len();
+        let settled = self.comparisons.iter().filter(|c| c.settled()).count();
+        if self.stop {
+            let early = if self.blocks < most {
+                format!(": precise enough, it stops here (at most {most})")
+            } else {
+                String::new()
+            };
+            return format!("look after {} blocks: all {all} settled{early}", self.blocks);
+        }
+        let open = self.comparisons.iter().filter(|c| !c.settled());
+        let width = |c: &&Compared| c.state.half_width_pct().unwrap_or(f64::INFINITY);
+        let widest = open.max_by(|a, b| width(a).total_cmp(&width(b)));
+        let widest = widest.map_or(String::new(), |c| match c.state.half_width_pct() {
+            Some(half) => format!("; {} to {} ±{}%", c.b, c.a, crate::units::digits(half)),
+            None => format!("; {} to {} not known yet", c.b, c.a),
+        });
+        let ahead = match self.forecast {
+            _ if self.blocks >= most => String::new(),
+            Some(n) => format!("; about {} more", n - self.blocks),
+            None => format!("; perhaps all {most} needed"),
+        };
+        format!("look after {} blocks: {settled} of {all} settled{widest}{ahead}", self.blocks)
+    }
+}
+
+/// The differences of log energy within the blocks in which both have a good trial, by block.
+fn differences(records: &[TrialRecord], a: &str, b: &str, blocks: u32) -> Vec<f64> {
+    let logs = |treatment: &str| -> BTreeMap<u32, f64> {
+        let own = records.iter().filter(|r| r.status == Status::Ok && r.treatment == treatment);
+        own.filter(|r| r.block < blocks)
+            .filter_map(|r| Some((r.block, r.window.as_ref()?.total_j)))
+            .filter(|(_, joules)| joules.is_finite() && *joules > 0.0)
+            .map(|(block, joules)| (block, joules.ln()))
+            .collect()
+    };
+    let (a, b) = (logs(a), logs(b));
+    b.iter().filter_map(|(block, log)| Some(log - a.get(block)?)).collect()
+}
+
+/// What of the plan is still to run: what the journal leaves of it, up to the block after which a look
+/// ended it.
+pub fn needed<'p>(plan: &'p Plan, so_far: &journal::Read, again: Again) -> Vec<&'p Trial> {
+    let mut left = plan::remaining(plan, so_far.outcomes_with(again));
+    if let Some(blocks) = stopped_after(so_far) {
+        left.retain(|trial| trial.block < blocks);
+    }
+    left
+}
+
+/// The number of blocks after which a look ended the experiment, where one did.
+pub fn stopped_after(so_far: &journal::Read) -> Option<u32> {
+    so_far.looks().find(|look| look.stop).map(|look| look.blocks)
+}
+
+/// How many blocks are settled as a whole, counted from the first.
+pub fn whole_blocks(plan: &Plan, so_far: &journal::Read) -> u32 {
+    let open = plan::remaining(plan, so_far.outcomes());
+    let blocks = plan.trials.last().map_or(0, |trial| trial.block + 1);
+    open.iter().map(|trial| trial.block).min().unwrap_or(blocks)
+}
+
+/// Reads the settled trials and looks at them. The work gate has its say first: what did other work is
+/// not compared.
+pub fn look(
+    bench: &Bench<'_>,
+    so_far: &journal::Read,
+    blocks: u32,
+    test_images: u32,
+    protocol: &super::protocol::Protocol,
+    design: &Sequential,
+) -> Look {
+    let settled: BTreeSet<&str> = so_far
+        .outcomes()
+        .into_iter()
+        .filter(|(_, outcome)| *outcome == Outcome::Settled)
+        .map(|(name, _)| name)
+        .collect();
+    let trials = bench.plan.trials.iter().filter(|trial| settled.contains(trial.name.as_str()));
+    let mut records: Vec<TrialRecord> =
+        trials.filter_map(|trial| bench.folder.record(trial)).collect();
+    gate::compare(&mut records, test_images);
+    Look::at(blocks, &records, &protocol.comparisons, design, protocol.alpha)
+}

@@ -1,0 +1,167 @@
+//! The protocol: what is judged and how, fixed before the first trial and written down with the plan.
+
+use super::interference::Limits;
+use crate::energy::COVERAGE_LEAST;
+use crate::phase::Phase;
+use crate::plan::sequential::Sequential;
+use crate::plan::{detectable::ALPHA, seeds};
+use crate::settings::Settings;
+use serde::{Deserialize, Serialize};
+
+/// The test that decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Test {
+    /// Student's t on the differences of logs within blocks.
+    #[default]
+    PairedTLog,
+}
+
+/// How several comparisons are corrected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Correction {
+    /// Holm's, over the declared comparisons.
+    #[default]
+    Holm,
+}
+
+/// What is judged, how, and by which rules trials are left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// Version of this layout. The first named no comparisons.
+    #[serde(default = "first")]
+    pub schema: u32,
+    /// The metric that the conclusion rests on; all others are exploratory.
+    pub primary_metric: String,
+    /// The part of a trial that is reported.
+    pub window: Vec<Phase>,
+    /// The design.
+    pub design: String,
+    /// The pairs of treatments that are told apart, the base first; none where they were not declared.
+    #[serde(default)]
+    pub comparisons: Vec<[String; 2]>,
+    /// The test that decides.
+    #[serde(default)]
+    pub primary_test: Test,
+    /// How the comparisons are corrected.
+    #[serde(default)]
+    pub correction: Correction,
+    /// The chance to find any difference where there is none.
+    #[serde(default = "alpha")]
+    pub alpha: f64,
+    /// The largest difference, in percent, that counts as none, where one was stated.
+    #[serde(default)]
+    pub margin_pct: Option<f64>,
+    /// All tests, in the order of their weight.
+    pub tests: Vec<String>,
+    /// Why a trial is left out, and never for its result.
+    pub exclusions: Vec<String>,
+    /// The share of a trial's time in which its sensors must have been read; a trial of less has failed.
+    #[serde(default)]
+    pub coverage_limit: Option<f64>,
+    /// Beyond what a trial is flagged; a flag leaves nothing out.
+    #[serde(default)]
+    pub interference: Limits,
+    /// How each block gets its own training seed, where it does.
+    #[serde(default)]
+    pub seeds: Option<String>,
+    /// When it stops before its last block, and at what levels it then concludes.
+    #[serde(default)]
+    pub sequential: Option<Sequential>,
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn alpha() -> f64 {
+    ALPHA
+}
+
+impl Protocol {
+    /// The version written by this program.
+    pub const SCHEMA: u32 = 2;
+
+    /// Of an experiment with these settings.
+    pub fn of(settings: &Settings) -> Protocol {
+        let comparisons = settings.comparisons();
+        let sequential = settings
+            .until_precise
+            .map(|pct| Sequential::new(pct, settings.iterations, comparisons.len(), ALPHA));
+        let mut tests = vec![
+            "paired t on logs within blocks, Holm-corrected over the comparisons: decides"
+                .to_owned(),
+            "Wilcoxon signed-rank on the same, Holm-corrected: agreement".to_owned(),
+            "repeated-measures ANOVA (Greenhouse-Geisser)".to_owned(),
+            "Friedman".to_owned(),
+        ];
+        if let Some(pct) = settings.margin_pct {
+            tests.insert(1, format!("equivalence within ±{pct}%: two one-sided paired t on logs"));
+        }
+        Protocol {
+            schema: Protocol::SCHEMA,
+            primary_metric: "energy_j of the window, on the log scale".to_owned(),
+            window: Phase::WINDOW.to_vec(),
+            design: settings.order.describe(settings.iterations, settings.treatments.len()),
+            comparisons,
+            primary_test: Test::default(),
+            correction: Correction::default(),
+            alpha: ALPHA,
+            margin_pct: settings.margin_pct,
+            tests,
+            exclusions: vec![
+                "failed: the worker or the meter did not finish, or the counters or clocks cannot be trusted".to_owned(),
+                "invalid: the work was not the work asked for".to_owned(),
+                "no trial is left out for the size of its energy or time".to_owned(),
+            ],
+            coverage_limit: Some(COVERAGE_LEAST),
+            interference: Limits::default(),
+            seeds: settings.seed_per_block.then(|| seeds::RULE.to_owned()),
+            sequential,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Order;
+    use crate::plan::duration::tests::example;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_asked_for_is_declared_by_plain_names() {
+        let settings = Settings {
+            order: Order::Balanced,
+            seed_per_block: true,
+            compare_to: Some("jax".to_owned()),
+            margin_pct: Some(1.5),
+            until_precise: Some(4.0),
+            ..example()
+        };
+        let told = serde_json::to_value(Protocol::of(&settings)).unwrap();
+        assert_eq!(told["comparisons"], json!([["jax", "keras"], ["jax", "torch"]]));
+        assert_eq!(
+            (&told["primary_test"], &told["correction"]),
+            (&json!("paired-t-log"), &json!("holm"))
+        );
+        assert_eq!((&told["alpha"], &told["margin_pct"]), (&json!(0.05), &json!(1.5)));
+        assert!(told["design"].as_str().unwrap().contains("Williams"));
+        assert!(told["seeds"].as_str().unwrap().contains("SplitMix64"));
+        assert_eq!(told["sequential"]["most"], 30);
+        assert_eq!(told["sequential"]["looks"].as_array().unwrap().len(), 28);
+    }
+
+    /// What an earlier version wrote declares no comparisons, and is read all the same.
+    #[test]
+    fn an_earlier_protocol_is_read() {
+        let earlier: Protocol = serde_json::from_value(json!({
+            "primary_metric": "energy_j", "window": ["build", "train", "evaluate"],
+            "design": "blocks", "tests": [], "exclusions": [],
+        }))
+        .unwrap();
+        assert_eq!((earlier.schema, earlier.comparisons.len()), (1, 0));
+        assert_eq!((earlier.alpha, earlier.sequential), (0.05, None));
+    }
+}

@@ -1,0 +1,395 @@
+//! One open folder.
+
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use rand::RngExt as _;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// How the names of drafts begin: what a host that was killed left is told by it.
+pub const HALF_WRITTEN: &str = ".joulerace-";
+
+/// Something that is neither a plain file nor a folder, where only these may be.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} is {what}, and joulerace uses plain files and folders only in a folder of results; remove it, or put in its place what it stands for",
+    path = path.display())]
+pub struct NotPlain {
+    /// What has the name.
+    pub path: PathBuf,
+    /// `a symbolic link`, `a named pipe`, …
+    pub what: &'static str,
+}
+
+impl NotPlain {
+    /// As the system's functions report errors.
+    fn into_io(self) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, self)
+    }
+}
+
+/// An open folder. Names given to its methods are single names, never paths.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+/// Modes before the umask takes its share.
+const FILE: Mode = Mode::from_bits_truncate(0o666);
+const FOLDER: Mode = Mode::from_bits_truncate(0o777);
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+fn word(kind: SFlag) -> &'static str {
+    match kind {
+        SFlag::S_IFLNK => "a symbolic link",
+        SFlag::S_IFIFO => "a named pipe",
+        SFlag::S_IFSOCK => "a socket",
+        SFlag::S_IFCHR | SFlag::S_IFBLK => "a device",
+        SFlag::S_IFDIR => "a folder",
+        _ => "a file",
+    }
+}
+
+impl Dir {
+    /// Opens the folder that a user named: links on the way to it are the user's own and are followed.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn open(path: &Path) -> io::Result<Dir> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let fd = nix::fcntl::open(path, flags, Mode::empty())?;
+        Ok(Dir { fd, path: path.to_owned() })
+    }
+
+    /// Where it was when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder `name` in it.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`] where the name is a link or no folder.
+    pub fn sub(&self, name: &OsStr) -> io::Result<Dir> {
+        self.expect(name, SFlag::S_IFDIR)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let fd = openat(&self.fd, name, flags, Mode::empty())?;
+        Ok(Dir { fd, path: self.path.join(name) })
+    }
+
+    /// The folder `name` in it, made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`sub`](Dir::sub).
+    pub fn make(&self, name: &OsStr) -> io::Result<Dir> {
+        match mkdirat(&self.fd, name, FOLDER) {
+            Ok(()) | Err(nix::errno::Errno::EEXIST) => self.sub(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether something has this name, a link that leads nowhere included.
+    pub fn has(&self, name: &OsStr) -> bool {
+        self.stat(name).is_ok_and(|found| found.is_some())
+    }
+
+    fn stat(&self, name: &OsStr) -> io::Result<Option<FileStat>> {
+        match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(nix::errno::Errno::ENOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether `name` is there and of that kind; anything else there is an error.
+    fn expect(&self, name: &OsStr, wanted: SFlag) -> io::Result<bool> {
+        match self.stat(name)? {
+            None => Ok(false),
+            Some(stat) if kind(&stat) == wanted => Ok(true),
+            Some(stat) => {
+                let what = word(kind(&stat));
+                Err(NotPlain { path: self.path.join(name), what }.into_io())
+            }
+        }
+    }
+
+    fn file(&self, name: &OsStr, flags: OFlag) -> io::Result<File> {
+        self.expect(name, SFlag::S_IFREG)?;
+        // Should the name be given to a pipe in between: not waiting is asked for, and it is looked at
+        // again once it is open.
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = File::from(openat(&self.fd, name, flags, FILE)?);
+        let found = fstat(&file)?;
+        if kind(&found) != SFlag::S_IFREG {
+            let what = word(kind(&found));
+            return Err(NotPlain { path: self.path.join(name), what }.into_io());
+        }
+        // A second name may be a file of the user's own, elsewhere.
+        if !flags.intersection(OFlag::O_WRONLY | OFlag::O_RDWR).is_empty() && found.st_nlink > 1 {
+            let what = "a file with a second name (a hard link)";
+            return Err(NotPlain { path: self.path.join(name), what }.into_io());
+        }
+        Ok(file)
+    }
+
+    /// A plain file, to be read.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`].
+    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        self.file(name, OFlag::O_RDONLY)
+    }
+
+    /// A plain file's content, of at most `most` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_file`](Dir::open_file), and `InvalidData` where it is longer.
+    pub fn read(&self, name: &OsStr, most: u64) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        self.open_file(name)?.take(most + 1).read_to_end(&mut content)?;
+        if content.len() as u64 > most {
+            let why = format!("it is longer than {most} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(content)
+    }
+
+    /// A plain file to be read and appended to, made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`], hard links included.
+    pub fn append(&self, name: &OsStr) -> io::Result<File> {
+        self.file(name, OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT)
+    }
+
+    /// A new file, to be written; a plain file of that name is removed first, so that nobody who has it
+    /// open or under another name is written to.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`].
+    pub fn create(&self, name: &OsStr) -> io::Result<File> {
+        self.remove(name)?;
+        self.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)
+    }
+
+    /// Removes a plain file, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`].
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        if self.expect(name, SFlag::S_IFREG)? {
+            unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces a file as a whole; it is on the disk when this returns. Its mode follows the umask.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and nothing of the old file is lost; [`NotPlain`] where something else has its
+    /// name.
+    pub fn replace(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        self.expect(name, SFlag::S_IFREG)?;
+        let draft = OsString::from(format!("{HALF_WRITTEN}{:032x}", rand::rng().random::<u128>()));
+        let mut file = self.file(&draft, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+        let written = file
+            .write_all(content)
+            .and_then(|()| file.sync_data())
+            .and_then(|()| Ok(renameat(&self.fd, draft.as_os_str(), &self.fd, name)?));
+        if let Err(error) = written {
+            let _ = self.remove(&draft);
+            return Err(error);
+        }
+        self.sync()
+    }
+
+    /// Moves a plain file into another open folder, under a name that is free there.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`].
+    pub fn move_to(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        self.expect(name, SFlag::S_IFREG)?;
+        Ok(renameat(&self.fd, name, &to.fd, new)?)
+    }
+
+    /// Waits until names that were given, taken or changed here are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(nix::unistd::fsync(&self.fd)?)
+    }
+
+    /// What is in it, sorted, without `.` and `..`.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let copy = openat(
+            &self.fd,
+            ".",
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?;
+        let mut names = Vec::new();
+        for entry in nix::dir::Dir::from_fd(copy)? {
+            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The same file as `file`, under `name`, still?
+    ///
+    /// # Errors
+    ///
+    /// The system's, and a word where the name is another file's.
+    pub fn still_names(&self, name: &OsStr, file: &File) -> io::Result<()> {
+        let mine = fstat(file)?;
+        match self.stat(name)? {
+            Some(there) if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino) => Ok(()),
+            Some(_) => Err(io::Error::other("another file has taken its place")),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+/// The folder of a file, which is no link, and the file's name.
+///
+/// # Errors
+///
+/// The system's; [`NotPlain`].
+pub fn at(path: &Path) -> io::Result<(Dir, OsString)> {
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it names no file"));
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let dir = match folder.map(|folder| (folder, folder.parent(), folder.file_name())) {
+        None => Dir::open(Path::new("."))?,
+        Some((_, Some(above), Some(last))) => {
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            Dir::open(above)?.sub(last)?
+        }
+        Some((folder, ..)) => Dir::open(folder)?,
+    };
+    Ok((dir, name.to_owned()))
+}
+
+/// Folders within folders are looked at so far: an experiment has three.
+const DEEPEST: usize = 8;
+
+/// Refuses by name what is neither a plain file nor a folder, in a folder and all those in it.
+///
+/// # Errors
+///
+/// The system's; [`NotPlain`] with the first such thing.
+pub fn only_plain(root: &Path) -> io::Result<()> {
+    look(&Dir::open(root)?, 0)
+}
+
+fn look(dir: &Dir, depth: usize) -> io::Result<()> {
+    for name in dir.names()? {
+        match dir.stat(&name)?.as_ref().map(kind) {
+            None | Some(SFlag::S_IFREG) => {}
+            Some(SFlag::S_IFDIR) if depth < DEEPEST => look(&dir.sub(&name)?, depth + 1)?,
+            Some(SFlag::S_IFDIR) => {}
+            Some(other) => {
+                let what = word(other);
+                return Err(NotPlain { path: dir.path.join(name), what }.into_io());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    fn scratch() -> (tempfile::TempDir, Dir) {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("inside");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(folder.path().join("mine"), "mine").unwrap();
+        let dir = Dir::open(&inside).unwrap();
+        (folder, dir)
+    }
+
+    fn refused<T: std::fmt::Debug>(result: io::Result<T>, word: &str) {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("/inside/") && error.contains(word), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_reached_through_a_link_a_pipe_or_a_second_name() {
+        let (folder, dir) = scratch();
+        let inside = folder.path().join("inside");
+        symlink("../mine", inside.join("link")).unwrap();
+        symlink("..", inside.join("folder")).unwrap();
+        symlink("nowhere", inside.join("dangling")).unwrap();
+        nix::unistd::mkfifo(&inside.join("pipe"), Mode::S_IRWXU).unwrap();
+        std::fs::hard_link(folder.path().join("mine"), inside.join("twin")).unwrap();
+        for (name, word) in
+            [("link", "symbolic link"), ("dangling", "symbolic link"), ("pipe", "named pipe")]
+        {
+            let name = OsStr::new(name);
+            refused(dir.open_file(name), word);
+            refused(dir.append(name), word);
+            refused(dir.create(name), word);
+            refused(dir.replace(name, b"theirs"), word);
+            refused(dir.remove(name), word);
+            refused(dir.sub(name), word);
+        }
+        refused(dir.sub(OsStr::new("folder")), "symbolic link");
+        refused(at(&inside.join("folder/x")).map(drop), "symbolic link");
+        refused(dir.append(OsStr::new("twin")), "second name");
+        // What replaces or removes a name leaves the other name's file as it is.
+        dir.replace(OsStr::new("twin"), b"new").unwrap();
+        assert_eq!(std::fs::read_to_string(folder.path().join("mine")).unwrap(), "mine");
+        assert!(!inside.join("nowhere").exists());
+        refused(only_plain(&inside), "symbolic link");
+    }
+
+    #[test]
+    fn what_is_replaced_is_whole_and_its_mode_follows_the_umask() {
+        let (folder, dir) = scratch();
+        let name = OsStr::new("file");
+        dir.replace(name, b"one").unwrap();
+        let before = std::fs::metadata(folder.path().join("inside/file")).unwrap().ino();
+        dir.replace(name, b"two").unwrap();
+        let after = std::fs::metadata(folder.path().join("inside/file")).unwrap();
+        assert_ne!(before, after.ino());
+        assert_eq!(dir.read(name, 3).unwrap(), b"two");
+        assert_eq!(dir.read(name, 2).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let mode = |about: std::fs::Metadata| about.permissions().mode();
+        assert_eq!(mode(after), mode(std::fs::metadata(plain).unwrap()));
+        assert_eq!(dir.names().unwrap(), ["file"]);
+        only_plain(dir.path()).unwrap();
+    }
+}
