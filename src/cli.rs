@@ -2,6 +2,7 @@
 
 use crate::commands::{self, examples};
 use crate::error::Error;
+use crate::limits;
 use crate::meter::{Choice, CpuWatts};
 use crate::plan::Order;
 use crate::settings::DatasetName;
@@ -315,18 +316,23 @@ pub struct RunArgs {
 
 /// Parses, runs, reports an error once, and gives the exit status.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(limits::joined(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return commands::misread(&error),
     };
+    if matches!(cli.command, Some(Command::Worker(_))) {
+        commands::out::directly();
+    }
     commands::logging(cli.talk);
-    match dispatch(cli) {
+    let code = match limits::enough(&cli).and_then(|()| dispatch(cli)) {
         Ok(code) => code,
         Err(error) => {
-            commands::complain(&format!("error: {error}"));
+            commands::out::line(&format!("error: {error}"));
             error.status().into()
         }
-    }
+    };
+    commands::out::settle();
+    code
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Error> {

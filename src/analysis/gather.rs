@@ -85,8 +85,7 @@ fn kept_traces(inputs: &[Input]) -> Vec<bool> {
 
 fn forget_power(trial: &mut Trial) {
     if let Outcome::Read(accounts) = &mut trial.outcome {
-        accounts.power = Default::default();
-        accounts.by_domain = Default::default();
+        accounts.forget_power();
     }
 }
 

@@ -182,6 +182,8 @@ struct Analyst {
     folder: Scratch,
     /// What is analysed.
     dir: PathBuf,
+    /// How often this program was asked to end before it began.
+    asked: usize,
     /// How many files there are to read.
     files: usize,
 }
@@ -236,7 +238,8 @@ impl Analyst {
                 return Err(error);
             }
         };
-        Ok(Analyst { child, events, folder, files, dir: settings.dir.clone() })
+        let (dir, asked) = (settings.dir.clone(), stop::requests());
+        Ok(Analyst { child, events, folder, files, dir, asked })
     }
 
     fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Heard, AnalysisError> {
@@ -256,7 +259,7 @@ impl Analyst {
                     return Err(self.died(status));
                 }
                 Some(_) => return Ok(told),
-                None if stop::requested() => {
+                None if stop::requests() > self.asked => {
                     return Err(AnalysisError::Interrupted { dir: self.dir.clone() });
                 }
                 None => std::thread::sleep(TICK),

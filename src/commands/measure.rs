@@ -2,6 +2,7 @@
 
 use super::measured::{self, Run};
 use super::say::{say, width};
+use super::screen::fitting;
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
 use crate::meter::measure::{self as meter, MeasureError, Measured, Measurer, Stdout};
@@ -123,7 +124,7 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
 /// On standard error, so that the command's own output stays clean. A result is told whatever is
 /// said of talking: it is what was asked for.
 fn tell(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().write_all(fitting(text).as_bytes());
 }
 
 /// Says why nothing better than the estimate was there for `--meter auto`.

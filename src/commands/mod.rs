@@ -9,6 +9,7 @@ pub mod examples;
 mod hints;
 pub mod measure;
 mod measured;
+pub mod out;
 mod prepare;
 mod report;
 mod resolve;
@@ -36,19 +37,12 @@ pub fn logging(talk: Talk) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
         .with_ansi(screen::colours(&std::io::stderr()))
+        .with_writer(|| out::Log)
         // It would tell of a terminal that has gone on that very terminal, and panic.
         .log_internal_errors(false)
         .with_target(false)
         .init();
-}
-
-/// Says on standard error what ends the program.
-pub fn complain(text: &str) {
-    use std::io::Write;
-    // A terminal that has gone takes the message with it; the status stays.
-    let _ = writeln!(std::io::stderr(), "{}", screen::fitting(text));
 }
 
 /// Shows help, or what is wrong with the command line and what was probably meant.
@@ -57,7 +51,8 @@ pub fn misread(error: &clap::Error) -> ExitCode {
     let words: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(hint) = hints::hint(error, &words) {
-        complain(&format!("tip: {hint}"));
+        out::line(&format!("tip: {hint}"));
+        out::settle();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
 }

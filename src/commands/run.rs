@@ -5,7 +5,7 @@ use super::dry_run::dry_run;
 use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
 use super::say::{now_as_name, say, shown, width};
 use super::terminal::Terminal;
-use super::{block_on, complain, prepare, report};
+use super::{block_on, out, prepare, report};
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs, Talk};
@@ -196,10 +196,17 @@ impl Session {
         }
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
-            let message =
+            let mut message =
                 format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
+            let unmeasured = records.iter().filter(|r| r.unmeasured).count();
+            if unmeasured > 0 {
+                message += &format!(
+                    "\n{unmeasured} of them could not be measured and are not settled; when what was \
+                     missing is back, run them with: joulerace resume {shown}"
+                );
+            }
             if let Err(error) = analysed {
-                complain(&format!("error: {error}"));
+                out::line(&format!("error: {error}"));
             }
             return Err(Error::Told { message, status: Status::Trials });
         }

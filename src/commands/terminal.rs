@@ -1,20 +1,20 @@
 //! The run loop's events on a terminal: a line that moves where there is one, plain lines where not.
 
+use super::out;
 use super::say::shown;
-use super::screen::fitting;
 use crate::cli::Talk;
 use crate::run::events::{Event, IDLE_POWER, Observer};
 use crate::run::record::Status;
 use crate::units;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::RefCell;
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::IsTerminal;
+use std::time::Instant;
 
 /// Shows events as they come.
 pub struct Terminal {
     quiet: bool,
-    bar: Option<ProgressBar>,
+    /// Whether one line moves.
+    moves: bool,
     state: RefCell<State>,
 }
 
@@ -44,49 +44,37 @@ impl Terminal {
     /// A terminal on standard error. Moves only where that is one.
     pub fn new(talk: Talk) -> Terminal {
         let moves = std::io::stderr().is_terminal() && !talk.quiet && talk.verbose == 0;
-        let bar = moves.then(|| {
-            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
-            bar.set_style(style("{spinner} {wide_msg}"));
-            bar.enable_steady_tick(Duration::from_millis(250));
-            bar
-        });
-        Terminal { quiet: talk.quiet, bar, state: RefCell::default() }
+        Terminal { quiet: talk.quiet, moves, state: RefCell::default() }
     }
 
     /// Says a warning from wherever it is heard of.
     pub fn teller(&self) -> impl Fn(&str) + Send + 'static {
-        let (quiet, bar) = (self.quiet, self.bar.clone());
+        let (quiet, moves) = (self.quiet, self.moves);
         move |text| {
-            let text = format!("warning: {text}");
-            match &bar {
-                _ if quiet => {}
-                Some(bar) => bar.println(fitting(&text)),
-                None => drop(writeln!(std::io::stderr(), "{} {}", clock(0.0), fitting(&text))),
+            let time = if moves { String::new() } else { format!("{} ", clock(0.0)) };
+            if !quiet {
+                out::line(&format!("{time}warning: {text}"));
             }
         }
     }
 
-    /// Clears the moving line.
+    /// Clears the moving line and lets what was said be written.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if self.moves {
+            out::still();
         }
+        out::settle();
     }
 
     fn line(&self, text: &str) {
-        if self.quiet {
-            return;
-        }
-        match &self.bar {
-            Some(bar) => bar.println(fitting(text)),
-            // A terminal that has gone must not end a run of days.
-            None => drop(writeln!(std::io::stderr(), "{}", fitting(text))),
+        if !self.quiet {
+            out::line(text);
         }
     }
 
     /// A line about how far it has come; in a log, with the time of day and what is left.
     fn step(&self, state: &State, text: &str) {
-        if self.bar.is_some() {
+        if self.moves {
             return self.line(text);
         }
         let left = state.left_words().map_or(String::new(), |left| format!(" ({left})"));
@@ -94,7 +82,9 @@ impl Terminal {
     }
 
     fn show(&self, state: &State) {
-        let Some(bar) = &self.bar else { return };
+        if !self.moves {
+            return;
+        }
         // What is left stands first: a narrow terminal cuts the end of the line.
         let mut parts: Vec<String> = state.left_words().into_iter().collect();
         if !state.pause.is_empty() {
@@ -104,7 +94,7 @@ impl Terminal {
             parts.extend((!state.detail.is_empty()).then(|| state.detail.clone()));
         }
         parts.extend(state.watts.map(|w| format!("{} W", units::digits(w))));
-        bar.set_message(fitting(&parts.join(" · ")).into_owned());
+        out::moving(&parts.join(" · "));
     }
 }
 
@@ -128,15 +118,16 @@ impl State {
     /// `7 h 12 min left`, with `~` where it is a guess; a guess that has run out is none.
     fn left_words(&self) -> Option<String> {
         let left = self.left()?;
+        let most = if self.may_stop && self.forecast.is_none() { "at most " } else { "" };
         if !self.cycles.is_empty() {
-            return Some(format!("{} left", units::duration(left)));
+            return Some(format!("{most}{} left", units::duration(left)));
         }
         if self.done == self.trials {
             return Some(format!("{} left", units::duration(left)));
         }
         Some(match left {
             0.0 => "longer than expected".to_owned(),
-            left => format!("~{} left", units::duration(left)),
+            left => format!("{most}~{} left", units::duration(left)),
         })
     }
 
@@ -168,18 +159,14 @@ fn day_and_time(seconds: f64) -> String {
     then.strftime(&format!("{day}%H:%M")).to_string()
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
 impl Observer for Terminal {
     fn on(&self, event: &Event<'_>) {
         let mut state = self.state.borrow_mut();
         match event {
             Event::Preparing(what) => {
                 self.line(what);
-                if let Some(bar) = &self.bar {
-                    bar.set_message((*what).to_owned());
+                if self.moves {
+                    out::moving(what);
                 }
             }
             Event::Warning(what) => self.line(&format!("warning: {what}")),
@@ -213,7 +200,7 @@ impl Observer for Terminal {
             }
             Event::Pause { what, elapsed_s, total_s, watts } => {
                 let (gone, all) = (units::duration(*elapsed_s), units::duration(*total_s));
-                if *elapsed_s == 0.0 && self.bar.is_none() {
+                if *elapsed_s == 0.0 && !self.moves {
                     self.step(&state, &format!("{what}: {all}"));
                 }
                 state.pause = format!("{what} {gone} of {all}");
@@ -235,7 +222,7 @@ impl Observer for Terminal {
                 let again =
                     if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
                 state.at = format!("{} {}{again}", state.place(state.done + 1), trial.name);
-                if self.bar.is_none() {
+                if !self.moves {
                     self.step(&state, &state.at);
                 }
                 self.show(&state);
@@ -246,7 +233,7 @@ impl Observer for Terminal {
             }
             Event::Epoch { epoch, epochs, loss } => {
                 state.detail = format!("epoch {epoch} of {epochs}, loss {loss:.4}");
-                if self.bar.is_none() {
+                if !self.moves {
                     self.step(&state, &format!("{} {}", state.at, state.detail));
                 }
                 self.show(&state);

@@ -112,13 +112,12 @@ fn trial(bench: &Bench<'_>, record: &TrialRecord) -> gather::Trial {
 fn accounts(record: &TrialRecord) -> Option<Accounts> {
     let whole = record.whole.clone()?;
     let domains: Vec<Domain> = whole.joules.keys().copied().collect();
-    Some(Accounts {
-        start_unix_ms: record.started.as_millisecond() as f64,
-        total: Domain::in_total(&domains),
-        whole,
-        phases: record.phases.clone(),
-        window: record.window.clone(),
-        integrity: record.integrity.clone().unwrap_or_default(),
-        ..Accounts::default()
-    })
+    let mut accounts = Accounts::default();
+    accounts.start_unix_ms = record.started.as_millisecond() as f64;
+    accounts.total = Domain::in_total(&domains);
+    accounts.whole = whole;
+    accounts.phases = record.phases.clone();
+    accounts.window = record.window.clone();
+    accounts.integrity = record.integrity.clone().unwrap_or_default();
+    Some(accounts)
 }

@@ -101,7 +101,9 @@ fn a_sensor_that_goes_stops_the_experiment_and_no_estimate_takes_its_place() {
         std::fs::rename(zone.join("gone"), zone.join("energy_uj")).unwrap();
         let output = scratch.resume(&named).output().unwrap();
         assert!(output.status.success(), "what was not measured is run: {}", text(&output));
-        scratch.assert_complete(9);
+        for block in 0..9 {
+            assert_eq!(scratch.json(&format!("a/a_{block}.json"))["status"], "ok");
+        }
         for block in 0..9 {
             assert_eq!(scratch.json(&format!("a/a_{block}.json"))["meter"], "rapl");
         }

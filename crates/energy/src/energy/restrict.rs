@@ -18,6 +18,12 @@ impl Energy {
 }
 
 impl Accounts {
+    /// Drops power over time, the largest part of these, where nobody is going to look at it.
+    pub fn forget_power(&mut self) {
+        self.power = Default::default();
+        self.by_domain = Default::default();
+    }
+
     /// The domains that are in the file: those of its columns that are not absent.
     pub fn present(&self) -> Vec<Domain> {
         let there = self.columns.iter().filter(|name| !self.absent.contains(name));
