@@ -115,7 +115,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "conditions": found.conditions,
         "published": found.published,
         "baseline": settings.baseline,
-        "settings": asdict(settings)
+        "settings": {k: v for k, v in asdict(settings).items() if k != "place"}
         | {
             "experiment": None,
             "output": settings.place or str(settings.output),

@@ -293,6 +293,7 @@ impl Session {
             accepted.extend(then.conditions.differences(&experiment.conditions));
         }
         journal.write(journal::Event::Started {
+            schema: journal::SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             accepted,
         })?;
