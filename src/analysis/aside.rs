@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::AnalysisError;
 use crate::run::record::HALF_WRITTEN;
+use crate::store::Dir;
 
 /// A hidden folder within the output, so that its files can be renamed into place and no scan sees
 /// them. It goes with this value.
@@ -33,30 +34,40 @@ impl Aside {
         self.folder.path()
     }
 
-    /// Moves every file to its place in `output`, each replacing an older one as a whole. What else
-    /// lies there stays.
+    /// Moves every file to its place in `output`, each replacing an older one as a whole, and through no
+    /// link: the folder may be a stranger's. What else lies there stays.
     pub fn put_in_place(self, output: &Path) -> Result<(), AnalysisError> {
-        let failed = |path: PathBuf, source| AnalysisError::Output { path, source };
-        move_into(self.folder.path(), output).map_err(|(path, source)| failed(path, source))
+        let failed = |source| AnalysisError::Output { path: output.to_owned(), source };
+        let from = Dir::open(self.folder.path()).map_err(failed)?;
+        let to = Dir::open(output).map_err(failed)?;
+        // All places are looked at before the first is taken.
+        check(&from, &to).and_then(|()| move_into(&from, &to)).map_err(failed)
     }
 }
 
 /// It begins like other half-written files, so that whoever sweeps knows it.
 const PREFIX: &str = HALF_WRITTEN;
 
-fn move_into(from: &Path, to: &Path) -> Result<(), (PathBuf, io::Error)> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |error| (path, error)
-    };
-    fs::create_dir_all(to).map_err(at(to))?;
-    for entry in fs::read_dir(from).map_err(at(from))? {
-        let path = entry.map_err(at(from))?.path();
-        let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            move_into(&path, &target)?;
+/// Refuses a place that is taken by anything but a plain file.
+fn check(from: &Dir, to: &Dir) -> io::Result<()> {
+    for name in from.names()? {
+        if from.path().join(&name).is_dir() {
+            if to.has(&name) {
+                check(&from.sub(&name)?, &to.sub(&name)?)?;
+            }
+        } else if to.has(&name) {
+            to.open_file(&name)?;
+        }
+    }
+    Ok(())
+}
+
+fn move_into(from: &Dir, to: &Dir) -> io::Result<()> {
+    for name in from.names()? {
+        if from.path().join(&name).is_dir() {
+            move_into(&from.sub(&name)?, &to.make(&name)?)?;
         } else {
-            fs::rename(&path, &target).map_err(at(&target))?;
+            from.move_to(&name, to, &name)?;
         }
     }
     Ok(())

@@ -37,7 +37,8 @@ pub enum AnalysisError {
     },
     /// There is nothing to analyse.
     #[error(
-        "{} holds no trials: no CSV file with EnergiBridge's columns, in no folder below it{}",
+        "{} holds no trials: no CSV file with EnergiBridge's columns, in no folder below it{}. \
+         Name a folder that has some, such as <group>/<name>_<number>.csv",
         dir.display(), passed(ignored)
     )]
     NoTrials {

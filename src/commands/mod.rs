@@ -22,6 +22,7 @@ pub mod verify;
 
 use crate::cli::{Service, Talk, WorkerArgs};
 use crate::error::{Error, Status};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Sends `tracing`'s events to standard error: warnings, with `-v` what happens, with `-vv` all;
@@ -47,7 +48,17 @@ pub fn logging(talk: Talk) {
 
 /// Shows help, or what is wrong with the command line and what was probably meant.
 pub fn misread(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
+    let rendered = error.render();
+    let text = |colours: bool| {
+        let text = if colours { rendered.ansi().to_string() } else { rendered.to_string() };
+        screen::fitting(&text).into_owned()
+    };
+    // A terminal that has gone is no reason to fail.
+    let _ = if error.use_stderr() {
+        std::io::stderr().write_all(text(screen::colours(&std::io::stderr())).as_bytes())
+    } else {
+        std::io::stdout().write_all(text(screen::colours(&std::io::stdout())).as_bytes())
+    };
     let words: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(hint) = hints::hint(error, &words) {
