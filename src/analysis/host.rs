@@ -109,6 +109,8 @@ pub fn run_with(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AnalysisReport, AnalysisError> {
     let start = Instant::now();
+    // From here on a request to end is meant for the analysis.
+    let asked = stop::requests();
     settings.check().map_err(AnalysisError::Refused)?;
     let damaged = guard::check(settings)?;
     let output = settings.output();
@@ -138,7 +140,7 @@ pub fn run_with(
     }
     // What is written lies aside until it is whole: nothing half-made stands for a result.
     let aside = Aside::make(&output)?;
-    let heard = Analyst::start(settings, found, aside.path(), python, program)
+    let heard = Analyst::start(settings, found, aside.path(), python, program, asked)
         .and_then(|analyst| analyst.listen(progress));
     let heard = heard.and_then(|heard| aside.put_in_place(&output).map(|()| heard));
     if made && heard.is_err() {
@@ -195,6 +197,7 @@ impl Analyst {
         write_to: &Path,
         python: &Interpreter,
         program: &Path,
+        asked: usize,
     ) -> Result<Analyst, AnalysisError> {
         let files = scan.inputs.len();
         let temporary = std::env::temp_dir();
@@ -238,7 +241,7 @@ impl Analyst {
                 return Err(error);
             }
         };
-        let (dir, asked) = (settings.dir.clone(), stop::requests());
+        let dir = settings.dir.clone();
         Ok(Analyst { child, events, folder, files, dir, asked })
     }
 

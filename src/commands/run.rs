@@ -488,7 +488,7 @@ impl Session {
             };
             let message =
                 format!("the trials are measured and safe, but not analysed: {error}{again}");
-            Error::Told { message, status: Status::Analysis }
+            Error::Told { message, status: error.status() }
         });
         say(&told?);
         Ok(())
