@@ -20,12 +20,12 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from analysis.decision import Trials, decide
-from analysis.decision.power import detectable
+import numpy as np  # noqa: E402 (the threads and the path come first)
+
+from analysis.decision import Trials, decide  # noqa: E402
+from analysis.decision.power import detectable, holm_divisor  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class Counts:
 
     def add(self, other: "Counts") -> "Counts":
         """The sum of two."""
-        return Counts(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return Counts(
+            *(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True))
+        )
 
 
 def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]:
@@ -81,7 +83,8 @@ def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]
     truth = np.array(s.effects)
     if s.power:
         pairs = len(truth) * (len(truth) - 1) // 2
-        truth[-1] = detectable(s.blocks, s.noise * np.sqrt(2.0), pairs)
+        divisor = holm_divisor(pairs, len(truth))
+        truth[-1] = detectable(s.blocks, s.noise * np.sqrt(2.0), divisor)
     control = (0, len(truth)) if s.control else None
     means = np.append(truth, truth[0]) if s.control else truth
     spreads = np.array([*s.spreads, s.spreads[0]] if s.control else s.spreads)
@@ -96,10 +99,8 @@ def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]
         before = np.where(before == k - 1, 0, before)
     predecessor = np.empty((n, k))
     np.put_along_axis(predecessor, orders, before.astype(float), axis=1)
-    if s.heavy:
-        errors = rng.standard_t(3, (n, k)) / np.sqrt(3.0)
-    else:
-        errors = rng.standard_normal((n, k))
+    draw = rng.standard_t(3, (n, k)) / np.sqrt(3.0) if s.heavy else rng.standard_normal((n, k))
+    errors = draw
     if s.memory:
         for i in range(1, n):
             errors[i] = s.memory * errors[i - 1] + np.sqrt(1 - s.memory**2) * errors[i]
@@ -124,7 +125,7 @@ def judge(s: Scenario, trials: Trials, truth: np.ndarray, counts: Counts) -> Non
         if np.isfinite(c.low):
             counts.intervals += 1
             counts.covered += bool(c.low <= true <= c.high)
-        if abs(true) < 1e-12 or c.resolved and np.sign(c.mean) != np.sign(true):
+        if abs(true) < 1e-12 or (c.resolved and np.sign(c.mean) != np.sign(true)):
             wrong |= c.resolved
         if abs(true) >= 1e-12:
             counts.true_pairs += 1
@@ -173,10 +174,15 @@ def scenarios() -> list[Scenario]:
             Scenario("heavy tails (t, 3 df)", n, heavy=True),
             Scenario("10% of trials missing", n, missing=0.1),
         ]
-    third = replace(Scenario("one noisy group of three, b and c differ"), effects=(-0.005, 0.0, 0.05))
+    third = replace(
+        Scenario("one noisy group of three, b and c differ"), effects=(-0.005, 0.0, 0.05)
+    )
     rows += [replace(third, blocks=n, spreads=(6.0, 1.0, 1.0)) for n in (7, 10, 30)]
     rows += [Scenario("a difference of 10%", n, effects=(0, 0, 0.1)) for n in BLOCKS]
-    rows += [Scenario("a difference of 10%, drift of 5%", n, effects=(0, 0, 0.1), drift=0.05) for n in (10, 30)]
+    rows += [
+        Scenario("a difference of 10%, drift of 5%", n, effects=(0, 0, 0.1), drift=0.05)
+        for n in (10, 30)
+    ]
     return rows
 
 
@@ -220,7 +226,10 @@ def main() -> None:
     asked = parser.parse_args()
     start = time.monotonic()
     chosen = [s for s in scenarios() if asked.only in s.name]
-    print("| scenario | blocks | error | error, not cautioned | error, firm | coverage | power | firm | tentative | cautioned |")
+    print(
+        "| scenario | blocks | error | error, not cautioned | error, firm | coverage | power "
+        "| firm | tentative | cautioned |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for s, c in run(chosen, asked.experiments, asked.processes):
         cells = [

@@ -21,6 +21,7 @@ fn pytest(profile: Profile, selection: &[&str]) {
         .args(["-m", "pytest", "-q", "-rs"])
         .args(selection)
         .current_dir(project)
+        .env("JOULERACE_TEST_PROGRAM", env!("CARGO_BIN_EXE_joulerace"))
         .status()
         .unwrap();
     assert!(status.success(), "pytest in {} ended with {status}", environment.prefix.display());

@@ -99,9 +99,9 @@ def _domains(table: Table, settings: Settings) -> list[str]:
         kinds = settings.domains["kinds"]
         listed = text.join([f"{group}: {kind}" for group, kind in kinds.items()])
         cautions.append(
-            f"The totals are not of one kind ({listed}). Comparable are groups measured by the same "
-            "kind of sensor: measure them again with one meter, or choose domains that all have "
-            "with --domains."
+            f"The totals are not of one kind ({listed}). Comparable are groups measured by the "
+            "same kind of sensor: measure them again with one meter, or choose domains that all "
+            "have with --domains."
         )
     for entry in settings.absent:
         groups = entry.get("groups") or []
@@ -141,7 +141,9 @@ def _pairing(table: Table, found: Findings, settings: Settings) -> list[str]:
     all_of_them = len(loose) == len(found.decision.comparisons)
     start = "The trials are compared one by one, not within blocks"
     if not all_of_them:
-        start = f"{len(loose)} of {len(found.decision.comparisons)} comparisons are not within blocks"
+        start = (
+            f"{len(loose)} of {len(found.decision.comparisons)} comparisons are not within blocks"
+        )
     return [f"{start}{f': {why}' if why else ''}."]
 
 
@@ -174,8 +176,8 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
     if "adjusted" in decision.cautions:
         weak = [c for c in decision.comparisons if c.resolved and c.holds_adjusted is False]
         cautions.append(
-            f"{_named(table, weak)} is not resolved once position and predecessor are taken into "
-            "account: p-values may look surer than they are."
+            f"{_named(table, weak)} {'is' if len(weak) == 1 else 'are'} not resolved once position "
+            "and predecessor are taken into account: p-values may look surer than they are."
         )
     if "control" in decision.cautions:
         floor = found.floor

@@ -47,11 +47,11 @@ def number(value: float | None, shown: str | None = None, digits: int = 3) -> Ce
     return Cell(shown if shown is not None else text.significant(value, digits), float(value))
 
 
-def interval(low: float | None, high: float | None) -> Cell:
-    """An interval of percentages."""
+def interval(low: float | None, high: float | None, middle: float | None = None) -> Cell:
+    """An interval of percentages, to the digits that the change in its middle has."""
     if low is None or high is None:
         return Cell("–", float("inf"))
-    decimals = text.percent_decimals(low, high)
+    decimals = text.percent_decimals(low, high, middle)
     return Cell(f"{text.percent(low, decimals)} to {text.percent(high, decimals)}", low)
 
 

@@ -72,7 +72,13 @@ def _moments(samples: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def fieller(
-    top: float, bottom: float, var_top: float, var_bottom: float, cov: float, df: float, alpha: float
+    top: float,
+    bottom: float,
+    var_top: float,
+    var_bottom: float,
+    cov: float,
+    df: float,
+    alpha: float,
 ) -> tuple[float | None, float | None]:
     """Fieller's interval of ``top / bottom``; none where ``bottom`` may be zero."""
     if not df > 0 or not np.isfinite([top, bottom, var_top, var_bottom]).all():

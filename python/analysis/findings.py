@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from analysis import (
     conditions,
@@ -96,18 +99,16 @@ def analyse(
     )
 
 
-def _shown(
-    table: Table, compared: tuple[tuple[str, str], ...]
-) -> frozenset[tuple[str, str]]:
+def _shown(table: Table, compared: tuple[tuple[str, str], ...]) -> frozenset[tuple[str, str]]:
     """The pairs that a page shows: all, or of many each group's with its neighbour in energy, and
     those of the base with the groups that used least and most.
     """
     if len(compared) <= MOST_PAIRS:
         return frozenset(compared)
-    means = table.usable.groupby("group")["energy_j"].mean()
+    means = {g: np.log(table.values("energy_j", g)).mean() for g in table.groups}
     order = sorted(table.groups, key=lambda g: means[g])
     ends = {*order[: MOST_PAIRS // 3], *order[-MOST_PAIRS // 3 :]}
-    near = {frozenset(pair) for pair in zip(order, order[1:], strict=False)}
+    near = {frozenset(pair) for pair in pairwise(order)}
     kept = [
         pair
         for pair in compared

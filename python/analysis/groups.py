@@ -8,7 +8,6 @@ from scipy import stats
 from analysis import limits
 from analysis.table import Table
 
-
 #: Shapiro–Wilk's p is made for no more values than these.
 _MOST_SHAPIRO = 5000
 

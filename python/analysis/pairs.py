@@ -30,7 +30,9 @@ MANN_WHITNEY = "mann-whitney"
 PRIMARY = (PAIRED_T, WELCH_LOG)
 
 
-def compare(table: Table, settings: Settings, energy: Decision | None = None) -> list[dict[str, Any]]:
+def compare(
+    table: Table, settings: Settings, energy: Decision | None = None
+) -> list[dict[str, Any]]:
     """All compared pairs of all metrics; the A/A pair, a family of its own, comes last.
 
     Each row is one test. ``note`` says why a p-value is missing or what it cannot show. ``energy``

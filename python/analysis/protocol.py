@@ -40,7 +40,9 @@ class Protocol:
             margin_pct=_number(raw.get("margin_pct")),
             exclusions=tuple(str(e) for e in raw.get("exclusions") or [] if e),
             coverage_limit=_number(raw.get("coverage_limit")),
-            interference=raw["interference"] if isinstance(raw.get("interference"), Mapping) else None,
+            interference=raw["interference"]
+            if isinstance(raw.get("interference"), Mapping)
+            else None,
             seeds=_word(raw.get("seeds")),
             looks=Looks.parse(sequential),
             most_blocks=most if isinstance(most, int) else None,
@@ -73,9 +75,7 @@ class Protocol:
             found.append(f"the declared test is {self.primary_test}; the paired t on logs is used")
         if self.correction not in (None, "holm"):
             found.append(f"the declared correction is {self.correction}; Holm's is used")
-        missing = [
-            f"{b} against {a}" for a, b in self.comparisons if not {a, b} <= set(groups)
-        ]
+        missing = [f"{b} against {a}" for a, b in self.comparisons if not {a, b} <= set(groups)]
         if missing:
             found.append(f"declared and not possible: {', '.join(missing)}")
         if self.comparisons:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from analysis import effects, evidence
-from analysis.decision import Decision, power, student
+from analysis.decision import Comparison, Decision, power, student
 from analysis.settings import EQUIVALENCE_MARGIN_PCT, Settings
 from analysis.table import Table
 
@@ -61,23 +61,30 @@ def detectable(table: Table, settings: Settings, found: Decision) -> list[dict[s
     would resolve a change of 1% after the correction.
     """
     pairs = evidence.comparisons(table, settings)
+    divisor = power.holm_divisor(len(pairs), len(table.groups))
     return [
-        {"a": a, "b": b} | _detectable(c, len(pairs), settings.alpha)
+        {"a": a, "b": b} | _detectable(c, divisor, settings)
         for (a, b), c in zip(pairs, found.comparisons, strict=True)
     ]
 
 
-def _detectable(c: Any, pairs: int, alpha: float) -> dict[str, Any]:
+def _detectable(c: Comparison, divisor: float, settings: Settings) -> dict[str, Any]:
     row = {"paired": c.paired, "n": c.n, "pct": None, "pct_holm": None, "blocks_for_1_pct": None}
     if not c.tested:
         return row
     # An unpaired comparison's error and degrees of freedom are like those of so many differences.
     n = c.n if c.paired else max(c.df + 1.0, 2.0)
     sd = c.se * np.sqrt(n)
-    row["pct"] = effects.percent(power.detectable(n, sd, 1, alpha))
-    row["pct_holm"] = effects.percent(power.detectable(n, sd, pairs, alpha))
-    if c.paired:
-        row["blocks_for_1_pct"] = power.blocks_for(float(np.log1p(0.01)), sd, pairs, alpha)
+    alpha, looks = settings.alpha, settings.protocol.looks
+    levels = [alpha, alpha / divisor]
+    if looks is not None:
+        levels = [looks.level(level, n) for level in levels]
+    if min(levels) <= 0:
+        return row
+    row["pct"] = effects.percent(power.detectable(n, sd, 1.0, levels[0]))
+    row["pct_holm"] = effects.percent(power.detectable(n, sd, 1.0, levels[1]))
+    if c.paired and looks is None:
+        row["blocks_for_1_pct"] = power.blocks_for(float(np.log1p(0.01)), sd, divisor, alpha)
     return row
 
 

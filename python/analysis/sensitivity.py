@@ -152,9 +152,7 @@ def _contrast(
     }
 
 
-def _satterthwaite(
-    model: _Model, variances: np.ndarray, contrast: np.ndarray, v: float
-) -> float:
+def _satterthwaite(model: _Model, variances: np.ndarray, contrast: np.ndarray, v: float) -> float:
     """Satterthwaite's degrees of freedom; those of the residuals where blocks vary by nothing."""
     residual = float(len(model.y) - model.x.shape[1])
     steps = np.maximum(variances, 1e-4 * variances.sum()) * _STEP
@@ -171,7 +169,9 @@ def _satterthwaite(
 
 def _gradient(of: Callable, at: np.ndarray, steps: np.ndarray) -> np.ndarray:
     moves = np.diag(steps)
-    return np.array([(of(at + m) - of(at - m)) / (2 * s) for m, s in zip(moves, steps, strict=True)])
+    return np.array(
+        [(of(at + m) - of(at - m)) / (2 * s) for m, s in zip(moves, steps, strict=True)]
+    )
 
 
 def _curvature(of: Callable, at: np.ndarray, steps: np.ndarray) -> np.ndarray:

@@ -42,8 +42,8 @@ class Trace:
 class Table:
     """All trials, the usable ones among them, and the groups in the order of presentation.
 
-    ``groups`` are what is compared, the base first and then by mean energy; an A/A twin is no
-    group of its own but in ``twin``. ``sparse`` are groups with fewer than two usable trials,
+    ``groups`` are what is compared, the base first and then by geometric mean energy; an A/A twin
+    is no group of its own but in ``twin``. ``sparse`` are groups with fewer than two usable trials,
     which cannot be compared where others can. ``metrics`` are those that the usable trials have.
     """
 
@@ -108,7 +108,10 @@ class Table:
         return self.wide(metric).reindex(columns=list(groups)).dropna()
 
     def wide(self, metric: str) -> pd.DataFrame:
-        """Blocks by groups, in the order in which they ran; a group with two usable trials in a block has no value there."""
+        """Blocks by groups, in the order in which they ran.
+
+        A group with two usable trials in a block has no value there.
+        """
         if metric not in self._wide:  # pivoting is slow, and every pair asks for the same table
             rows = self.usable[["block", "group", metric]].dropna()
             rows = rows[~rows.duplicated(["block", "group"], keep=False)]
@@ -261,12 +264,13 @@ def _derive_places(frame: pd.DataFrame) -> None:
 def _order(
     usable: pd.DataFrame, base: str | None, twin: str | None, declared: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The groups that can be compared, the base first and then by mean energy, and the others.
+    """The groups that can be compared, the base first and then by mean ln energy, and the others.
 
     A single trial has no spread: its group is never the base and takes part in no comparison,
     unless no group has more.
     """
-    found = usable[usable["group"] != twin].groupby("group")["energy_j"].agg(["mean", "size"])
+    own = usable[usable["group"] != twin]
+    found = np.log(own["energy_j"]).groupby(own["group"]).agg(["mean", "size"])
     found = found.sort_values("mean", kind="stable")
     enough = found["size"] >= 2
     names, sparse = list(found.index[enough]), list(found.index[~enough])

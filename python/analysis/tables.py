@@ -74,7 +74,7 @@ def comparisons(
                 words(_TESTS[r["test"]]),
                 number(r["n"], n),
                 change(r),
-                interval(r["ci_low"], r["ci_high"]),
+                interval(r["ci_low"], r["ci_high"], r["pct_change"]),
                 number(r["statistic"], digits=4),
                 p_cell(r["p"]),
                 p_cell(r["p_holm"]),
@@ -122,7 +122,7 @@ def resolved(comparisons: Sequence[dict[str, Any]], found: Findings) -> Tabulati
             [
                 words(f"{c['group']} against {c['base']}"),
                 change(c),
-                interval(c["ci_low"], c["ci_high"]),
+                interval(c["ci_low"], c["ci_high"], c["pct_change"]),
                 number(c["n"], n),
                 p_cell(c["p_parametric"]),
                 p_cell(c["p_rank"]),
@@ -199,7 +199,7 @@ def matrix(comparisons: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]
 
 
 #: Groups of which a matrix is a table.
-_FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 20
+_FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 12
 
 
 def _matrix_cell(known: dict[tuple[str, str], dict[str, Any]], row: str, column: str) -> Cell:
@@ -271,8 +271,8 @@ def adjusted(found: Findings) -> Tabulation | None:
     notes = ["Adjusted: position and predecessor beside groups and a term for every block."]
     if models:
         notes.append(
-            f"Mixed model: ln E ~ group + {terms.replace(' and ', ' + ')} + (1 | block), restricted "
-            "maximum likelihood, Satterthwaite’s degrees of freedom."
+            f"Mixed model: ln E ~ group + {terms.replace(' and ', ' + ')} + (1 | block), "
+            "restricted maximum likelihood, Satterthwaite’s degrees of freedom."
         )
     elif found.mixed["note"]:
         notes.append(f"No mixed model: {found.mixed['note']}.")
@@ -306,12 +306,14 @@ def effects(found: Findings) -> Tabulation | None:
             ]
         )
     note = (
-        "The headline’s interval is Student’s. With few blocks a bootstrap is too narrow; it stands "
-        "beside it where there are six and more."
+        "The headline’s interval is Student’s. With few blocks a bootstrap is too narrow; it "
+        "stands beside it where there are six and more."
     )
-    return Tabulation("Other intervals and standardised effects", columns, cells, [note]) if (
-        cells
-    ) else None
+    return (
+        Tabulation("Other intervals and standardised effects", columns, cells, [note])
+        if (cells)
+        else None
+    )
 
 
 def omnibus(found: Findings) -> Tabulation | None:

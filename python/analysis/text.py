@@ -87,7 +87,7 @@ def percent(value: float | None, decimals: int = 1, sign: bool = True) -> str:
 
 
 def size(pct: float | None) -> str:
-    """The size of a change: ``0.45%``, ``12%``, or a multiple from twice as much on (``12 times``)."""
+    """The size of a change: ``0.45%``, ``12%``, or a multiple from twice as much on."""
     if pct is None or not math.isfinite(pct):
         return "–"
     if pct < 100:

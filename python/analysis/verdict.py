@@ -163,6 +163,9 @@ def _comparison(
         "ci_low": cautions.percent(c.low),
         "ci_high": cautions.percent(c.high),
         "interval": "Student",
+        "log_ratio": c.mean if np.isfinite(c.mean) else None,
+        "log_se": c.se if np.isfinite(c.se) else None,
+        "df": c.df if np.isfinite(c.df) else None,
         "p": c.p_alone if c.tested else None,
         "p_parametric": c.p if c.tested else None,
         "p_rank": ranks["p"] if ranks else None,
@@ -197,9 +200,7 @@ def rank(table: Table, found: Findings, comparisons: list[dict[str, Any]]) -> li
     above: dict[str, set[str]] = {g: set() for g in table.groups}
     for c in comparisons:
         if c["resolved"]:
-            more, less = (
-                (c["group"], c["base"]) if c["pct_change"] > 0 else (c["base"], c["group"])
-            )
+            more, less = (c["group"], c["base"]) if c["pct_change"] > 0 else (c["base"], c["group"])
             below[more].add(less)
             above[less].add(more)
     names = sorted(means, key=lambda g: means[g])

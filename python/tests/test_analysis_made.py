@@ -25,6 +25,7 @@ def trial(group, block, energy_j, time_s=30.0, **columns):
         "meter": "rapl",
         "estimated": "false",
         "status": "ok",
+        "coverage": 1.0,
     } | columns
 
 

@@ -1,41 +1,86 @@
 """Drift, position and the order that was run, on experiments made to show them."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.regression.linear_model import OLS
 from test_analysis_made import build, race, trial
 
-from analysis import drift, order
+from analysis import drift, evidence, order, sensitivity
+
+
+def analyse(table, settings):
+    return drift.analyse(table, settings, evidence.decided(table, settings))
 
 
 def test_drift_over_time_is_found_and_none_where_there_is_none(tmp_path):
     trials = race({"a": 1.0, "b": 1.2}, blocks=30)
-    steady = drift.analyse(*build(trials, tmp_path))
+    steady = analyse(*build(trials, tmp_path))
     assert steady["time"]["p"] > 0.01
     for t in trials:
         t["energy_j"] *= 1.0 + 0.10 * (t["start_unix_s"] - 1.75e9) / 3600.0
     table, settings = build(trials, tmp_path)
-    drifting = drift.analyse(table, settings)["time"]
+    drifting = analyse(table, settings)["time"]
     assert drifting["p"] < 1e-6
     assert drifting["ci_low"] < 9.6 < drifting["ci_high"]
-    hours = (table.usable["start_unix_s"] - 1.75e9) / 3600.0
-    design = np.column_stack([np.ones(60), hours, table.usable["group"].eq("b")]).astype(float)
-    direct = OLS(np.log(table.usable["energy_j"].to_numpy()), design).fit()
-    assert drifting["p"] == pytest.approx(direct.pvalues[1], rel=1e-6)
+    # A block has one mean: the trials within it are not independent of each other.
+    frame = table.usable.assign(log=np.log(table.usable["energy_j"]))
+    blocks = frame.groupby("block")[["log", "start_unix_s"]].mean()
+    direct = stats.linregress(blocks["start_unix_s"] / 3600.0, blocks["log"])
+    assert drifting["p"] == pytest.approx(direct.pvalue, rel=1e-6)
+    assert drifting["pct"] == pytest.approx(100 * np.expm1(direct.slope), rel=1e-6)
+
+
+def test_position_is_tested_beside_a_term_for_every_block(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=12, block_noise=0.2)
+    table, settings = build(trials, tmp_path)
+    found = analyse(table, settings)["position"]
+    frame = table.usable.assign(log=np.log(table.usable["energy_j"]))
+
+    def residuals(*factors):
+        columns = [pd.get_dummies(frame[f].astype(str), drop_first=True) for f in factors]
+        design = np.column_stack([np.ones(len(frame)), *columns]).astype(float)
+        return OLS(frame["log"].to_numpy(), design).fit()
+
+    beside = ("block", "group", "predecessor")
+    f, p, df = residuals(*beside, "position").compare_f_test(residuals(*beside))
+    assert found["f"] == pytest.approx(f, rel=1e-6)
+    assert (found["p"], found["df1"]) == (pytest.approx(p, rel=1e-6), df)
+
+
+def test_the_mixed_models_degrees_of_freedom_are_those_of_balanced_blocks(tmp_path):
+    # In complete blocks a contrast is judged by the residuals alone: (b − 1)(k − 1) of them.
+    trials = race({"a": 1.0, "b": 1.1, "c": 1.3}, blocks=14, block_noise=0.05)
+    for t in trials:
+        t |= {"position": None, "predecessor": None, "run_order": None, "start_unix_s": None}
+    table, settings = build(trials, tmp_path)
+    found = sensitivity.mixed(table, settings)
+    assert found["terms"] == []
+    logs = np.log(table.wide("energy_j"))[list(table.groups)].to_numpy()
+    rest = logs - logs.mean(axis=0) - logs.mean(axis=1, keepdims=True) + logs.mean()
+    se = np.sqrt((rest**2).sum() / (13 * 2) * 2 / 14)
+    for pair in found["pairs"]:
+        i, j = (table.groups.index(pair[k]) for k in "ab")
+        mean = (logs[:, j] - logs[:, i]).mean()
+        assert pair["df"] == pytest.approx(26, rel=0.01)
+        assert pair["pct_change"] == pytest.approx(100 * np.expm1(mean), rel=1e-6)
+        low = mean - stats.t.ppf(0.975, 26) * se
+        assert pair["ci_low"] == pytest.approx(100 * np.expm1(low), rel=1e-3)
 
 
 def test_position_matters_when_the_first_trial_runs_cold(tmp_path):
     trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=20)
     for t in trials:
         t["energy_j"] *= 1.05 if t["position"] == 1 else 1.0
-    found = drift.analyse(*build(trials, tmp_path))["position"]
+    found = analyse(*build(trials, tmp_path))["position"]
     assert found["separable"] and found["p"] < 1e-6
     assert found["largest_pct"] == pytest.approx(5, abs=1.5)
 
 
 def test_a_fixed_order_cannot_be_told_from_the_groups(tmp_path):
     table, settings = build(race({"a": 1.0, "b": 1.2, "c": 1.3}, order="fixed"), tmp_path)
-    assert not drift.analyse(table, settings)["position"]["separable"]
+    assert not analyse(table, settings)["position"]["separable"]
     found = order.check(table, settings)
     assert (found["verdict"], found["period"]) == ("cyclic", 1)
 

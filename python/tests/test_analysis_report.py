@@ -90,7 +90,8 @@ def test_tables_have_exactly_the_documented_columns(rich):
     with open(output / "pairs.csv", encoding="utf-8") as file:
         pairs = list(csv.DictReader(file))
     assert ",".join(pairs[0]) == (
-        "metric,a,b,test,paired,n,statistic,p,p_holm,pct_change,ci_low,ci_high,hedges_g,cliffs_delta"
+        "metric,a,b,test,paired,n,statistic,p,p_holm,pct_change,ci_low,ci_high,hedges_g,"
+        "cliffs_delta,primary,role"
     )
     assert {"energy_j", "time_s", "power_w", "edp_js", "phase_train_j"} <= {
         r["metric"] for r in pairs
@@ -172,9 +173,33 @@ def test_the_same_request_gives_the_same_files(tmp_path):
 def test_few_data_still_give_a_whole_report(tmp_path, blocks):
     analyse(race({"a": 1.0, "b": 1.1, "c": 1.2}, blocks=blocks), tmp_path, source="csv")
     with open(tmp_path / "pairs.csv", encoding="utf-8") as file:
-        paired = [r for r in csv.DictReader(file) if r["paired"] == "true"]
-    assert paired and all(r["p"] == "" and r["p_holm"] == "" for r in paired)
-    assert "Too few data" in (tmp_path / "report.html").read_text("utf-8")
+        primary = [r for r in csv.DictReader(file) if r["primary"] == "true"]
+    assert primary and all((r["p"] == "") == (blocks == 1) for r in primary)
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert ("Too few data" in html) == (blocks == 1)
+
+
+def test_many_groups_give_a_report_that_stays_readable(tmp_path):
+    ratios = {f"group-{i}": 1.0 + 0.03 * i for i in range(18)}
+    events = analyse(race(ratios, blocks=8), tmp_path)
+    markdown = (tmp_path / "report.md").read_text("utf-8")
+    assert markdown.count("\n") < 800
+    assert "Ranking by energy" in markdown and "Every comparison" in markdown
+    with open(tmp_path / "pairs.csv", encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file) if r["metric"] == "energy_j"]
+    assert len({(r["a"], r["b"]) for r in rows}) == 153, "the files hold every pair"
+    assert "used the least energy of 18 groups" in events[-1]["sentence"]
+    steps = [e["step"] for e in events if e["event"] == "progress"]
+    assert steps == ["statistics", "pairs", "robustness", "plots", "report"]
+
+
+def test_more_than_515_trials_a_group_are_analysed(tmp_path):
+    trials = race({"a": 1.0, "b": 1.01}, blocks=600)
+    for t in trials:
+        t["block"] = None
+    analyse(trials, tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text("utf-8"))
+    assert summary["all_comparisons"][0]["resolved"]
 
 
 def test_a_single_group_and_no_group_still_give_a_report(tmp_path):

@@ -15,6 +15,7 @@ from test_analysis_made import build, race, trial
 from analysis import (
     decomposition,
     effects,
+    evidence,
     groups,
     limits,
     omnibus,
@@ -23,6 +24,7 @@ from analysis import (
     resolution,
     robustness,
 )
+from analysis.decision import ranks
 
 # Additional hours of sleep of ten patients under two drugs: Cushny and Peebles (1905), used by
 # Student (1908), "The probable error of a mean", Biometrika 6(1), 1-25.
@@ -80,13 +82,13 @@ def row(rows, test, metric="energy_j", **wanted):
 def test_paired_t_on_logs_gives_students_published_result(sleep):
     found = row(pairs.compare(*sleep), pairs.PAIRED_T)
     assert found["n"] == 10
-    assert found["statistic"] == pytest.approx(-4.0621, abs=5e-5)
+    assert found["statistic"] == pytest.approx(4.0621, abs=5e-5), "the second drug has more"
     assert found["p"] == pytest.approx(0.002833, abs=5e-7)
-    direct = stats.ttest_rel(SLEEP_1, SLEEP_2)
+    direct = stats.ttest_rel(SLEEP_2, SLEEP_1)
     assert (found["statistic"], found["p"]) == (exact(direct.statistic), exact(direct.pvalue))
     low, high = direct.confidence_interval(0.95)
-    assert found["t_low"] == exact(100 * math.expm1(-high))
-    assert found["t_high"] == exact(100 * math.expm1(-low))
+    assert found["ci_low"] == exact(100 * math.expm1(low))
+    assert found["ci_high"] == exact(100 * math.expm1(high))
     assert found["pct_change"] == exact(100 * math.expm1((SLEEP_2 - SLEEP_1).mean()))
 
 
@@ -96,17 +98,17 @@ def test_ties_and_zeros_leave_the_signed_rank_method_to_scipy(sleep):
     logs = [np.log(np.exp(x)) for x in (SLEEP_1, SLEEP_2)]
     direct = stats.wilcoxon(*logs, method="auto" if not found["exact"] else "exact")
     assert found["p"] == exact(direct.pvalue)
-    tied = pairs.signed_rank(SLEEP_1, SLEEP_2)
-    assert not tied["exact"]
-    assert tied["p"] == exact(stats.wilcoxon(SLEEP_1, SLEEP_2).pvalue)
+    _, p, was_exact = ranks.signed_rank(SLEEP_2 - SLEEP_1)
+    assert not was_exact
+    assert p == exact(stats.wilcoxon(SLEEP_1, SLEEP_2).pvalue)
 
 
 def test_unpaired_tests_are_scipys_on_the_values(sleep):
     found = pairs.compare(*sleep)
     a, b = np.exp(SLEEP_1), np.exp(SLEEP_2)
     for test, direct in (
-        (pairs.WELCH, stats.ttest_ind(a, b, equal_var=False)),
-        (pairs.MANN_WHITNEY, stats.mannwhitneyu(a, b, alternative="two-sided")),
+        (pairs.WELCH, stats.ttest_ind(b, a, equal_var=False)),
+        (pairs.MANN_WHITNEY, stats.mannwhitneyu(b, a, alternative="two-sided")),
     ):
         result = row(found, test)
         assert not result["paired"]
@@ -150,32 +152,57 @@ def test_shapiro_wilk_is_scipys_and_absent_where_undefined():
     assert groups.shapiro(np.ones(5)) == (None, None)
 
 
-def test_the_bootstrap_interval_is_scipys_over_blocks():
-    found = effects.change_paired(SLEEP_1, SLEEP_2, 0.95, seed=3)
+def test_the_bootstrap_interval_is_scipys_up_to_its_noise():
+    differences = SLEEP_2 - SLEEP_1
+    found = effects.bootstrap((differences,), 0.95, seed=3)
     direct = stats.bootstrap(
-        (SLEEP_2 - SLEEP_1,), np.mean, n_resamples=9999, method="BCa",
-        random_state=np.random.default_rng(3),
+        (differences,), np.mean, n_resamples=9999, method="BCa", rng=np.random.default_rng(3)
+    ).confidence_interval
+    assert found == pytest.approx((direct.low, direct.high), abs=0.06)
+    two = effects.bootstrap((SLEEP_1, SLEEP_2), 0.95, seed=3)
+    direct = stats.bootstrap(
+        (SLEEP_1, SLEEP_2), lambda a, b, axis: b.mean(axis) - a.mean(axis), n_resamples=9999,
+        method="BCa", vectorized=True, rng=np.random.default_rng(3),
     ).confidence_interval  # fmt: skip
-    assert found["ci_low"] == exact(100 * math.expm1(direct.low))
-    assert found["ci_high"] == exact(100 * math.expm1(direct.high))
+    assert two == pytest.approx((direct.low, direct.high), abs=0.1)
+    assert effects.bootstrap((differences[:5],), 0.95, seed=3) is None
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_resampled_hedges_g_is_pingouins(paired):
-    even = np.full((1, 10), 0.1)
+def test_hedges_g_is_pingouins(paired):
     direct = pingouin.compute_effsize(SLEEP_2, SLEEP_1, paired=paired, eftype="hedges")
-    assert effects.hedges(even, SLEEP_1, even, SLEEP_2, paired)[0] == exact(direct)
-    found = effects.standardised(SLEEP_1, SLEEP_2, paired, 0.95, seed=1)
-    assert found["hedges_g"] == exact(direct)
-    assert found["hedges_g_low"] < direct < found["hedges_g_high"]
+    assert effects.standardised(SLEEP_1, SLEEP_2, paired)["hedges_g"] == exact(direct)
 
 
 def test_cliffs_delta_counts_pairs_and_has_the_sign_of_the_change():
-    found = effects.standardised(SLEEP_1, SLEEP_2, False, 0.95, seed=1)
+    found = effects.standardised(SLEEP_1, SLEEP_2, False)
     signs = np.sign(SLEEP_2[:, None] - SLEEP_1[None, :])
     assert found["cliffs_delta"] == exact(signs.mean())
     assert found["cliffs_delta"] > 0
-    assert found["cliffs_delta_low"] < found["cliffs_delta"] < found["cliffs_delta_high"]
+
+
+def test_every_statistic_has_the_sign_of_its_effect(tmp_path):
+    for row_ in pairs.compare(*build(race({"a": 1.0, "b": 1.3, "c": 1.31}), tmp_path, base="b")):
+        if row_["test"] in (pairs.PAIRED_T, pairs.WELCH) and row_["statistic"]:
+            assert np.sign(row_["statistic"]) == np.sign(row_["pct_change"]), row_
+            assert row_["hedges_g"] * row_["pct_change"] > 0
+
+
+@pytest.mark.parametrize("n", [6, 9, 30, 60])
+def test_ranks_and_their_interval_are_scipys_and_the_walsh_averages(n):
+    differences = np.random.default_rng(n).normal(0.3, 1.0, n)
+    statistic, p, was_exact = ranks.signed_rank(differences)
+    direct = stats.wilcoxon(differences, method="exact" if n <= 50 else "auto")
+    assert (statistic, p) == (exact(direct.statistic), exact(direct.pvalue))
+    assert was_exact == (n <= 50)
+    centre, low, high = ranks.hodges_lehmann(differences, 0.05)
+    averages = [(x + y) / 2 for i, x in enumerate(differences) for y in differences[i:]]
+    assert centre == exact(np.median(averages))
+    # The interval holds the shifts that the test does not reject.
+    if n <= 50:
+        for end, inward in ((low, 1e-9), (high, -1e-9)):
+            assert stats.wilcoxon(differences - end - inward).pvalue >= 0.05
+            assert stats.wilcoxon(differences - end + inward).pvalue < 0.05
 
 
 def test_a_known_effect_is_recovered_inside_its_interval(tmp_path):
@@ -192,17 +219,21 @@ def test_pairing_removes_what_the_blocks_share(tmp_path):
     assert row(rows, pairs.WELCH)["p"] > 0.05
 
 
-def test_fewer_than_six_blocks_give_no_paired_p_value(tmp_path):
+def test_below_six_blocks_the_paired_t_stays_and_ranks_say_that_they_cannot(tmp_path):
     assert limits.blocks_needed(0.05) == 6
     assert limits.smallest_paired_p(5) == stats.wilcoxon([1.0, 2, 3, 4, 5]).pvalue
-    five = pairs.compare(*build(race({"a": 1.0, "b": 2.0}, blocks=5), tmp_path))
-    for test in (pairs.PAIRED_T, pairs.WILCOXON):
-        found = row(five, test)
-        assert found["p"] is None and found["p_holm"] is None and found["ci_low"] is None
-        assert "5 complete blocks" in found["note"]
-    assert row(five, pairs.PAIRED_T)["t_low"] is not None
+    table, settings = build(race({"a": 1.0, "b": 1.08}, blocks=5, block_noise=0.05), tmp_path)
+    five = pairs.compare(table, settings)
+    logs = np.log(table.blocks("energy_j", ("a", "b")))
+    t = row(five, pairs.PAIRED_T)
+    assert t["p"] == exact(stats.ttest_rel(logs["b"], logs["a"]).pvalue)
+    assert t["p_holm"] == t["p"] and t["ci_low"] > 0
+    rank = row(five, pairs.WILCOXON)
+    assert rank["note"] == "ranks cannot reach 0.05 with 5 blocks"
+    assert rank["p"] == exact(2 / 2**5)
     six = pairs.compare(*build(race({"a": 1.0, "b": 2.0}, blocks=6), tmp_path))
     assert row(six, pairs.WILCOXON)["p"] == exact(2 / 2**6)
+    assert row(six, pairs.WILCOXON)["note"] is None
 
 
 def test_groups_that_share_no_block_are_compared_unpaired(tmp_path):
@@ -210,10 +241,16 @@ def test_groups_that_share_no_block_are_compared_unpaired(tmp_path):
     for t in trials:
         t["block"] += 100 if t["group"] == "b" else 0
     rows = pairs.compare(*build(trials, tmp_path))
-    assert row(rows, pairs.PAIRED_T)["n"] == 0
-    assert row(rows, pairs.PAIRED_T)["p"] is None
-    assert row(rows, pairs.WELCH)["p"] < 1e-6
-    assert row(rows, pairs.WELCH)["n"] == 20
+    assert not [r for r in rows if r["test"] in (pairs.PAIRED_T, pairs.WILCOXON)]
+    decides = row(rows, pairs.WELCH_LOG)
+    assert decides["primary"] and decides["n"] == 20
+    assert decides["p"] < 1e-6
+
+
+def test_a_thousand_trials_a_group_are_no_overflow():
+    assert limits.smallest_unpaired_p(4, 4) == exact(2 / math.comb(8, 4))
+    assert limits.smallest_unpaired_p(1000, 1000) == 0.0
+    assert limits.too_few_unpaired(1000, 1000, 0.05) is None
 
 
 def test_identical_values_have_no_p_value_and_say_so(tmp_path):
@@ -227,7 +264,7 @@ def test_power_and_time_add_up_to_energy(tmp_path):
     trials = race({"a": 1.0, "b": 1.5})
     for t in trials:
         t["time_s"] *= 1.5 if t["group"] == "b" else 1.0
-    [found] = decomposition.split(*build(trials, tmp_path))
+    found = split(*build(trials, tmp_path))
     total = found["power_w"]["log_ratio"] + found["time_s"]["log_ratio"]
     assert total == pytest.approx(found["energy_j"]["log_ratio"], rel=1e-9)
     assert found["time_share"] == pytest.approx(1.0, abs=0.05)
@@ -235,60 +272,95 @@ def test_power_and_time_add_up_to_energy(tmp_path):
 
 def test_smallest_detectable_effect_is_statsmodels_power(tmp_path):
     table, settings = build(race({"a": 1.0, "b": 1.2}, blocks=12), tmp_path)
-    [found] = resolution.detectable(table, settings)
+    [found] = resolution.detectable(table, settings, evidence.decided(table, settings))
     blocks = np.log(table.blocks("energy_j", ("a", "b")))
     sd = (blocks["b"] - blocks["a"]).std(ddof=1)
     d = TTestPower().solve_power(nobs=12, alpha=0.05, power=0.8)
-    assert found["pct"] == exact(100 * math.expm1(d * sd))
+    assert found["pct"] == pytest.approx(100 * math.expm1(d * sd), rel=1e-4)
+    assert found["pct_holm"] == found["pct"], "a single pair needs no correction"
+    needed = TTestPower().solve_power(effect_size=math.log(1.01) / sd, alpha=0.05, power=0.8)
+    assert found["blocks_for_1_pct"] == math.ceil(needed)
 
 
-def test_an_a_a_control_becomes_a_noise_floor_and_no_group(tmp_path):
+def test_an_a_a_control_is_shown_and_no_group(tmp_path):
     control = {"treatment": "a", "twin": "a-control"}
     trials = race({"a": 1.0, "a-control": 1.0, "b": 1.1}, blocks=30, noise=0.005)
     table, settings = build(trials, tmp_path, control=control)
     assert table.groups == ("a", "b")
-    found = resolution.noise_floor(table, settings)
-    assert 0 < found["floor_pct"] < 1
-    assert found["ci_low"] < 0 < found["ci_high"] or abs(found["pct_change"]) < 0.5
+    found = resolution.noise_floor(table, settings, evidence.decided(table, settings))
     blocks = np.log(table.blocks("energy_j", ("a", "a-control")))
+    low, high = stats.ttest_rel(blocks["a-control"], blocks["a"]).confidence_interval()
+    assert found["ci_low"] == exact(100 * math.expm1(low))
+    assert found["ci_high"] == exact(100 * math.expm1(high))
+    assert found["fails"] == (low * high > 0)
     direct = pingouin.tost(
         blocks["a-control"], blocks["a"], bound=math.log(1.01), paired=True
     )  # fmt: skip
     assert found["tost_p"] == exact(direct["pval"].iloc[0])
-    assert resolution.inside(found["floor_pct"] * 0.9, found)
-    assert not resolution.inside(found["floor_pct"] * 1.1, found)
     family = [r for r in pairs.compare(table, settings) if not r.get("control")]
     assert {(r["a"], r["b"]) for r in family} == {("a", "b")}
 
 
-def test_leaving_one_block_out_finds_the_block_that_carries_the_result(tmp_path):
-    trials = race({"a": 1.0, "b": 1.10}, blocks=12)
+def test_equivalence_is_two_one_sided_tests_within_the_margin(tmp_path):
+    trials = race({"a": 1.0, "b": 1.002}, blocks=30, noise=0.005)
+    table, settings = build(trials, tmp_path, margin_pct=1.0)
+    decision = evidence.decided(table, settings)
+    [found] = resolution.equivalence(table, settings, decision)
+    blocks = np.log(table.blocks("energy_j", ("a", "b")))
+    direct = pingouin.tost(blocks["b"], blocks["a"], bound=math.log(1.01), paired=True)
+    assert found["p"] == exact(direct["pval"].iloc[0])
+    assert found["equivalent"]
+    low, high = stats.ttest_rel(blocks["b"], blocks["a"]).confidence_interval(0.90)
+    assert found["within_pct"] == exact(100 * math.expm1(max(abs(low), abs(high))))
     table, settings = build(trials, tmp_path)
-    [firm] = robustness.leave_one_out(table, settings)
-    assert firm["survives"]
+    [found] = resolution.equivalence(table, settings, evidence.decided(table, settings))
+    assert (found["p"], found["equivalent"]) == (None, None)
+
+
+def test_leaving_one_block_out_remakes_the_decision(tmp_path):
+    table, settings = build(race({"a": 1.0, "b": 1.10}, blocks=12), tmp_path)
+    [firm] = robustness.leave_one_out(table, settings, evidence.decided(table, settings))
+    assert firm["survives"] and firm["resolved"] and not firm["undone_by"]
     flat = race({"a": 1.0, "b": 1.0}, blocks=12, noise=0.01, seed=5)
     for t in flat:
         t["energy_j"] *= {("b", 4): 1.5}.get((t["group"], t["block"]), 1.0)
-    [carried] = robustness.leave_one_out(*build(flat, tmp_path))
+    table, settings = build(flat, tmp_path)
+    [carried] = robustness.leave_one_out(table, settings, evidence.decided(table, settings))
     assert carried["most_influential_block"] == 4
     assert carried["pct_low"] < 1 < carried["pct_high"]
+
+
+def test_leaving_one_block_out_corrects_over_all_comparisons(tmp_path):
+    table, settings = build(race({"a": 1.0, "b": 1.01, "c": 1.02}, blocks=9, seed=3), tmp_path)
+    decision = evidence.decided(table, settings)
+    wide = np.log(table.wide("energy_j"))
+    order = table.blocks("energy_j", table.groups).index
+    for i, block in enumerate(order):
+        rest = wide.drop(index=block)
+        raw = [stats.ttest_rel(rest[b], rest[a]).pvalue for a, b in decision_pairs(table, settings)]
+        direct = multipletests(raw, method="holm")[1]
+        assert decision.without_p[i] == pytest.approx(direct, rel=1e-9)
+
+
+def decision_pairs(table, settings):
+    return evidence.comparisons(table, settings)
 
 
 def test_outliers_are_named_by_rule_and_left_out_by_whole_blocks(tmp_path):
     trials = race({"a": 1.0, "b": 1.1}, blocks=15, noise=0.005, block_noise=0.005)
     next(t for t in trials if t["trial"] == "b_7")["energy_j"] *= 3
     table, settings = build(trials, tmp_path)
-    found = robustness.without_outliers(table, settings)
+    found = robustness.without_outliers(table, settings, evidence.decided(table, settings))
     assert found["blocks"] == [7]
     [pair] = found["pairs"]
-    assert (pair["all"]["blocks"], pair["without"]["blocks"]) == (15, 14)
+    assert (pair["all"]["n"], pair["without"]["n"]) == (15, 14)
     assert pair["without"]["pct_change"] == pytest.approx(10, abs=1)
     assert len(table.usable) == 30, "the headline keeps all data"
 
 
 def test_practical_worth_is_the_mean_difference_in_kwh_money_and_co2(tmp_path):
     table, settings = build(race({"a": 1.0, "b": 1.5}), tmp_path)
-    [found] = practical.worth(table, settings)
+    [found] = practical.worth(table, settings, evidence.decided(table, settings))
     blocks = table.blocks("energy_j", ("a", "b"))
     joules = (blocks["b"] - blocks["a"]).mean()
     assert found["joules"] == exact(joules)
@@ -298,14 +370,39 @@ def test_practical_worth_is_the_mean_difference_in_kwh_money_and_co2(tmp_path):
     assert found["kg_co2e_low"] == exact(found["kwh_low"] * 0.480)
 
 
-def test_few_data_still_bound_what_a_difference_is_worth_and_name_the_interval(tmp_path):
+def test_few_data_still_bound_what_a_difference_is_worth(tmp_path):
     trials = [trial("a", i, e) for i, e in enumerate([900.0, 1000.0, 1100.0])]
     trials += [trial("b", i, e) for i, e in enumerate([1500.0, 1700.0, 1900.0], 10)]
-    [worth] = practical.worth(*build(trials, tmp_path))
     a, b = (np.array(e) for e in ([900.0, 1000.0, 1100.0], [1500.0, 1700.0, 1900.0]))
+    table, settings = build(trials, tmp_path)
+    [worth] = practical.worth(table, settings, evidence.decided(table, settings))
     welch = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
-    assert worth["interval"] == "t-interval"
     assert worth["joules_low"] == pytest.approx(welch.low, rel=1e-12)
     assert worth["kwh_high"] == pytest.approx(welch.high * 1000 / 3.6e6, rel=1e-12)
-    single = practical.worth(*build([trial("a", 0, 900.0), trial("b", 0, 1500.0)], tmp_path))[0]
-    assert (single["interval"], single["joules_low"]) == (None, None)
+    single = build([trial("a", 0, 900.0), trial("b", 0, 1500.0)], tmp_path)
+    assert practical.worth(*single, evidence.decided(*single))[0]["joules_low"] is None
+
+
+def test_times_share_has_fiellers_interval_and_only_resolved_pairs_have_one(tmp_path):
+    trials = race({"a": 1.0, "b": 1.5})
+    for t in trials:
+        t["time_s"] *= 1.2 if t["group"] == "b" else 1.0
+    table, settings = build(trials, tmp_path)
+    found = split(table, settings)
+    low, high = found["time_share_low"], found["time_share_high"]
+    assert low < math.log(1.2) / math.log(1.5) < high
+    # Fieller's ends are the ratios r at which the mean of (time − r · energy) is just not zero.
+    logs = {m: np.log(table.blocks(m, ("a", "b"))) for m in ("energy_j", "time_s")}
+    energy, time = ((w["b"] - w["a"]).to_numpy() for w in logs.values())
+    for end in (low, high):
+        assert stats.ttest_1samp(time - end * energy, 0.0).pvalue == pytest.approx(0.05, rel=1e-6)
+    same = build(race({"a": 1.0, "b": 1.0}, seed=2), tmp_path)
+    assert split(*same)["time_share"] is None
+    for t in trials:
+        t["estimated"] = "true"
+    assert split(*build(trials, tmp_path))["time_share"] is None
+
+
+def split(table, settings):
+    [found] = decomposition.split(table, settings, evidence.decided(table, settings))
+    return found

@@ -1,8 +1,8 @@
 //! What `joulerace measure` came to, for people and for programs.
 
 use super::say::shown;
+use crate::meter::MeterDescription;
 use crate::meter::measure::Measured;
-use crate::meter::{MeterDescription, SessionReport};
 use crate::process::Exit;
 use crate::samples::Domain;
 use crate::units::{self, digits, mean_sd, summary};
@@ -40,7 +40,7 @@ impl Run {
             watts: measured.watts(),
             domains: measured.counted(),
             missed: measured.report.missed,
-            notes: notes(&measured.report),
+            notes: notes(measured),
         }
     }
 
@@ -95,7 +95,8 @@ fn by(meter: &MeterDescription) -> String {
 }
 
 /// What to know of the numbers.
-fn notes(report: &SessionReport) -> Vec<String> {
+fn notes(measured: &Measured) -> Vec<String> {
+    let report = &measured.report;
     let mut notes = Vec::new();
     if report.suspended_s > 0.0 {
         notes.push(format!(
@@ -104,8 +105,10 @@ fn notes(report: &SessionReport) -> Vec<String> {
             units::duration(report.suspended_s)
         ));
     }
-    if !report.absent.is_empty() {
-        notes.push(format!("no counter behind {}: it never moved", report.absent.join(", ")));
+    // EnergiBridge shows what it lacks in every file; what the built-in meter leaves out was seen at first.
+    let absent = [&report.absent, &measured.meter.absent];
+    if let Some(absent) = absent.into_iter().find(|absent| !absent.is_empty()) {
+        notes.push(format!("no counter behind {}: it never moved", absent.join(", ")));
     }
     notes
 }

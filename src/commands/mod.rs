@@ -1,5 +1,6 @@
 //! One file per command: each reads as settings, plan, run, report.
 
+mod across;
 pub mod analyze;
 mod conditions;
 pub mod doctor;

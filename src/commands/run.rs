@@ -41,7 +41,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let settings = resolve(&args, &project)?;
     check_samples(&settings)?;
     let folder = Folder::at(match &args.output {
-        Some(folder) => prepare::absolute(folder),
+        Some(folder) => prepare::followed(folder),
         None => project.root.join("results").join(now_as_name()),
     });
     if args.dry_run {
@@ -97,7 +97,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
 
 /// `joulerace resume`.
 pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
-    let folder = Folder::at(prepare::absolute(&args.dir));
+    let folder = Folder::at(prepare::followed(&args.dir));
     let then = recorded(&folder)?;
     let project = Project::find()?;
     let settings = own_or_named(&then.settings, &args, &project, &folder)?;
@@ -226,7 +226,6 @@ impl Session {
             terminal,
         )
         .await?;
-        let python = environment.interpreter()?;
         let workloads = self.project.workloads();
         let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
         let mut now = conditions::conditions(&environment, &scripts);
@@ -241,6 +240,7 @@ impl Session {
             let so_far = Conditions { data, meter: then.conditions.meter.clone(), ..now.clone() };
             self.compare(then, &so_far)?;
         }
+        let python = environment.interpreter()?;
         let dataset = prepare::data(name, folder, &python, &workloads, terminal).await?;
         now.data = conditions::data(&dataset);
         let selected = meter::select(&settings.meter_settings())?;

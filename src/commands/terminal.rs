@@ -36,8 +36,8 @@ struct State {
     forecast: Option<usize>,
     /// When the present trial began, and how many were done by then.
     began: Option<(Instant, usize)>,
-    /// Seconds from one trial's beginning to the next one's.
-    cycles: Vec<f64>,
+    /// Seconds from one trial's beginning to the next one's: their sum and their number.
+    cycles: (f64, usize),
 }
 
 impl Terminal {
@@ -106,11 +106,11 @@ impl State {
         if trials > 0 && self.done == trials && !self.pause.is_empty() {
             return Some(self.pause_s + self.closing_s);
         }
-        let Some((began, done)) = self.began.filter(|_| !self.cycles.is_empty()) else {
+        let Some((began, done)) = self.began.filter(|_| self.cycles.1 > 0) else {
             let (began, expected_s) = self.guess?;
             return Some((expected_s - began.elapsed().as_secs_f64()).max(0.0));
         };
-        let each = self.cycles.iter().sum::<f64>() / self.cycles.len() as f64;
+        let each = self.cycles.0 / self.cycles.1 as f64;
         let ahead = trials.saturating_sub(done) as f64;
         Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0) + self.closing_s)
     }
@@ -118,8 +118,12 @@ impl State {
     /// `7 h 12 min left`, with `~` where it is a guess; a guess that has run out is none.
     fn left_words(&self) -> Option<String> {
         let left = self.left()?;
-        let most = if self.may_stop && self.forecast.is_none() { "at most " } else { "" };
-        if !self.cycles.is_empty() {
+        let most = match self.forecast {
+            _ if !self.may_stop => "",
+            None => "at most ",
+            Some(_) => "about ",
+        };
+        if self.cycles.1 > 0 {
             return Some(format!("{most}{} left", units::duration(left)));
         }
         if self.done == self.trials {
@@ -213,7 +217,8 @@ impl Observer for Terminal {
             }
             Event::TrialStarted { trial, attempt } => {
                 if let Some((began, _)) = state.began {
-                    state.cycles.push(began.elapsed().as_secs_f64());
+                    state.cycles.0 += began.elapsed().as_secs_f64();
+                    state.cycles.1 += 1;
                 }
                 state.began = Some((Instant::now(), state.done));
                 state.pause.clear();
@@ -299,7 +304,7 @@ mod tests {
         state.guess = Some((Instant::now(), 3600.0));
         assert_eq!(state.left_words().unwrap(), "~1 h 00 min left");
         state.began = Some((Instant::now(), 2));
-        state.cycles = vec![20.0, 40.0];
+        state.cycles = (60.0, 2);
         let left = state.left().unwrap();
         assert!((69.0..=70.0).contains(&left), "two trials of 30 s and idle power: {left}");
         // In the cool-down after the last one.

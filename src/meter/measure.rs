@@ -183,16 +183,21 @@ impl Measurer {
         if argv.is_empty() {
             return Err(MeasureError::NoCommand);
         }
-        let session = self.meter.start(csv)?;
+        // Links on the way to it are the user's own.
+        let file = match (csv.parent().and_then(|dir| dir.canonicalize().ok()), csv.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => csv.to_owned(),
+        };
+        let session = self.meter.start(&file)?;
         // No summary of EnergiBridge's own: it would stand amid what the command prints.
-        let line = self.meter.wrap_quietly(csv, argv);
+        let line = self.meter.wrap_quietly(&file, argv);
         let wrapped = self.meter.kind() == Kind::Energibridge;
         let ended = match self.runtime.block_on(attend(&line, wrapped, stdout, &mut self.signals)) {
             Ok(ended) => ended,
             Err(error) => {
                 drop(session);
                 // Only the header is in it, of a command that never was.
-                let _ = std::fs::remove_file(csv);
+                let _ = std::fs::remove_file(&file);
                 return Err(error);
             }
         };

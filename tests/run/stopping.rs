@@ -228,3 +228,27 @@ fn an_analysis_ends_when_it_is_asked_to() {
         scratch.await_no_process();
     }
 }
+
+#[test]
+fn an_analysis_that_is_killed_leaves_no_process_and_can_be_made_again() {
+    let scratch = Scratch::new(&SLEEPS);
+    let output = scratch.experiment("a,b", &["--iterations", "3"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let trials = std::fs::read(scratch.results().join("a/a_0.csv")).unwrap();
+    for moment in [0, 300, 1500] {
+        let mut command = scratch.program();
+        command.arg("analyze").arg(scratch.results());
+        let mut analysis = start(command);
+        crate::experiment::eventually("its process runs", || {
+            scratch.processes().iter().any(|line| line.contains("worker analyze"))
+        });
+        std::thread::sleep(Duration::from_millis(moment));
+        analysis.kill().unwrap();
+        analysis.wait().unwrap();
+        scratch.await_no_process();
+    }
+    let output = scratch.program().arg("analyze").arg(scratch.results()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(scratch.results().join("analysis/report.html").is_file());
+    assert_eq!(std::fs::read(scratch.results().join("a/a_0.csv")).unwrap(), trials);
+}

@@ -253,3 +253,23 @@ fn two_hosts_with_locks_of_their_own_do_not_share_a_folder() {
     assert!(host.wait_with_output().unwrap().status.success());
     scratch.assert_complete(2);
 }
+
+#[test]
+fn links_on_the_way_to_a_folder_are_the_users_own_and_are_followed() {
+    let (scratch, _) = half_done();
+    let link = scratch.at("link");
+    symlink(scratch.results(), &link).unwrap();
+    let mut command = scratch.resume(&[]);
+    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    command = scratch.program();
+    command.arg("resume").arg(&link).args(&arguments[2..]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    scratch.assert_complete(2);
+    let samples = scratch.at("link").join("mine.csv");
+    let mut measure = scratch.program();
+    measure.args(["measure", "--meter", "estimate", "--output"]).arg(&samples);
+    let output = measure.args(["--", "true"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(scratch.results().join("mine.csv").is_file());
+}

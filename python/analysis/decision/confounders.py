@@ -200,4 +200,6 @@ def drift(logs: np.ndarray, times: np.ndarray | None) -> Drift | None:
     se = float(np.sqrt(residual @ residual / df / (dx @ dx)))
     if se <= 1e-15:
         return None
-    return Drift(slope, se, df, float(two_sided(np.array(slope / se), np.array(df))), float(np.ptp(x)))
+    return Drift(
+        slope, se, df, float(two_sided(np.array(slope / se), np.array(df))), float(np.ptp(x))
+    )

@@ -126,9 +126,7 @@ def decide(trials: Trials) -> Decision:
     p = student.holm(alone)
     resolved = np.nan_to_num(p, nan=1.0) < alpha
     bound = np.where(paired, remembered.bound, 0.0)
-    with_memory = student.holm(
-        _over_looks(trials, memory.widened(plain, np.maximum(bound, widen)))
-    )
+    with_memory = student.holm(_over_looks(trials, memory.widened(plain, np.maximum(bound, widen))))
     holds_with_memory = np.nan_to_num(with_memory, nan=1.0) < alpha
     beside = confounders.examine(
         trials.logs, trials.position, trials.predecessor, trials.times, trials.base, trials.group
@@ -260,7 +258,9 @@ def _leave_one_out(
         np.where(paired, each.df, found.df),
     )
     p = student.holm(_over_looks(trials, each))
-    resolved = (np.nan_to_num(p, nan=1.0) < trials.alpha) & (np.sign(each.mean) == np.sign(found.mean))
+    resolved = (np.nan_to_num(p, nan=1.0) < trials.alpha) & (
+        np.sign(each.mean) == np.sign(found.mean)
+    )
     return resolved, each.mean, p
 
 

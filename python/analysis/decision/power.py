@@ -16,26 +16,27 @@ _NODES = 2000
 
 
 def detectable(
-    n: float, sd: float, comparisons: int = 1, alpha: float = 0.05, power: float = POWER
+    n: float, sd: float, divisor: float = 1.0, alpha: float = 0.05, power: float = POWER
 ) -> float:
     """The log ratio that is resolved with probability ``power``.
 
-    ``sd`` is the standard deviation of the paired log ratios over ``n`` blocks. Holm's steps ask
-    p-values to pass ``alpha / comparisons`` and then less: where one of k groups differs, k − 1
-    comparisons are true, and on average the ``holm_divisor`` is what they have to pass.
-        """
+    ``sd`` is the standard deviation of the paired log ratios over ``n`` blocks; ``divisor`` is what
+    a correction divides alpha by, see :func:`holm_divisor`.
+    """
     if n < 2 or not sd > 0:
         return math.nan
-    return sd / math.sqrt(n) * _noncentrality(int(n) - 1, alpha / holm_divisor(comparisons), power)
+    return sd / math.sqrt(n) * _noncentrality(int(n) - 1, alpha / divisor, power)
 
 
-def holm_divisor(comparisons: int) -> float:
+def holm_divisor(comparisons: int, groups: int) -> float:
     """What alpha is divided by, on the average of Holm's steps, where one of the groups differs.
 
-    The steps of its k − 1 comparisons divide by m, m − 1, … m − k + 2.
+    Of all pairs of k groups k − 1 are then true, and the steps divide by m, m − 1, … m − k + 2. Of
+    fewer comparisons, such as those with one group, only one may be, which has to pass the first.
     """
-    groups = (1.0 + math.sqrt(1.0 + 8.0 * max(comparisons, 1))) / 2.0
-    return max(comparisons - (groups - 2.0) / 2.0, 1.0)
+    everything = groups * (groups - 1) // 2
+    steps = max(groups - 2, 0) / 2.0 if comparisons == everything else 0.0
+    return max(comparisons - steps, 1.0)
 
 
 @lru_cache(maxsize=256)
@@ -55,17 +56,17 @@ def _noncentrality(df: int, alpha: float, power: float) -> float:
     return float(brentq(missing, 0.0, 5.0 + 5.0 * limit, xtol=1e-9))
 
 
-def blocks_for(effect: float, sd: float, comparisons: int = 1, alpha: float = 0.05) -> int | None:
+def blocks_for(effect: float, sd: float, divisor: float = 1.0, alpha: float = 0.05) -> int | None:
     """The fewest blocks that resolve a log ratio of ``effect``; None beyond a million."""
     if not sd > 0:
         return None
     low, high = 1, 2
-    while detectable(high, sd, comparisons, alpha) > effect:
+    while detectable(high, sd, divisor, alpha) > effect:
         low, high = high, high * 2
         if high > 1_000_000:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        enough = detectable(middle, sd, comparisons, alpha) <= effect
+        enough = detectable(middle, sd, divisor, alpha) <= effect
         low, high = (low, middle) if enough else (middle, high)
     return int(np.ceil(high))

@@ -45,8 +45,9 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
         middle = frame["run_order"].mean()
         axes.plot(x, 100 * np.expm1(rate * (x - middle)), color=INK, linewidth=1.6)
         words = (
-            f" Line: the trend of the blocks’ means, {text.percent(slope['pct_over_experiment'], 2)} from the "
-            f"first trial to the last ({text.p_equation(slope['p'])})."
+            " Line: the trend of the blocks’ means, "
+            f"{text.percent(slope['pct_over_experiment'], 2)} from the first trial to the "
+            f"last ({text.p_equation(slope['p'])})."
         )
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", integer=True))

@@ -26,7 +26,7 @@ _MOST_IN_FULL = 4
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
-    """The headline metrics of every pair, or energy of the pairs that matter where there are many."""
+    """The headline metrics of every pair; of many pairs energy, and only those that matter."""
     couples = [pair for pair in found.compared if pair in found.shown]
     if len(couples) > _MOST_PAIRS:
         own = [pair for pair in couples if pair[0] == table.base]
@@ -46,8 +46,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     axes.axvline(1, color=INK, linewidth=1)
     axes.grid(axis="y", visible=False)
     words = [
-        f"{m.label}, {label(b)} against {label(a)}: {text.percent(r['pct_change'])} "
-        f"({text.percent(r['ci_low'])} to {text.percent(r['ci_high'])})"
+        f"{m.label}, {label(b)} against {label(a)}: {_words(r)}"
         for a, b, m, r in lines
         if m in (metrics.ENERGY, metrics.TIME)
     ]
@@ -66,6 +65,15 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
             "; ".join(words) + ".",
         )
     ]
+
+
+def _words(row: dict[str, Any]) -> str:
+    """A change with its interval, to the digits that the tables have."""
+    decimals = text.percent_decimals(row["ci_low"], row["ci_high"], row["pct_change"])
+    change, low, high = (
+        text.percent(row[k], decimals) for k in ("pct_change", "ci_low", "ci_high")
+    )
+    return f"{change} ({low} to {high})"
 
 
 def _lines(axes, lines, couples, palette: Palette) -> None:
@@ -107,14 +115,13 @@ def _axis(axes, ends: list[float]) -> bool:
     low, high = np.log(min(1.0, *ends)), np.log(max(1.0, *ends))
     # Room beside the outer ends for the values; where all lie on one side, some beyond zero too.
     room = 0.28 * max(high - low, np.log(1.0005))
-    low -= room if low < 0 else room / 4
+    low -= 1.4 * room if low < 0 else room / 4
     high += room if high > 0 else room / 4
     axes.set_xscale("log")
     axes.set_xlim(np.exp(low), np.exp(high))
     multiples = bool(np.exp(high) > _FAR or np.exp(low) < 1 / _FAR)
     if multiples:
-        candidates = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-        ticks = [t for t in candidates if low <= np.log(t) <= high]
+        ticks = _ratio_ticks(low, high)
         names = [f"{t:g}×" for t in ticks]
         axes.set_xlabel("Ratio to the base")
     else:
@@ -124,6 +131,16 @@ def _axis(axes, ends: list[float]) -> bool:
     axes.set_xticks(ticks, names)
     axes.set_xticks([], minor=True)
     return multiples
+
+
+def _ratio_ticks(low: float, high: float) -> list[float]:
+    """Round ratios, more of them where the axis is short."""
+    powers = [10.0**p for p in range(-3, 5)]
+    for steps in ((1, 1.2, 1.5, 2, 3, 4, 5, 7), (1, 1.5, 2, 3, 5), (1, 2, 5), (1,)):
+        ticks = [s * p for p in powers for s in steps if low <= np.log(s * p) <= high]
+        if len(ticks) <= 6:
+            break
+    return ticks
 
 
 def _percent_ticks(low: float, high: float) -> list[float]:
@@ -153,9 +170,10 @@ def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str, multipl
     axes.hlines(y, _ratio(low), _ratio(high), color=colour, linewidth=2.4, zorder=3)
     axes.plot([_ratio(middle)], [y], marker, color=colour, markersize=5, zorder=4)
     right = middle > 0
-    decimals = 1 if abs(middle) >= 2 else 2
-    twice = multiples and middle >= 100
-    shown = f"{_ratio(middle):.3g}×" if twice else text.percent(middle, decimals)
+    decimals = text.percent_decimals(low, high, middle)
+    shown = text.percent(middle, decimals)
+    if multiples and middle >= 100:
+        shown = f"{_ratio(middle):.{decimals + 1}f}×"
     axes.annotate(
         shown, (_ratio(high if right else low), y), va="center", fontsize=8,
         xytext=(7 if right else -7, 0), textcoords="offset points", color=MUTED,

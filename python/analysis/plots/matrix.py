@@ -2,11 +2,15 @@
 
 import numpy as np
 
+from analysis import text
 from analysis.decision import Comparison
 from analysis.findings import Findings
 from analysis.plots.style import Figure, Palette, canvas, finish, label
 from analysis.settings import Settings
 from analysis.table import Table
+
+#: Of so many groups the matrix is a table with its numbers.
+_MOST_IN_TABLE = 12
 
 #: Changes beyond this many per cent, as a ratio, have the strongest colour.
 _MOST_PCT = 100.0
@@ -14,7 +18,7 @@ _MOST_PCT = 100.0
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
     """One square where there are many groups; the rows from the least energy to the most."""
-    if not table.many:
+    if len(table.groups) <= _MOST_IN_TABLE:
         return []
     means = {
         r["group"]: r["geometric_mean"] or np.inf
@@ -39,7 +43,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     axes.grid(visible=False)
     bar = figure.colorbar(picture, ax=axes, shrink=0.6, extend="both")
     ticks = np.linspace(-most, most, 5)
-    bar.set_ticks(ticks, labels=[f"{100 * np.expm1(t):+.0f}%".replace("-", "−") for t in ticks])
+    bar.set_ticks(ticks, labels=[_percent(t) for t in ticks])
     comparisons: tuple[Comparison, ...] = found.decision.comparisons
     resolved = sum(c.resolved for c in comparisons)
     return [
@@ -51,5 +55,10 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
             "Change of energy of the row’s group against the column’s, where it is resolved; white "
             "where it is not. Groups from the one that used least, by estimate.",
             f"{resolved} of {len(comparisons)} comparisons of {len(names)} groups are resolved.",
+            wide=True,
         )
     ]
+
+
+def _percent(log_ratio: float) -> str:
+    return text.percent(100.0 * float(np.expm1(log_ratio)), 0)

@@ -86,7 +86,7 @@ class Palette:
     def of(cls, table: Table) -> "Palette":
         """Known frameworks keep their colour; the others take what is left, by name."""
         colours: dict[str, str] = {}
-        names = sorted(table.groups)
+        names = sorted(table.groups + table.sparse)
         for name in names:
             framework = name.split("@")[0]
             if framework in _KNOWN and _KNOWN[framework] not in colours.values():
@@ -231,7 +231,8 @@ def inline(svg: str, name: str) -> str:
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\b(id|xlink:href|href)="(#?)', rf'\1="\2{name}-', body)
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    body = re.sub(r'\b(xlink:href|href)="#', rf'\1="#{name}-', body)
     body = body.replace("url(#", f"url(#{name}-")
     body = re.sub(r"font(-family)?: ([^;\"]*?)'DejaVu Sans'[^;\"]*", _font, body)
     for colour in (INK, MUTED, GRID, PAPER, *COLOURS, *(c for c, _ in PHASE_COLOURS.values())):

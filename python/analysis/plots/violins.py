@@ -5,7 +5,17 @@ import seaborn
 
 from analysis import limits, metrics, text
 from analysis.findings import Findings
-from analysis.plots.style import GRID, INK, PAPER, Figure, Palette, canvas, finish, group_axis, label
+from analysis.plots.style import (
+    GRID,
+    INK,
+    PAPER,
+    Figure,
+    Palette,
+    canvas,
+    finish,
+    group_axis,
+    label,
+)
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -21,7 +31,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
 
 
 def _rows(table: Table, settings: Settings) -> Figure:
-    """Quartiles, whiskers to the extremes and median, a row per group from the least to the most."""
+    """Quartiles, median and extremes, a row per group from the least to the most."""
     values = {name: table.values(metrics.ENERGY.name, name) for name in table.all_groups}
     names = sorted(values, key=lambda name: np.median(values[name]))
     scale = text.Scale.fit([np.max(v) for v in values.values()], "J")
@@ -64,7 +74,10 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel(f"{metric.label} ({scale.unit})")
     if max(map(len, values)) >= _MIN_VIOLIN:
-        shape = "Violin: density, between the least and the most; box: quartiles and median, whiskers to 1.5 interquartile ranges;"
+        shape = (
+            "Violin: density, between the least and the most; box: quartiles and median, whiskers "
+            "to 1.5 interquartile ranges;"
+        )
     else:
         shape = "Line: median; too few trials for a density;"
     medians = [

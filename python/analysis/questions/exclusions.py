@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis import checks, conditions, limits, provenance, tables, text
+from analysis import checks, conditions, limits, provenance, stopping, tables, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -40,10 +40,19 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
             f"{text.count(len(complete), 'block')} with every group; a pair of groups uses every "
             "block in which both are usable."
         )
+    if settings.protocol.looks and settings.protocol.most_blocks:
+        ran = table.frame["block"].nunique()
+        lines.append(
+            f"{ran} of at most {settings.protocol.most_blocks} blocks were run: the experiment was "
+            "planned to stop when it is precise enough, and its p-values and intervals hold over "
+            "all looks that were planned."
+        )
     if table.sparse:
         lines.append(f"With a single usable trial, and so not compared: {text.join(table.sparse)}.")
     if settings.pairing.get("why"):
         lines.append(f"Pairing: {str(settings.pairing['why']).rstrip('.')}.")
+    if stopped := stopping.told(settings.experiment):
+        lines.append(stopped)
     if disturbed := _disturbed(table):
         lines.append(disturbed)
     mark = "warn" if left_out or disturbed else "good"

@@ -75,8 +75,9 @@ def _slopes(drift: dict[str, Any]) -> str:
         return f"Drift over time: {slope['note']}."
     decimals = text.percent_decimals(slope["ci_low"], slope["ci_high"])
     return (
-        f"The means of blocks drifted by {text.percent(slope['pct'], decimals)} {slope['unit']} (95% interval "
-        f"{text.percent(slope['ci_low'], decimals)} to {text.percent(slope['ci_high'], decimals)}, "
+        f"The means of blocks drifted by {text.percent(slope['pct'], decimals)} {slope['unit']} "
+        f"(95% interval {text.percent(slope['ci_low'], decimals)} to "
+        f"{text.percent(slope['ci_high'], decimals)}, "
         f"{text.p_equation(slope['p'])}), {text.percent(slope['pct_over_experiment'], 2)} over the "
         "whole experiment."
     )

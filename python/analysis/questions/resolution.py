@@ -18,7 +18,9 @@ def floor(table: Table, found: Findings, settings: Settings) -> Answer:
         short = f"No A/A control{'; ' + smallest if smallest else ''}"
         return Answer(title, "unknown", short, lines, own)
     if floor["floor_pct"] is None:
-        return Answer(title, "unknown", f"The A/A control says nothing: {floor['note']}", lines, own)
+        return Answer(
+            title, "unknown", f"The A/A control says nothing: {floor['note']}", lines, own
+        )
     decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
     low, high = (text.percent(floor[k], decimals) for k in ("ci_low", "ci_high"))
     same = "are" if floor["tost_p"] < settings.alpha else "are not shown to be"
