@@ -147,7 +147,8 @@ impl Told {
 impl std::fmt::Display for Absent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Absent { column, trials, .. } = self;
-        write!(f, "{column} never moves in {trials} files: no such counter, not counted")
+        let files = if *trials == 1 { "file" } else { "files" };
+        write!(f, "{column}, the same from first to last row of {trials} {files}; not counted")
     }
 }
 
