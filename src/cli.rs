@@ -1,6 +1,6 @@
 //! The command line: what may be typed, and which command it starts.
 
-use crate::commands;
+use crate::commands::{self, examples};
 use crate::error::Error;
 use crate::limits;
 use crate::meter::{Choice, CpuWatts};
@@ -16,7 +16,15 @@ use std::time::Duration;
 /// Without a subcommand, runs the experiment: every framework once in each of N blocks, in random
 /// order, each time in a fresh process, sampling the machine's energy meanwhile.
 #[derive(Debug, Parser)]
-#[command(name = "joulerace", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "joulerace",
+    version,
+    args_conflicts_with_subcommands = true,
+    // Of a flag that is given twice the last one counts, as in other programs: an alias or a script
+    // may set what the line overrides.
+    args_override_self = true,
+    after_help = examples::EXPERIMENT
+)]
 pub struct Cli {
     /// The experiment, where there is no subcommand.
     #[command(flatten)]
@@ -33,10 +41,10 @@ pub struct Cli {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Talk {
     /// Say more (-v: what happens, -vv: everything)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "General")]
     pub verbose: u8,
     /// Say nothing but results and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "General")]
     pub quiet: bool,
 }
 
@@ -48,13 +56,17 @@ pub enum Command {
     /// Trials that failed by themselves stay failed; --failed runs them again. The folder may come
     /// from anybody: programs, environments, data and scripts outside it are used only where they are
     /// named here or are this user's own by default.
+    #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
+    #[command(after_help = examples::ANALYZE)]
     Analyze(commands::analyze::AnalyzeArgs),
     /// Show that all frameworks do the same work
+    #[command(after_help = examples::VERIFY)]
     Verify(commands::verify::VerifyArgs),
     /// Check this machine for what spoils an energy measurement: joulerace doctor [EXPERIMENT'S FLAGS]
     #[command(
+        after_help = examples::DOCTOR,
         mut_arg("dry_run", |arg| arg.hide(true)),
         mut_arg("resume", |arg| arg.hide(true)),
         mut_arg("accept_changes", |arg| arg.hide(true)),
@@ -62,9 +74,17 @@ pub enum Command {
     )]
     Doctor(Box<commands::doctor::DoctorArgs>),
     /// Measure any command: joulerace measure -- COMMAND
+    #[command(after_help = examples::MEASURE)]
     Measure(commands::measure::MeasureArgs),
     /// Make, list or remove joulerace's Python environments
+    #[command(after_help = examples::ENV)]
     Env(commands::env::EnvArgs),
+    /// Print a shell's completions
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(commands::shell::CompletionsArgs),
+    /// Print the man page, or write one for each command into a folder
+    #[command(after_help = examples::MAN)]
+    Man(commands::shell::ManArgs),
     /// A trial's process; started by the host, not by hand
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -161,7 +181,7 @@ pub struct MeterArgs {
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Blocks; each runs every framework once, in an order of its own
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
     /// What to compare
     #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
@@ -181,28 +201,40 @@ pub struct RunArgs {
     pub until_precise: Option<f64>,
 
     /// Passes over the training set
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
     pub epochs: u32,
     /// Images per step
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Training job")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Training job")]
     pub batch_size: u32,
     /// Adam's step size
-    #[arg(long, value_name = "X", default_value_t = 0.001, help_heading = "Training job")]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.001,
+        allow_negative_numbers = true,
+        help_heading = "Training job"
+    )]
     pub learning_rate: f64,
     /// Seeds initial weights and the order of images
-    #[arg(long, value_name = "N", default_value_t = 42, help_heading = "Training job")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 42,
+        help_heading = "Training job"
+    )]
     pub seed: u64,
     /// Train each block from a seed of its own, the same for all its frameworks, drawn from --seed
     #[arg(long, help_heading = "Training job")]
     pub seed_per_block: bool,
     /// Use the first N training images only [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub train_samples: Option<u32>,
     /// Use the first N test images only [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub test_samples: Option<u32>,
     /// The same cap on processors for every framework [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub threads: Option<u32>,
     /// mnist, digits, or auto: MNIST where it can be had
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetName::Auto, help_heading = "Training job")]
@@ -221,7 +253,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Order::Random, help_heading = "Experiment")]
     pub order: Order,
     /// Seeds the order of trials, and nothing else [default: drawn and recorded]
-    #[arg(long, value_name = "N", help_heading = "Experiment")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Experiment")]
     pub order_seed: Option<u64>,
     /// Load on all cores before the first trial
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Experiment")]
@@ -233,7 +265,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Experiment")]
     pub cooldown: Duration,
     /// Go on idling until power is within PCT percent of the idle baseline, within bounds
-    #[arg(long, value_name = "PCT", help_heading = "Experiment")]
+    #[arg(long, value_name = "PCT", allow_negative_numbers = true, help_heading = "Experiment")]
     pub cooldown_until_idle: Option<f64>,
     /// Measure idle power this long before the first trial and after the last; 0s for not at all
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Experiment")]
@@ -262,13 +294,19 @@ pub struct RunArgs {
     pub meter: MeterArgs,
 
     /// How often a failed trial is tried again
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Failures")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 1,
+        help_heading = "Failures"
+    )]
     pub retries: u32,
     /// How long one trial may take [default: as long as it takes]
     #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Failures")]
     pub trial_timeout: Option<Duration>,
     /// Failed attempts after which the experiment stops
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Failures")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Failures")]
     pub max_failures: u32,
 
     /// Another folder of training scripts
@@ -278,15 +316,17 @@ pub struct RunArgs {
 
 /// Parses, runs, reports an error once, and gives the exit status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse_from(limits::joined(std::env::args_os()));
+    let cli = match Cli::try_parse_from(limits::joined(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => return commands::misread(&error),
+    };
     if matches!(cli.command, Some(Command::Worker(_))) {
         commands::out::directly();
     }
-    crate::commands::logging(cli.talk);
+    commands::logging(cli.talk);
     let code = match limits::enough(&cli).and_then(|()| dispatch(cli)) {
         Ok(code) => code,
         Err(error) => {
-            // A terminal that has gone takes the message with it; the status stays.
             commands::out::line(&format!("error: {error}"));
             error.status().into()
         }
@@ -305,6 +345,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Some(Command::Doctor(args)) => commands::doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => commands::measure::measure(args, talk),
         Some(Command::Env(args)) => commands::env::env(args, talk),
+        Some(Command::Completions(args)) => commands::shell::completions(args),
+        Some(Command::Man(args)) => commands::shell::man(args),
         Some(Command::Worker(args)) => commands::worker(args),
     }
 }

@@ -31,6 +31,10 @@ pub enum Status {
     Warnings = 11,
     /// `doctor` finds what makes the experiment impossible; with `--strict`, as above.
     Unfit = 12,
+    /// The command to measure is there and cannot be run, as shells say it.
+    NotExecutable = 126,
+    /// There is no such command to measure, as shells say it.
+    NotFound = 127,
 }
 
 /// An error on its way to the user.

@@ -291,6 +291,24 @@ pub enum SettingsError {
     /// The control is not among the treatments.
     #[error("--control: '{0}' is not among the frameworks that are compared ({1})")]
     Control(String, String),
+    /// The data's folder is not there.
+    #[error(
+        "--data-dir (or JOULERACE_DATA_DIR): there is no folder {0}; make it (mkdir -p {0}) to have MNIST \
+         downloaded into it, or leave the flag out"
+    )]
+    NoDataDir(String),
+    /// More images than there are.
+    #[error(
+        "{flag}: {asked} is more than there is: the data set has {most}; leave it out to use all"
+    )]
+    TooMany {
+        /// The flag.
+        flag: &'static str,
+        /// As it was typed.
+        asked: u32,
+        /// How many there are.
+        most: u32,
+    },
     /// What all are to be compared with is not among the treatments.
     #[error("--compare-to: '{0}' is not among the frameworks that are compared ({1})")]
     CompareTo(String, String),

@@ -68,6 +68,8 @@ class Settings:
     protocol: Protocol = field(default_factory=Protocol)
     command: str = ""
     version: str = ""
+    #: Where the files lie in the end; they may be written elsewhere first.
+    place: str | None = None
 
     @property
     def published(self) -> bool:
@@ -134,6 +136,7 @@ class Settings:
             protocol=Protocol.parse((request.get("experiment") or {}).get("protocol")),
             command=request.get("command") or "",
             version=request.get("version") or "",
+            place=request.get("place"),
         )
 
 

@@ -25,6 +25,9 @@ from analysis.settings import (
 from analysis.table import Table
 from analysis.verdict import Verdict
 
+#: Version of the layout of summary.json; `docs/columns.md` describes it.
+SCHEMA = 1
+
 #: Columns of groups.csv.
 GROUP_COLUMNS = (
     "group", "metric", "n", "mean", "sd", "median", "min", "max", "shapiro_w", "shapiro_p",
@@ -62,6 +65,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
     unpaired = table.usable[~table.usable["block"].isin(complete)]
     gate, reasons = provenance.work_gate(settings)
     return {
+        "schema": SCHEMA,
         "sentence": verdict.sentence,
         "level": verdict.level,
         "sure": verdict.sure,
@@ -77,7 +81,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "outside_complete_blocks": len(unpaired),
             "incomplete_blocks": table.incomplete_blocks(),
             "sparse_groups": list(table.sparse),
-            "integrity": provenance.integrity(table),
+            "integrity": [_words_joined(row) for row in provenance.integrity(table)],
             "exclusions": provenance.exclusions(table, settings),
         },
         "protocol": {
@@ -111,9 +115,10 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "conditions": found.conditions,
         "published": found.published,
         "baseline": settings.baseline,
-        "settings": asdict(settings)
+        "settings": {k: v for k, v in asdict(settings).items() if k != "place"}
         | {
             "experiment": None,
+            "output": settings.place or str(settings.output),
             "margin_pct": settings.margin,
             "resamples": RESAMPLES,
             "power": POWER,
@@ -121,6 +126,11 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "blocks_needed": limits.blocks_needed(settings.alpha),
         },
     }
+
+
+def _words_joined(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with names that need no quotes in a query: `missed samples` as `missed_samples`."""
+    return {name.replace(" ", "_"): value for name, value in row.items()}
 
 
 def _pairs(found: Findings) -> list[dict[str, Any]]:

@@ -31,14 +31,15 @@ pub enum AnalysisError {
         why: String,
     },
     /// Somebody asked this program to end.
-    #[error("the analysis was interrupted; make it again with: joulerace analyze {}", dir.display())]
+    #[error("the analysis was interrupted, and nothing of it was written; make it with: joulerace analyze {}", dir.display())]
     Interrupted {
         /// The folder.
         dir: PathBuf,
     },
     /// There is nothing to analyse.
     #[error(
-        "{} holds no trials: no CSV file with EnergiBridge's columns, in no folder below it{}",
+        "{} holds no trials: no CSV file with EnergiBridge's columns, in no folder below it{}. \
+         Name a folder that has some, such as <group>/<name>_<number>.csv",
         dir.display(), passed(ignored)
     )]
     NoTrials {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use super::aside::Aside;
 use super::copies::Copied;
 use super::error::AnalysisError;
 use super::guard;
@@ -108,6 +109,8 @@ pub fn run_with(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AnalysisReport, AnalysisError> {
     let start = Instant::now();
+    // From here on a request to end is meant for the analysis.
+    let asked = stop::requests();
     settings.check().map_err(AnalysisError::Refused)?;
     let damaged = guard::check(settings)?;
     let output = settings.output();
@@ -135,11 +138,14 @@ pub fn run_with(
     for sentence in &damaged {
         progress(Progress::Damaged(sentence.clone()));
     }
-    let heard = Analyst::start(settings, found, python, program)?.listen(progress);
-    if made && matches!(heard, Err(AnalysisError::Refused(_) | AnalysisError::UnknownPlace { .. }))
-    {
-        // A flag to be put right leaves nothing behind. The folder goes only if that empties it.
-        let _ = fs::remove_file(output.join("trials.csv")).and_then(|()| fs::remove_dir(&output));
+    // What is written lies aside until it is whole: nothing half-made stands for a result.
+    let aside = Aside::make(&output)?;
+    let heard = Analyst::start(settings, found, aside.path(), python, program, asked)
+        .and_then(|analyst| analyst.listen(progress));
+    let heard = heard.and_then(|heard| aside.put_in_place(&output).map(|()| heard));
+    if made && heard.is_err() {
+        // The folder goes only where it is empty.
+        let _ = fs::remove_dir(&output);
     }
     let Heard { read, result, .. } = heard?;
     let (told, broken) = read.unwrap_or_default();
@@ -187,8 +193,10 @@ impl Analyst {
     fn start(
         settings: &AnalyzeSettings,
         scan: Scan,
+        write_to: &Path,
         python: &Interpreter,
         program: &Path,
+        asked: usize,
     ) -> Result<Analyst, AnalysisError> {
         let files = scan.inputs.len();
         let temporary = std::env::temp_dir();
@@ -202,6 +210,7 @@ impl Analyst {
         let content = Request {
             settings: settings.clone(),
             scan,
+            write_to: write_to.to_owned(),
             python: python.clone(),
             events: events.clone(),
         };
@@ -209,14 +218,18 @@ impl Analyst {
         create(&events)?;
         let out = create(&log)?;
         let err = out.try_clone().map_err(|e| channel(&log, e))?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["worker", "analyze", "--request"])
             .arg(&request)
             .env("MPLBACKEND", "Agg")
             // Its end tells the process that its host is gone.
             .stdin(Stdio::piped())
             .stdout(out)
-            .stderr(err)
+            .stderr(err);
+        // The terminal's Ctrl-C is the host's to answer: Python would answer with a traceback.
+        crate::process::own_group(&mut command);
+        let child = command
             .spawn()
             .map_err(|source| AnalysisError::Start { program: program.to_owned(), source })?;
         let events = File::open(&events).map(BufReader::new).map_err(|e| channel(&events, e));
@@ -227,7 +240,7 @@ impl Analyst {
                 return Err(error);
             }
         };
-        let (dir, asked) = (settings.dir.clone(), stop::requests());
+        let dir = settings.dir.clone();
         Ok(Analyst { child, events, folder, files, dir, asked })
     }
 

@@ -4,6 +4,7 @@
 //! [blocks](pairing) and [domains], writes `trials.csv` and calls `python/analysis`; it listens to that
 //! process and reports.
 
+mod aside;
 pub mod copies;
 pub mod domains;
 pub mod error;

@@ -22,6 +22,8 @@ pub(super) struct Request {
     pub settings: AnalyzeSettings,
     /// What the folder holds.
     pub scan: Scan,
+    /// Where the files are written before they are put in their place.
+    pub write_to: PathBuf,
     /// The environment's interpreter.
     pub python: Interpreter,
     /// Where [`Event`]s are appended, one per line.
@@ -121,7 +123,7 @@ impl Events {
 
 fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     let settings = &request.settings;
-    let output = settings.output();
+    let output = &request.write_to;
     let failed = |path: &Path, e: io::Error| {
         let (path, message) = (path.to_owned(), e.to_string());
         Event::File { path, message }
@@ -141,7 +143,7 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     events.tell(&Event::Read { told, broken });
     // Where nothing is usable, a report that says why is made all the same.
     let Study { table, request: of_study, .. } = study;
-    let mut argument = argument(settings, &output, &request.scan, &table);
+    let mut argument = argument(settings, output, &request.scan, &table);
     if let (Value::Object(argument), Value::Object(more)) = (&mut argument, of_study) {
         argument.extend(more);
     }
@@ -176,11 +178,16 @@ fn argument(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Tabl
     };
     let part = |name: &str| experiment.get(name).cloned().unwrap_or_default();
     let named = settings.dir.canonicalize().unwrap_or_else(|_| settings.dir.clone());
-    let title = named.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = || named.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let title = settings.title.clone().unwrap_or_else(folder);
+    let home = std::env::var("HOME").ok();
+    let place =
+        crate::snapshot::without_home(&settings.output().display().to_string(), home.as_deref());
     let strings: serde_json::Map<String, Value> =
         table.texts.iter().map(|(name, column)| ((*name).to_owned(), json!(column))).collect();
     json!({
         "output": output,
+        "place": place,
         "title": title,
         "source": scan.source,
         "method": settings.method,

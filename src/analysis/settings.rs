@@ -75,6 +75,8 @@ pub struct AnalyzeSettings {
     pub dir: PathBuf,
     /// Where to write; `dir/analysis` where `None`.
     pub output: Option<PathBuf>,
+    /// The report's title; the folder's name where `None`.
+    pub title: Option<String>,
     /// Which recipe.
     pub method: Method,
     /// How often such a run happens in a year, for what a difference is worth.
@@ -115,6 +117,7 @@ impl AnalyzeSettings {
         AnalyzeSettings {
             dir: dir.into(),
             output: None,
+            title: None,
             method: Method::Joulerace,
             runs_per_year: 1000.0,
             price_per_kwh: 0.30,

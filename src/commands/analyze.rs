@@ -38,6 +38,9 @@ pub struct AnalyzeArgs {
     /// Where to write [default: DIR/analysis; of several together: across, beside the first]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// The report's title [default: the folder's name]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
     /// joulerace: wraps undone, paired, all data; published: the study's own recipe
     #[arg(long, value_name = "METHOD", default_value = "joulerace", value_parser = method)]
     pub method: Method,
@@ -45,10 +48,10 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "GROUP")]
     pub base: Option<String>,
     /// How often such a run happens in a year
-    #[arg(long, value_name = "N", default_value_t = 1000.0, value_parser = from_zero_up)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1000.0, value_parser = from_zero_up)]
     pub runs_per_year: f64,
     /// Price of a kilowatt-hour
-    #[arg(long, value_name = "X", default_value_t = 0.30, value_parser = from_zero_up)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, default_value_t = 0.30, value_parser = from_zero_up)]
     pub price_per_kwh: f64,
     /// The price's currency
     #[arg(long, value_name = "CODE", default_value = "EUR", value_parser = currency)]
@@ -57,7 +60,7 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "G|CODE")]
     pub carbon_intensity: Option<CarbonIntensity>,
     /// Seeds the bootstrap
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 42)]
     pub seed: u64,
     /// Groups whose difference lies surely within PCT per cent count as equivalent
     #[arg(long, value_name = "PCT", value_parser = margin)]
@@ -127,6 +130,7 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     Scratch::sweep();
     let mut settings = AnalyzeSettings::new(prepare::followed(&args.dir), project.python());
     settings.output = args.output.as_deref().map(prepare::absolute);
+    settings.title = args.title;
     settings.method = args.method;
     settings.base = args.base;
     settings.runs_per_year = args.runs_per_year;
@@ -143,7 +147,7 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let environment = (args.python_env, args.allow_unlocked);
     let more: Vec<PathBuf> = args.more.iter().map(|dir| prepare::absolute(dir)).collect();
     let work = async {
-        let _heard = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
+        let _heard = Stopper::listen(terminal.teller()).map_err(|e| Error::Other(e.into()))?;
         if more.is_empty() {
             return make(&project, settings, environment, &terminal).await;
         }
@@ -308,5 +312,7 @@ fn command_line() -> String {
     if let Some(first) = words.first_mut() {
         *first = "joulerace".to_owned();
     }
-    words.join(" ")
+    // It stands in the report: the home folder, which holds the user's name, is written `~`.
+    let home = std::env::var("HOME").ok();
+    crate::snapshot::without_home(&words.join(" "), home.as_deref())
 }

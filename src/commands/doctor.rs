@@ -3,6 +3,7 @@
 use super::prepare;
 use super::resolve::resolve;
 use super::say::width;
+use super::screen::fitting;
 use crate::cli::{RunArgs, Talk};
 use crate::doctor::{self, Effort, Level, Report, Subject, show};
 use crate::env::Profile;
@@ -74,6 +75,20 @@ pub fn strict(
     Err(Error::Told { message, status })
 }
 
+/// How a dry run ends: what doctor finds worst here, in the words of its own ending.
+pub(super) fn worst(
+    settings: &Settings,
+    project: &Project,
+    results: &Path,
+    analyse: bool,
+) -> String {
+    let report = doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ());
+    let text = show::fix_first(&report, usize::from(width()));
+    let text =
+        if text.is_empty() { "doctor finds nothing to put right\n".to_owned() } else { text };
+    format!("\n{}", anstream::adapter::strip_str(&text))
+}
+
 fn subject(
     settings: &Settings,
     project: &Project,
@@ -123,8 +138,9 @@ fn on_screen(subject: &Subject<'_>, talk: Talk) -> Report {
             spinner.finish_and_clear();
         }
         // A terminal that has gone is no reason to fail.
-        let _ = write!(out, "{}", show::group(group, findings, columns));
+        let _ = write!(out, "{}", fitting(&show::group(group, findings, columns)));
     });
-    let _ = write!(out, "{}", show::summary(&report, columns)).and_then(|()| out.flush());
+    let end = show::fix_first(&report, columns) + &show::summary(&report, columns);
+    let _ = write!(out, "{}", fitting(&end)).and_then(|()| out.flush());
     report
 }

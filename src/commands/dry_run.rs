@@ -1,6 +1,6 @@
 //! `--dry-run`: the plan and how long it takes.
 
-use super::say::{say, shown};
+use super::say::{say, shown, width};
 use crate::error::Error;
 use crate::plan::duration::{Expected, IMAGES_PER_CORE_SECOND};
 use crate::plan::sequential::FIRST_LOOK;
@@ -10,11 +10,12 @@ use crate::settings::Settings;
 use crate::units;
 use std::process::ExitCode;
 
-/// Prints the plan and touches nothing.
+/// Prints the plan and what doctor finds worst, and touches nothing.
 pub(super) fn dry_run(
     settings: &Settings,
     plan: &Plan,
     folder: &Folder,
+    doctors_worst: impl FnOnce() -> String,
 ) -> Result<ExitCode, Error> {
     let expected = Expected::of(settings);
     let most = if settings.until_precise.is_some() { "at most " } else { "" };
@@ -54,6 +55,9 @@ pub(super) fn dry_run(
         units::duration(expected.trial_s),
         units::duration(expected.total_s()),
     );
-    say(&text);
+    let columns = usize::from(width()).max(40);
+    let lines = text.lines().flat_map(|line| textwrap::wrap(line, columns));
+    say(&(lines.collect::<Vec<_>>().join("\n") + "\n"));
+    say(&doctors_worst());
     Ok(ExitCode::SUCCESS)
 }

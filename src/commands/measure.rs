@@ -1,80 +1,139 @@
-//! `joulerace measure`: the meter on its own.
+//! `joulerace measure`: the meter on its own, around any command, once or in a series.
 
-use super::say::{shown, width};
+use super::measured::{self, Run};
+use super::say::{say, width};
+use super::screen::fitting;
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
-use crate::meter::{Kind, MeterSettings, measure as meter};
-use crate::units;
+use crate::meter::measure::{self as meter, MeasureError, Measured, Measurer, Stdout};
+use crate::meter::{Kind, MeterSettings};
+use crate::plan::is_name;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Where a series goes unless something else is said.
+const SERIES: &str = "measured";
 
 /// `joulerace measure`.
 #[derive(Debug, clap::Args)]
 pub struct MeasureArgs {
-    /// What reads the energy.
-    #[command(flatten)]
-    pub meter: MeterArgs,
-    /// Where the samples go [default: measure_<date>_<time>.csv]
-    #[arg(short, long, value_name = "FILE")]
+    /// Measure the command N times, and give mean, SD, least and most
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub runs: Option<u32>,
+    /// Run the command N times before, unmeasured
+    #[arg(short, long, value_name = "N", default_value_t = 0)]
+    pub warmup: u32,
+    /// Call the series NAME: samples go to DIR/NAME/NAME_<n>.csv [default: the program's name]
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The file for the samples, - for standard output [default: measure_<date>_<time>.csv]; of a
+    /// series the folder DIR [default: measured]
+    #[arg(short, long, value_name = "FILE|DIR")]
     pub output: Option<PathBuf>,
+    /// Print the result as JSON on standard output, and what the command prints on standard error
+    #[arg(long)]
+    pub json: bool,
+    /// Go on where a run ends with another status than 0
+    #[arg(short, long)]
+    pub ignore_failure: bool,
+    /// What reads the energy.
+    #[command(flatten, next_help_heading = "Meter")]
+    pub meter: MeterArgs,
     /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        help_heading = "Arguments"
+    )]
     pub command: Vec<OsString>,
 }
 
 /// `joulerace measure`: ends with the command's own exit status.
 pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
+    check_command(&args.command)?;
+    let target = Target::of(&args)?;
     let settings = MeterSettings {
         choice: args.meter.meter,
         interval: args.meter.interval,
-        energibridge: args.meter.energibridge,
-        powercap: args.meter.powercap,
+        energibridge: args.meter.energibridge.clone(),
+        powercap: args.meter.powercap.clone(),
         cpu_watts: args.meter.cpu_watts,
         ..MeterSettings::default()
     };
-    let measured = meter::run(&settings, args.output.as_deref(), args.command)
-        .map_err(|e| Error::Told { message: e.to_string(), status: Status::Meter })?;
+    meter::startable(&args.command[0], settings.search_path.as_deref())
+        .map_err(|e| refused(e, &args.command))?;
+    let mut measurer = Measurer::new(&settings).map_err(|e| refused(e, &args.command))?;
     if !talk.quiet {
-        explain(&measured);
-        let report = &measured.report;
-        let joules = report.total_j.map_or("an unknown number of".to_owned(), units::digits);
-        let watts = measured.watts().map_or("–".to_owned(), units::digits);
-        let domains: Vec<String> = measured
-            .counted()
-            .iter()
-            .map(|(domain, joules)| format!("{domain} {} J", units::digits(*joules)))
-            .collect();
-        let missed = match report.missed {
-            0 => String::new(),
-            1 => ", 1 sample missed".to_owned(),
-            count => format!(", {count} samples missed"),
-        };
-        let kind = if report.estimated { "an estimate, not a measurement" } else { "measured" };
-        // On standard error, so that the command's own output stays clean.
-        let _ = writeln!(
-            std::io::stderr(),
-            "{joules} J in {:.3} s, {watts} W ({kind} by {}: {}{missed}); samples in {}",
-            report.seconds,
-            measured.meter.kind,
-            domains.join(", "),
-            shown(&measured.csv)
-        );
-        for note in notes(&measured) {
-            let _ = writeln!(std::io::stderr(), "{note}");
+        explain(&measurer);
+    }
+    let stdout =
+        if args.json || target == Target::Stdout { Stdout::ToStderr } else { Stdout::Inherited };
+    let scratch = tempfile::tempdir().map_err(|e| Error::Other(e.into()))?;
+    for n in 1..=args.warmup {
+        let csv = scratch.path().join("warm-up.csv");
+        let warm = measurer
+            .run(&csv, args.command.clone(), stdout)
+            .map_err(|e| refused(e, &args.command))?;
+        if warm.asked_to_stop || (warm.exit_status() != 0 && !args.ignore_failure) {
+            return Ok(gave_up(&warm, &format!("warm-up run {n} of {}", args.warmup)));
         }
     }
-    Ok(ExitCode::from(measured.exit_status().clamp(0, 255) as u8))
+    let wanted = args.runs.unwrap_or(1);
+    let mut runs: Vec<Run> = Vec::new();
+    let mut last = 0;
+    for n in 1..=wanted {
+        let csv = target.next_file(scratch.path())?;
+        let measured = measurer.run(&csv, args.command.clone(), stdout).map_err(|error| {
+            meter::remove_if_empty(&csv);
+            refused(error, &args.command)
+        })?;
+        last = measured.exit_status();
+        let failed = last != 0 && !args.ignore_failure;
+        if wanted > 1 && (failed || measured.asked_to_stop) {
+            set_aside(&csv);
+            gave_up(&measured, &format!("run {n} of {wanted}"));
+            break;
+        }
+        let run = Run::of(&measured);
+        if wanted > 1 {
+            tell(&format!("[{n}/{wanted}] {}\n", run.sentence()));
+        }
+        runs.push(run);
+    }
+    if target == Target::Stdout {
+        for run in &runs {
+            pass_on(&run.csv)?;
+        }
+    }
+    let result = measured::Result { name: target.name(), command: &args.command, runs: &runs };
+    if args.json {
+        say(&result.json(&measurer.meter()));
+    }
+    if wanted > 1 {
+        tell(&result.table(&measurer.meter()));
+    } else if let (Some(run), false) = (runs.first(), args.json) {
+        let place = (target != Target::Stdout).then_some(run.csv.as_path());
+        tell(&run.result(&measurer.meter(), place));
+    }
+    Ok(ExitCode::from(last.clamp(0, 255) as u8))
+}
+
+/// On standard error, so that the command's own output stays clean. A result is told whatever is
+/// said of talking: it is what was asked for.
+fn tell(text: &str) {
+    let _ = std::io::stderr().write_all(fitting(text).as_bytes());
 }
 
 /// Says why nothing better than the estimate was there for `--meter auto`.
-fn explain(measured: &meter::Measured) {
-    if measured.meter.kind != Kind::Estimate || measured.rejected.is_empty() {
+fn explain(measurer: &Measurer) {
+    if measurer.meter().kind != Kind::Estimate || measurer.rejected().is_empty() {
         return;
     }
     let mut text = "No meter measures here, so that this is an estimate:\n".to_owned();
-    for (kind, why) in &measured.rejected {
+    for (kind, why) in measurer.rejected() {
         for (at, line) in why.lines().enumerate() {
             // Commands are to be copied: they stay in one line.
             if line.starts_with("  ") {
@@ -89,24 +148,229 @@ fn explain(measured: &meter::Measured) {
             text.push('\n');
         }
     }
-    let _ = write!(std::io::stderr(), "{text}");
+    tell(&text);
 }
 
-/// What to know of the number beside.
-fn notes(measured: &meter::Measured) -> Vec<String> {
-    let report = &measured.report;
-    let mut notes = Vec::new();
-    if report.suspended_s > 0.0 {
-        notes.push(format!(
-            "the machine was suspended for {} meanwhile, which is not in the seconds; the joules hold \
-             whatever the counters went on to count",
-            units::duration(report.suspended_s)
-        ));
+/// Says why there is no more, and gives the status to end with.
+fn gave_up(measured: &Measured, what: &str) -> ExitCode {
+    let why = if measured.asked_to_stop {
+        "was stopped".to_owned()
+    } else {
+        format!(
+            "ended with {}; its samples are set aside, and --ignore-failure goes on all the same",
+            measured.exit
+        )
+    };
+    tell(&format!("{what} {why}\n"));
+    ExitCode::from(measured.exit_status().clamp(0, 255) as u8)
+}
+
+/// A run that failed keeps its samples, under a name that no analysis reads.
+fn set_aside(csv: &Path) {
+    let mut name = csv.as_os_str().to_owned();
+    name.push(".failed");
+    if let Err(error) = std::fs::rename(csv, name) {
+        tracing::warn!(%error, "{} is of a run that failed", csv.display());
     }
-    // EnergiBridge shows what it lacks in every file; what the built-in meter leaves out was seen at first.
-    let absent = [&report.absent, &measured.meter.absent];
-    if let Some(absent) = absent.into_iter().find(|absent| !absent.is_empty()) {
-        notes.push(format!("no counter behind {}: it never moved", absent.join(", ")));
+}
+
+fn pass_on(csv: &Path) -> Result<(), Error> {
+    let copied = std::fs::File::open(csv)
+        .and_then(|mut file| std::io::copy(&mut file, &mut std::io::stdout().lock()));
+    match copied {
+        // Whoever reads may have had enough.
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Told {
+            message: format!("--output -: the samples cannot be written: {e}"),
+            status: Status::Output,
+        }),
+        _ => Ok(()),
     }
-    notes
+}
+
+/// Where the samples go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    /// One run, a file of a name that is free.
+    Fresh,
+    /// One run, a file that was named.
+    File(PathBuf),
+    /// One run, standard output.
+    Stdout,
+    /// `DIR/NAME/NAME_<n>.csv`, numbered on.
+    Series { folder: PathBuf, name: String },
+}
+
+impl Target {
+    fn of(args: &MeasureArgs) -> Result<Target, Error> {
+        let usage = |message: String| Error::Told { message, status: Status::Usage };
+        let to_stdout = args.output.as_deref() == Some(Path::new("-"));
+        if args.runs.is_none_or(|n| n == 1) && args.name.is_none() {
+            return match &args.output {
+                None => Ok(Target::Fresh),
+                Some(_) if to_stdout && args.json => Err(usage(
+                    "--output -: --json writes the result to standard output; \
+                     name a file for the samples"
+                        .to_owned(),
+                )),
+                Some(_) if to_stdout => Ok(Target::Stdout),
+                Some(path) if path.is_dir() => Err(usage(format!(
+                    "--output: {0} is a folder; name a file in it, or add --name NAME to have \
+                     {0}/NAME/NAME_<n>.csv",
+                    path.display()
+                ))),
+                Some(path) => Ok(Target::File(path.clone())),
+            };
+        }
+        if to_stdout {
+            return Err(usage(
+                "--output -: the samples of several runs do not go to standard output; name a folder"
+                    .to_owned(),
+            ));
+        }
+        let name = match &args.name {
+            Some(name) if is_name(name) => name.clone(),
+            Some(name) => {
+                return Err(usage(format!(
+                    "--name: {name:?} cannot name a folder of results; use letters, digits, '_', '-', \
+                     '@' and '.'"
+                )));
+            }
+            None => name_of(&args.command[0]),
+        };
+        let root = args.output.clone().unwrap_or_else(|| SERIES.into());
+        let folder = root.join(&name);
+        if root.is_file() {
+            return Err(usage(format!(
+                "--output: {} is a file, and several runs or a --name need a folder",
+                root.display()
+            )));
+        }
+        std::fs::create_dir_all(&folder).map_err(|e| Error::Told {
+            message: format!(
+                "--output: {} cannot be made: {e}; name another folder",
+                folder.display()
+            ),
+            status: Status::Output,
+        })?;
+        Ok(Target::Series { folder, name })
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Target::Series { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The file of the next run; where nobody named it, it is made, so that it is this run's alone.
+    fn next_file(&self, scratch: &Path) -> Result<PathBuf, Error> {
+        let unmade = |path: &Path, e: std::io::Error| Error::Told {
+            message: format!(
+                "{} cannot be made: {e}; name another place with --output",
+                path.display()
+            ),
+            status: Status::Output,
+        };
+        match self {
+            Target::Fresh => {
+                meter::free_file(Path::new(".")).map_err(|e| unmade(Path::new("measure_….csv"), e))
+            }
+            Target::File(path) => Ok(path.clone()),
+            Target::Stdout => Ok(scratch.join("samples.csv")),
+            Target::Series { folder, name } => {
+                let from = next_number(folder, name).map_err(|e| unmade(folder, e))?;
+                let names = (from..).map(|n| folder.join(format!("{name}_{n}.csv")));
+                meter::first_free(names).map_err(|e| unmade(folder, e))
+            }
+        }
+    }
+}
+
+/// One more than the highest number there is, also of runs that were set aside; 0 where there is none,
+/// as in an experiment.
+fn next_number(folder: &Path, name: &str) -> std::io::Result<u64> {
+    let mut next = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        let number = file
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('_'))
+            .and_then(|rest| rest.split('.').next())
+            .and_then(|number| number.parse::<u64>().ok());
+        next = next.max(number.map_or(0, |n| n + 1));
+    }
+    Ok(next)
+}
+
+/// The program's name, as far as it can name a folder.
+fn name_of(program: &OsString) -> String {
+    let stem = Path::new(program).file_stem().unwrap_or_default().to_string_lossy();
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@');
+    let name: String = stem.chars().map(|c| if letter(c) { c } else { '-' }).collect();
+    if is_name(&name) { name } else { "command".to_owned() }
+}
+
+/// What stands where a command should: a flag with a typing error.
+fn check_command(command: &[OsString]) -> Result<(), Error> {
+    let word = command[0].to_string_lossy();
+    if !word.starts_with('-') {
+        return Ok(());
+    }
+    let near = super::hints::nearest_flag(&word, "measure")
+        .map_or(String::new(), |flag| format!(" Did you mean {flag}?"));
+    Err(Error::Told {
+        message: format!(
+            "measure: there is no flag '{word}'.{near} Flags stand before the command: \
+             joulerace measure [FLAGS] -- COMMAND"
+        ),
+        status: Status::Usage,
+    })
+}
+
+/// The error as the user may mend it, and the status that a shell would give.
+fn refused(error: MeasureError, command: &[OsString]) -> Error {
+    let MeasureError::Start { command: program, source } = &error else {
+        return Error::Told { message: error.to_string(), status: Status::Meter };
+    };
+    if source.kind() != std::io::ErrorKind::NotFound {
+        let message = format!(
+            "'{program}' cannot be run: {source}. Make it executable (chmod +x), or name what runs \
+             it, such as: joulerace measure -- sh {program}"
+        );
+        return Error::Told { message, status: Status::NotExecutable };
+    }
+    let message = if command.len() == 1 && program.contains(char::is_whitespace) {
+        format!(
+            "there is no program '{program}': in quotes, a command and its arguments are one word. \
+             Write: joulerace measure -- {program}\nor, for pipes and variables: \
+             joulerace measure -- sh -c '{program}'"
+        )
+    } else {
+        format!("there is no program '{program}'. Check its name, or give its path")
+    };
+    Error::Told { message, status: Status::NotFound }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_is_numbered_on_after_the_highest_number() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(next_number(folder.path(), "a").unwrap(), 0);
+        for file in ["a_2.csv", "a_11.csv.failed", "b_40.csv", "a.csv", "a_x.csv"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        assert_eq!(next_number(folder.path(), "a").unwrap(), 12);
+    }
+
+    #[test]
+    fn a_program_names_its_series() {
+        for (program, name) in
+            [("/usr/bin/sleep", "sleep"), ("./run.sh", "run"), ("a b", "a-b"), ("..", "command")]
+        {
+            assert_eq!(name_of(&program.into()), name, "{program}");
+        }
+    }
 }

@@ -6,18 +6,24 @@ mod conditions;
 pub mod doctor;
 mod dry_run;
 pub mod env;
+pub mod examples;
+mod hints;
 pub mod measure;
+mod measured;
 pub mod out;
 mod prepare;
 mod report;
 mod resolve;
 pub mod run;
 mod say;
+mod screen;
+pub mod shell;
 mod terminal;
 pub mod verify;
 
 use crate::cli::{Service, Talk, WorkerArgs};
 use crate::error::{Error, Status};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Sends `tracing`'s events to standard error: warnings, with `-v` what happens, with `-vv` all;
@@ -33,11 +39,34 @@ pub fn logging(talk: Talk) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(screen::colours(&std::io::stderr()))
         .with_writer(|| out::Log)
         // It would tell of a terminal that has gone on that very terminal, and panic.
         .log_internal_errors(false)
         .with_target(false)
         .init();
+}
+
+/// Shows help, or what is wrong with the command line and what was probably meant.
+pub fn misread(error: &clap::Error) -> ExitCode {
+    let rendered = error.render();
+    let text = |colours: bool| {
+        let text = if colours { rendered.ansi().to_string() } else { rendered.to_string() };
+        screen::fitting(&text).into_owned()
+    };
+    // A terminal that has gone is no reason to fail.
+    let _ = if error.use_stderr() {
+        std::io::stderr().write_all(text(screen::colours(&std::io::stderr())).as_bytes())
+    } else {
+        std::io::stdout().write_all(text(screen::colours(&std::io::stdout())).as_bytes())
+    };
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(hint) = hints::hint(error, &words) {
+        out::line(&format!("tip: {hint}"));
+        out::settle();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
 }
 
 /// `joulerace worker`. Where Python runs in this process, that ends it, and nothing returns.

@@ -4,6 +4,7 @@
 //! Lines wait in a queue; when that is full, the newest are dropped and their number is told once there is
 //! room. All text is cleaned of what acts on a terminal.
 
+use super::screen::fitting;
 use crate::clean;
 use crate::run::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -74,12 +75,12 @@ fn send(say: Say) {
 
 /// Says a line on standard error; it is written as soon as somebody reads.
 pub fn line(text: &str) {
-    send(Say::Lines(clean::lines(text)));
+    send(Say::Lines(fitting(&clean::lines(text)).into_owned()));
 }
 
 /// Shows text in the line that moves.
 pub fn moving(text: &str) {
-    send(Say::Moving(clean::line(text)));
+    send(Say::Moving(fitting(&clean::line(text)).into_owned()));
 }
 
 /// Takes the moving line away.
@@ -92,7 +93,7 @@ pub fn still() {
 pub fn result(text: &str) {
     settle();
     let asked = stop::requests();
-    let text = clean::lines(text);
+    let text = fitting(&clean::lines(text)).into_owned();
     let write = move || {
         let mut out = io::stdout();
         // A reader that has gone is no reason to fail.

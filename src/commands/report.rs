@@ -29,6 +29,7 @@ pub fn result(
     treatments: &[String],
     work: Option<&Verdict>,
     settling: &Settling,
+    data: Option<&str>,
     width: u16,
 ) -> String {
     let mut text = String::new();
@@ -42,7 +43,7 @@ pub fn result(
         }
     }
     text.push('\n');
-    for line in notes(records, treatments, work, settling).lines() {
+    for line in notes(records, treatments, work, settling, data).lines() {
         for part in textwrap::wrap(line, options(width, line)) {
             text += &part;
             text.push('\n');
@@ -65,20 +66,30 @@ fn notes(
     treatments: &[String],
     work: Option<&Verdict>,
     settling: &Settling,
+    data: Option<&str>,
 ) -> String {
     let mut text = best(records, treatments);
+    if let Some(data) = data {
+        text += &format!("{data}\n");
+    }
     let estimated = records.iter().any(|r| r.estimated);
     if estimated {
         text += "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n";
     }
     text += "Window: build + train + evaluate, gross. Mean ± SD, median below.\n";
+    if compared(records, treatments).is_some() {
+        text += "Energy to least: geometric mean over the blocks that both have.\n";
+    }
     text += &idle(settling);
     text += &flags(records);
     for record in records.iter().filter(|r| r.status != Status::Ok) {
         let reason = record.reason.as_deref().unwrap_or("no reason is known");
         text += &format!("{} {}: {}\n", record.trial, record.status.word(), reason);
     }
-    match work {
+    // One trial's work has nothing to be held against.
+    let done = records.iter().filter(|r| r.status == Status::Ok).count();
+    let invalid = records.iter().any(|r| r.status == Status::Invalid);
+    match work.filter(|_| done > 1 || invalid) {
         Some(verdict) if verdict.identical => text += "The work was identical in all trials.\n",
         Some(verdict) => {
             text += "The work was NOT identical:\n";
@@ -103,6 +114,8 @@ fn idle(settling: &Settling) -> String {
     let overhead = settling.overhead.as_ref();
     if let Some((cpu, share)) =
         overhead.and_then(|o| Some((o.cpu_seconds? / o.seconds, o.cpu_share?)))
+        && cpu.is_finite()
+        && share.is_finite()
     {
         parts.push(format!(
             "The meter took {} ms of processor time a second, {}% of the trials'.",
@@ -149,7 +162,7 @@ fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> Stri
     };
     row("Trials", &|t| {
         let all = records.iter().filter(|r| r.treatment == t).count();
-        format!("{} of {all}", of(records, t).count())
+        if all == 0 { "none".to_owned() } else { format!("{} of {all}", of(records, t).count()) }
     });
     for metric in METRICS {
         row(&format!("{}\n  median", metric.0), &|t| {
@@ -162,16 +175,11 @@ fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> Stri
         let (mean, ..) = summary(&all);
         if mean.is_nan() { "–".to_owned() } else { format!("{:.2}%", mean * 100.0) }
     });
-    let least = least(records, all);
-    row("Energy to best", &|t| match least {
-        Some((best, joules)) => {
-            let (mean, ..) = summary(&values(records, t, METRICS[0]));
-            if t == best {
-                "best".to_owned()
-            } else {
-                format!("{:+.1}%", (mean / joules - 1.0) * 100.0)
-            }
-        }
+    let least = compared(records, all);
+    row("Energy to least", &|t| match least {
+        Some(least) if t == least => "least".to_owned(),
+        Some(least) => ratio(records, t, least)
+            .map_or("–".to_owned(), |ratio| format!("{:+.1}%", (ratio - 1.0) * 100.0)),
         None => "–".to_owned(),
     });
     for column in table.column_iter_mut().skip(1) {
@@ -180,32 +188,125 @@ fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> Stri
     table.to_string()
 }
 
-fn least<'t>(records: &[TrialRecord], treatments: &'t [String]) -> Option<(&'t str, f64)> {
-    treatments
+/// The treatment of least mean energy, where at least two have the trials that a mean takes.
+fn compared<'t>(records: &[TrialRecord], treatments: &'t [String]) -> Option<&'t str> {
+    let means: Vec<(&str, f64)> = treatments
         .iter()
-        .map(|t| (t.as_str(), summary(&values(records, t, METRICS[0])).0))
-        .filter(|(_, joules)| joules.is_finite())
-        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|t| (t.as_str(), values(records, t, METRICS[0])))
+        .filter(|(_, joules)| joules.len() >= FEWEST)
+        .map(|(t, joules)| (t, summary(&joules).0))
+        .collect();
+    if means.len() < 2 {
+        return None;
+    }
+    means.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, _)| name)
+}
+
+/// With fewer trials a treatment is compared with nothing.
+const FEWEST: usize = 2;
+
+/// How many times the energy of `base` a treatment takes: the geometric mean over the blocks in which
+/// both were measured, as in the report. None with fewer than two such blocks.
+fn ratio(records: &[TrialRecord], treatment: &str, base: &str) -> Option<f64> {
+    let joules = |treatment| -> BTreeMap<u32, f64> {
+        let known = |r: &TrialRecord| Some((r.block, r.window.as_ref()?.total_j));
+        of(records, treatment).filter_map(known).collect()
+    };
+    let base = joules(base);
+    let logs: Vec<f64> = joules(treatment)
+        .into_iter()
+        .filter_map(|(block, joules)| Some((joules / base.get(&block)?).ln()))
+        .filter(|log| log.is_finite())
+        .collect();
+    (logs.len() >= FEWEST).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
 fn best(records: &[TrialRecord], treatments: &[String]) -> String {
-    match least(records, treatments) {
-        Some((name, joules)) => {
-            format!("Least mean energy: {name}, {} J a trial.\n", digits(joules))
+    let measured = |t: &&String| !values(records, t, METRICS[0]).is_empty();
+    if !treatments.iter().any(|t| measured(&t)) {
+        return "No trial was measured.\n".to_owned();
+    }
+    match compared(records, treatments) {
+        Some(name) => {
+            let (mean, ..) = summary(&values(records, name, METRICS[0]));
+            format!("Least mean energy: {name}, {} J a trial.\n", digits(mean))
         }
-        None => "No trial was measured.\n".to_owned(),
+        None if treatments.len() < 2 => String::new(),
+        None => "Too few trials to say which takes the least energy.\n".to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    /// A trial of so many joules in two seconds.
+    fn trial(treatment: &str, block: u32, status: &str, joules: f64) -> TrialRecord {
+        let energy = json!({
+            "seconds": 2.0, "joules": {"package": joules}, "total_j": joules, "coverage": 1.0,
+        });
+        serde_json::from_value(json!({
+            "schema": 1, "trial": format!("{treatment}_{block}"), "treatment": treatment,
+            "framework": treatment, "block": block, "position": 0, "run_order": 0,
+            "predecessor": null, "attempt": 1, "status": status, "reason": null, "flags": [],
+            "started": "2026-03-01T12:00:00Z", "wall_seconds": 3.0, "cpu_seconds": 2.0,
+            "meter": "rapl", "estimated": false,
+            "window": if status == "ok" { energy } else { json!(null) },
+            "whole": null, "integrity": null, "sampler": null, "accuracy": 0.9, "loss": 0.1,
+            "result": null, "exit": {"code": 0}, "idle_w": null,
+        }))
+        .unwrap()
+    }
+
+    fn shown(records: &[TrialRecord], treatments: &[&str], identical: bool) -> String {
+        let treatments: Vec<String> = treatments.iter().map(|t| (*t).to_owned()).collect();
+        let verdict = Verdict { identical, reasons: vec!["a: differs".to_owned()] };
+        result(records, &treatments, Some(&verdict), &Settling::default(), None, 100)
+    }
+
+    #[test]
+    fn a_stopped_runs_table_claims_nothing_from_one_trial() {
+        let text = shown(&[trial("a", 0, "ok", 10.0)], &["a", "b"], true);
+        for claim in ["NaN", "0 of 0", "Least mean", "identical", "least │"] {
+            assert!(!text.contains(claim), "{claim}: {text}");
+        }
+        assert!(text.contains("1 of 1") && text.contains("none"), "{text}");
+        assert!(text.contains("Too few trials to say"), "{text}");
+        let none = shown(&[trial("a", 0, "failed", 0.0)], &["a", "b"], false);
+        assert!(none.contains("No trial was measured") && !none.contains("work"), "{none}");
+    }
+
+    #[test]
+    fn the_difference_is_the_geometric_mean_over_common_blocks() {
+        // Ratios 4 and 1 give 2; block 2 has only one of them. Of arithmetic means it were 2.36.
+        let records = [
+            trial("a", 0, "ok", 10.0),
+            trial("b", 0, "ok", 40.0),
+            trial("a", 1, "ok", 10.0),
+            trial("b", 1, "ok", 10.0),
+            trial("b", 2, "ok", 20.8),
+        ];
+        let text = shown(&records, &["a", "b"], true);
+        assert!(text.contains("+100.0%"), "{text}");
+        assert!(text.contains("Least mean energy: a, 10.00 J"), "{text}");
+    }
+
+    #[test]
+    fn what_was_trained_on_is_said_where_it_is_not_mnist() {
+        let said = "Trained on digits.";
+        let records = [trial("a", 0, "ok", 10.0)];
+        let text = result(&records, &["a".to_owned()], None, &Settling::default(), Some(said), 100);
+        assert!(text.contains(said), "{text}");
+    }
 
     #[test]
     fn notes_are_wrapped_between_words_and_go_on_where_they_began() {
         let reason = "torch_3: its accuracy 0.9 lies more than 0.01 from the median".to_owned();
         let verdict = Verdict { identical: false, reasons: vec![reason] };
-        let text = result(&[], &["torch".to_owned()], Some(&verdict), &Settling::default(), 40);
+        let records = [trial("torch", 3, "invalid", 1.0)];
+        let names = ["torch".to_owned()];
+        let text = result(&records, &names, Some(&verdict), &Settling::default(), None, 40);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines.iter().all(|line| line.chars().count() <= 40), "{text}");
         let at = lines.iter().position(|line| line.starts_with("  torch_3: its accuracy")).unwrap();

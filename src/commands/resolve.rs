@@ -1,9 +1,10 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
-use super::prepare;
+use super::prepare::{self, dataset_settings};
 use super::say::shown;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs};
+use crate::dataset;
 use crate::env;
 use crate::error::Error;
 use crate::meter::{self, MeterSettings};
@@ -11,7 +12,9 @@ use crate::paths::{self, Project};
 use crate::plan::sequential;
 use crate::run::experiment::ExperimentError;
 use crate::run::folder::Folder;
-use crate::settings::{Failures, Job, Settings, SettingsError, is_percent, treatments};
+use crate::settings::{
+    DatasetName, Failures, Job, Settings, SettingsError, is_percent, treatments,
+};
 use rand::RngExt as _;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +44,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         let value = args.cooldown_until_idle.unwrap_or_default().to_string();
         return Err(range("--cooldown-until-idle", value, "percent above 0").into());
     }
+    data_dir(args)?;
     let percents = [("--margin", args.margin), ("--until-precise", args.until_precise)];
     for (flag, pct) in percents.into_iter().filter_map(|(flag, pct)| Some((flag, pct?))) {
         if !is_percent(pct) {
@@ -114,6 +118,36 @@ fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
             allowed: "--until-precise looks at 3 blocks for the first time",
         });
     }
+    Ok(())
+}
+
+/// A folder that was named and is not there is a typing error more often than a wish.
+fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
+    let Some(dir) = &args.data_dir else { return Ok(()) };
+    if args.dataset == DatasetName::Digits || dir.is_dir() {
+        return Ok(());
+    }
+    Err(SettingsError::NoDataDir(dir.display().to_string()))
+}
+
+/// Refuses to use more images than the data set has. Where the data are not there yet, MNIST's counts
+/// stand for them; digits has the same.
+pub(super) fn check_samples(settings: &Settings) -> Result<(), Error> {
+    let wanted = dataset_settings(settings.dataset, settings.data_dir.as_deref());
+    // What is no plain file may hang whoever opens it, and is looked at where that can be stopped.
+    let plain = |dir: &PathBuf| wanted.files.iter().all(|file| dir.join(file.name).is_file());
+    let named = settings.data_dir.as_ref().filter(|dir| plain(dir));
+    let (train, test) = match named.map(|_| dataset::find(&wanted)) {
+        Some(Ok(dataset::Found::Ready(found))) => (found.train_images, found.test_images),
+        // What is wrong with the files is said when they are prepared.
+        _ => (wanted.files[0].items, wanted.files[2].items),
+    };
+    let limit = |flag: &'static str, asked: Option<u32>, most: u32| match asked {
+        Some(asked) if asked > most => Err(SettingsError::TooMany { flag, asked, most }),
+        _ => Ok(()),
+    };
+    limit("--train-samples", settings.job.train_samples, train)?;
+    limit("--test-samples", settings.job.test_samples, test)?;
     Ok(())
 }
 

@@ -2,10 +2,11 @@
 
 use super::conditions;
 use super::dry_run::dry_run;
-use super::resolve::{changed_settings, own_or_named, resolve};
+use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
 use super::say::{now_as_name, say, shown, width};
 use super::terminal::Terminal;
-use super::{block_on, prepare, report};
+use super::{block_on, out, prepare, report};
+use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs, Talk};
 use crate::dataset::{self, Dataset, Found};
@@ -13,7 +14,7 @@ use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
-use crate::plan::Plan;
+use crate::plan::{Plan, duration};
 use crate::process;
 use crate::run::audit::{Damage, audit};
 use crate::run::events::{Event, Observer};
@@ -38,12 +39,15 @@ use std::process::ExitCode;
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let settings = resolve(&args, &project)?;
+    check_samples(&settings)?;
     let folder = Folder::at(match &args.output {
         Some(folder) => prepare::followed(folder),
         None => project.root.join("results").join(now_as_name()),
     });
     if args.dry_run {
-        return dry_run(&settings, &Plan::of(&settings), &folder);
+        return dry_run(&settings, &Plan::of(&settings), &folder, || {
+            super::doctor::worst(&settings, &project, folder.root(), !args.no_analysis)
+        });
     }
     if args.resume {
         let then = recorded(&folder)?;
@@ -137,6 +141,10 @@ struct Outcome {
     records: Vec<TrialRecord>,
     verdict: Option<Verdict>,
     settling: Settling,
+    /// What a reader must know of the data.
+    data: Option<String>,
+    /// Files that could not be written at the end.
+    unwritten: Vec<String>,
 }
 
 fn conduct(session: Session) -> Result<ExitCode, Error> {
@@ -152,11 +160,12 @@ impl Session {
         let terminal = Terminal::new(self.talk);
         let outcome = self.measure(&terminal).await;
         terminal.finish();
-        let Outcome { ending, records, verdict, settling } = outcome?;
+        let Outcome { ending, records, verdict, settling, data, unwritten } = outcome?;
         let treatments: Vec<String> =
             self.settings.treatments.iter().map(|t| t.name.clone()).collect();
         if !records.is_empty() {
-            say(&report::result(&records, &treatments, verdict.as_ref(), &settling, width()));
+            let (verdict, data) = (verdict.as_ref(), data.as_deref());
+            say(&report::result(&records, &treatments, verdict, &settling, data, width()));
         }
         let shown = shown(self.folder.root());
         let done = records.len();
@@ -174,9 +183,16 @@ impl Session {
             }
             Ending::Finished => say(&format!("Results: {shown}\n")),
         }
-        if self.analyse {
-            self.analyse(&terminal).await;
-            terminal.finish();
+        let analysed = if self.analyse { self.analyse(&terminal).await } else { Ok(()) };
+        terminal.finish();
+        if !unwritten.is_empty() {
+            let told = analysed.err().map_or(String::new(), |error| format!("{error}\n"));
+            let message = format!(
+                "{told}the trials are safe, but could not be written at the end: {}\n\
+                 free space, and have them written with: joulerace resume {shown}",
+                unwritten.join("; ")
+            );
+            return Err(Error::Told { message, status: Status::Output });
         }
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
@@ -189,14 +205,17 @@ impl Session {
                      missing is back, run them with: joulerace resume {shown}"
                 );
             }
+            if let Err(error) = analysed {
+                out::line(&format!("error: {error}"));
+            }
             return Err(Error::Told { message, status: Status::Trials });
         }
-        Ok(ExitCode::SUCCESS)
+        analysed.map(|()| ExitCode::SUCCESS)
     }
 
     async fn measure(&self, terminal: &Terminal) -> Result<Outcome, Error> {
         let settings = &self.settings;
-        let stopper = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
+        let stopper = Stopper::listen(terminal.teller()).map_err(|e| Error::Other(e.into()))?;
         let unwritten =
             |source| ExperimentError::Write { path: self.folder.root().to_owned(), source };
         let environment = prepare::environment(
@@ -274,6 +293,7 @@ impl Session {
             accepted.extend(then.conditions.differences(&experiment.conditions));
         }
         journal.write(journal::Event::Started {
+            schema: journal::SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             accepted,
         })?;
@@ -307,6 +327,8 @@ impl Session {
             trials: plan.trials.len(),
             folder: self.folder.root(),
             meter: &describe(&meter),
+            data: &data_words(&dataset),
+            expected_s: expected_s(settings, left),
             may_stop: experiment.protocol.sequential.is_some(),
             closing_s: settings.baseline.as_secs_f64(),
         });
@@ -316,9 +338,13 @@ impl Session {
             test_images: dataset.test_images.min(settings.job.test_samples.unwrap_or(u32::MAX)),
         };
         let ending = execute(&bench, &mut journal, &so_far, &expected, &mut experiment).await?;
-        let (records, verdict) = self.judge(&mut experiment, &expected)?;
-        table::rewrite(&bench);
-        Ok(Outcome { ending, records, verdict, settling: experiment.settling })
+        let mut unwritten = Vec::new();
+        let (records, verdict) = self.judge(&mut experiment, &expected, &mut unwritten)?;
+        if let Err(error) = table::rewrite(&bench) {
+            unwritten.push(format!("{}: {error}", shown(&self.folder.trials())));
+        }
+        let data = data_note(&dataset);
+        Ok(Outcome { ending, records, verdict, settling: experiment.settling, data, unwritten })
     }
 
     fn begin(
@@ -418,6 +444,7 @@ impl Session {
         &self,
         experiment: &mut Experiment,
         expected: &Expected<'_>,
+        unwritten: &mut Vec<String>,
     ) -> Result<(Vec<TrialRecord>, Option<Verdict>), Error> {
         let journal = journal::read(&self.folder.journal())?;
         let ended = journal.ended();
@@ -429,8 +456,7 @@ impl Session {
         let (changed, verdict) = gate::compare(&mut records, expected.test_images);
         // The trials are safe. What is added here can be added again, and a disk that is still full
         // must not hide how the run ended.
-        let tell =
-            |error: ExperimentError| tracing::warn!(%error, "`joulerace resume` writes it again");
+        let mut tell = |error: ExperimentError| unwritten.push(error.to_string());
         for place in changed {
             let record = &records[place];
             let trial = experiment.plan.trials.iter().find(|t| record.is_of(t));
@@ -450,16 +476,22 @@ impl Session {
         Ok((records, Some(verdict)))
     }
 
-    async fn analyse(&self, terminal: &Terminal) {
+    /// # Errors
+    ///
+    /// Why there is no analysis, and how to make it: the experiment is done and safe.
+    async fn analyse(&self, terminal: &Terminal) -> Result<(), Error> {
         let begin = super::analyze::analyse_experiment(&self.project, self.folder.root(), terminal);
-        // The experiment is done and safe; an analysis that fails can be made again.
-        match begin.await {
-            Ok(told) => say(&told),
-            Err(error) => terminal.on(&Event::Warning(&format!(
-                "the analysis was not made: {error}\nmake it again with: joulerace analyze {}",
-                shown(self.folder.root())
-            ))),
-        }
+        let told = begin.await.map_err(|error| {
+            let again = match &error {
+                Error::Analysis(AnalysisError::Interrupted { .. }) => String::new(),
+                _ => format!("\nmake it with: joulerace analyze {}", shown(self.folder.root())),
+            };
+            let message =
+                format!("the trials are measured and safe, but not analysed: {error}{again}");
+            Error::Told { message, status: error.status() }
+        });
+        say(&told?);
+        Ok(())
     }
 }
 
@@ -470,6 +502,36 @@ fn command_line() -> Vec<String> {
 
 fn to_value(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
     serde_json::to_value(value).map_err(|e| Error::Other(e.into()))
+}
+
+/// Seconds that so many trials of an experiment take with its pauses, before the first has told.
+fn expected_s(settings: &Settings, left: usize) -> f64 {
+    let all = duration::Expected::of(settings);
+    let trials = all.trials.max(1) as f64;
+    // Warm-up and both baselines are made again by every session.
+    let once = settings.warmup.as_secs_f64() + 2.0 * settings.baseline.as_secs_f64();
+    if left == 0 { 0.0 } else { once + (all.total_s() - once) * left as f64 / trials }
+}
+
+fn data_note(dataset: &Dataset) -> Option<String> {
+    match (dataset.name, &dataset.warning) {
+        (dataset::Name::Digits, _) => Some(
+            "Trained on the digits data set, NOT on MNIST: accuracies, losses and joules are not \
+             comparable with MNIST's."
+                .to_owned(),
+        ),
+        (_, Some(_)) => Some("Trained on files of your own, not on MNIST as published.".to_owned()),
+        _ => None,
+    }
+}
+
+fn data_words(dataset: &Dataset) -> String {
+    let what = match (dataset.name, &dataset.warning) {
+        (dataset::Name::Digits, _) => ", NOT MNIST",
+        (_, Some(_)) => ", files of your own",
+        _ => "",
+    };
+    format!("data: {}{what}", dataset.name)
 }
 
 fn describe(meter: &Meter) -> String {

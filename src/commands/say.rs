@@ -19,9 +19,11 @@ pub fn say(text: &str) {
     super::out::result(text);
 }
 
-/// Columns of the terminal, or enough where standard output is none.
+/// Columns of the terminal; where standard output is none, `COLUMNS`, or enough.
 pub fn width() -> u16 {
-    if std::io::stdout().is_terminal() { wide(comfy_table::Table::new().width()) } else { 100 }
+    let terminal = std::io::stdout().is_terminal();
+    let stated = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+    if terminal { wide(comfy_table::Table::new().width()) } else { stated().unwrap_or(100) }
 }
 
 /// What a terminal says of its width: some say 0, as under `script`, and mean that they do not know.

@@ -1,6 +1,7 @@
 //! The run loop's events on a terminal: a line that moves where there is one, plain lines where not.
 
 use super::out;
+use super::say::shown;
 use crate::cli::Talk;
 use crate::run::events::{Event, IDLE_POWER, Observer};
 use crate::run::record::Status;
@@ -25,6 +26,8 @@ struct State {
     detail: String,
     watts: Option<f64>,
     pause: String,
+    /// When the run began, and the seconds that it was then expected to take.
+    guess: Option<(Instant, f64)>,
     /// Seconds left of the present pause, and what comes after the last trial's.
     pause_s: f64,
     closing_s: f64,
@@ -44,6 +47,17 @@ impl Terminal {
         Terminal { quiet: talk.quiet, moves, state: RefCell::default() }
     }
 
+    /// Says a warning from wherever it is heard of.
+    pub fn teller(&self) -> impl Fn(&str) + Send + 'static {
+        let (quiet, moves) = (self.quiet, self.moves);
+        move |text| {
+            let time = if moves { String::new() } else { format!("{} ", clock(0.0)) };
+            if !quiet {
+                out::line(&format!("{time}warning: {text}"));
+            }
+        }
+    }
+
     /// Clears the moving line and lets what was said be written.
     pub fn finish(&self) {
         if self.moves {
@@ -58,11 +72,21 @@ impl Terminal {
         }
     }
 
+    /// A line about how far it has come; in a log, with the time of day and what is left.
+    fn step(&self, state: &State, text: &str) {
+        if self.moves {
+            return self.line(text);
+        }
+        let left = state.left_words().map_or(String::new(), |left| format!(" ({left})"));
+        self.line(&format!("{} {text}{left}", clock(0.0)));
+    }
+
     fn show(&self, state: &State) {
         if !self.moves {
             return;
         }
-        let mut parts: Vec<String> = Vec::new();
+        // What is left stands first: a narrow terminal cuts the end of the line.
+        let mut parts: Vec<String> = state.left_words().into_iter().collect();
         if !state.pause.is_empty() {
             parts.push(state.pause.clone());
         } else if !state.at.is_empty() {
@@ -70,28 +94,73 @@ impl Terminal {
             parts.extend((!state.detail.is_empty()).then(|| state.detail.clone()));
         }
         parts.extend(state.watts.map(|w| format!("{} W", units::digits(w))));
-        let most = match state.forecast {
-            _ if !state.may_stop => "",
-            None => "at most ",
-            Some(_) => "about ",
-        };
-        parts.extend(state.left().map(|s| format!("{most}{} left", units::duration(s))));
         out::moving(&parts.join(" · "));
     }
 }
 
 impl State {
-    /// Seconds left, from what the trials so far took, pauses included; none during the first.
+    /// Seconds left, from what the trials so far took, pauses included; during the first of them, what
+    /// was expected less the time that has passed.
     fn left(&self) -> Option<f64> {
         let trials = self.forecast.unwrap_or(self.trials);
         if trials > 0 && self.done == trials && !self.pause.is_empty() {
             return Some(self.pause_s + self.closing_s);
         }
-        let (began, done) = self.began.filter(|_| self.cycles.1 > 0)?;
+        let Some((began, done)) = self.began.filter(|_| self.cycles.1 > 0) else {
+            let (began, expected_s) = self.guess?;
+            return Some((expected_s - began.elapsed().as_secs_f64()).max(0.0));
+        };
         let each = self.cycles.0 / self.cycles.1 as f64;
         let ahead = trials.saturating_sub(done) as f64;
         Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0) + self.closing_s)
     }
+
+    /// `7 h 12 min left`, with `~` where it is a guess; a guess that has run out is none.
+    fn left_words(&self) -> Option<String> {
+        let left = self.left()?;
+        let most = match self.forecast {
+            _ if !self.may_stop => "",
+            None => "at most ",
+            Some(_) => "about ",
+        };
+        if self.cycles.1 > 0 {
+            return Some(format!("{most}{} left", units::duration(left)));
+        }
+        if self.done == self.trials {
+            return Some(format!("{} left", units::duration(left)));
+        }
+        Some(match left {
+            0.0 => "longer than expected".to_owned(),
+            left => format!("{most}~{} left", units::duration(left)),
+        })
+    }
+
+    /// `[4/90]`: the trial that runs, or the one that ended last.
+    fn place(&self, number: usize) -> String {
+        format!("[{number}/{}]", self.trials)
+    }
+}
+
+/// The local time so many seconds from now: `14:05:09`.
+fn clock(seconds: f64) -> String {
+    let now = jiff::ZonedDateTime::now();
+    let ahead = jiff::SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
+    now.checked_add(ahead).unwrap_or(now).strftime("%H:%M:%S").to_string()
+}
+
+/// When something will be done: `16:40`, `tomorrow 02:10`, `Fri 27 Nov 02:10`.
+fn day_and_time(seconds: f64) -> String {
+    let now = jiff::ZonedDateTime::now();
+    let ahead = jiff::SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
+    let then = now.checked_add(ahead).unwrap_or_else(|_| now.clone());
+    let day = if then.date() == now.date() {
+        ""
+    } else if now.date().tomorrow().is_ok_and(|day| day == then.date()) {
+        "tomorrow "
+    } else {
+        "%a %d %b "
+    };
+    then.strftime(&format!("{day}%H:%M")).to_string()
 }
 
 impl Observer for Terminal {
@@ -105,24 +174,38 @@ impl Observer for Terminal {
                 }
             }
             Event::Warning(what) => self.line(&format!("warning: {what}")),
-            Event::Planned { remaining, trials, folder, meter, may_stop, closing_s } => {
+            Event::Planned {
+                remaining,
+                trials,
+                folder,
+                meter,
+                data,
+                expected_s,
+                may_stop,
+                closing_s,
+            } => {
                 state.closing_s = *closing_s;
                 state.may_stop = *may_stop;
                 state.trials = *trials;
                 state.done = trials - remaining;
+                state.guess = Some((Instant::now(), *expected_s));
                 let left = if remaining < trials {
                     format!(", {remaining} to run")
                 } else {
                     String::new()
                 };
                 let most = if *may_stop { "at most " } else { "" };
-                self.line(&format!("{most}{trials} trials{left}, into {}", folder.display()));
-                self.line(meter);
+                self.line(&format!(
+                    "{most}{trials} trials{left}, roughly {}, done about {}; {meter}; {data}",
+                    units::duration(*expected_s),
+                    day_and_time(*expected_s)
+                ));
+                self.line(&format!("into {}", shown(folder)));
             }
             Event::Pause { what, elapsed_s, total_s, watts } => {
                 let (gone, all) = (units::duration(*elapsed_s), units::duration(*total_s));
                 if *elapsed_s == 0.0 && !self.moves {
-                    self.line(&format!("{what}: {all}"));
+                    self.step(&state, &format!("{what}: {all}"));
                 }
                 state.pause = format!("{what} {gone} of {all}");
                 state.watts = *watts;
@@ -143,16 +226,9 @@ impl Observer for Terminal {
                 state.detail.clear();
                 let again =
                     if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                state.at = format!(
-                    "trial {} of {}{}: {} (block {}{again})",
-                    state.done + 1,
-                    if state.may_stop { "at most " } else { "" },
-                    state.trials,
-                    trial.treatment,
-                    trial.block
-                );
+                state.at = format!("{} {}{again}", state.place(state.done + 1), trial.name);
                 if !self.moves {
-                    self.line(&state.at);
+                    self.step(&state, &state.at);
                 }
                 self.show(&state);
             }
@@ -163,7 +239,7 @@ impl Observer for Terminal {
             Event::Epoch { epoch, epochs, loss } => {
                 state.detail = format!("epoch {epoch} of {epochs}, loss {loss:.4}");
                 if !self.moves {
-                    self.line(&format!("  {}", state.detail));
+                    self.step(&state, &format!("{} {}", state.at, state.detail));
                 }
                 self.show(&state);
             }
@@ -172,6 +248,7 @@ impl Observer for Terminal {
                 self.show(&state);
             }
             Event::TrialEnded { record, retry } => {
+                let place = state.place(state.done + 1);
                 if !retry {
                     state.done += 1;
                 }
@@ -191,7 +268,11 @@ impl Observer for Terminal {
                         if *retry { "; it is tried again" } else { "" }
                     ),
                 };
-                self.line(&format!("  {} {what}", record.trial));
+                let flags = match record.flags.as_slice() {
+                    [] => String::new(),
+                    flags => format!(" · flagged {}", flags.join(", ")),
+                };
+                self.step(&state, &format!("{place} {} {what}{flags}", record.trial));
                 state.at.clear();
                 self.show(&state);
             }
@@ -219,7 +300,9 @@ mod tests {
     #[test]
     fn what_is_left_counts_idle_power_after_the_last_trial() {
         let mut state = State { trials: 4, done: 2, closing_s: 10.0, ..State::default() };
-        assert_eq!(state.left(), None, "nothing is known before the first trial");
+        assert_eq!(state.left(), None, "nothing is known before there is a plan");
+        state.guess = Some((Instant::now(), 3600.0));
+        assert_eq!(state.left_words().unwrap(), "~1 h 00 min left");
         state.began = Some((Instant::now(), 2));
         state.cycles = (60.0, 2);
         let left = state.left().unwrap();

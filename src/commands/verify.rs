@@ -1,6 +1,6 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
-use super::say::say;
+use super::say::{say, width};
 use super::terminal::Terminal;
 use super::{block_on, prepare};
 use crate::cli::Talk;
@@ -74,7 +74,7 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     if args.json {
         say(&format!("{found:#}\n"));
     } else {
-        say(&table(&found));
+        say(&table(&found, width()));
     }
     if found["identical"] == json!(true) {
         return Ok(ExitCode::SUCCESS);
@@ -177,10 +177,12 @@ const ROWS: [(&str, &str); 13] = [
     ("accuracy_difference", "Accuracy, difference"),
 ];
 
-fn table(found: &Value) -> String {
+/// The comparison, at most `columns` wide where that is possible: names of rows are wrapped first.
+fn table(found: &Value, columns: u16) -> String {
     let rows: Vec<&Value> = found["rows"].as_array().into_iter().flatten().collect();
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(columns);
     let names = rows.iter().map(|r| r["framework"].as_str().unwrap_or("?").to_owned());
     table.set_header(
         std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
@@ -201,14 +203,13 @@ fn table(found: &Value) -> String {
     }
     let steps = &found["steps"];
     let reference = found["reference"].as_str().unwrap_or("the first");
-    format!(
-        "{table}\nDifferences from {reference}, over the first {steps} steps. {}\n",
-        if found["identical"] == json!(true) {
-            "The work is the same."
-        } else {
-            "The work is NOT the same."
-        }
-    )
+    let verdict = if found["identical"] == json!(true) {
+        "The work is the same."
+    } else {
+        "The work is NOT the same."
+    };
+    let note = format!("Differences from {reference}, over the first {steps} steps. {verdict}");
+    format!("{table}\n{}\n", textwrap::fill(&note, usize::from(columns)))
 }
 
 fn show(key: &str, value: &Value) -> String {
@@ -224,5 +225,33 @@ fn show(key: &str, value: &Value) -> String {
             None => n.to_string(),
         },
         _ => units::digits(f64::NAN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_comparison_fits_sixty_columns() {
+        let row = |name: &str| {
+            let mut row = json!({ "framework": name });
+            for (key, _) in ROWS {
+                row[key] = json!(1.25e-7);
+            }
+            row["dtype"] = json!("float32");
+            row["parameters"] = json!(1_199_882);
+            row
+        };
+        let found = json!({
+            "rows": (["keras", "torch", "jax"].map(row)), "tolerances": { "loss_difference": 1e-4 },
+            "steps": 50, "reference": "keras", "identical": true,
+        });
+        for columns in [60, 80, 120] {
+            let text = table(&found, columns);
+            let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
+            assert!(wide.is_none(), "{wide:?}\n{text}");
+            assert!(text.contains("float32") && text.contains("1.2e-7"), "{text}");
+        }
     }
 }

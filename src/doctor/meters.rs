@@ -90,7 +90,7 @@ fn verdict(tried: &[Tried], chosen: Option<Kind>, context: &Context) -> Finding 
         Some(Kind::Estimate) if refusal(Kind::Estimate).is_none() => {
             let found = "an estimate from processor time at stated powers, not a measurement: it shows \
                          no difference between two frameworks that are busy for equally long";
-            let finding = new(Level::Warning, found.to_owned());
+            let finding = new(Level::Warning, found.to_owned()).with("estimated", true);
             match refusal(Kind::Rapl) {
                 Some(MeterError::Permission { command, .. }) => finding.remedy(format!(
                     "This machine has counters; allow reading them until the next reboot with\n  \

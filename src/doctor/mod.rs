@@ -5,6 +5,7 @@ mod clock;
 mod data;
 mod filtering;
 mod finding;
+mod fix;
 mod meters;
 mod movement;
 mod others;
@@ -16,6 +17,7 @@ mod speed;
 
 pub use clock::{Ask, ask};
 pub use finding::{Finding, Group, Level, Report};
+pub use fix::{Fix, fix_first};
 pub use movement::Effort;
 
 use crate::dataset::DatasetSettings;
@@ -71,6 +73,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
         elsewhere: watched.as_ref().and_then(|others| others.share()),
     };
     let mut of_meters = meters::judge(&tried, &context);
+    let estimated = of_meters.iter().any(fix::estimates);
     of_meters.push(filtering::judge(&filtering::Filtering::read(roots)));
     add(Group::Meters, of_meters);
 
@@ -84,6 +87,10 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
     add(Group::Machine, findings_of_machine);
 
     add(Group::Others, others::examine(subject, watched.as_ref(), &machine));
-    add(Group::Plan, plan::judge(settings, subject.spread));
+    let mut of_plan = plan::judge(settings, subject.spread);
+    if estimated {
+        of_plan = of_plan.into_iter().map(fix::effect_of_an_estimate).collect();
+    }
+    add(Group::Plan, of_plan);
     Report::new(findings, begun.elapsed().as_secs_f64())
 }

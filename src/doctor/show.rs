@@ -109,6 +109,25 @@ fn glued(text: &str) -> String {
     glued
 }
 
+/// What to put right first, numbered; empty where there is nothing.
+pub fn fix_first(report: &Report, columns: usize) -> String {
+    let fixes = super::fix_first(report);
+    if fixes.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{BOLD}Fix first{BOLD:#}\n");
+    for (n, fix) in fixes.iter().enumerate() {
+        let (_, colour) = mark(fix.level);
+        let number = format!("{:>3}. ", n + 1);
+        let remedy = fix.remedy.as_ref().map_or(String::new(), |remedy| format!(" → {remedy}"));
+        let told =
+            lines(&format!("{}{remedy}", fix.what), columns.clamp(24, WIDEST) - number.len());
+        let _ = writeln!(text, "{colour}{number}{colour:#}{}", told.join("\n     "));
+    }
+    text.push('\n');
+    text
+}
+
 /// How many of each there are, in one line.
 pub fn summary(report: &Report, columns: usize) -> String {
     let count = |level: Level, one: &str, many: &str| {

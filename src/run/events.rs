@@ -26,6 +26,10 @@ pub enum Event<'a> {
         folder: &'a Path,
         /// One line about the meter.
         meter: &'a str,
+        /// One line about the data set.
+        data: &'a str,
+        /// Seconds that what remains is expected to take, idle power at the end included; a guess.
+        expected_s: f64,
         /// Whether it may stop before the last of them.
         may_stop: bool,
         /// Seconds that idle power takes after the last trial.

@@ -12,12 +12,18 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
+/// Version of the layout that this program writes.
+pub const SCHEMA: u32 = 1;
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// The experiment begins, or goes on.
     Started {
+        /// Version of the journal's layout; 0 in those that did not say.
+        #[serde(default)]
+        schema: u32,
         /// The program's version.
         version: String,
         /// What differs from the first start and was accepted.
@@ -386,12 +392,12 @@ impl Event {
     /// The event with words of bounded length and without the user's home folder.
     pub fn bounded(self) -> Event {
         match self {
-            Event::Started { version, accepted } => {
+            Event::Started { schema, version, accepted } => {
                 let more = accepted.len().saturating_sub(MOST_ACCEPTED);
                 let mut accepted: Vec<String> =
                     accepted.iter().take(MOST_ACCEPTED).map(|text| clean::reason(text)).collect();
                 accepted.extend((more > 0).then(|| format!("and {more} more")));
-                Event::Started { version, accepted }
+                Event::Started { schema, version, accepted }
             }
             Event::TrialEnded { trial, attempt, status, reason, retry, unmeasured } => {
                 let reason = reason.as_deref().map(clean::reason);

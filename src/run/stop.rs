@@ -26,8 +26,8 @@ pub struct Stopper {
 
 impl Stopper {
     /// Listens for SIGINT and SIGTERM. SIGHUP is heard and passed over: a terminal that closes must
-    /// not end a run of days.
-    pub fn listen() -> std::io::Result<Stopper> {
+    /// not end a run of days. Ctrl-Z is obeyed, and `tell` hears when and for how long.
+    pub fn listen(tell: impl Fn(&str) + Send + 'static) -> std::io::Result<Stopper> {
         let (sender, level) = watch::channel(Stop::No);
         #[cfg(unix)]
         crate::process::count_interrupts()?;
@@ -37,17 +37,22 @@ impl Stopper {
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut terminate = signal(SignalKind::terminate())?;
             let mut hangup = signal(SignalKind::hangup())?;
+            let number = nix::sys::signal::Signal::SIGTSTP as std::ffi::c_int;
+            let mut standstill = signal(SignalKind::from_raw(number))?;
             tokio::spawn(async move {
                 loop {
                     tokio::select! {
                         _ = interrupt.recv() => raise(&sender),
                         _ = terminate.recv() => raise(&sender),
-                        _ = hangup.recv() => tracing::warn!("the terminal has gone; the experiment goes on"),
+                        _ = hangup.recv() => tell("the terminal has gone; the experiment goes on"),
+                        _ = standstill.recv() => stand_still(&tell),
                         () = sender.closed() => return,
                     }
                 }
             });
         }
+        #[cfg(not(unix))]
+        drop(tell);
         #[cfg(not(unix))]
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
@@ -69,6 +74,24 @@ impl Stopper {
         if !heard {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Stops this process as Ctrl-Z asks, and says so before and after. A trial's process is in a group of
+/// its own and works on.
+#[cfg(unix)]
+fn stand_still(tell: &impl Fn(&str)) {
+    tell(
+        "stopped by Ctrl-Z: the trial that runs works on, unsampled, and no other begins. Go on with: fg",
+    );
+    let begun = std::time::SystemTime::now();
+    // SIGTSTP's own effect, which was taken from it to say the above; returns when it goes on.
+    if nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP).is_ok() {
+        let seconds = begun.elapsed().unwrap_or_default().as_secs_f64();
+        tell(&format!(
+            "goes on after standing still for {}; what ran meanwhile was not sampled",
+            crate::units::duration(seconds)
+        ));
     }
 }
 

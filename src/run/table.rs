@@ -13,16 +13,17 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Rewrites `trials.csv` from all records and samples in the experiment's folder, for its end. It can
-/// be made again at any time, so a failure is told and stops nothing.
-pub fn rewrite(bench: &Bench<'_>) {
+/// be made again at any time, so a failure stops nothing.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub fn rewrite(bench: &Bench<'_>) -> io::Result<()> {
     let root = bench.folder.root();
-    let written = scan(root, &root.join("analysis")).map_err(io::Error::other).and_then(|found| {
+    scan(root, &root.join("analysis")).map_err(io::Error::other).and_then(|found| {
         let trials = gather::gather(&found.inputs, found.source);
         Table::of(trials, found.source, Method::Joulerace, root).write_csv(&bench.folder.trials())
-    });
-    if let Err(error) = written {
-        tracing::warn!(%error, "trials.csv could not be written; `joulerace analyze` makes one too");
-    }
+    })
 }
 
 /// The rows that are in `trials.csv`. Adding one costs the same whether ten trials were run or ten

@@ -99,7 +99,7 @@ fn however_long_a_reason_is_its_line_can_be_read_again() {
     };
     journal.write(event).unwrap();
     let accepted = vec![reason; 200];
-    journal.write(Event::Started { version: "0".to_owned(), accepted }).unwrap();
+    journal.write(Event::Started { schema: 1, version: "0".to_owned(), accepted }).unwrap();
     assert!(std::fs::metadata(&path).unwrap().len() < 4 << 20);
     assert_eq!(read(&path).unwrap().entries.len(), 2);
 }

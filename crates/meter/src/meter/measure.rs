@@ -28,6 +28,17 @@ pub struct Measured {
     pub rejected: Vec<(Kind, String)>,
     /// Joules, seconds, and how well the sampling went.
     pub report: SessionReport,
+    /// Whether somebody asked to stop meanwhile, whatever the command made of that.
+    pub asked_to_stop: bool,
+}
+
+/// Where the command's standard output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdout {
+    /// Where this program's goes.
+    Inherited,
+    /// To this program's standard error: its standard output is wanted for something else.
+    ToStderr,
 }
 
 impl Measured {
@@ -104,51 +115,117 @@ pub fn run(
     csv: Option<&Path>,
     argv: Vec<OsString>,
 ) -> Result<Measured, MeasureError> {
-    let program = argv.first().cloned().ok_or(MeasureError::NoCommand)?;
-    if !exists(&program, settings.search_path.as_deref()) {
-        let source = std::io::ErrorKind::NotFound.into();
-        return Err(MeasureError::Start { command: program.to_string_lossy().into(), source });
-    }
-    let Selected { meter, rejected } = select(settings)?;
-    let csv = csv.map_or_else(default_csv, Path::to_owned);
-    // Links on the way to it are the user's own.
-    let csv = match (csv.parent().and_then(|folder| folder.canonicalize().ok()), csv.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => csv,
+    let program = argv.first().ok_or(MeasureError::NoCommand)?;
+    startable(program, settings.search_path.as_deref())?;
+    let mut measurer = Measurer::new(settings)?;
+    let csv = match csv {
+        Some(csv) => csv.to_owned(),
+        None => free_file(Path::new("."))
+            .map_err(|source| unmade(Path::new("measure_<date>_<time>.csv"), source))?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .map_err(MeasureError::System)?;
-    let session = meter.start(&csv)?;
-    // No summary of EnergiBridge's own: it would stand amid what the command prints.
-    let line = meter.wrap_quietly(&csv, argv);
-    let wrapped = meter.kind() == Kind::Energibridge;
-    let ended = match runtime.block_on(attend(&line, wrapped)) {
-        Ok(ended) => ended,
-        Err(error) => {
-            drop(session);
-            // Only the header is in it, of a command that never was.
-            let _ = std::fs::remove_file(&csv);
-            return Err(error);
+    let measured = measurer.run(&csv, argv, Stdout::Inherited);
+    if measured.is_err() {
+        remove_if_empty(&csv);
+    }
+    measured
+}
+
+/// A meter that was chosen once and measures one command after another.
+#[derive(Debug)]
+pub struct Measurer {
+    meter: Meter,
+    rejected: Vec<(Kind, String)>,
+    /// Kept from one command to the next: a request to stop in between is then not lost.
+    signals: Signals,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Measurer {
+    /// Chooses the meter.
+    ///
+    /// # Errors
+    ///
+    /// [`MeasureError::Meter`] and [`MeasureError::System`].
+    pub fn new(settings: &MeterSettings) -> Result<Measurer, MeasureError> {
+        let Selected { meter, rejected } = select(settings)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(MeasureError::System)?;
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::new().map_err(MeasureError::System)?
+        };
+        Ok(Measurer { meter, rejected, signals, runtime })
+    }
+
+    /// Meters that were tried before it, and why they do not work here.
+    pub fn rejected(&self) -> &[(Kind, String)] {
+        &self.rejected
+    }
+
+    /// What measures.
+    pub fn meter(&self) -> MeterDescription {
+        self.meter.describe()
+    }
+
+    /// As [`run`], into a file that is overwritten where it is there.
+    ///
+    /// # Errors
+    ///
+    /// See [`MeasureError`].
+    pub fn run(
+        &mut self,
+        csv: &Path,
+        argv: Vec<OsString>,
+        stdout: Stdout,
+    ) -> Result<Measured, MeasureError> {
+        if argv.is_empty() {
+            return Err(MeasureError::NoCommand);
         }
-    };
-    let exit = ended.exit;
-    let lost = |source| MeasureError::Lost { exit, source };
-    if ended.wrapper_gone {
-        let said = "it left the command running, which was stopped; its own words are above, and \
-                    an overflow of durations means that --interval is too short for this machine"
-            .to_owned();
-        return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
+        // Links on the way to it are the user's own.
+        let file = match (csv.parent().and_then(|dir| dir.canonicalize().ok()), csv.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => csv.to_owned(),
+        };
+        let session = self.meter.start(&file)?;
+        // No summary of EnergiBridge's own: it would stand amid what the command prints.
+        let line = self.meter.wrap_quietly(&file, argv);
+        let wrapped = self.meter.kind() == Kind::Energibridge;
+        let ended = match self.runtime.block_on(attend(&line, wrapped, stdout, &mut self.signals)) {
+            Ok(ended) => ended,
+            Err(error) => {
+                drop(session);
+                // Only the header is in it, of a command that never was.
+                let _ = std::fs::remove_file(&file);
+                return Err(error);
+            }
+        };
+        let exit = ended.exit;
+        let lost = |source| MeasureError::Lost { exit, source };
+        if ended.wrapper_gone {
+            let said =
+                "it left the command running, which was stopped; its own words are above, and an \
+                 overflow of durations means that --interval is too short for this machine"
+                    .to_owned();
+            return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
+        }
+        let report = session.finish().map_err(lost)?;
+        if report.resets > 0 && report.total_j.is_none() {
+            return Err(lost(MeterError::Reset { resets: report.resets }));
+        }
+        if let Some(why) = &report.unknown {
+            return Err(lost(MeterError::UnknownTotal(why.clone())));
+        }
+        Ok(Measured {
+            exit,
+            csv: csv.to_owned(),
+            meter: self.meter.describe(),
+            rejected: self.rejected.clone(),
+            report,
+            asked_to_stop: ended.asked_to_stop,
+        })
     }
-    let report = session.finish().map_err(lost)?;
-    if report.resets > 0 && report.total_j.is_none() {
-        return Err(lost(MeterError::Reset { resets: report.resets }));
-    }
-    if let Some(why) = &report.unknown {
-        return Err(lost(MeterError::UnknownTotal(why.clone())));
-    }
-    Ok(Measured { exit, csv, meter: meter.describe(), rejected, report })
 }
 
 impl Meter {
@@ -163,6 +240,18 @@ impl Meter {
 }
 
 /// Whether there is such a program. A wrapping meter would report it in its own words only.
+///
+/// # Errors
+///
+/// [`MeasureError::Start`], as the system would say it.
+pub fn startable(program: &OsStr, search_path: Option<&OsStr>) -> Result<(), MeasureError> {
+    if exists(program, search_path) {
+        return Ok(());
+    }
+    let source = std::io::ErrorKind::NotFound.into();
+    Err(MeasureError::Start { command: program.to_string_lossy().into(), source })
+}
+
 fn exists(program: &OsStr, search_path: Option<&OsStr>) -> bool {
     let path = Path::new(program);
     if path.components().count() > 1 || cfg!(windows) {
@@ -172,9 +261,46 @@ fn exists(program: &OsStr, search_path: Option<&OsStr>) -> bool {
     folders.map(|folder| folder.join(path)).any(|path| path.is_file())
 }
 
-fn default_csv() -> PathBuf {
+/// Makes an empty `measure_<date>_<time>.csv` in `folder` that nobody else has: another one of the
+/// same second gets a number behind its name.
+///
+/// # Errors
+///
+/// The folder cannot be written.
+pub fn free_file(folder: &Path) -> std::io::Result<PathBuf> {
     let now = jiff::ZonedDateTime::now();
-    PathBuf::from(format!("measure_{}.csv", now.strftime("%Y-%m-%d_%H-%M-%S")))
+    let stem = format!("measure_{}", now.strftime("%Y-%m-%d_%H-%M-%S"));
+    let folder = if folder == Path::new(".") { Path::new("") } else { folder };
+    let names = std::iter::once(format!("{stem}.csv"));
+    first_free(names.chain((2u64..).map(|n| format!("{stem}_{n}.csv"))).map(|n| folder.join(n)))
+}
+
+/// Makes the first of these files that is not there yet, empty.
+///
+/// # Errors
+///
+/// The system's.
+pub fn first_free(paths: impl Iterator<Item = PathBuf>) -> std::io::Result<PathBuf> {
+    for path in paths {
+        match std::fs::File::create_new(&path) {
+            Ok(_) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(std::io::ErrorKind::AlreadyExists.into())
+}
+
+/// Takes away a file that was only made to hold its name.
+pub fn remove_if_empty(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// The file of samples cannot be made.
+pub fn unmade(path: &Path, source: std::io::Error) -> MeasureError {
+    MeterError::Create { path: path.to_owned(), source: std::sync::Arc::new(source) }.into()
 }
 
 /// How the outermost process ended.
@@ -182,14 +308,23 @@ struct Ended {
     exit: Exit,
     /// It was a meter around the command, it ended by itself and abnormally, and the command ran on.
     wrapper_gone: bool,
+    asked_to_stop: bool,
 }
 
 /// Starts the command, passes signals on, and waits.
-async fn attend(line: &[OsString], wrapped: bool) -> Result<Ended, MeasureError> {
-    let mut signals = Signals::new().map_err(MeasureError::System)?;
+async fn attend(
+    line: &[OsString],
+    wrapped: bool,
+    stdout: Stdout,
+    signals: &mut Signals,
+) -> Result<Ended, MeasureError> {
     let foreground = std::io::stdin().is_terminal();
     let mut command = Command::new(&line[0]);
     command.args(&line[1..]);
+    if stdout == Stdout::ToStderr {
+        #[cfg(unix)]
+        command.stdout(std::io::stderr());
+    }
     if !foreground {
         process::own_group(command.as_std_mut());
     }
@@ -203,20 +338,23 @@ async fn attend(line: &[OsString], wrapped: bool) -> Result<Ended, MeasureError>
         source,
     })?;
     let pid = child.id().unwrap_or_default();
-    let mut stopped = false;
+    let (mut stopped, mut asked_to_stop) = (false, false);
     let status = loop {
         tokio::select! {
             status = child.wait() => break status.map_err(MeasureError::System)?,
-            signal = signals.next() => match (foreground, stopped) {
-                // It reached the command as well, and what it means is the command's to say.
-                (true, _) if signal.is_from_terminal() => {}
-                (true, _) => signal.pass_on(pid, false),
-                (false, false) => {
-                    signal.pass_on(pid, true);
-                    stopped = true;
+            signal = signals.next() => {
+                asked_to_stop = true;
+                match (foreground, stopped) {
+                    // It reached the command as well, and what it means is the command's to say.
+                    (true, _) if signal.is_from_terminal() => {}
+                    (true, _) => signal.pass_on(pid, false),
+                    (false, false) => {
+                        signal.pass_on(pid, true);
+                        stopped = true;
+                    }
+                    (false, true) => process::kill_group(pid),
                 }
-                (false, true) => process::kill_group(pid),
-            },
+            }
         }
     };
     let exit = Exit::from(status);
@@ -225,12 +363,12 @@ async fn attend(line: &[OsString], wrapped: bool) -> Result<Ended, MeasureError>
     }
     let abnormal = matches!(exit, Exit::Code(101) | Exit::Signal(_));
     if !(wrapped && abnormal && !stopped) {
-        return Ok(Ended { exit, wrapper_gone: false });
+        return Ok(Ended { exit, wrapper_gone: false, asked_to_stop });
     }
     let group = if foreground { 0 } else { pid };
     let left = process::strays(group);
     process::kill_all(&left);
-    Ok(Ended { exit, wrapper_gone: !left.is_empty() })
+    Ok(Ended { exit, wrapper_gone: !left.is_empty(), asked_to_stop })
 }
 
 /// A request to stop.
@@ -273,6 +411,7 @@ impl Signal {
 
 /// The signals that ask this program to stop, caught from now on.
 #[cfg(unix)]
+#[derive(Debug)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
@@ -300,6 +439,7 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
+#[derive(Debug)]
 struct Signals;
 
 #[cfg(not(unix))]

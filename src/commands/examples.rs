@@ -1,0 +1,72 @@
+//! The examples under each command's help.
+
+/// Of the experiment.
+pub const EXPERIMENT: &str = "\
+Examples:
+  joulerace                                    the whole experiment, with the defaults
+  joulerace --iterations 7 --epochs 1 --train-samples 9600 --test-samples 2000 \\
+      --warmup 30s --cooldown 5s               the same in ten minutes
+  joulerace --dry-run                          the plan and how long it takes
+  joulerace --frameworks torch,jax --control torch
+  joulerace doctor --meter rapl                is this machine fit for it?";
+
+/// Of `resume`.
+pub const RESUME: &str = "\
+Examples:
+  joulerace resume results/2026-11-25_14-05-09
+  joulerace resume results/2026-11-25_14-05-09 --accept-changes";
+
+/// Of `analyze`.
+pub const ANALYZE: &str = "\
+Examples:
+  joulerace analyze results/2026-11-25_14-05-09
+  joulerace analyze measurements               a folder of <group>/<name>_<n>.csv
+  joulerace analyze measurements --base old --output report
+  joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
+
+/// Of `verify`.
+pub const VERIFY: &str = "\
+Examples:
+  joulerace verify
+  joulerace verify --frameworks torch,jax --steps 20
+  joulerace verify --json > work.json";
+
+/// Of `doctor`.
+pub const DOCTOR: &str = "\
+Examples:
+  joulerace doctor
+  joulerace doctor --iterations 10 --meter rapl
+  joulerace doctor --spread 2                  paired differences scatter by 2%
+  joulerace doctor --json > machine.json";
+
+/// Of `measure`.
+pub const MEASURE: &str = "\
+Examples:
+  joulerace measure -- make -j4
+  joulerace measure --runs 10 --name new --output out -- ./new input.txt
+  joulerace measure --runs 10 --name old --output out -- ./old input.txt
+  joulerace analyze out                        compares the two
+  joulerace measure --json -- ./new input.txt > result.json
+
+The result stands on standard error. The exit status is the command's own;
+127 where there is no such command, 126 where it cannot be run.";
+
+/// Of `env`.
+pub const ENV: &str = "\
+Examples:
+  joulerace env list
+  joulerace env sync                           make them now, not at the first experiment
+  joulerace env prune                          remove those that no clone needs";
+
+/// Of `completions`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  joulerace completions bash > ~/.local/share/bash-completion/completions/joulerace
+  joulerace completions zsh > ~/.zfunc/_joulerace
+  joulerace completions fish > ~/.config/fish/completions/joulerace.fish";
+
+/// Of `man`.
+pub const MAN: &str = "\
+Examples:
+  joulerace man | man -l -
+  joulerace man ~/.local/share/man/man1        a page for each command";

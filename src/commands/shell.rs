@@ -1,0 +1,53 @@
+//! `joulerace completions` and `joulerace man`: made from the command line's own description.
+
+use super::say::say;
+use crate::cli::Cli;
+use crate::error::{Error, Status};
+use clap::CommandFactory;
+use clap_complete::Shell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `joulerace completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// Whose
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `joulerace man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Write a page for each command into this folder [default: print the program's own]
+    pub dir: Option<PathBuf>,
+}
+
+/// `joulerace completions`.
+pub fn completions(args: CompletionsArgs) -> Result<ExitCode, Error> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "joulerace", &mut text);
+    say(&String::from_utf8_lossy(&text));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `joulerace man`.
+pub fn man(args: ManArgs) -> Result<ExitCode, Error> {
+    let command = Cli::command();
+    match args.dir {
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command).render(&mut page).map_err(|e| Error::Other(e.into()))?;
+            say(&String::from_utf8_lossy(&page));
+        }
+        Some(dir) => {
+            let written = std::fs::create_dir_all(&dir)
+                .and_then(|()| clap_mangen::generate_to(command, &dir));
+            written.map_err(|e| Error::Told {
+                message: format!("{} cannot be written: {e}; name another folder", dir.display()),
+                status: Status::Output,
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
