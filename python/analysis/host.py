@@ -12,8 +12,8 @@ def serve(
 ) -> None:
     """Look up what ``request["carbon"]`` names, then :func:`analysis.run`.
 
-    Emits ``{"event": "place", ...}`` for a place without a figure, and ``{"event": "refused", ...}``
-    where a setting does not fit the data; either is all that happens.
+    Emits ``{"event": "place", ...}`` for a place without a figure, and
+    ``{"event": "refused", ...}`` where a setting does not fit the data; either is all that happens.
     """
     intensity = request.pop("carbon", None) or {}
     if place := intensity.get("place"):
