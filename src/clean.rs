@@ -47,7 +47,7 @@ pub fn line(text: &str) -> String {
 /// apostrophe, which spreadsheets take for "this is text".
 pub fn cell(text: &str) -> String {
     let clean = visible(text, |c| c == '\n');
-    let runs = clean.trim_start_matches([' ', '\n', '\'', '"']);
+    let runs = clean.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'));
     if runs.starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) {
         format!("'{clean}")
     } else {

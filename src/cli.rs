@@ -2,6 +2,7 @@
 
 use crate::commands;
 use crate::error::Error;
+use crate::limits;
 use crate::meter::{Choice, CpuWatts};
 use crate::plan::Order;
 use crate::settings::DatasetName;
@@ -277,17 +278,21 @@ pub struct RunArgs {
 
 /// Parses, runs, reports an error once, and gives the exit status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(limits::joined(std::env::args_os()));
+    if matches!(cli.command, Some(Command::Worker(_))) {
+        commands::out::directly();
+    }
     crate::commands::logging(cli.talk);
-    match dispatch(cli) {
+    let code = match limits::enough(&cli).and_then(|()| dispatch(cli)) {
         Ok(code) => code,
         Err(error) => {
-            use std::io::Write;
             // A terminal that has gone takes the message with it; the status stays.
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            commands::out::line(&format!("error: {error}"));
             error.status().into()
         }
-    }
+    };
+    commands::out::settle();
+    code
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Error> {

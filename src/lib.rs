@@ -17,6 +17,7 @@ pub mod dataset;
 pub mod doctor;
 pub mod env;
 pub mod error;
+pub mod limits;
 pub mod meter;
 pub mod paths;
 pub mod plan;

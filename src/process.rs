@@ -150,14 +150,37 @@ pub fn kill_all(pids: &[u32]) {
 
 /// The processes that a worker left: members of its group, and this process's own children, all of
 /// which are the worker's as nothing else is started beside it. Zombies are reaped and not counted.
+///
+/// A look at all processes takes a while, and a chain whose members each start the next and end can slip
+/// past it. Whether there is any child left is asked of the kernel, which no process can get around: see
+/// [`has_children`].
 pub fn strays(group: u32) -> Vec<u32> {
     living(|process| process.parent == std::process::id() || (group > 1 && process.group == group))
 }
 
-/// Ends whatever this process started, and what that started in turn. Complete where this process
-/// [adopts orphans](adopt_orphans); gives up on what cannot be ended within a second.
-pub fn kill_descendants() {
-    for _ in 0..200 {
+/// Whether this process has any child, alive or not yet waited for. Where it [adopts
+/// orphans](adopt_orphans), all that its children started and left become its own as their parents end,
+/// so that "none" means that none is left: a process can change its group, its session, its name and its
+/// environment, and not this.
+pub fn has_children() -> bool {
+    #[cfg(unix)]
+    {
+        use nix::errno::Errno;
+        use nix::sys::wait::{Id, WaitPidFlag, waitid};
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        waitid(Id::All, look) != Err(Errno::ECHILD)
+    }
+    #[cfg(not(unix))]
+    false
+}
+
+/// Ends whatever this process started, and what that started in turn, and says how many processes it
+/// found. Complete where this process [adopts orphans](adopt_orphans); gives up on what cannot be ended
+/// within `patience`.
+pub fn kill_descendants(patience: std::time::Duration) -> usize {
+    let begin = std::time::Instant::now();
+    let mut found = std::collections::HashSet::new();
+    while has_children() && begin.elapsed() < patience {
         let mut family = vec![std::process::id()];
         loop {
             let next = living(|process| {
@@ -166,16 +189,43 @@ pub fn kill_descendants() {
             if next.is_empty() {
                 break;
             }
+            // At once, before one that starts the next and ends has done so.
+            kill_all(&next);
             family.extend(next);
         }
-        if family.len() == 1 {
+        found.extend(family.into_iter().skip(1));
+        kill_newest(&mut found);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    found.len()
+}
+
+/// Ends those of this process's descendants that were started last, without a look at all processes: a
+/// chain that starts the next and ends within a millisecond is gone when a long look reaches it.
+fn kill_newest(found: &mut std::collections::HashSet<u32>) {
+    #[cfg(target_os = "linux")]
+    for _ in 0..50 {
+        // The number given last, in loadavg's last field (proc_loadavg(5)).
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let Some(last) = load.split_whitespace().last().and_then(|n| n.parse::<u32>().ok()) else {
+            return;
+        };
+        let me = std::process::id();
+        let mut any = false;
+        for pid in (last.saturating_sub(16)..=last).rev() {
+            let Some(process) = stat(pid).filter(|p| !p.zombie) else { continue };
+            if process.parent == me || found.contains(&process.parent) {
+                kill_all(&[pid]);
+                found.insert(pid);
+                any = true;
+            }
+        }
+        if !any {
             return;
         }
-        // All at once, before one that waits for another can answer its end. What was started in
-        // between becomes this process's own and is found in the next round.
-        kill_all(&family[1..]);
-        std::thread::sleep(std::time::Duration::from_millis(5));
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = found;
 }
 
 /// Ends every process of this one's group, this one included.

@@ -204,6 +204,17 @@ impl Settings {
                 return Err(format!("its {name} is {pct} percent"));
             }
         }
+        if self.failures.trial_timeout.is_some_and(|limit| limit.is_zero()) {
+            return Err("its trial_timeout is 0s".to_owned());
+        }
+        if self.interval.is_zero() {
+            return Err("its interval is 0s".to_owned());
+        }
+        for (place, treatment) in self.treatments.iter().enumerate() {
+            if let Some(other) = same_folder(&self.treatments[..place], &treatment.name) {
+                return Err(format!("it compares {:?} and {other:?}, one folder", treatment.name));
+            }
+        }
         let mut names = self.treatments.iter().flat_map(|t| [&t.name, &t.framework]);
         if let Some(name) = names.find(|name| !crate::plan::is_name(name)) {
             return Err(format!("it compares {name:?}, which is no name for a file"));
@@ -262,6 +273,18 @@ pub enum SettingsError {
         "--frameworks: '{0}' stands there twice; to measure one framework against itself use --control {0}"
     )]
     Twice(String),
+    /// Two names that are one folder, for a twin or where case makes no difference.
+    #[error(
+        "--{flag}: '{one}' and '{other}' would share a folder of results; call one of the scripts by another name"
+    )]
+    Collides {
+        /// The flag.
+        flag: &'static str,
+        /// One.
+        one: String,
+        /// And the other.
+        other: String,
+    },
     /// None named.
     #[error("--frameworks: name at least one framework")]
     NoFramework,
@@ -286,6 +309,12 @@ pub enum SettingsError {
     },
 }
 
+/// A treatment whose folder `name` would have too; not all file systems tell cases apart.
+fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
+    let same = treatments.iter().find(|t| t.name.eq_ignore_ascii_case(name))?;
+    Some(same.name.clone())
+}
+
 /// Turns names of frameworks into treatments, and `control` into an A/A twin of one of them.
 ///
 /// # Errors
@@ -308,6 +337,13 @@ pub fn treatments(
         if treatments.iter().any(|t| t.name == name) {
             return Err(SettingsError::Twice(name.to_owned()));
         }
+        if let Some(other) = same_folder(&treatments, name) {
+            return Err(SettingsError::Collides {
+                flag: "frameworks",
+                one: name.to_owned(),
+                other,
+            });
+        }
         treatments.push(Treatment { name: name.to_owned(), framework: name.to_owned() });
     }
     if treatments.is_empty() {
@@ -319,6 +355,13 @@ pub fn treatments(
         return Err(SettingsError::Control(control.to_owned(), all.join(", ")));
     }
     let twin = Treatment { name: format!("{control}-control"), framework: control.to_owned() };
+    if !crate::plan::is_name(&twin.name) {
+        return Err(SettingsError::NoName(twin.name));
+    }
+    if let Some(other) = same_folder(&treatments, &twin.name) {
+        let one = format!("the twin of {control}");
+        return Err(SettingsError::Collides { flag: "control", one, other });
+    }
     treatments.push(twin.clone());
     Ok((treatments, Some(twin)))
 }
@@ -362,6 +405,19 @@ mod tests {
         let twin = twin.unwrap();
         assert_eq!((twin.name.as_str(), twin.framework.as_str()), ("torch-control", "torch"));
         assert!(treatments(&names(&["jax"]), Some("torch"), &names(&["jax", "torch"])).is_err());
+    }
+
+    #[test]
+    fn names_that_would_share_a_folder_are_refused() {
+        let known = names(&["a", "a-control", "A", "pauses"]);
+        let refused = |list: &[&str], control| treatments(&names(list), control, &known);
+        let twin = refused(&["a", "a-control"], Some("a")).unwrap_err().to_string();
+        assert!(twin.contains("--control") && twin.contains("'a-control'"), "{twin}");
+        let case = refused(&["a", "A"], None).unwrap_err().to_string();
+        assert!(case.contains("'A' and 'a'"), "{case}");
+        let reserved = refused(&["pauses"], None).unwrap_err();
+        assert_eq!(reserved, SettingsError::NoName("pauses".to_owned()));
+        assert!(refused(&["a", "a-control"], None).is_ok());
     }
 
     #[test]

@@ -298,6 +298,10 @@ fn parts_between_holes_become_trials_on_request() {
     let folder = Folder::new();
     folder.put("one/all.csv", &appended(BEGIN, 22.0));
     folder.put("two/all.csv", &appended(BEGIN + 600, 26.0));
+    // The counter begins anew with each run, so that nothing is known of the whole.
+    let whole = folder.plain();
+    assert_eq!((whole.told.usable, whole.told.with_holes), (0, 2));
+    assert!(whole.told.hint().contains("--split-gaps"));
     let found = folder.study(|s| s.split_gaps = Some(Duration::from_secs(20))).unwrap();
     assert_eq!(groups(&found), owned(&[("one", 3), ("two", 3)]));
     let trials = found.table.text("trial").unwrap();

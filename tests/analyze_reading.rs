@@ -334,3 +334,20 @@ fn trials_csv_holds_a_row_per_trial_and_reads_back() {
     assert_eq!(cell(1, "reason"), text(&table, "reason", "b_0"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "no temporary file is left");
 }
+
+#[test]
+fn a_row_by_itself_is_the_tables_line() {
+    let dir = made(&[("a/a_0.csv", &counter(&[1.0, 3.5, 6.0])), ("b/b, c_0.csv", "")]);
+    let table = table(dir.path(), Method::Joulerace);
+    let path = dir.path().join("trials.csv");
+    table.write_csv(&path).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let columns = table.columns();
+    for (row, line) in text.lines().skip(1).enumerate() {
+        let own = String::from_utf8(table.row(row, &columns).unwrap()).unwrap();
+        assert_eq!(own.trim_end(), line);
+    }
+    let some = ["reason", "nobody", "trial"].map(str::to_owned);
+    let own = String::from_utf8(table.row(0, &some).unwrap()).unwrap();
+    assert_eq!(own, ",,a_0\n", "what it does not have is empty");
+}

@@ -75,6 +75,15 @@ fn a_folder_becomes_tables_and_a_report() {
     assert!((energy - 360.0).abs() < 1e-3, "the wrap is undone: {energy} J");
     assert_eq!(cell(&trials, &[("trial", "a_8")], "status"), "excluded");
 
+    // Terminal, tables and summary count alike: sixteen trials, and one whose file is broken.
+    assert!(out.contains("17 trials read: 16 usable, 1 not"), "{out}");
+    let summary: serde_json::Value =
+        serde_json::from_slice(&fs::read(results.join("summary.json")).unwrap()).unwrap();
+    let counted = |name: &str| summary["trials"][name].as_u64();
+    assert_eq!((counted("all"), counted("usable")), (Some(17), Some(16)));
+    let rows = fs::read_to_string(&trials).unwrap();
+    assert_eq!(rows.lines().filter(|row| row.contains(",ok,")).count(), 16);
+
     let groups = results.join("groups.csv");
     let energy = |group: &'static str| [("group", group), ("metric", "energy_j")];
     // The eight offsets sum to 0.1 W: 20.0125 W over 10 s, 30.0125 W over 12 s.
@@ -166,6 +175,22 @@ fn a_folder_without_anything_usable_says_what_is_wrong() {
     assert_eq!(done.status.code(), Some(10));
     assert!(err.contains("none of the 1 trials"), "{err}");
     assert!(err.contains("race/torch/torch_0.csv: the file is empty"), "{err}");
+    let summary = fs::read(dir.path().join("analysis/summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["trials"]["all"], 1);
+    assert_eq!(summary["trials"]["usable"], 0);
+    fs::remove_dir_all(dir.path().join("analysis")).unwrap();
+    // Frozen for its whole length: read well, and still nothing was measured.
+    let still = "Delta,Time,CPU_ENERGY (J)\n".to_owned()
+        + &(0..40)
+            .map(|i| format!("200,{},90\n", 1_740_000_000_000u64 + 200 * i))
+            .collect::<String>();
+    fs::write(dir.path().join("race/torch/torch_0.csv"), &still).unwrap();
+    fs::write(dir.path().join("race/torch/torch_1.csv"), still.replace(",90", ",91")).unwrap();
+    let done = analyze(dir.path(), &[]);
+    let err = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(10), "{err}");
+    assert!(err.contains("none of the 2 trials") && err.contains("nothing was measured"), "{err}");
     let done = analyze(&dir.path().join("nowhere"), &[]);
     let err = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(!done.status.success() && err.contains("nowhere cannot be read"), "{err}");

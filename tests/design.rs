@@ -23,6 +23,11 @@ fn measured(scratch: &Scratch, tree: &Powercap, frameworks: &str, more: &[&str])
     scratch.measured(frameworks, &meter, more)
 }
 
+/// Going on with it; the counters lie in another folder, which has to be named again.
+fn resume(scratch: &Scratch, tree: &Powercap) -> Command {
+    scratch.resume(&["--powercap", tree.root().to_str().unwrap()])
+}
+
 fn of<'j>(journal: &'j [Value], event: &str) -> Vec<&'j Value> {
     journal.iter().filter(|entry| entry["event"] == event).collect()
 }
@@ -66,16 +71,16 @@ fn a_clear_difference_ends_the_experiment_at_the_block_that_shows_it() {
     assert_eq!(experiment["looks"].as_array().unwrap().len(), looks.len());
     assert_eq!(experiment["protocol"]["sequential"]["most"], 25);
     assert!(said.contains("at most 50 trials"), "{said}");
-    assert!(said.contains("precise enough, it stops here (at most 25)"), "{said}");
+    assert!(said.contains("all 1 settled, so it stops here (at most 25)"), "{said}");
 
     // There is nothing left to do, now or ever.
-    let again = scratch.resume(&[]).output().unwrap();
+    let again = resume(&scratch, &tree).output().unwrap();
     assert!(again.status.success(), "{}", text(&again));
     assert_eq!(of(&scratch.journal(), "trial-started").len(), 2 * blocks);
 
     // A host that dies between the trial and the look has it made up for, before anything is run.
     cut_before(&scratch, "\"looked\"");
-    let resumed = scratch.resume(&[]).output().unwrap();
+    let resumed = resume(&scratch, &tree).output().unwrap();
     assert!(resumed.status.success(), "{}", text(&resumed));
     let journal = scratch.journal();
     assert_eq!(of(&journal, "trial-started").len(), 2 * blocks);
@@ -92,7 +97,7 @@ fn what_cannot_be_told_apart_runs_to_the_most_and_a_resume_keeps_the_looks() {
     send(&host, Signal::SIGINT);
     assert_eq!(host.wait_with_output().unwrap().status.code(), Some(8));
     let before = scratch.journal();
-    let output = scratch.resume(&[]).output().unwrap();
+    let output = resume(&scratch, &tree).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     scratch.assert_complete(16);
     let journal = scratch.journal();
@@ -158,4 +163,49 @@ fn what_cannot_be_asked_for_is_refused_by_its_flag() {
     }
     let alone = scratch.experiment("a", &["--until-precise", "5"]).output().unwrap();
     assert!(text(&alone).contains("--until-precise: one framework alone"), "{}", text(&alone));
+}
+
+/// The report of an early stop has the intervals of the look that ended it, and several experiments make
+/// one answer.
+#[test]
+fn days_are_analysed_by_themselves_and_together_and_looks_and_report_agree() {
+    let (scratch, tree) = (Scratch::new(&APART), Powercap::two_sockets());
+    let days = ["monday", "tuesday", "friday"].map(|day| scratch.at(day));
+    for day in &days {
+        let flags = ["--iterations", "12", "--until-precise", "5"];
+        let output = measured(&scratch, &tree, "a,b", &flags).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        std::fs::rename(scratch.results(), day).unwrap();
+    }
+    let output = scratch.program().arg("analyze").args(&days).output().unwrap();
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Over 3 experiments, b used"), "{said}");
+
+    let read = |path: std::path::PathBuf| -> Value {
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
+    };
+    let mut ratios = Vec::new();
+    for day in &days {
+        let looks = read(day.join("experiment.json"))["looks"].clone();
+        let look = looks.as_array().unwrap().last().unwrap()["comparisons"][0].clone();
+        let own = read(day.join("analysis/summary.json"))["all_comparisons"][0].clone();
+        for (of_look, of_report) in
+            [("pct", "pct_change"), ("low_pct", "ci_low"), ("high_pct", "ci_high"), ("p", "p")]
+        {
+            let (a, b) = (look[of_look].as_f64().unwrap(), own[of_report].as_f64().unwrap());
+            assert!((a - b).abs() < 1e-6 * a.abs().max(1e-3), "{of_look}: {a} and {b}\n{own:#}");
+        }
+        let html = std::fs::read_to_string(day.join("analysis/report.html")).unwrap();
+        assert!(html.contains("of at most 12 blocks"), "the report says that it stopped early");
+        ratios.push(own["log_ratio"].as_f64().unwrap());
+    }
+    let across = read(scratch.at("across/across.json"));
+    let pooled = across["comparisons"][0]["pooled"]["mean"].as_f64().unwrap();
+    assert!((pooled - ratios.iter().sum::<f64>() / 3.0).abs() < 1e-9, "{across:#}");
+    assert_eq!(across["comparisons"][0]["pooled"]["k"], 3);
+    assert!(scratch.at("across/report.html").is_file());
+
+    let twice = scratch.program().arg("analyze").args([&days[0], &days[0]]).output().unwrap();
+    assert!(text(&twice).contains("named twice"), "{}", text(&twice));
 }

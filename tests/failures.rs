@@ -132,3 +132,77 @@ fn an_experiment_of_failures_stops_and_says_why() {
     let ended = scratch.journal().iter().filter(|e| e["event"] == "trial-ended").count();
     assert_eq!(ended, 2);
 }
+
+/// What a long look at all processes never meets alive is still found, in whatever session and with
+/// whatever environment it runs.
+#[test]
+fn a_chain_of_processes_that_each_start_the_next_does_not_outlive_its_trial() {
+    let (scratch, reason) = fails_with("chain", &[]);
+    assert!(reason.contains("process(es) running"), "{reason}");
+    let chain = scratch.at("workloads/chain.sh");
+    let running = || {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = entries.filter_map(|e| std::fs::read(e.path().join("cmdline")).ok());
+        let name = chain.to_str().unwrap().to_owned();
+        lines.filter(|line| String::from_utf8_lossy(line).contains(&name)).count()
+    };
+    for _ in 0..50 {
+        assert_eq!(running(), 0);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The reason is cut where it is recorded and whole in the log, and the experiment goes on.
+#[test]
+fn a_reason_of_megabytes_does_not_end_the_experiment() {
+    let (scratch, reason) = fails_with("long words", &[]);
+    assert!(reason.len() <= 4 << 10 && reason.contains("cut"), "{} bytes", reason.len());
+    let log = scratch.results().join("bad/failed/bad_0-attempt-1.log");
+    assert!(std::fs::metadata(log).unwrap().len() > 6 << 20);
+    assert!(std::fs::metadata(scratch.results().join("journal.jsonl")).unwrap().len() < 1 << 16);
+    let again = scratch.resume(&[]).output().unwrap();
+    assert_eq!(again.status.code(), Some(7), "its own journal is read: {}", text(&again));
+    assert!(!text(&again).contains('\u{1b}') && !text(&again).contains('\r'));
+}
+
+#[test]
+fn a_trial_without_a_disk_is_run_by_resume_and_one_that_failed_only_with_its_flag() {
+    let scratch = Scratch::new(&[
+        ("full", "{'seconds': 0.02, 'trouble': 'full disk'}"),
+        ("bad", "{'seconds': 0.02, 'trouble': 'raise'}"),
+        ("good", "{'seconds': 0.02}"),
+    ]);
+    let flags = ["--iterations", "1", "--retries", "0"];
+    let output = scratch.experiment("full,bad,good", &flags).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output));
+    assert!(text(&output).contains("1 of them could not be measured"), "{}", text(&output));
+    assert_eq!(scratch.json("full/full_0.json")["unmeasured"], true);
+    std::fs::write(scratch.at("workloads/full_cnn.py"), "{'seconds': 0.02}").unwrap();
+    std::fs::write(scratch.at("workloads/bad_cnn.py"), "{'seconds': 0.02}").unwrap();
+    let statuses = || {
+        ["full", "bad", "good"].map(|name| {
+            let record = scratch.json(&format!("{name}/{name}_0.json"));
+            (record["status"].as_str().unwrap().to_owned(), record["attempt"].as_u64().unwrap())
+        })
+    };
+    let output = scratch.resume(&["--accept-changes"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output));
+    let owned = |list: [(&str, u64); 3]| list.map(|(word, n)| (word.to_owned(), n));
+    assert_eq!(statuses(), owned([("ok", 2), ("failed", 1), ("ok", 1)]));
+    let output = scratch.resume(&["--accept-changes", "--failed"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(statuses(), owned([("ok", 2), ("ok", 2), ("ok", 1)]));
+}
+
+#[test]
+fn a_file_that_grows_beyond_its_limit_is_told() {
+    let scratch = Scratch::new(&[("a", "{'seconds': 0.02, 'trouble': 'large file'}")]);
+    let flags = ["--iterations", "1", "--retries", "0"];
+    let mut limited = std::process::Command::new("prlimit");
+    let experiment = scratch.experiment("a", &flags);
+    limited.arg("--fsize=16777216").arg(experiment.get_program()).args(experiment.get_args());
+    limited.envs(experiment.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = limited.output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output));
+    assert!(text(&output).contains("File too large"), "{}", text(&output));
+}

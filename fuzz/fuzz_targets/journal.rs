@@ -3,7 +3,7 @@
 #![no_main]
 
 use joulerace::plan::{self, Plan, Treatment};
-use joulerace::run::journal::read_from;
+use joulerace::run::journal::{Again, Entry, read_from};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -19,16 +19,19 @@ fuzz_target!(|data: &[u8]| {
     let plan = Plan::draw(3, &names, 1);
     let left = plan::remaining(&plan, read.outcomes());
     assert!(left.windows(2).all(|pair| pair[0].run_order < pair[1].run_order));
+    let attempts = read.attempts();
     for (name, _) in read.unfinished() {
-        assert!(read.attempts(&name) > 0);
+        assert!(attempts[name.as_str()].begun > 0);
     }
-    for trial in &plan.trials {
-        let _ = read.failed_attempts(&trial.name);
-    }
+    let asked = plan::remaining(&plan, read.outcomes_with(Again::Failed));
+    assert!(asked.len() >= left.len(), "asking for more never runs less");
+    let _ = read.ended();
 
     let mut again = Vec::new();
-    for entry in &read.entries {
-        serde_json::to_writer(&mut again, entry).expect("an entry can be written");
+    // As the journal writes them: however long its words were, every line can be read again.
+    for entry in read.entries {
+        let entry = Entry { event: entry.event.bounded(), ..entry };
+        serde_json::to_writer(&mut again, &entry).expect("an entry can be written");
         again.push(b'\n');
     }
     let reread = read_from(&again[..]).expect("what was written can be read");

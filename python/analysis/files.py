@@ -26,7 +26,7 @@ _ACTS = re.compile(
 )
 
 #: What makes a spreadsheet take a cell for a formula, behind what it passes over.
-_RUNS = re.compile(r"[ \n'\"]*[=+\-@＝＋－＠]")
+_RUNS = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")
 
 
 def write(path: Path, content: str | bytes) -> None:

@@ -120,6 +120,13 @@ impl Domains {
     }
 }
 
+impl std::fmt::Display for Domains {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = if self.compared.is_empty() { "Not comparable" } else { "Compared" };
+        write!(f, "{what}: {}", self.why)
+    }
+}
+
 /// Whether a domain can stand for the computer.
 fn leads(domain: Domain) -> bool {
     matches!(domain, Domain::Package | Domain::System | Domain::Estimated)

@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 
 use super::kinds::Kind;
 use super::scan::ScanError;
+use super::study::Told;
 
 /// Why an analysis could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -56,16 +57,14 @@ pub enum AnalysisError {
     },
     /// There are trials, and none can be used.
     #[error(
-        "none of the {trials} trials in {} can be used. {}{}",
-        dir.display(), reasons(unused), report.as_ref().map_or(String::new(), |r| format!("\nReport: {}", r.display()))
+        "none of the {} trials in {} can be used. {}{}{}",
+        told.trials, dir.display(), reasons(&told.unused), hint(told), report.as_ref().map_or(String::new(), |r| format!("\nReport: {}", r.display()))
     )]
     NothingUsable {
         /// The folder.
         dir: PathBuf,
-        /// How many there are.
-        trials: usize,
-        /// Why, the commonest first.
-        unused: Vec<Kind>,
+        /// How many there are, and why they cannot be used.
+        told: Box<Told>,
         /// A report that says all that is known, where one could be made.
         report: Option<PathBuf>,
     },
@@ -133,8 +132,16 @@ fn reasons(unused: &[Kind]) -> String {
     match &told[..] {
         [] => "No reason is known".to_owned(),
         [only] if unused.len() == 1 => only.clone(),
-        [first, others @ ..] => format!("Most often: {first}\n{}", others.join("\n")),
+        [first, others @ ..] => {
+            let often = if unused[0].count > unused[1].count { "Most often: " } else { "" };
+            format!("{often}{first}\n{}", others.join("\n"))
+        }
     }
+}
+
+fn hint(told: &Told) -> String {
+    let hint = told.hint();
+    if hint.is_empty() { hint } else { format!("\n{hint}") }
 }
 
 fn passed(ignored: &[Kind]) -> String {

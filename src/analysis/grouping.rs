@@ -190,7 +190,7 @@ impl Numbers {
     fn names(&self, file: &File<'_>, at: usize) -> bool {
         match file.parts[at].kind {
             Kind::Word => true,
-            Kind::Stamp => false,
+            Kind::Stamp | Kind::Id => false,
             Kind::Number => {
                 numbers(file).position(|(p, _)| p == at).is_some_and(|n| self.named.contains(&n))
             }
@@ -209,7 +209,9 @@ fn folder(files: &[&File<'_>], level: usize) -> Option<Factor> {
     let repeats = distinct.iter().all(|v| {
         let parts = parts(v);
         parts.iter().rfind(|p| p.kind == Kind::Word).is_none_or(|p| is_repetition(p.text))
-            && parts.iter().any(|p| p.kind != Kind::Word)
+            && parts.iter().any(|p| matches!(p.kind, Kind::Number | Kind::Stamp))
+            // Versions of something are called by hashes as well.
+            && parts.iter().all(|p| p.kind != Kind::Id)
     });
     (distinct.len() > 1).then_some(Factor { level: Some(level), values, repeats })
 }

@@ -145,8 +145,7 @@ pub fn run_with(
     let (told, broken) = read.unwrap_or_default();
     if told.usable == 0 {
         let report = result.is_some().then(|| output.join("report.html"));
-        let Told { trials, unused, .. } = told;
-        return Err(AnalysisError::NothingUsable { dir: dir(), trials, unused, report });
+        return Err(AnalysisError::NothingUsable { dir: dir(), told: Box::new(told), report });
     }
     let (sentence, mut files) = result.unwrap_or_default();
     files.insert(0, "trials.csv".into());
@@ -178,6 +177,8 @@ struct Analyst {
     folder: Scratch,
     /// What is analysed.
     dir: PathBuf,
+    /// How often this program was asked to end before it began.
+    asked: usize,
     /// How many files there are to read.
     files: usize,
 }
@@ -226,7 +227,8 @@ impl Analyst {
                 return Err(error);
             }
         };
-        Ok(Analyst { child, events, folder, files, dir: settings.dir.clone() })
+        let (dir, asked) = (settings.dir.clone(), stop::requests());
+        Ok(Analyst { child, events, folder, files, dir, asked })
     }
 
     fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Heard, AnalysisError> {
@@ -242,11 +244,15 @@ impl Analyst {
                 }
             }
             match ended {
+                // Where nothing is usable that is the answer, whether a report could be made or not.
+                Some(_) if told.read.as_ref().is_some_and(|(told, _)| told.usable == 0) => {
+                    return Ok(told);
+                }
                 Some(status) if !status.success() || told.read.is_none() => {
                     return Err(self.died(status));
                 }
                 Some(_) => return Ok(told),
-                None if stop::requested() => {
+                None if stop::requests() > self.asked => {
                     return Err(AnalysisError::Interrupted { dir: self.dir.clone() });
                 }
                 None => std::thread::sleep(TICK),
@@ -262,11 +268,13 @@ impl Analyst {
     ) -> Result<(), AnalysisError> {
         // An event of a kind that only the Python side knows is none for this listener.
         let Ok(event) = serde_json::from_str::<Event>(line) else { return Ok(()) };
+        let nothing = told.read.as_ref().is_some_and(|(told, _)| told.usable == 0);
         match event {
+            Event::Refused { .. } | Event::Place { .. } | Event::Raised { .. } if nothing => {}
             Event::Reading { done } => progress(Progress::Reading { done, of: self.files }),
             Event::Read { told: trials, broken } => {
-                progress(Progress::Read(trials.clone()));
-                told.read = Some((trials, broken));
+                progress(Progress::Read((*trials).clone()));
+                told.read = Some((*trials, broken));
             }
             Event::Progress { step } => progress(Progress::Step(step)),
             Event::Result { sentence, files } => told.result = Some((sentence, files)),

@@ -9,6 +9,8 @@ pub(super) enum Kind {
     Number,
     /// Digits that tell a date, a time of day or a Unix time.
     Stamp,
+    /// A hash or a random name.
+    Id,
 }
 
 /// A part of a name and where it stands.
@@ -33,7 +35,7 @@ impl Part<'_> {
     }
 
     fn digits(&self) -> bool {
-        self.kind != Kind::Word
+        matches!(self.kind, Kind::Number | Kind::Stamp)
     }
 }
 
@@ -79,29 +81,38 @@ pub(super) fn is_repetition(word: &str) -> bool {
 /// Takes a name (without its ending) apart: at every separator, and between letters and digits.
 pub(super) fn parts(name: &str) -> Vec<Part<'_>> {
     let mut parts: Vec<Part<'_>> = Vec::new();
-    let mut begin: Option<(usize, bool)> = None;
-    let mut take = |from: usize, to: usize, digits: bool| {
-        let kind = if digits { Kind::Number } else { Kind::Word };
-        parts.push(Part { kind, text: &name[from..to], at: from });
-    };
-    for (at, c) in name.char_indices() {
-        let digit = c.is_ascii_digit();
-        let inside = digit || c.is_alphanumeric();
-        if let Some((from, digits)) = begin
-            && (!inside || digit != digits)
-        {
-            take(from, at, digits);
-            begin = None;
+    for run in name.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()) {
+        let begin = run.as_ptr() as usize - name.as_ptr() as usize;
+        if is_identifier(run) {
+            parts.push(Part { kind: Kind::Id, text: run, at: begin });
+            continue;
         }
-        if inside && begin.is_none() {
-            begin = Some((at, digit));
+        let mut from = 0;
+        for (to, _) in switches(run).chain([(run.len(), ' ')]) {
+            let text = &run[from..to];
+            let digits = text.starts_with(|c: char| c.is_ascii_digit());
+            let kind = if digits { Kind::Number } else { Kind::Word };
+            parts.push(Part { kind, text, at: begin + from });
+            from = to;
         }
-    }
-    if let Some((from, digits)) = begin {
-        take(from, name.len(), digits);
     }
     mark_stamps(&mut parts);
     parts
+}
+
+/// Where letters follow digits or digits letters.
+fn switches(run: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut last: Option<bool> = None;
+    run.char_indices().filter(move |(_, c)| {
+        let digit = c.is_ascii_digit();
+        last.replace(digit).is_some_and(|last| last != digit)
+    })
+}
+
+/// Whether letters and digits without a separator are a hash or a random name: hexadecimal, and going to and
+/// fro between the two.
+fn is_identifier(run: &str) -> bool {
+    run.len() >= 6 && run.bytes().all(|b| b.is_ascii_hexdigit()) && switches(run).count() >= 2
 }
 
 fn mark_stamps(parts: &mut Vec<Part<'_>>) {
@@ -209,6 +220,7 @@ mod tests {
             Kind::Word => 'w',
             Kind::Number => 'n',
             Kind::Stamp => 's',
+            Kind::Id => 'i',
         };
         parts(name).iter().map(letter).collect()
     }
@@ -228,6 +240,9 @@ mod tests {
             ("x_131040", "ws"),
             ("x_000012", "wn"),
             ("été_3", "wn"),
+            ("java_3f2a9c1d", "wi"),
+            ("b2_e10", "wnwn"),
+            ("log20260219abc", "wsw"),
             ("batch64-lr0.01-9", "wnwnnn"),
             ("", ""),
         ] {

@@ -33,7 +33,7 @@ pub(super) struct Request {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
     /// All files were read.
-    Read { told: Told, broken: Vec<Broken> },
+    Read { told: Box<Told>, broken: Vec<Broken> },
     /// So many files were read.
     Reading { done: usize },
     /// A step begins.
@@ -137,12 +137,9 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
         study(settings, &request.scan, &progress).map_err(|message| Event::Refused { message })?;
     let trials = output.join("trials.csv");
     study.table.write_csv(&trials).map_err(|e| failed(&trials, e))?;
-    let (told, broken) = (study.told.clone(), study.table.broken.clone());
-    let usable = told.usable;
+    let (told, broken) = (Box::new(study.told.clone()), study.table.broken.clone());
     events.tell(&Event::Read { told, broken });
-    if usable == 0 {
-        return Ok(0);
-    }
+    // Where nothing is usable, a report that says why is made all the same.
     let Study { table, request: of_study, .. } = study;
     let mut argument = argument(settings, &output, &request.scan, &table);
     if let (Value::Object(argument), Value::Object(more)) = (&mut argument, of_study) {

@@ -33,6 +33,8 @@ pub struct Told {
     pub domains: String,
     /// Which trials form a block.
     pub pairing: String,
+    /// Trials that cannot be used and have holes in them: runs may have been appended to one file.
+    pub with_holes: usize,
 }
 
 /// A folder's trials, ready to be analysed.
@@ -65,6 +67,7 @@ pub fn study(
         count: 1,
         examples: vec!["this analysis".to_owned()],
     }));
+    let with_holes = with_holes(settings, scan, &trials);
     let pairing = blocks(settings, scan, &trials)?;
     for (trial, block) in trials.iter_mut().zip(&pairing.blocks) {
         trial.input.block = *block;
@@ -97,10 +100,24 @@ pub fn study(
         unused: kinds(table.unused.iter().cloned()),
         notes,
         absent: absent.iter().map(Absent::to_string).collect(),
-        domains: domains.why,
+        domains: domains.to_string(),
         pairing: pairing.to_string(),
+        with_holes,
     };
     Ok(Study { table, told, request })
+}
+
+fn with_holes(settings: &AnalyzeSettings, scan: &Scan, trials: &[Trial]) -> usize {
+    if settings.split_gaps.is_some() || scan.source == Source::Experiment {
+        return 0;
+    }
+    let holed = |trial: &&Trial| match &trial.outcome {
+        Outcome::Read(accounts) => {
+            accounts.integrity.holes > 0 && accounts.integrity.unknown_energy().is_some()
+        }
+        _ => false,
+    };
+    trials.iter().filter(holed).count()
 }
 
 /// An energy column that never moved.
@@ -111,10 +128,27 @@ struct Absent {
     trials: usize,
 }
 
+impl Told {
+    /// What may make more trials usable; empty where nothing is known.
+    pub fn hint(&self) -> String {
+        match self.with_holes {
+            0 => String::new(),
+            1 => "one of these has holes: if several runs were appended to it, --split-gaps DURATION makes \
+                  a trial of each"
+                .to_owned(),
+            n => format!(
+                "{n} of these have holes: if several runs were appended to a file, --split-gaps DURATION \
+                 makes a trial of each"
+            ),
+        }
+    }
+}
+
 impl std::fmt::Display for Absent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Absent { column, trials, .. } = self;
-        write!(f, "{column} never moves in {trials} files: no such counter, not counted")
+        let files = if *trials == 1 { "file" } else { "files" };
+        write!(f, "{column}, the same from first to last row of {trials} {files}; not counted")
     }
 }
 

@@ -159,7 +159,7 @@ impl Table {
 
     fn cell(&self, row: usize, column: &str) -> String {
         if let Some(texts) = self.text(column) {
-            return texts[row].clone().unwrap_or_default();
+            return crate::clean::cell(texts[row].as_deref().unwrap_or_default());
         }
         let value = self.number(column).map(|numbers| numbers[row]).filter(|v| v.is_finite());
         value.map(|v| v.to_string()).unwrap_or_default()

@@ -115,11 +115,8 @@ impl Walk {
         if self.files.len() == MOST_FILES {
             return self.pass_over(path, format!("is beyond the first {MOST_FILES} files"));
         }
-        let head = match head(&path) {
-            Ok(head) => head,
-            // Reading it will say what is wrong with it.
-            Err(_) => (0, Vec::new()),
-        };
+        // Of one that cannot be read, reading it will say what is wrong.
+        let head = head(&path).unwrap_or_default();
         if !holds_samples(&head.1) {
             let why = "no file of samples: neither Time nor energy in its first lines";
             return self.pass_over(path, why.into());

@@ -1,5 +1,6 @@
 //! `joulerace analyze`, and the analysis at the end of an experiment.
 
+use super::across;
 use super::say::{say, shown, width};
 use super::terminal::Terminal;
 use super::{block_on, prepare};
@@ -10,12 +11,14 @@ use crate::analysis::scan::{GroupLine, Search, Source};
 use crate::analysis::{
     self, AnalysisReport, AnalyzeSettings, CarbonIntensity, Method, Progress, Told,
 };
+use crate::clean;
 use crate::cli::Talk;
 use crate::env::Profile;
 use crate::error::Error;
 use crate::paths::Project;
 use crate::run::events::{Event, Observer};
 use crate::run::stop::Stopper;
+use crate::store::Scratch;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,7 +31,11 @@ const MOST_LINES: usize = 20;
 pub struct AnalyzeArgs {
     /// An experiment's folder, or any folder with EnergiBridge's CSV files in it or below it
     pub dir: PathBuf,
-    /// Where to write [default: DIR/analysis]
+    /// Further experiments of the same plan, of other days or machines: each is analysed, and then all
+    /// together
+    #[arg(value_name = "DIR")]
+    pub more: Vec<PathBuf>,
+    /// Where to write [default: DIR/analysis; of several together: across, beside the first]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// joulerace: wraps undone, paired, all data; published: the study's own recipe
@@ -117,7 +124,8 @@ fn currency(text: &str) -> Result<String, String> {
 pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let terminal = Terminal::new(talk);
-    let mut settings = AnalyzeSettings::new(prepare::absolute(&args.dir), project.python());
+    Scratch::sweep();
+    let mut settings = AnalyzeSettings::new(prepare::followed(&args.dir), project.python());
     settings.output = args.output.as_deref().map(prepare::absolute);
     settings.method = args.method;
     settings.base = args.base;
@@ -133,14 +141,44 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     settings.margin_pct = args.margin;
     settings.command = command_line();
     let environment = (args.python_env, args.allow_unlocked);
+    let more: Vec<PathBuf> = args.more.iter().map(|dir| prepare::absolute(dir)).collect();
     let work = async {
         let _heard = Stopper::listen().map_err(|e| Error::Other(e.into()))?;
-        make(&project, settings, environment, &terminal).await
+        if more.is_empty() {
+            return make(&project, settings, environment, &terminal).await;
+        }
+        several(&project, settings, &more, environment, &terminal).await
     };
     let outcome = block_on(work)?;
     terminal.finish();
     say(&outcome?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Analyses each experiment into its own folder, and then all of them together.
+async fn several(
+    project: &Project,
+    mut settings: AnalyzeSettings,
+    more: &[PathBuf],
+    (python_env, allow_unlocked): (Option<PathBuf>, bool),
+    terminal: &Terminal,
+) -> Result<String, Error> {
+    let dirs: Vec<PathBuf> = std::iter::once(&settings.dir).chain(more).cloned().collect();
+    let experiments = across::experiments(&dirs)?;
+    let output = across::output(settings.output.take().as_deref(), &dirs);
+    let mut told = String::new();
+    for dir in &dirs {
+        let own = AnalyzeSettings { dir: dir.clone(), ..settings.clone() };
+        let environment = (python_env.clone(), allow_unlocked);
+        told += &format!("{}\n", shown(dir));
+        told += &make(project, own, environment, terminal).await?;
+    }
+    let environment =
+        prepare::environment(project, Profile::Analysis, python_env, allow_unlocked, terminal)
+            .await?;
+    let all =
+        across::together(&dirs, experiments, &output, &settings, &environment, terminal).await?;
+    Ok(told + &all)
 }
 
 /// Analyses an experiment with the defaults and says what came of it.
@@ -199,7 +237,8 @@ fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
             Some((least, most)) if least == most => least.to_string(),
             Some((least, most)) => format!("{least} … {most}"),
         };
-        table.add_row([&group.group, &group.trials.to_string(), &sessions, &numbers]);
+        let (name, sessions) = (clean::line(&group.group), clean::line(&sessions));
+        table.add_row([name, group.trials.to_string(), sessions, numbers]);
     }
     let plural = if groups.len() == 1 { "group" } else { "groups" };
     let head = match by {
@@ -232,11 +271,12 @@ fn counts(told: &Told) -> String {
 fn summary(report: &AnalysisReport) -> String {
     let told = &report.told;
     let mut lines = vec![report.sentence.clone(), counts(told)];
-    lines.push(format!("Compared: {}", told.domains));
+    lines.push(told.domains.clone());
     if report.source == Source::Csv && told.groups > 1 {
         lines.push(format!("Blocks: {}", told.pairing));
     }
     lines.extend(told.unused.iter().take(MOST_LINES).map(|kind| format!("not used: {kind}")));
+    lines.extend(Some(told.hint()).filter(|hint| !hint.is_empty()));
     lines.extend(told.absent.iter().map(|column| format!("no counter: {column}")));
     lines.extend(told.notes.iter().take(MOST_LINES).map(|kind| format!("noted: {kind}")));
     lines.extend(copied(&report.copies));
@@ -245,7 +285,7 @@ fn summary(report: &AnalysisReport) -> String {
     lines.push(format!("Report: {}", shown(&report.output.join("report.html"))));
     let width = usize::from(width()).clamp(40, 100);
     let options = textwrap::Options::new(width).subsequent_indent("  ").break_words(false);
-    lines.iter().map(|line| textwrap::fill(line, &options) + "\n").collect()
+    lines.iter().map(|line| textwrap::fill(&clean::line(line), &options) + "\n").collect()
 }
 
 fn copied(copies: &[Copied]) -> Option<String> {

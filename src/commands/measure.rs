@@ -3,7 +3,7 @@
 use super::say::{shown, width};
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
-use crate::meter::{Kind, MeterSettings, SessionReport, measure as meter};
+use crate::meter::{Kind, MeterSettings, measure as meter};
 use crate::units;
 use std::ffi::OsString;
 use std::io::Write;
@@ -61,7 +61,7 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
             domains.join(", "),
             shown(&measured.csv)
         );
-        for note in notes(report) {
+        for note in notes(&measured) {
             let _ = writeln!(std::io::stderr(), "{note}");
         }
     }
@@ -93,7 +93,8 @@ fn explain(measured: &meter::Measured) {
 }
 
 /// What to know of the number beside.
-fn notes(report: &SessionReport) -> Vec<String> {
+fn notes(measured: &meter::Measured) -> Vec<String> {
+    let report = &measured.report;
     let mut notes = Vec::new();
     if report.suspended_s > 0.0 {
         notes.push(format!(
@@ -102,8 +103,10 @@ fn notes(report: &SessionReport) -> Vec<String> {
             units::duration(report.suspended_s)
         ));
     }
-    if !report.absent.is_empty() {
-        notes.push(format!("no counter behind {}: it never moved", report.absent.join(", ")));
+    // EnergiBridge shows what it lacks in every file; what the built-in meter leaves out was seen at first.
+    let absent = [&report.absent, &measured.meter.absent];
+    if let Some(absent) = absent.into_iter().find(|absent| !absent.is_empty()) {
+        notes.push(format!("no counter behind {}: it never moved", absent.join(", ")));
     }
     notes
 }

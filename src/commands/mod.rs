@@ -1,11 +1,13 @@
 //! One file per command: each reads as settings, plan, run, report.
 
+mod across;
 pub mod analyze;
 mod conditions;
 pub mod doctor;
 mod dry_run;
 pub mod env;
 pub mod measure;
+pub mod out;
 mod prepare;
 mod report;
 mod resolve;
@@ -31,7 +33,7 @@ pub fn logging(talk: Talk) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| out::Log)
         // It would tell of a terminal that has gone on that very terminal, and panic.
         .log_internal_errors(false)
         .with_target(false)

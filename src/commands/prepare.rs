@@ -172,6 +172,12 @@ pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// A folder that the user named, without the links on the way to it: those are the user's own and are
+/// followed once, here; below it none is.
+pub fn followed(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| absolute(path))
+}
+
 /// Calls a function of a Python module in a fresh worker that nobody measures, and returns the events
 /// it emitted.
 ///

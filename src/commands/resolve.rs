@@ -34,6 +34,9 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         let value = humantime::format_duration(args.meter.interval).to_string();
         return Err(range("--interval", value, "at least 1ms").into());
     }
+    if args.trial_timeout.is_some_and(|limit| limit.is_zero()) {
+        return Err(range("--trial-timeout", "0s".to_owned(), "more than 0s").into());
+    }
     if args.cooldown_until_idle.is_some_and(|p| !(p > 0.0 && p.is_finite())) {
         let value = args.cooldown_until_idle.unwrap_or_default().to_string();
         return Err(range("--cooldown-until-idle", value, "percent above 0").into());

@@ -39,7 +39,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let settings = resolve(&args, &project)?;
     let folder = Folder::at(match &args.output {
-        Some(folder) => prepare::absolute(folder),
+        Some(folder) => prepare::followed(folder),
         None => project.root.join("results").join(now_as_name()),
     });
     if args.dry_run {
@@ -93,7 +93,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
 
 /// `joulerace resume`.
 pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
-    let folder = Folder::at(prepare::absolute(&args.dir));
+    let folder = Folder::at(prepare::followed(&args.dir));
     let then = recorded(&folder)?;
     let project = Project::find()?;
     let settings = own_or_named(&then.settings, &args, &project, &folder)?;
@@ -180,8 +180,15 @@ impl Session {
         }
         let bad = records.iter().filter(|r| r.status != record::Status::Ok).count();
         if bad > 0 {
-            let message =
+            let mut message =
                 format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
+            let unmeasured = records.iter().filter(|r| r.unmeasured).count();
+            if unmeasured > 0 {
+                message += &format!(
+                    "\n{unmeasured} of them could not be measured and are not settled; when what was \
+                     missing is back, run them with: joulerace resume {shown}"
+                );
+            }
             return Err(Error::Told { message, status: Status::Trials });
         }
         Ok(ExitCode::SUCCESS)
@@ -200,7 +207,6 @@ impl Session {
             terminal,
         )
         .await?;
-        let python = environment.interpreter()?;
         let workloads = self.project.workloads();
         let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
         let mut now = conditions::conditions(&environment, &scripts);
@@ -215,6 +221,7 @@ impl Session {
             let so_far = Conditions { data, meter: then.conditions.meter.clone(), ..now.clone() };
             self.compare(then, &so_far)?;
         }
+        let python = environment.interpreter()?;
         let dataset = prepare::data(name, folder, &python, &workloads, terminal).await?;
         now.data = conditions::data(&dataset);
         let selected = meter::select(&settings.meter_settings())?;

@@ -1,12 +1,12 @@
 //! What commands print, and how paths and times are written there.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 
 /// A path as the user may type it: relative to where they are, where it lies below.
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+    crate::clean::line(&path.strip_prefix(&here).unwrap_or(path).to_string_lossy())
 }
 
 /// The present local time as a name for a file: `2025-03-01_14-05-09`.
@@ -16,8 +16,7 @@ pub fn now_as_name() -> String {
 
 /// Prints a result. A terminal that has gone is no reason to fail.
 pub fn say(text: &str) {
-    let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    super::out::result(text);
 }
 
 /// Columns of the terminal, or enough where standard output is none.

@@ -1,18 +1,19 @@
 //! The run loop's events on a terminal: a line that moves where there is one, plain lines where not.
 
+use super::out;
 use crate::cli::Talk;
 use crate::run::events::{Event, IDLE_POWER, Observer};
 use crate::run::record::Status;
 use crate::units;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::RefCell;
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::IsTerminal;
+use std::time::Instant;
 
 /// Shows events as they come.
 pub struct Terminal {
     quiet: bool,
-    bar: Option<ProgressBar>,
+    /// Whether one line moves.
+    moves: bool,
     state: RefCell<State>,
 }
 
@@ -32,43 +33,35 @@ struct State {
     forecast: Option<usize>,
     /// When the present trial began, and how many were done by then.
     began: Option<(Instant, usize)>,
-    /// Seconds from one trial's beginning to the next one's.
-    cycles: Vec<f64>,
+    /// Seconds from one trial's beginning to the next one's: their sum and their number.
+    cycles: (f64, usize),
 }
 
 impl Terminal {
     /// A terminal on standard error. Moves only where that is one.
     pub fn new(talk: Talk) -> Terminal {
         let moves = std::io::stderr().is_terminal() && !talk.quiet && talk.verbose == 0;
-        let bar = moves.then(|| {
-            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
-            bar.set_style(style("{spinner} {wide_msg}"));
-            bar.enable_steady_tick(Duration::from_millis(250));
-            bar
-        });
-        Terminal { quiet: talk.quiet, bar, state: RefCell::default() }
+        Terminal { quiet: talk.quiet, moves, state: RefCell::default() }
     }
 
-    /// Clears the moving line.
+    /// Clears the moving line and lets what was said be written.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if self.moves {
+            out::still();
         }
+        out::settle();
     }
 
     fn line(&self, text: &str) {
-        if self.quiet {
-            return;
-        }
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            // A terminal that has gone must not end a run of days.
-            None => drop(writeln!(std::io::stderr(), "{text}")),
+        if !self.quiet {
+            out::line(text);
         }
     }
 
     fn show(&self, state: &State) {
-        let Some(bar) = &self.bar else { return };
+        if !self.moves {
+            return;
+        }
         let mut parts: Vec<String> = Vec::new();
         if !state.pause.is_empty() {
             parts.push(state.pause.clone());
@@ -77,9 +70,13 @@ impl Terminal {
             parts.extend((!state.detail.is_empty()).then(|| state.detail.clone()));
         }
         parts.extend(state.watts.map(|w| format!("{} W", units::digits(w))));
-        let most = if state.may_stop && state.forecast.is_none() { "at most " } else { "" };
+        let most = match state.forecast {
+            _ if !state.may_stop => "",
+            None => "at most ",
+            Some(_) => "about ",
+        };
         parts.extend(state.left().map(|s| format!("{most}{} left", units::duration(s))));
-        bar.set_message(parts.join(" · "));
+        out::moving(&parts.join(" · "));
     }
 }
 
@@ -90,15 +87,11 @@ impl State {
         if trials > 0 && self.done == trials && !self.pause.is_empty() {
             return Some(self.pause_s + self.closing_s);
         }
-        let (began, done) = self.began.filter(|_| !self.cycles.is_empty())?;
-        let each = self.cycles.iter().sum::<f64>() / self.cycles.len() as f64;
+        let (began, done) = self.began.filter(|_| self.cycles.1 > 0)?;
+        let each = self.cycles.0 / self.cycles.1 as f64;
         let ahead = trials.saturating_sub(done) as f64;
         Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0) + self.closing_s)
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 impl Observer for Terminal {
@@ -107,8 +100,8 @@ impl Observer for Terminal {
         match event {
             Event::Preparing(what) => {
                 self.line(what);
-                if let Some(bar) = &self.bar {
-                    bar.set_message((*what).to_owned());
+                if self.moves {
+                    out::moving(what);
                 }
             }
             Event::Warning(what) => self.line(&format!("warning: {what}")),
@@ -128,7 +121,7 @@ impl Observer for Terminal {
             }
             Event::Pause { what, elapsed_s, total_s, watts } => {
                 let (gone, all) = (units::duration(*elapsed_s), units::duration(*total_s));
-                if *elapsed_s == 0.0 && self.bar.is_none() {
+                if *elapsed_s == 0.0 && !self.moves {
                     self.line(&format!("{what}: {all}"));
                 }
                 state.pause = format!("{what} {gone} of {all}");
@@ -141,7 +134,8 @@ impl Observer for Terminal {
             }
             Event::TrialStarted { trial, attempt } => {
                 if let Some((began, _)) = state.began {
-                    state.cycles.push(began.elapsed().as_secs_f64());
+                    state.cycles.0 += began.elapsed().as_secs_f64();
+                    state.cycles.1 += 1;
                 }
                 state.began = Some((Instant::now(), state.done));
                 state.pause.clear();
@@ -157,7 +151,7 @@ impl Observer for Terminal {
                     trial.treatment,
                     trial.block
                 );
-                if self.bar.is_none() {
+                if !self.moves {
                     self.line(&state.at);
                 }
                 self.show(&state);
@@ -168,7 +162,7 @@ impl Observer for Terminal {
             }
             Event::Epoch { epoch, epochs, loss } => {
                 state.detail = format!("epoch {epoch} of {epochs}, loss {loss:.4}");
-                if self.bar.is_none() {
+                if !self.moves {
                     self.line(&format!("  {}", state.detail));
                 }
                 self.show(&state);
@@ -227,7 +221,7 @@ mod tests {
         let mut state = State { trials: 4, done: 2, closing_s: 10.0, ..State::default() };
         assert_eq!(state.left(), None, "nothing is known before the first trial");
         state.began = Some((Instant::now(), 2));
-        state.cycles = vec![20.0, 40.0];
+        state.cycles = (60.0, 2);
         let left = state.left().unwrap();
         assert!((69.0..=70.0).contains(&left), "two trials of 30 s and idle power: {left}");
         // In the cool-down after the last one.

@@ -125,7 +125,7 @@ async fn compare(
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());
     job["data_dir"] = json!(dataset.dir);
-    let scratch = tempfile::tempdir().map_err(|e| Error::Other(e.into()))?;
+    let scratch = crate::store::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
     for treatment in &treatments {
         let name = &treatment.framework;

@@ -111,6 +111,11 @@ pub fn run(
     }
     let Selected { meter, rejected } = select(settings)?;
     let csv = csv.map_or_else(default_csv, Path::to_owned);
+    // Links on the way to it are the user's own.
+    let csv = match (csv.parent().and_then(|folder| folder.canonicalize().ok()), csv.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => csv,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()

@@ -73,6 +73,29 @@ impl Sequential {
         }
     }
 
+    /// Checks a rule that was read from a file, which anyone may have written.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let rising = |looks: &[u32]| looks.windows(2).all(|pair| pair[0] < pair[1]);
+        let falling = |levels: &[f64]| {
+            levels.iter().all(|level| *level > 0.0 && *level < 1.0)
+                && levels.windows(2).all(|pair| pair[0] > pair[1])
+        };
+        let whole = !self.looks.is_empty()
+            && self.looks[0] >= 2
+            && rising(&self.looks)
+            && self.nominal.len() == self.looks.len()
+            && falling(&self.overall)
+            && self.nominal.iter().all(|row| row.len() == self.overall.len() && falling(row));
+        if whole && self.precision_pct > 0.0 {
+            return Ok(());
+        }
+        Err("its rule for stopping has looks or levels that cannot be".to_owned())
+    }
+
     /// Whether it is looked after so many blocks.
     pub fn looks_at(&self, blocks: u32) -> bool {
         self.looks.binary_search(&blocks).is_ok()
@@ -132,7 +155,7 @@ impl Sequential {
         if !spreads(sd) {
             return state;
         }
-        let freedom = f64::from(n - 1);
+        let freedom = f64::from(n.saturating_sub(1));
         let Ok(student) = StudentsT::new(0.0, 1.0, freedom) else { return state };
         let error = sd / f64::from(n).sqrt();
         let half = -student.inverse_cdf(level / 2.0) * error;
@@ -166,7 +189,8 @@ impl Sequential {
         let ahead = self.looks.iter().copied().filter(|n| *n as usize >= differences.len());
         let mut ahead = ahead.filter(|_| spreads(sd));
         ahead.find(|n| {
-            let Ok(student) = StudentsT::new(0.0, 1.0, f64::from(n - 1)) else { return false };
+            let freedom = f64::from(n.saturating_sub(1));
+            let Ok(student) = StudentsT::new(0.0, 1.0, freedom) else { return false };
             let error = sd / f64::from(*n).sqrt();
             let critical = |alpha| {
                 self.level(alpha, *n)

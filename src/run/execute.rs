@@ -46,8 +46,8 @@ pub async fn execute(
 ) -> Result<Ending, JournalError> {
     experiment.looks = so_far.looks().cloned().collect();
     let whole = look::whole_blocks(bench.plan, so_far);
-    let overdue = !experiment.looks.iter().any(|look| look.blocks == whole || look.stop);
-    if overdue && look_at(bench, journal, whole, expected, experiment).await?.is_none() {
+    // A host that died after a block's last trial has not looked at it.
+    if look_at(bench, journal, whole, expected, experiment).await?.is_none() {
         return Ok(unwritten());
     }
     let left = look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again);
@@ -173,6 +173,10 @@ async fn look_at(
     expected: &Expected<'_>,
     experiment: &mut Experiment,
 ) -> Result<Option<bool>, JournalError> {
+    // A trial that is run again belongs to blocks that were looked at; the next look knows of it.
+    if experiment.looks.iter().any(|look| look.blocks >= blocks) {
+        return Ok(Some(false));
+    }
     let protocol = &experiment.protocol;
     let Some(design) = protocol.sequential.as_ref().filter(|design| design.looks_at(blocks)) else {
         return Ok(Some(false));

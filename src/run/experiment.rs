@@ -267,6 +267,7 @@ impl Experiment {
         let experiment: Experiment = serde_json::from_value(value).map_err(|e| e.to_string())?;
         experiment.plan.check()?;
         experiment.settings.check()?;
+        experiment.protocol.check(&experiment.settings)?;
         // The order follows from the settings: one that was edited is no longer the one that was drawn.
         let same = experiment.plan.trials.len() == experiment.settings.trials()
             && experiment.plan == Plan::of(&experiment.settings);

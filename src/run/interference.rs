@@ -328,3 +328,34 @@ impl Watch {
 fn since(before: Option<f64>, after: Option<f64>) -> Option<f64> {
     Some((after? - before?).max(0.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_from_mains_to_battery_in_the_middle_is_flagged() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |path: &str, value: &str| {
+            let path = root.path().join("sys/class/power_supply").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, value).unwrap();
+        };
+        put("AC/type", "Mains");
+        put("AC/online", "1");
+        put("BAT0/type", "Battery");
+        put("BAT0/status", "Full");
+        let roots = Roots::under(root.path());
+        let flags = |watch: Watch| watch.finish(0.0).flags(&Limits::default());
+        assert_eq!(flags(Watch::start(&roots)), [""; 0]);
+        let watch = Watch::start(&roots);
+        put("AC/online", "0");
+        put("BAT0/status", "Discharging");
+        assert_eq!(flags(watch), ["supply-change"]);
+        // All of it on the battery is no change; doctor warns of that.
+        assert_eq!(flags(Watch::start(&roots)), [""; 0]);
+        let desktop = tempfile::tempdir().unwrap();
+        let seen = Watch::start(&Roots::under(desktop.path())).finish(0.0);
+        assert_eq!((seen.battery_begin, seen.battery_end), (None, None));
+    }
+}

@@ -384,7 +384,7 @@ impl Journal {
 
 impl Event {
     /// The event with words of bounded length and without the user's home folder.
-    fn bounded(self) -> Event {
+    pub fn bounded(self) -> Event {
         match self {
             Event::Started { version, accepted } => {
                 let more = accepted.len().saturating_sub(MOST_ACCEPTED);

@@ -99,7 +99,7 @@ impl Look {
         let settled = self.comparisons.iter().filter(|c| c.settled()).count();
         if self.stop {
             let early = if self.blocks < most {
-                format!(": precise enough, it stops here (at most {most})")
+                format!(", so it stops here (at most {most})")
             } else {
                 String::new()
             };
@@ -109,7 +109,7 @@ impl Look {
         let width = |c: &&Compared| c.state.half_width_pct().unwrap_or(f64::INFINITY);
         let widest = open.max_by(|a, b| width(a).total_cmp(&width(b)));
         let widest = widest.map_or(String::new(), |c| match c.state.half_width_pct() {
-            Some(half) => format!("; {} to {} ±{}%", c.b, c.a, crate::units::digits(half)),
+            Some(half) => format!("; {} to {} ±{half:.1}%", c.b, c.a),
             None => format!("; {} to {} not known yet", c.b, c.a),
         });
         let ahead = match self.forecast {

@@ -123,6 +123,27 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// Checks a protocol that was read from a file, which anyone may have written.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn check(&self, settings: &Settings) -> Result<(), String> {
+        let known = |name: &String| settings.compared().any(|t| t.name == *name);
+        if let Some(pair) = self.comparisons.iter().find(|pair| !pair.iter().all(known)) {
+            return Err(format!(
+                "its protocol compares {} and {}, which it does not run",
+                pair[0], pair[1]
+            ));
+        }
+        if !(self.alpha > 0.0 && self.alpha < 1.0) {
+            return Err(format!("its alpha is {}", self.alpha));
+        }
+        self.sequential.as_ref().map_or(Ok(()), Sequential::check)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

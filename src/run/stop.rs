@@ -1,15 +1,15 @@
 //! Being told to stop: once to end after the present trial, twice to end now.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 
 /// How often somebody asked this program to end, for what runs where no event loop turns: the analysis
 /// waits for its process, and output that nobody reads is waited for.
-static ASKED: AtomicU8 = AtomicU8::new(0);
+static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether somebody has asked this program to end.
-pub fn requested() -> bool {
-    ASKED.load(Ordering::Relaxed) > 0
+/// How often somebody has asked this program to end.
+pub fn requests() -> usize {
+    ASKED.load(Ordering::Relaxed)
 }
 
 /// How urgently the user wants to stop.

@@ -8,8 +8,8 @@ use crate::analysis::scan::{Input, Source, scan};
 use crate::analysis::{Method, Table};
 use crate::energy::Accounts;
 use crate::samples::Domain;
+use crate::store;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Write};
 
 /// Rewrites `trials.csv` from all records and samples in the experiment's folder, for its end. It can
@@ -52,7 +52,11 @@ impl Rows {
         }
         let append = || -> io::Result<()> {
             let row = table.row(0, &self.columns)?;
-            let mut file = File::options().append(true).open(bench.folder.trials())?;
+            let (folder, name) = store::at(&bench.folder.trials())?;
+            if !folder.has(&name) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let mut file = folder.append(&name)?;
             // In one piece: who reads it meanwhile finds whole rows.
             file.write_all(&row)
         };

@@ -110,17 +110,7 @@ impl Bench<'_> {
                 record.reason = Some(clean::reason(&reason));
             }
         }
-        if let Some(slept) = record.sampler.as_ref().map(|s| s.suspended_s).filter(|s| *s > 0.0) {
-            record.flag("suspended");
-            if record.status == Status::Ok {
-                record.status = Status::Failed;
-                record.unmeasured = true;
-                record.reason = Some(format!(
-                    "the machine was suspended for {slept:.1} s in the middle of it, so what it drew and how \
-                     long it took cannot be told apart from sleeping"
-                ));
-            }
-        }
+        fail_if_suspended(&mut record);
         let steps = [
             clock::step(wall_s, steady_s),
             // Forth and back again is none of it in the end, but was in between.
@@ -446,5 +436,56 @@ pub async fn pause(duration: Duration, stopper: &Stopper) -> bool {
     tokio::select! {
         () = tokio::time::sleep(duration) => false,
         () = stopper.reached(Stop::AfterTrial) => true,
+    }
+}
+
+/// A trial in which the machine slept has neither a time nor an energy of its own.
+fn fail_if_suspended(record: &mut TrialRecord) {
+    let slept = record.sampler.as_ref().map_or(0.0, |sampler| sampler.suspended_s);
+    if slept <= 0.0 {
+        return;
+    }
+    record.flag("suspended");
+    if record.status == Status::Ok {
+        record.status = Status::Failed;
+        record.unmeasured = true;
+        record.reason = Some(format!(
+            "the machine was suspended for {slept:.1} s in the middle of it, so what it drew and how long it \
+             took cannot be told apart from sleeping"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_in_which_the_machine_slept_fails_with_how_long() {
+        let record = |suspended_s: f64| -> TrialRecord {
+            serde_json::from_value(json!({
+                "schema": 1, "trial": "a_0", "treatment": "a", "framework": "a", "block": 0,
+                "position": 0, "run_order": 0, "attempt": 1, "status": "ok", "flags": [],
+                "started": "2026-01-02T03:04:05Z", "wall_seconds": 3.0, "cpu_seconds": 1.0,
+                "meter": "rapl", "estimated": false, "exit": { "code": 0 },
+                "sampler": {
+                    "meter": "rapl", "estimated": false, "samples": 9, "missed": 0, "wraps": 0,
+                    "resets": 0, "read_errors": 0, "clock_step_s": 0.0, "slowest_mark_ms": 0.0,
+                    "slowest_read_ms": 0.0, "seconds": 3.0, "joules": {}, "total_j": 60.0,
+                    "cpu_seconds": null, "suspended_s": suspended_s,
+                },
+            }))
+            .unwrap()
+        };
+        let mut awake = record(0.0);
+        fail_if_suspended(&mut awake);
+        assert_eq!((awake.status, awake.flags.len()), (Status::Ok, 0));
+        let mut slept = record(90.0);
+        fail_if_suspended(&mut slept);
+        assert_eq!(
+            (slept.status, slept.flags.as_slice()),
+            (Status::Failed, &["suspended".to_owned()][..])
+        );
+        assert!(slept.reason.unwrap().contains("suspended for 90.0 s"));
     }
 }

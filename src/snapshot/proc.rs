@@ -107,7 +107,8 @@ pub(crate) type Identity = (u32, u64);
 pub(crate) fn process(folder: &Path) -> Option<(u64, Process)> {
     let text = text(&folder.join("stat"))?;
     let (head, tail) = text.rsplit_once(')')?;
-    let name = head.split_once('(')?.1.to_owned();
+    // Any process may call itself anything.
+    let name = crate::clean::line(head.split_once('(')?.1);
     let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
     // The state, field 3 in the manual's count, is the first here.
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();

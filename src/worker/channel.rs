@@ -35,6 +35,9 @@ pub fn connect(socket: &Path) -> io::Result<(BufReader<UnixStream>, Sender)> {
 /// open even after a script has closed all of its process's files, and the host would never know.
 const LOOK_MS: u16 = 1000;
 
+/// How long what a worker started may take to be ended with it.
+const LAST: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Ends this worker, all that it started and everything in its process group (EnergiBridge included)
 /// as soon as the line to the host closes at either end: a host that was killed cannot tidy up any
 /// more. The socket at `socket` goes too, with its folder.
@@ -55,7 +58,7 @@ pub fn die_with_host(lines: BufReader<UnixStream>, socket: &Path) {
         // A host that lives has removed them itself or is about to.
         let _ = std::fs::remove_file(&socket);
         let _ = socket.parent().map(std::fs::remove_dir);
-        process::kill_descendants();
+        process::kill_descendants(LAST);
         process::kill_own_group();
     });
 }

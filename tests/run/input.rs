@@ -161,3 +161,45 @@ fn damaged_images_are_named_by_their_file() {
         refused(&scratch, command, 5, &[path.to_str().unwrap()]);
     }
 }
+
+#[test]
+fn a_negative_or_empty_value_names_its_flag_and_limits_are_told_by_name() {
+    let scratch = Scratch::new(&[("a", "{'seconds': 0.02}")]);
+    for (flag, value) in [
+        ("--iterations", "-1"),
+        ("--seed", "-1"),
+        ("--learning-rate", "-0.5"),
+        ("--warmup", "-1s"),
+        ("--trial-timeout", "0s"),
+    ] {
+        let output = scratch.experiment("a", &[flag, value]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flag}: {}", text(&output));
+        assert!(text(&output).contains(flag), "{flag}: {}", text(&output));
+    }
+    let experiment = scratch.experiment("a", &["--iterations", "1"]);
+    let mut limited = std::process::Command::new("prlimit");
+    limited.arg("--nofile=8:8").arg(experiment.get_program()).args(experiment.get_args());
+    let output = limited.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("ulimit -n"), "{}", text(&output));
+    assert!(!scratch.results().exists());
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_no_reason_to_panic() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let scratch = Scratch::new(&[("a", "{'seconds': 0.02}")]);
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    let mut command = scratch.program();
+    let output = command.arg("analyze").arg(scratch.at("").join(name)).output().unwrap();
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output));
+    let mut command = scratch.experiment("a", &["--iterations", "1"]);
+    // The last one counts, and is where the results go.
+    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    let at = arguments.iter().position(|argument| argument == "--output").unwrap();
+    command = scratch.program();
+    command.args(&arguments[..at]).arg("--output").arg(scratch.at("").join(name));
+    command.args(&arguments[at + 2..]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}

@@ -1,6 +1,7 @@
 //! Whole experiments in a world that goes wrong: disks, sensors, terminals, input.
 #![cfg(target_os = "linux")]
 
+mod damage;
 mod disk;
 #[path = "../common/energibridge.rs"]
 mod energibridge;
@@ -12,3 +13,4 @@ mod meters;
 #[path = "../common/powercap.rs"]
 mod powercap;
 mod stopping;
+mod strangers;

@@ -179,3 +179,76 @@ fn an_interrupt_ends_a_preparation_that_hangs_and_leaves_no_folder() {
         assert!(!scratch.results().exists());
     }
 }
+
+/// As behind Ctrl-S, or before a program that has stopped reading.
+#[test]
+fn a_terminal_that_nobody_reads_stops_neither_the_trials_nor_the_signals() {
+    let scratch = Scratch::new(&SLEEPS);
+    let (_unread, full) = std::io::pipe().unwrap();
+    let fill = OwnedFd::from(full.try_clone().unwrap());
+    nix::fcntl::fcntl(&fill, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+    while nix::unistd::write(&fill, &[b'x'; 4096]).is_ok() {}
+    nix::fcntl::fcntl(&fill, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::empty())).unwrap();
+    let mut command = scratch.experiment("a,b", &["--iterations", "50"]);
+    let mut host = command.stdout(Stdio::null()).stderr(full).spawn().unwrap();
+    scratch.await_event("trial-ended", 3);
+    send(&host, Signal::SIGINT);
+    scratch.await_event("stopped", 1);
+    assert_eq!(host.wait().unwrap().code(), Some(8));
+    scratch.await_no_process();
+}
+
+#[test]
+fn a_folder_for_temporary_files_with_a_long_name_is_no_reason_to_fail() {
+    let scratch = Scratch::new(&SLEEPS);
+    let long = scratch.at(&"t".repeat(200));
+    std::fs::create_dir(&long).unwrap();
+    let mut command = scratch.experiment("a", &["--iterations", "1"]);
+    let output = command.env("TMPDIR", long).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    scratch.assert_complete(1);
+}
+
+#[test]
+fn an_analysis_ends_when_it_is_asked_to() {
+    let scratch = Scratch::new(&SLEEPS);
+    let output = scratch.experiment("a,b", &["--iterations", "3"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut command = scratch.program();
+        command.arg("analyze").arg(scratch.results());
+        let analysis = start(command);
+        crate::experiment::eventually("its process runs", || {
+            scratch.processes().iter().any(|line| line.contains("worker analyze"))
+        });
+        send(&analysis, signal);
+        let output = analysis.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(8), "{}", text(&output));
+        assert!(text(&output).contains("joulerace analyze"), "{}", text(&output));
+        scratch.await_no_process();
+    }
+}
+
+#[test]
+fn an_analysis_that_is_killed_leaves_no_process_and_can_be_made_again() {
+    let scratch = Scratch::new(&SLEEPS);
+    let output = scratch.experiment("a,b", &["--iterations", "3"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let trials = std::fs::read(scratch.results().join("a/a_0.csv")).unwrap();
+    for moment in [0, 300, 1500] {
+        let mut command = scratch.program();
+        command.arg("analyze").arg(scratch.results());
+        let mut analysis = start(command);
+        crate::experiment::eventually("its process runs", || {
+            scratch.processes().iter().any(|line| line.contains("worker analyze"))
+        });
+        std::thread::sleep(Duration::from_millis(moment));
+        analysis.kill().unwrap();
+        analysis.wait().unwrap();
+        scratch.await_no_process();
+    }
+    let output = scratch.program().arg("analyze").arg(scratch.results()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(scratch.results().join("analysis/report.html").is_file());
+    assert_eq!(std::fs::read(scratch.results().join("a/a_0.csv")).unwrap(), trials);
+}

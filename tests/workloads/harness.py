@@ -71,6 +71,13 @@ if os.fork() == 0:
 """Forks twice, so that its parent is gone and its session its own, and ignores what it can."""
 
 
+CHAIN = """
+[ "$1" -gt 20000 ] && exit
+env -i setsid sh "$0" $(($1 + 1)) &
+"""
+"""Each starts the next in a session and an environment of its own, and ends at once."""
+
+
 def misbehave(trouble, emit):
     """The ways in which a script can go wrong."""
     if trouble == "raise":
@@ -103,6 +110,17 @@ def misbehave(trouble, emit):
         os._exit(0)
     if trouble == "daemon":
         subprocess.Popen([sys.executable, "-c", DAEMON]).wait()
+    if trouble == "chain":
+        chain = HERE / "chain.sh"
+        chain.write_text(CHAIN)
+        subprocess.run(["sh", chain, "0"])
+    if trouble == "long words":
+        raise RuntimeError("\x1b[2J\r" + "é" * (3 << 20))
+    if trouble == "full disk":
+        raise OSError(28, "No space left on device")
+    if trouble == "large file":
+        with open(HERE / "large", "wb") as file:
+            file.write(b"x" * (64 << 20))
     if trouble == "family":
         child = "import subprocess; subprocess.run(['sleep', '600'], start_new_session=True)"
         subprocess.run([sys.executable, "-c", child])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis import checks, conditions, limits, provenance, tables, text
+from analysis import checks, conditions, limits, provenance, stopping, tables, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -51,6 +51,8 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
         lines.append(f"With a single usable trial, and so not compared: {text.join(table.sparse)}.")
     if settings.pairing.get("why"):
         lines.append(f"Pairing: {str(settings.pairing['why']).rstrip('.')}.")
+    if stopped := stopping.told(settings.experiment):
+        lines.append(stopped)
     if disturbed := _disturbed(table):
         lines.append(disturbed)
     mark = "warn" if left_out or disturbed else "good"

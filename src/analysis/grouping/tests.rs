@@ -95,6 +95,18 @@ fn a_number_that_is_always_the_same_counts_nothing() {
 }
 
 #[test]
+fn random_names_are_no_groups() {
+    let ids = ["3f2a9c1d", "0b7e44aa", "9d1c2e3f", "a1b2c3d4"];
+    let paths = all(ids
+        .iter()
+        .enumerate()
+        .map(|(n, id)| format!("{}-{id}.csv", if n % 2 == 0 { "java" } else { "go" })));
+    assert_eq!(groups(&paths), counts(&[("java", 2), ("go", 2)]));
+    let commits = all(ids.iter().flat_map(|id| [1, 2].map(|n| format!("{id}/run{n}.csv"))));
+    assert_eq!(groups(&commits).len(), 4, "versions are called by hashes");
+}
+
+#[test]
 fn the_name_of_a_copy_counts_nothing() {
     let paths = all(["a/a_1.csv", "a/a_2.csv", "a/a_2 (1).csv", "b/b_1.csv"]);
     let numbers: Vec<Option<u64>> = found(&paths).into_iter().map(|f| f.2).collect();

@@ -114,3 +114,21 @@ fn the_forecast_counts_on_the_present_spread() {
     assert!((15..45).contains(&blocks), "{blocks}");
     assert_eq!(Sequential::new(0.1, 20, 1, 0.05).forecast(&[noisy], 0.05, 1), None);
 }
+
+#[test]
+fn a_rule_that_was_tampered_with_is_refused() {
+    let design = Sequential::new(2.0, 12, 3, 0.05);
+    design.check().unwrap();
+    for tamper in [
+        |d: &mut Sequential| d.looks[0] = 0,
+        |d: &mut Sequential| d.looks.clear(),
+        |d: &mut Sequential| drop(d.nominal.pop()),
+        |d: &mut Sequential| d.nominal[3][2] = 0.9,
+        |d: &mut Sequential| d.overall[1] = f64::NAN,
+        |d: &mut Sequential| d.precision_pct = -1.0,
+    ] {
+        let mut tampered = design.clone();
+        tamper(&mut tampered);
+        assert!(tampered.check().is_err(), "{tampered:?}");
+    }
+}

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::faults;
-use super::holes::{Holes, Unread};
+use super::holes::Holes;
 use super::integrity::{CoreAbovePackage, GAP_FACTOR, HOLE_S, Integrity, Intervals, Unusable};
-use super::plausible::{cannot_be, looks_like, short};
+use super::known::{self, Judge, Known};
 use super::power::{ByDomain, Resampler};
 use super::series::Series;
 use super::spans::{Span, spans};
-use super::wrap::{Fall, SHORTEST_S, Wrapping, resolve};
+use super::wrap::Wrapping;
 use super::{Accounts, Energy, FirstLast};
 use crate::phase::{Phase, PhaseMark};
 use crate::samples::{Column, Domain, Quantity};
@@ -57,27 +57,6 @@ struct Edges {
     at_s: Vec<f64>,
     /// Per edge that was passed: the joules of every series.
     joules: Vec<Vec<f64>>,
-}
-
-/// What the end of the file made known about one column.
-pub(super) struct Known {
-    /// It never moved: the machine has no such register.
-    pub absent: bool,
-    /// The falls, each with the range at which it wrapped, J, or `None` for a reset.
-    pub falls: Vec<(Fall, Option<f64>)>,
-    /// Holes and readings that cannot be.
-    unread: Vec<Unread>,
-    /// Why nothing of it can be, if so.
-    pub impossible: Option<String>,
-    /// Nobody kept where energy is missing.
-    lost: bool,
-}
-
-impl Known {
-    /// How often it was reset.
-    pub fn resets(&self, series: &Series) -> u64 {
-        series.more_falls + self.falls.iter().filter(|f| f.1.is_none()).count() as u64
-    }
 }
 
 impl Accountant {
@@ -183,8 +162,16 @@ impl Accountant {
         let last: Vec<f64> = self.series.iter().map(|s| s.joules).collect();
         self.edges.joules.resize(self.edges.at_ns.len(), last);
 
-        let known = self.judge_columns(moved, &integrity);
-        let (total, nothing) = self.total(&known);
+        let than = (GAP_FACTOR * integrity.median_interval_s).max(HOLE_S);
+        let holes = self.holes.take().map(|holes| holes.longer(than, self.series.len()));
+        let judge = Judge { wrapping: &self.wrapping, holes, seconds: self.now };
+        let known: Vec<Known> = self
+            .series
+            .iter()
+            .enumerate()
+            .map(|(index, series)| judge.column(index, series, moved.get(index).copied()))
+            .collect();
+        let (total, nothing) = known::total(&self.series, &known, self.samples);
         integrity.nothing = nothing;
         let faults = faults::gather(&self.series, &known, &self.wrapping);
         let unusable = self.unusable(&known, &total, &mut integrity);
@@ -230,97 +217,6 @@ impl Accountant {
 
     fn power_by_domain(&mut self) -> ByDomain {
         std::mem::replace(&mut self.power, Resampler::new(Vec::new())).finish()
-    }
-
-    /// What each column is, now that all of it was seen.
-    fn judge_columns(&mut self, moved: &[bool], integrity: &Integrity) -> Vec<Known> {
-        let than = (GAP_FACTOR * integrity.median_interval_s).max(HOLE_S);
-        let columns = self.series.len();
-        let holes = self.holes.take().map(|holes| holes.longer(than, columns));
-        let mut known = Vec::with_capacity(columns);
-        for (index, series) in self.series.iter().enumerate() {
-            let column = &series.column;
-            let mut unread = series.bad.clone();
-            let mut lost = series.more_falls > 0;
-            if column.quantity == Quantity::Power {
-                match &holes {
-                    Some(Some(holes)) => unread.extend_from_slice(&holes[index]),
-                    _ => lost = true,
-                }
-                unread.sort_by(|a, b| a.t0.total_cmp(&b.t0));
-            }
-            let range =
-                |fall: &Fall| resolve(fall, &series.readings, column.domain, &self.wrapping);
-            let falls: Vec<_> = series.falls.iter().map(|fall| (*fall, range(fall))).collect();
-            let absent = !moved.get(index).copied().unwrap_or(series.moved);
-            let mut one = Known { absent, falls, unread, impossible: None, lost };
-            if !absent {
-                one.impossible = self.impossible(series, &one);
-            }
-            known.push(one);
-        }
-        known
-    }
-
-    /// Why nothing of a column can be: its mean power, or a step that no machine makes.
-    fn impossible(&self, series: &Series, known: &Known) -> Option<String> {
-        let column = &series.column;
-        let whole = column.quantity == Quantity::Counter && series.readings.whole();
-        let (mut joules, mut seconds) = (series.joules, self.now);
-        for (fall, range) in &known.falls {
-            joules += range.map_or(0.0, |range| fall.joules(range));
-        }
-        for unread in known.unread.iter().filter(|_| column.quantity == Quantity::Power) {
-            joules -= unread.joules;
-            seconds -= unread.t1 - unread.t0;
-        }
-        let mean = (joules / seconds.max(SHORTEST_S)).min(f64::MAX);
-        let of_mean = || cannot_be(column, mean, seconds, whole);
-        let Some(found) = series.implausible else { return of_mean() };
-        let guess = looks_like(column, found.worst_w, whole);
-        let watts = short(found.worst_w);
-        if column.quantity == Quantity::Counter {
-            let step =
-                || format!("{watts} W up to row {}, more than can be drawn{guess}", found.line);
-            return Some(of_mean().unwrap_or_else(step));
-        }
-        // Single readings are passed over; where hardly any other is left, the column is no such power.
-        if seconds >= 0.5 * self.now {
-            return of_mean();
-        }
-        let what = if found.worst_w < 0.0 { "below zero" } else { "more than can be drawn" };
-        Some(format!(
-            "{} readings such as {watts} W in row {}, {what}{guess}",
-            found.count, found.line
-        ))
-    }
-
-    /// The domains of the total, and why nothing was measured where that is so.
-    fn total(&self, known: &[Known]) -> (Vec<Domain>, Option<String>) {
-        let domains = |absent: bool| -> Vec<Domain> {
-            let all = self.series.iter().zip(known).filter(|(_, k)| absent || !k.absent);
-            all.map(|(series, _)| series.column.domain).collect()
-        };
-        let total = Domain::in_total(&domains(false));
-        if !total.is_empty() {
-            return (total, None);
-        }
-        let total = Domain::in_total(&domains(true));
-        let still = self.series.iter().filter(|series| total.contains(&series.column.domain));
-        let shown: Vec<String> = still
-            .take(3)
-            .map(|s| {
-                let unit = if s.column.quantity == Quantity::Power { "W" } else { "J" };
-                format!("'{}' is {} {unit}", s.column.name, s.first)
-            })
-            .collect();
-        let looks = format!(
-            "{} in all {} rows, as where a meter cannot read the registers or the machine has none (a \
-             virtual machine)",
-            shown.join(" and "),
-            self.samples
-        );
-        (total, Some(looks))
     }
 
     /// Takes from the power over time what falls, holes and impossible columns say about it.

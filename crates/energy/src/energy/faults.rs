@@ -1,10 +1,10 @@
 //! What is wrong with each column, so that it can be told for whichever domains make up a total.
 
-use super::accountant::Known;
 use super::integrity::{
     CONSTANT_S, ConstantPower, DESCRIBED, ImplausiblePower, Integrity, STILL_INTERVALS,
     STILL_SECONDS, StuckCounter,
 };
+use super::known::Known;
 use super::series::Series;
 use super::wrap::{Reset, Wrap, Wrapping};
 use crate::samples::{Domain, Quantity};

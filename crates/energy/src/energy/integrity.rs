@@ -293,6 +293,10 @@ impl Integrity {
         if let Some(reset) = self.resets.first() {
             return Some(reset.to_string());
         }
+        if self.reset_count > 0 {
+            let count = self.reset_count;
+            return Some(format!("a counter fell {count} times more than a counter can"));
+        }
         if let Some(stuck) = self.stuck.first() {
             return Some(format!(
                 "'{}' stood still for {:.1} s from {:.1} s on (up to row {}): the counter was frozen, and \
@@ -311,7 +315,10 @@ impl Integrity {
                 super::plausible::short(found.worst_w),
                 found.row
             ),
-            None if self.holes > 0 => format!(" (longest hole {:.1} s)", self.max_gap_s),
+            None if self.holes > 0 => format!(
+                " (longest hole {:.1} s; --split-gaps DURATION makes trials of the parts between)",
+                self.max_gap_s
+            ),
             None => String::new(),
         };
         Some(format!(

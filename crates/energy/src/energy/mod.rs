@@ -21,6 +21,7 @@ mod accountant;
 mod faults;
 mod holes;
 pub mod integrity;
+mod known;
 pub mod plausible;
 mod power;
 mod restrict;

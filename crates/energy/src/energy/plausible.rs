@@ -42,7 +42,7 @@ pub(super) fn cannot_be(column: &Column, watts: f64, seconds: f64, whole: bool) 
     } else if watts > most {
         format!("more than {} can draw ({} W)", kind(column.domain), short(most))
     } else if watts < least {
-        format!("less than {} that runs can draw ({least} W)", kind(column.domain))
+        format!("less than {} must draw to run ({least} W)", kind(column.domain))
     } else {
         return None;
     };
@@ -72,7 +72,7 @@ pub(super) fn looks_like(column: &Column, watts: f64, whole: bool) -> String {
         guess(format!("m{unit} in place of {unit}"), 1e-3);
         guess(format!("µ{unit} in place of {unit}"), 1e-6);
     } else {
-        guess(format!("k{unit} in place of {unit}"), 1e3);
+        guess("thousandths of it".to_owned(), 1e3);
     }
     guesses.truncate(2);
     if guesses.is_empty() {
@@ -146,8 +146,8 @@ mod tests {
         }
         let machine = column(Domain::System, Quantity::Power);
         let why = cannot_be(&machine, 0.023, 8.0, false).unwrap();
-        assert!(why.contains("less than a machine that runs can draw"), "{why}");
-        assert!(why.contains("kW in place of W (23.00 W)"), "{why}");
+        assert!(why.contains("less than a machine must draw to run"), "{why}");
+        assert!(why.contains("thousandths of it (23.00 W)"), "{why}");
         assert!(cannot_be(&machine, -3.0, 8.0, false).unwrap().contains("below zero"));
         assert_eq!(cannot_be(&machine, 0.023, 0.2, false), None, "too short to tell");
         assert_eq!(cannot_be(&column(Domain::Gpu(0), Quantity::Power), 0.02, 9.0, false), None);

@@ -283,7 +283,14 @@ proptest! {
         steps in prop::collection::vec(prop_oneof![Just(0.0), 0.0f64..1e7], 79),
         edges in prop::collection::vec((0usize..5, any::<bool>(), any::<i64>()), 0..12),
     ) {
-        let mut made = package(&values);
+        let power: Vec<f64> = values.iter().map(|v| v / 1e6).collect();
+        let mut made = trace(
+            &[
+                (column("CPU_ENERGY (J)", Domain::Package, Quantity::Counter), &values),
+                (column("GPU0_POWER (Watts)", Domain::Gpu(0), Quantity::Power), &power),
+            ],
+            200.0,
+        );
         for i in 1..values.len() {
             made.time_ms[i] = made.time_ms[i - 1] + steps[i - 1];
         }
@@ -298,5 +305,14 @@ proptest! {
         let accounts = account(&made, &marks);
         prop_assert_eq!(accounts.integrity.samples, values.len() as u64);
         prop_assert!(accounts.power.watts.len() <= PowerTrace::POINTS);
+        for part in [&accounts, &accounts.restricted(&[Domain::Gpu(0)])] {
+            let energies = part.phases.values().chain([&part.whole]);
+            for energy in energies {
+                prop_assert!((0.0..=1.0).contains(&energy.coverage), "{}", energy.coverage);
+            }
+            // What is unknown has a reason.
+            let why = part.integrity.unknown_energy();
+            prop_assert!(part.whole.total_j.is_finite() || why.is_some());
+        }
     }
 }

@@ -6,7 +6,11 @@ use super::error::Fault;
 /// is outvoted.
 const AGREES: std::ops::Range<f64> = 0.5..2.0;
 
-/// What a time's size says. From 1973 to 2286 the numbers of one unit are none of another.
+/// Unix times from the year 2000 to 2100, s. In these years the numbers of one unit are none of another, nor
+/// are those of tenths or hundredths of a second.
+const YEARS: std::ops::Range<f64> = 946_684_800.0..4_102_444_800.0;
+
+/// What a time's size says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Clock {
     /// No row was seen.
@@ -23,13 +27,13 @@ impl Clock {
     /// What the first row's time says.
     pub fn of(time: f64) -> Result<Clock, Fault> {
         let looks = |looks: &str| Err(Fault::TimeUnit { looks: format!("it looks like {looks}") });
-        if (1e11..1e13).contains(&time) {
+        if YEARS.contains(&(time / 1e3)) {
             Ok(Clock::Milliseconds)
-        } else if (1e8..1e10).contains(&time) {
+        } else if YEARS.contains(&time) {
             Ok(Clock::Seconds)
-        } else if (1e14..1e16).contains(&time) {
+        } else if YEARS.contains(&(time / 1e6)) {
             looks("Unix microseconds")
-        } else if (1e17..1e19).contains(&time) {
+        } else if YEARS.contains(&(time / 1e9)) {
             looks("Unix nanoseconds")
         } else {
             Ok(Clock::Relative { milliseconds: 0, seconds: 0, rows: 0 })
@@ -76,6 +80,7 @@ mod tests {
         let looks = |time| Clock::of(time).unwrap_err().to_string();
         assert!(looks(1.7715e15).contains("microseconds"));
         assert!(looks(1.7715e18).contains("nanoseconds"));
+        assert!(matches!(Clock::of(177_150_000_020.0), Ok(Clock::Relative { .. })), "hundredths");
     }
 
     #[test]

@@ -25,11 +25,14 @@ pub struct Row {
     pub values: Vec<f64>,
 }
 
+/// What csv reads from: the header's line on, as UTF-8, and no line without an end.
+type Lines<R> = Limited<io::Chain<Cursor<Vec<u8>>, Text<R>>>;
+
 /// Reads a file of samples row by row.
 pub struct Reader<R> {
     file: PathBuf,
     layout: Layout,
-    csv: csv::Reader<Limited<io::Chain<Cursor<Vec<u8>>, Text<R>>>>,
+    csv: csv::Reader<Lines<R>>,
     record: csv::ByteRecord,
     header: csv::ByteRecord,
     encoding: Encoding,
@@ -255,8 +258,11 @@ impl<R: Read> Reader<R> {
             && !self.layout.delta.is_some_and(is_number)
     }
 
+    /// A program may print a word such as `Time` as well; a header has energy beside it.
     fn is_header(&self) -> bool {
-        self.record.iter().any(|name| name.trim_ascii() == b"Time")
+        let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let names: Vec<String> = self.record.iter().map(name).collect();
+        Layout::of(&names).is_ok()
     }
 
     fn is_same_header(&self) -> bool {

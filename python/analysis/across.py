@@ -1,0 +1,331 @@
+"""Several experiments of one plan read together: one answer over days or machines.
+
+Each was analysed by itself before; what that wrote, ``summary.json``, is what is pooled here, by
+:mod:`analysis.decision.pooled`. ``run`` writes ``across.json``, ``across.csv``, a plot,
+``report.html`` and ``report.md`` into the folder it is given.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis import files, summary, text
+from analysis.decision import student
+from analysis.decision.pooled import Pooled, pool
+from analysis.settings import RequestError
+
+#: With so few experiments the interval over experiments is said to be what it is.
+_FEW = 2
+
+#: Parts of an experiment's settings that one plan has in common, and how they are called.
+_PLAN = {
+    "treatments": "the frameworks",
+    "job": "the training job",
+    "seed_per_block": "seeds of blocks",
+    "dataset": "the data set",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One experiment: its name, what it wrote of itself, and its comparisons by pair."""
+
+    name: str
+    experiment: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    rows: Mapping[tuple[str, str], Mapping[str, Any]]
+
+    @property
+    def machine(self) -> str:
+        """The processor's name, where it is on record."""
+        cpu = _dig(self.experiment, "machine", "cpu", "model")
+        return str(cpu) if cpu else "–"
+
+    @property
+    def day(self) -> str:
+        """The day on which it was begun, in UTC."""
+        return str(self.experiment.get("created") or "–")[:10]
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What no two experiments have in common."""
+        return self.experiment.get("created"), _dig(self.experiment, "plan", "order_seed")
+
+    def ratio(self, a: str, b: str) -> tuple[float, float, float] | None:
+        """Log ratio of ``b`` to ``a``, standard error, degrees of freedom, where all are known."""
+        for pair, sign in (((a, b), 1.0), ((b, a), -1.0)):
+            row = self.rows.get(pair) or {}
+            found = [row.get(k) for k in ("log_ratio", "log_se", "df")]
+            if None not in found:
+                return sign * found[0], found[1], found[2]
+        return None
+
+
+@dataclass(frozen=True)
+class Over:
+    """One comparison over all experiments that have it; ``p_holm`` counts the comparisons."""
+
+    a: str
+    b: str
+    pooled: Pooled
+    p_holm: float
+    resolved: bool
+    parts: tuple[tuple[str, float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The sentence, how sure it is, and what limits it."""
+
+    sentence: str
+    sure: str
+    cautions: tuple[str, ...]
+
+
+def serve(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    """:func:`run` for the host, which is told what the user can put right."""
+    try:
+        run(request, emit)
+    except RequestError as error:
+        emit({"event": "refused", "message": str(error)})
+
+
+def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    """Pool experiments that have been analysed.
+
+    Args:
+        request: ``output``; ``parts``, of each ``name``, ``analysis`` (the folder that its analysis
+            wrote) and ``experiment`` (its record); ``alpha``, ``command``, ``version``.
+        emit: as in :func:`analysis.run`.
+
+    Raises:
+        RequestError: the experiments are not of one plan, or cannot be compared.
+    """
+    from analysis import across_report  # here: what is pooled needs no plot
+
+    emit({"event": "progress", "step": "experiments"})
+    alpha = float(request.get("alpha") or 0.05)
+    parts = [read(part) for part in request.get("parts") or []]
+    check(parts)
+    over = compare(parts, alpha)
+    answer = tell(parts, over)
+    output = Path(request["output"])
+    content = {
+        "sentence": answer.sentence,
+        "sure": answer.sure,
+        "cautions": list(answer.cautions),
+        "experiments": [
+            {"name": p.name, "machine": p.machine, "day": p.day, "level": p.summary.get("level")}
+            for p in parts
+        ],
+        "comparisons": [
+            asdict(o) | {key: percent(getattr(o.pooled, name)) for key, name in _PERCENT.items()}
+            for o in over
+        ],
+        "alpha": alpha,
+    }
+    files.write(
+        output / "across.json",
+        json.dumps(summary.plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+    )
+    files.write(output / "across.csv", _csv(over))
+    emit({"event": "progress", "step": "report"})
+    written = across_report.write(parts, over, answer, request)
+    names = ["across.json", "across.csv", *written]
+    emit({"event": "result", "sentence": answer.sentence, "files": names})
+
+
+_COLUMNS = (
+    "base", "group", "experiment", "log_ratio", "log_se", "df", "pct_change", "ci_low", "ci_high",
+    "p_holm",
+)  # fmt: skip
+
+_PERCENT = {"pct_change": "mean", "ci_low": "low", "ci_high": "high"}
+
+
+def read(part: Mapping[str, Any]) -> Part:
+    """An experiment with what its analysis wrote."""
+    path = Path(part["analysis"]) / "summary.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rows = {(r["base"], r["group"]): r for r in found.get("all_comparisons") or []}
+    return Part(str(part["name"]), part.get("experiment") or {}, found, rows)
+
+
+def check(parts: Sequence[Part]) -> None:
+    """Refuse what is not several experiments of one plan and one kind of energy.
+
+    Raises:
+        RequestError: and what to do instead.
+    """
+    if len(parts) < 2:
+        raise RequestError("experiments: name two or more")
+    first = parts[0]
+    for i, part in enumerate(parts):
+        for other in parts[:i]:
+            if part.identity == other.identity and part.identity[0] is not None:
+                raise RequestError(f"{other.name} and {part.name} are one and the same experiment")
+    for part in parts[1:]:
+        differ = [
+            word for key, word in _PLAN.items() if _planned(first, key) != _planned(part, key)
+        ]
+        if differ:
+            raise RequestError(
+                f"{first.name} and {part.name} are not of one plan: {text.join(differ)} differ; "
+                "analyse them apart"
+            )
+        for key, word in (("estimated", "an estimate and a measurement"), ("domains", "domains")):
+            if _kind(first, key) != _kind(part, key):
+                more = "; name those that all have with --domains" if key == "domains" else ""
+                raise RequestError(
+                    f"{first.name} and {part.name} did not measure the same energy ({word}: "
+                    f"{_kind(first, key)} and {_kind(part, key)}){more}"
+                )
+
+
+def compare(parts: Sequence[Part], alpha: float) -> list[Over]:
+    """Every comparison that two experiments or more have, Holm over them."""
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    declared = _dig(parts[0].experiment, "protocol", "comparisons") or []
+    for a, b in [*map(tuple, declared), *(pair for part in parts for pair in part.rows)]:
+        pairs.setdefault(frozenset((a, b)), (a, b))
+    found = []
+    for a, b in pairs.values():
+        known = [(p.name, *r) for p in _same_work(parts) if (r := p.ratio(a, b))]
+        if len(known) > 1:
+            _, means, errors, freedoms = zip(*known, strict=True)
+            found.append((a, b, pool(means, errors, freedoms, alpha), tuple(known)))
+    corrected = student.holm(np.array([pooled.p for _, _, pooled, _ in found]))
+    return [
+        Over(a, b, pooled, float(p), bool(p < alpha), known)
+        for (a, b, pooled, known), p in zip(found, corrected, strict=True)
+    ]
+
+
+def tell(parts: Sequence[Part], over: Sequence[Over]) -> Answer:
+    """The answer in words: resolved differences first, the rest by what is known of them."""
+    count = f"{len(parts)} experiments"
+    cautions = []
+    if _kind(parts[0], "estimated") != "none":
+        cautions.append("The energy is estimated from CPU load; no energy counter was read.")
+    for part in parts:
+        if part not in _same_work(parts):
+            cautions.append(f"{part.name} is left out: its groups did not do the same work.")
+    if not over:
+        sentence = f"No two of the {count} compare the same groups, so nothing can be pooled."
+        return Answer(sentence, "", tuple(cautions))
+    resolved = [o for o in over if o.resolved]
+    if resolved:
+        words = [
+            f"{o.b} used {text.size(abs(_change(o)))} {'more' if o.pooled.mean > 0 else 'less'} "
+            f"energy than {o.a} ({interval(o.pooled.low, o.pooled.high)})"
+            for o in resolved
+        ]
+        sentence = f"Over {count}, {text.join(words)}."
+        if len(resolved) < len(over):
+            rest = [f"{o.b} and {o.a}" for o in over if not o.resolved]
+            sentence += f" Not resolved: {text.join(rest, 'or')}."
+    else:
+        words = [
+            f"{o.b} against {o.a} {percent_text(o.pooled.mean)} "
+            f"({interval(o.pooled.low, o.pooled.high)})"
+            for o in over
+        ]
+        sentence = f"Over {count}, no difference is resolved: {text.join(words)}."
+    same = sum(_one_sign(o) for o in over)
+    sure = (
+        f"The intervals are over experiments (Student's t, {len(parts) - 1} "
+        f"{'degree' if len(parts) == 2 else 'degrees'} of freedom) and hold for others like "
+        f"these; in {same} of {text.count(len(over), 'comparison')} all experiments have one sign."
+    )
+    if len(parts) <= _FEW:
+        alone = [
+            f"{o.b} against {o.a} {interval(o.pooled.within_low, o.pooled.within_high)}"
+            for o in over
+        ]
+        cautions.append(
+            "Two experiments hardly tell how much experiments differ: that leaves one degree of "
+            f"freedom. For these two alone, with no word about others: {text.join(alone)}."
+        )
+    for o in over:
+        if o.pooled.q_p < 0.05:
+            cautions.append(
+                f"{o.b} against {o.a} differs between the experiments by more than their blocks "
+                f"explain ({text.p_equation(o.pooled.q_p)}, I² {100 * o.pooled.i2:.0f}%): see each "
+                "by itself."
+            )
+    return Answer(sentence, sure, tuple(cautions))
+
+
+def percent(log: float) -> float | None:
+    """A log ratio as a percentage; none of what is not known."""
+    return float(100.0 * np.expm1(log)) if np.isfinite(log) else None
+
+
+def percent_text(log: float) -> str:
+    """A log ratio as ``+3.1%``."""
+    return text.percent(percent(log))
+
+
+def interval(low: float, high: float) -> str:
+    """An interval of log ratios in percent, with the digits that its width bears out."""
+    ends = percent(low), percent(high)
+    decimals = text.percent_decimals(*ends)
+    return f"{text.percent(ends[0], decimals)} to {text.percent(ends[1], decimals)}"
+
+
+def _change(over: Over) -> float:
+    return percent(over.pooled.mean) or 0.0
+
+
+def _one_sign(over: Over) -> bool:
+    return len({np.sign(mean) for _, mean, _, _ in over.parts}) == 1
+
+
+def _same_work(parts: Sequence[Part]) -> list[Part]:
+    return [p for p in parts if _dig(p.summary, "work_gate", "status") != "failed"]
+
+
+def _planned(part: Part, key: str) -> Any:
+    """A part of the plan; the number of processors is the machine's, not the plan's."""
+    found = _dig(part.experiment, "settings", key)
+    if key == "job" and isinstance(found, Mapping):
+        return {k: v for k, v in found.items() if k != "threads"}
+    return found
+
+
+def _kind(part: Part, key: str) -> Any:
+    if key == "domains":
+        return tuple(_dig(part.summary, "settings", "domains", "compared") or ())
+    return part.summary.get(key)
+
+
+def _dig(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _csv(over: Sequence[Over]) -> str:
+    """A row per comparison and experiment, and one over all of them."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for o in over:
+        for name, mean, error, freedom in o.parts:
+            half = float(student.quantile(0.975, np.array(freedom))) * error
+            ends = [percent(v) for v in (mean, mean - half, mean + half)]
+            writer.writerow(_cells(o.a, o.b, name, mean, error, freedom, *ends, None))
+        p = o.pooled
+        ends = [percent(v) for v in (p.mean, p.low, p.high)]
+        writer.writerow(_cells(o.a, o.b, "all", p.mean, p.se, p.k - 1, *ends, o.p_holm))
+    return buffer.getvalue()
+
+
+def _cells(*values: Any) -> list[str]:
+    return ["" if v is None else files.cell(v) if isinstance(v, str) else repr(v) for v in values]

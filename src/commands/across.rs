@@ -1,0 +1,115 @@
+//! `joulerace analyze DIR DIR …`: several experiments of one plan, each by itself and then together.
+
+use super::prepare;
+use super::say::{shown, width};
+use super::terminal::Terminal;
+use crate::analysis::{AnalysisError, AnalyzeSettings};
+use crate::clean;
+use crate::env::Environment;
+use crate::error::Error;
+use crate::plan::detectable::ALPHA;
+use crate::run::events::{Event, Observer};
+use crate::run::experiment::Experiment;
+use crate::run::folder::Folder;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Where the joint analysis is written: `--output`, else `across` beside the first experiment.
+pub(super) fn output(named: Option<&Path>, dirs: &[PathBuf]) -> PathBuf {
+    let beside = || dirs.first().and_then(|dir| dir.parent()).unwrap_or(Path::new("."));
+    named.map_or_else(|| beside().join("across"), prepare::absolute)
+}
+
+/// Checks that each folder holds an experiment of its own, before anything is analysed.
+///
+/// # Errors
+///
+/// [`AnalysisError::Refused`] names the folder; [`crate::run::experiment::ExperimentError`] where one
+/// cannot be read.
+pub(super) fn experiments(dirs: &[PathBuf]) -> Result<Vec<Value>, Error> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for dir in dirs {
+        if !seen.insert(dir.canonicalize().unwrap_or_else(|_| dir.clone())) {
+            let message = format!("{} is named twice", shown(dir));
+            return Err(AnalysisError::Refused(message).into());
+        }
+        let mut experiment = serde_json::to_value(Experiment::read(&Folder::at(dir))?)
+            .map_err(|e| Error::Other(e.into()))?;
+        // The order of every trial is in the experiment's own report.
+        experiment["plan"]["trials"] = Value::Null;
+        found.push(clean::in_strings(experiment, &|text| clean::lines(&clean::private(&text))));
+    }
+    Ok(found)
+}
+
+/// Reads the experiments together, after each was analysed; gives what to print.
+pub(super) async fn together(
+    dirs: &[PathBuf],
+    experiments: Vec<Value>,
+    output: &Path,
+    settings: &AnalyzeSettings,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<String, Error> {
+    let unwritten = |source| AnalysisError::Output { path: output.to_owned(), source };
+    std::fs::create_dir_all(output).map_err(unwritten)?;
+    let output = output.canonicalize().map_err(unwritten)?;
+    let parts: Vec<Value> = names(dirs)
+        .into_iter()
+        .zip(dirs)
+        .zip(experiments)
+        .map(|((name, dir), experiment)| {
+            json!({ "name": name, "analysis": dir.join("analysis"), "experiment": experiment })
+        })
+        .collect();
+    let argument = json!({
+        "output": output,
+        "parts": parts,
+        "alpha": ALPHA,
+        "command": settings.command,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    let (python, path) = (environment.interpreter()?, vec![settings.python_dir.clone()]);
+    let events = prepare::call(&python, path, "analysis.across", "serve", argument, |event| {
+        if let Some(step) = event["step"].as_str() {
+            terminal.on(&Event::Preparing(step));
+        }
+    })
+    .await
+    .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
+    if let Some(refused) = events.iter().find(|event| event["event"] == "refused") {
+        let message = refused["message"].as_str().unwrap_or("it was refused").to_owned();
+        return Err(AnalysisError::Refused(message).into());
+    }
+    let told = events.iter().rev().find(|event| event["event"] == "result");
+    let sentence = told.and_then(|event| event["sentence"].as_str()).unwrap_or_default();
+    let report = shown(&output.join("report.html"));
+    let wide = usize::from(width()).clamp(40, 100);
+    let options = textwrap::Options::new(wide).break_words(false);
+    Ok(format!("\n{}\nReport of all together: {report}\n", textwrap::fill(sentence, &options)))
+}
+
+/// The folders' own names, or their paths where two have the same.
+fn names(dirs: &[PathBuf]) -> Vec<String> {
+    let name = |dir: &PathBuf| dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let short: Vec<String> = dirs.iter().map(name).collect();
+    let distinct: BTreeSet<&String> = short.iter().collect();
+    let names =
+        if distinct.len() == dirs.len() { short } else { dirs.iter().map(|d| shown(d)).collect() };
+    names.iter().map(|name| clean::line(&clean::private(name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn experiments_are_called_by_their_folders_or_by_the_way_there() {
+        let dirs = |names: &[&str]| -> Vec<PathBuf> { names.iter().map(PathBuf::from).collect() };
+        assert_eq!(names(&dirs(&["/m/monday", "/m/friday"])), ["monday", "friday"]);
+        assert_eq!(names(&dirs(&["/a/run", "/b/run"])), ["/a/run", "/b/run"]);
+        assert_eq!(output(None, &dirs(&["/m/monday", "/n/x"])), Path::new("/m/across"));
+    }
+}
