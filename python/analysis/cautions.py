@@ -159,8 +159,8 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
                 f"{text.size(part['largest_pct'])} between them); the comparisons adjusted for it "
                 "stand beside, under the first question."
             )
-    if "drift" in decision.cautions:
-        cautions.append(_drift(found))
+    if "trend" in decision.cautions:
+        cautions.append(_trend(table, found, settings))
     if "memory" in decision.cautions:
         widened = [c for c in decision.comparisons if c.memory > 0]
         cautions.append(
@@ -191,13 +191,21 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
     return cautions
 
 
-def _drift(found: Findings) -> str:
-    slope = found.drift["time"] or found.drift["run_order"]
-    size = f" by {text.percent(slope['pct_over_experiment'], 1)}" if slope else ""
-    p = f" ({text.p_equation(slope['p'])})" if slope else ""
+def _trend(table: Table, found: Findings, settings: Settings) -> str:
+    """Pairs whose difference is another at the end than at the beginning."""
+    own = [c for c in found.decision.comparisons if c.trend_p < settings.alpha]
+    own.sort(key=lambda c: c.trend_p)
+    names = table.groups
+    listed = [
+        f"{names[c.group]} against {names[c.base]} by {text.percent(effects.percent(c.trend), 1)}"
+        for c in own[:_MOST_NAMED]
+    ]
+    if len(own) > _MOST_NAMED:
+        listed.append(f"{len(own) - _MOST_NAMED} more")
     return (
-        f"Energy drifted{size} over the experiment{p}. What blocks share is taken out of paired "
-        "comparisons; what drifts for one group alone is not."
+        f"Differences drift from the first block to the last ({text.join(listed)}; smallest "
+        f"{text.p_equation(own[0].trend_p)}): what drifts for one group alone is not taken out by "
+        "pairing, and the size of the difference depends on when it is measured."
     )
 
 
@@ -255,8 +263,7 @@ def adjusted(found: Findings) -> str:
     """The comparisons adjusted for position and predecessor, in words; empty without any."""
     parts = []
     for row in found.drift["adjusted"][: _MOST_NAMED * 2]:
-        decimals = text.percent_decimals(row["ci_low"], row["ci_high"])
-        shown = [text.percent(row[k], decimals) for k in ("adjusted_pct", "ci_low", "ci_high")]
+        shown = text.change(row["adjusted_pct"], row["ci_low"], row["ci_high"])
         parts.append(f"{row['b']} against {row['a']} {shown[0]} ({shown[1]} to {shown[2]})")
     return text.join(parts)
 

@@ -80,7 +80,7 @@ def _context(
         "answers": questions.answer_all(table, found, settings),
         "group_tables": tables.groups(found.groups, shown),
         "pair_tables": _pair_tables(table, found, shown),
-        "ranking": tables.ranking(answer.ranking),
+        "ranking": tables.ranking(answer.ranking, answer.pairs),
         "matrix": tables.matrix(answer.pairs, answer.ranking),
         "resolved": tables.resolved(answer.pairs, found),
         "omnibus": tables.omnibus(found),
