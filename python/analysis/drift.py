@@ -70,6 +70,8 @@ def _trend(
         "span": found.span,
         "blocks": found.df + 2,
         "pct_over_experiment": effects.percent(found.slope * found.span),
+        "low_over_experiment": effects.percent(low * found.span),
+        "high_over_experiment": effects.percent(high * found.span),
     }
 
 

@@ -183,6 +183,11 @@ def join(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def plural(number: int, noun: str) -> str:
+    """``block`` or ``blocks``."""
+    return noun if number == 1 else noun + "s"
+
+
 def count(number: int, noun: str) -> str:
     """``1 block``, ``2 blocks``."""
     return f"{number} {noun if number == 1 else noun + 's'}"
