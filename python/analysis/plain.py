@@ -61,7 +61,7 @@ def _compared(table: Table, found: Findings) -> str:
         if paired
         else "and the runs are compared as two heaps, since they do not belong together in rounds"
     )
-    return f"What was compared: the energy of one run with {named}, {times} times each, {how}."
+    return f"What was compared: the energy of one run with {named}, {times} usable runs of each, {how}."
 
 
 def _means(answer: Verdict, settings: Settings) -> str:
@@ -81,14 +81,16 @@ def _means(answer: Verdict, settings: Settings) -> str:
         )
     most = max(resolved, key=lambda c: abs(c["log_ratio"]))
     change, low, high = text.change(most["pct_change"], most["ci_low"], most["ci_high"])
-    some = "" if len(resolved) == len(answer.pairs) else f"{len(resolved)} of {len(answer.pairs)} "
+    some = f"{len(resolved)} of {len(answer.pairs)} "
+    if len(resolved) == len(answer.pairs):
+        some = "the " if len(resolved) == 1 else f"all {len(resolved)} "
     sure = (
         "Nothing that was checked speaks against it."
         if level == "firm"
         else "Read the points above first: they say why it may look surer than it is."
     )
     return (
-        f"What it means: {some or 'all '}{text.plural(len(resolved), 'difference')} "
+        f"What it means: {some}{text.plural(len(resolved), 'difference')} "
         f"{'is' if len(resolved) == 1 else 'are'} larger than chance would make "
         f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most['group']} against "
         f"{most['base']}, {change}; were the whole experiment done again and again, an interval "
@@ -101,7 +103,7 @@ def _not(table: Table, answer: Verdict, settings: Settings) -> str:
     if provenance.estimated(table) != "none":
         what += "; the energy is worked out from processor time, not measured"
     compared = text.join([str(d) for d in settings.domains.get("compared") or []])
-    part = f" Only {compared} was counted," if compared else " Only what the meter sees was counted,"
+    part = f" Only the energy of {compared} was counted," if compared else " Only what the meter sees was counted,"
     return (
         f"What it does not mean: that the same holds elsewhere. The answer is about {what}.{part} "
         "not the power drawn at the wall."

@@ -131,9 +131,11 @@ def _axis(axes, ends: list[float]) -> None:
 def _ratio_ticks(low: float, high: float) -> list[float]:
     """Round ratios, more of them where the axis is short."""
     powers = [10.0**p for p in range(-3, 5)]
-    for steps in ((1, 1.2, 1.5, 2, 3, 4, 5, 7), (1, 1.5, 2, 3, 5), (1, 2, 5), (1,)):
+    for steps in ((1, 1.2, 1.5, 2, 3, 4, 5, 7), (1, 1.5, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [s * p for p in powers for s in steps if low <= np.log(s * p) <= high]
-        if len(ticks) <= 6:
+        # Room for a label: about a tenth of the axis.
+        apart = np.diff(np.log(ticks)) / (high - low)
+        if len(ticks) <= 7 and (apart > 0.1).all():
             break
     return ticks
 

@@ -1,6 +1,7 @@
 """One look for all pictures: colours, markers, sizes, and how a figure becomes SVG and PNG."""
 
 import io
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -179,6 +180,17 @@ def group_axis(axes: Axes, names: list[str]) -> None:
     )
     axes.grid(axis="x", visible=False)
     axes.tick_params(axis="x", length=0)
+
+
+def ratio_axis(axes: Axes) -> None:
+    """Make the upright axis logarithmic, with plain round numbers."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [m * 10.0**p for p in powers for m in (1, 2, 3, 5)]
+    ticks = [t for t in ticks if low <= t <= high]
+    axes.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_yticks([], minor=True)
 
 
 def legend(figure: Canvas, axes: Axes) -> None:
