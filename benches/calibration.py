@@ -32,9 +32,9 @@ from analysis.decision.power import detectable, holm_divisor  # noqa: E402
 class Scenario:
     """How the experiments of one row are made; sizes are log ratios (0.02 is about 2%).
 
-    ``effects`` are the groups' true log energies; ``drift`` is shared by all groups, ``alone`` is the
-    last group's own, and leaves its mean over the experiment as it is; ``power`` puts the last group where 80% power is
-    promised for the spread that the experiments have.
+    ``effects`` are the groups' true log energies; ``drift`` is shared by all groups, ``alone`` is
+    the last group's own, and leaves its mean over the experiment as it is; ``power`` puts the last
+    group where 80% power is promised for the spread that the experiments have.
     """
 
     name: str

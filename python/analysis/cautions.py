@@ -124,9 +124,7 @@ def _invalid(table: Table) -> list[str]:
     if len(invalid) == 1 and (found := _SAMPLED(reasons.iloc[0])):
         parts = [found[0]]
     be = "is" if len(invalid) == 1 else "are"
-    return [
-        f"{text.count(len(invalid), 'trial')} {be} invalid and left out: {text.join(parts)}."
-    ]
+    return [f"{text.count(len(invalid), 'trial')} {be} invalid and left out: {text.join(parts)}."]
 
 
 #: How the host says that a trial was not measured for long enough.

@@ -79,9 +79,7 @@ def _trends(table: Table, settings: Settings, found: Decision) -> list[dict[str,
     """How much every pair's difference changes from the first block to the last."""
     return [
         {"a": a, "b": b, "pct_over_experiment": effects.percent(c.trend), "p_holm": c.trend_p}
-        for (a, b), c in zip(
-            evidence.comparisons(table, settings), found.comparisons, strict=True
-        )
+        for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True)
         if np.isfinite(c.trend_p)
     ]
 

@@ -12,7 +12,12 @@ from analysis.verdict import Verdict
 #: More names than this are counted.
 _MOST_NAMED = 6
 
-_METERS = {"energibridge": "EnergiBridge", "rapl": "RAPL", "nvml": "NVML", "estimate": "an estimate"}
+_METERS = {
+    "energibridge": "EnergiBridge",
+    "rapl": "RAPL",
+    "nvml": "NVML",
+    "estimate": "an estimate",
+}
 
 
 def head(table: Table, settings: Settings) -> list[str]:
@@ -103,7 +108,11 @@ def _not(table: Table, answer: Verdict, settings: Settings) -> str:
     if provenance.estimated(table) != "none":
         what += "; the energy is worked out from processor time, not measured"
     compared = text.join([str(d) for d in settings.domains.get("compared") or []])
-    part = f" Only the energy of {compared} was counted," if compared else " Only what the meter sees was counted,"
+    part = (
+        f" Only the energy of {compared} was counted,"
+        if compared
+        else " Only what the meter sees was counted,"
+    )
     return (
         f"What it does not mean: that the same holds elsewhere. The answer is about {what}.{part} "
         "not the power drawn at the wall."

@@ -246,5 +246,6 @@ def trends(differences: np.ndarray, paired: np.ndarray) -> Trends:
         tested = (n >= MIN_DRIFT_BLOCKS) & (se > 1e-15)
         t = np.where(tested, slope / se, np.nan)
         p = holm(two_sided(t, np.where(tested, df, 1.0)))
-    span = np.where(known, x, -np.inf).max(axis=0) - np.where(known, x, np.inf).min(axis=0)
+        last = np.where(known, x, -np.inf).max(axis=0, initial=-np.inf)
+        span = last - np.where(known, x, np.inf).min(axis=0, initial=np.inf)
     return Trends(np.where(tested, slope, np.nan), p, np.where(tested, span, np.nan))

@@ -252,7 +252,9 @@ def _for_a_paper(figure: Canvas, width: float) -> bytes:
         for axis in (axes.xaxis, axes.yaxis):
             if labels := axis.get_ticklabels():
                 axis.set_tick_params(labelsize=labels[0].get_fontsize() * factor)
-    ticks = {id(t) for axes in figure.axes for t in (*axes.get_xticklabels(), *axes.get_yticklabels())}
+    ticks = {
+        id(t) for axes in figure.axes for t in (*axes.get_xticklabels(), *axes.get_yticklabels())
+    }
     for piece in figure.findobj(Text):
         if id(piece) not in ticks:
             piece.set_fontsize(piece.get_fontsize() * factor)

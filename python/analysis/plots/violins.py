@@ -79,7 +79,10 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
     far = _far(values)
     if far and len(names) <= _MOST_PANELS:
         figure = _panels(names, values_shown, palette, settings)
-        axes, how = figure.axes[0], "Each group has an axis of its own, of the same span in per cent."
+        axes, how = (
+            figure.axes[0],
+            "Each group has an axis of its own, of the same span in per cent.",
+        )
     else:
         figure, (axes,) = canvas(3.1)
         rng = np.random.default_rng(settings.seed)

@@ -28,7 +28,8 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
             f"Over {text.count(order['blocks'], 'complete block')}, position counts give "
             f"χ² = {text.significant(order['balance_chi_square'])}; of random orders, a share of "
             f"{text.significant(order['balance_p'], 2)} is at least as unbalanced. "
-            f"{order['distinct_orders']} of {order['possible_orders']} possible orders occurred; "
+            f"{order['distinct_orders']} of {_orders(order['possible_orders'])} possible orders "
+            f"occurred; "
             f"{text.count(order['same_as_previous'], 'block')} repeated the one before."
         )
     if verdict == "cyclic":
@@ -47,7 +48,12 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
         mark,
         short,
         [line for line in lines if line],
-        kept(checks.positions(found), checks.autocorrelation(found), _trends(table, drift), _effects(table, drift)),
+        kept(
+            checks.positions(found),
+            checks.autocorrelation(found),
+            _trends(table, drift),
+            _effects(table, drift),
+        ),
     )
 
 
@@ -55,6 +61,11 @@ _RANDOM = {
     "": "Random and balanced, as far as can be tested",
     "balanced": "Random, and balanced by design",
 }
+
+
+def _orders(number: int) -> str:
+    """How many orders there are; of very many about how many."""
+    return str(number) if number < 1e6 else text.significant(float(number), 2)
 
 
 def _planned(settings: Settings) -> str:

@@ -107,4 +107,6 @@ def _share(share: float) -> str:
         return f"mostly power (time {100 * share:.0f}%)"
     if share > 0.02:
         return f"almost only power (time {100 * share:.0f}%)"
-    return "only power" + ("; time went the other way and made up for part" if share < -0.02 else "")
+    return "only power" + (
+        "; time went the other way and made up for part" if share < -0.02 else ""
+    )
