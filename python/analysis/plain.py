@@ -1,8 +1,5 @@
 """The report for a first reader: what was compared, what it means, what it does not mean."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from analysis import machine, provenance, text
 from analysis.findings import Findings
 from analysis.settings import Settings
@@ -66,7 +63,10 @@ def _compared(table: Table, found: Findings) -> str:
         if paired
         else "and the runs are compared as two heaps, since they do not belong together in rounds"
     )
-    return f"What was compared: the energy of one run with {named}, {times} usable runs of each, {how}."
+    return (
+        f"What was compared: the energy of one run with {named}, {times} usable runs of each, "
+        f"{how}."
+    )
 
 
 def _means(answer: Verdict, settings: Settings) -> str:

@@ -234,7 +234,8 @@ _BIBTEX = """@misc{{joulerace-data,
 }}
 @software{{joulerace,
   author  = {{{{The joulerace authors}}}},
-  title   = {{joulerace: what the same training job costs in Keras, in PyTorch and in JAX, in joules}},
+  title   = {{joulerace: what the same training job costs in Keras, in PyTorch and in JAX,
+             in joules}},
   version = {{{version}}}
 }}"""
 

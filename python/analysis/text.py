@@ -102,8 +102,8 @@ def change(
 ) -> list[str]:
     """A change, its interval's ends, and more changes of the same kind, all written alike.
 
-    ``+42.1%``, or ``4.66×`` from twice as much on; the digits are those that the interval bears out.
-    The one way in which the report writes a change.
+    ``+42.1%``, or ``4.66×`` from twice as much on; the digits are those that the interval bears
+    out. The one way in which the report writes a change.
     """
     values = (pct, low, high, *more)
     known = None not in (low, high) and math.isfinite(low) and math.isfinite(high)

@@ -167,8 +167,9 @@ def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None
     axes.hlines(y, _ratio(low), _ratio(high), color=colour, linewidth=2.4, zorder=3)
     axes.plot([_ratio(middle)], [y], marker, color=colour, markersize=5, zorder=4)
     right = middle > 0
+    shown = text.change(middle, low, high)[0]
     axes.annotate(
-        text.change(middle, low, high)[0], (_ratio(high if right else low), y), va="center", fontsize=8,
+        shown, (_ratio(high if right else low), y), va="center", fontsize=8,
         xytext=(7 if right else -7, 0), textcoords="offset points", color=MUTED,
         ha="left" if right else "right",
     )  # fmt: skip

@@ -248,13 +248,12 @@ def _for_a_paper(figure: Canvas, width: float) -> bytes:
     It is drawn anew at that size, with its fonts embedded as TrueType, which journals ask for.
     """
     factor = width / figure.get_figwidth()
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            if labels := axis.get_ticklabels():
-                axis.set_tick_params(labelsize=labels[0].get_fontsize() * factor)
-    ticks = {
-        id(t) for axes in figure.axes for t in (*axes.get_xticklabels(), *axes.get_yticklabels())
-    }
+    ticks = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        labels = axis.get_ticklabels()
+        ticks |= {id(piece) for piece in labels}
+        if labels:
+            axis.set_tick_params(labelsize=labels[0].get_fontsize() * factor)
     for piece in figure.findobj(Text):
         if id(piece) not in ticks:
             piece.set_fontsize(piece.get_fontsize() * factor)

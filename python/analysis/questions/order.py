@@ -51,7 +51,7 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
         kept(
             checks.positions(found),
             checks.autocorrelation(found),
-            _trends(table, drift),
+            _trends(drift),
             _effects(table, drift),
         ),
     )
@@ -98,7 +98,7 @@ def _slopes(drift: dict[str, Any]) -> str:
     return f"{told}."
 
 
-def _trends(table: Table, drift: dict[str, Any]) -> Tabulation | None:
+def _trends(drift: dict[str, Any]) -> Tabulation | None:
     """How much each pair's difference changes, where one does."""
     if "trend" not in drift["significant"]:
         return None
