@@ -227,10 +227,10 @@ def _year(table: Table) -> str:
 
 
 _BIBTEX = """@misc{{joulerace-data,
-  author = {{<your names>}},
+  author = {{YOUR NAMES}},
   title  = {{{title}}},{year}
   note   = {{Measured with joulerace {version}}},
-  url    = {{<address of this folder>}}
+  url    = {{ADDRESS OF THIS FOLDER}}
 }}
 @software{{joulerace,
   author  = {{{{The joulerace authors}}}},
@@ -243,6 +243,7 @@ _BIBTEX = """@misc{{joulerace-data,
 def _bibtex(settings: Settings, year: str) -> str:
     """Entries for the data and for the tool; a title's special characters are TeX's."""
     title = re.sub(r"([&%$#_{}])", r"\\\1", settings.title.replace("\\", " "))
+    title = title.replace("<", "\\textless{}").replace(">", "\\textgreater{}")
     dated = f"\n  year   = {{{year}}}," if year else ""
     return _BIBTEX.format(title=title, year=dated, version=settings.version or "(unknown)")
 
