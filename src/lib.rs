@@ -1,6 +1,6 @@
 //! joulerace: how much energy does the same training job cost in Keras, in PyTorch and in JAX?
 //!
-//! A host plans an [experiment](run), runs each [trial](plan::Trial) in a fresh [worker] process
+//! A host plans an [experiment](store::experiment), runs each [trial](plan::Trial) in a fresh [worker] process
 //! that embeds CPython, samples the machine's energy with a [meter] while it runs, and hands the
 //! [samples] to [energy] accounting and then to the [analysis].
 
@@ -16,13 +16,16 @@ pub mod dataset;
 pub mod doctor;
 pub mod env;
 pub mod error;
+pub mod events;
 pub mod limits;
 pub mod paths;
 pub mod plan;
 pub mod run;
 pub mod settings;
+pub mod stop;
+pub mod store;
 pub mod worker;
 
 pub use joulerace_energy::{energy, phase, samples, units};
-pub use joulerace_files::{clean, store};
+pub use joulerace_files::{clean, files};
 pub use joulerace_meter::{meter, process, snapshot};

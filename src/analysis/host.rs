@@ -18,8 +18,8 @@ use super::study::Told;
 use super::table::Broken;
 use super::walk::relative;
 use crate::env::Environment;
-use crate::run::stop;
-use crate::store::Scratch;
+use crate::files::Scratch;
+use crate::stop;
 use crate::worker::protocol::Interpreter;
 
 /// How often the events are looked at.

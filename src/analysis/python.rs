@@ -230,7 +230,7 @@ fn baseline(experiment: &Value) -> Value {
 
 fn experiment(dir: &Path) -> Value {
     // The host has refused one that cannot be read.
-    let text = crate::store::read(&dir.join("experiment.json"), 1 << 30).unwrap_or_default();
+    let text = crate::files::read(&dir.join("experiment.json"), 1 << 30).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 

@@ -7,10 +7,10 @@ use crate::analysis::{AnalysisError, AnalyzeSettings};
 use crate::clean;
 use crate::env::Environment;
 use crate::error::Error;
+use crate::events::{Event, Observer};
 use crate::plan::detectable::ALPHA;
-use crate::run::events::{Event, Observer};
-use crate::run::experiment::Experiment;
-use crate::run::folder::Folder;
+use crate::store::experiment::Experiment;
+use crate::store::folder::Folder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) fn output(named: Option<&Path>, dirs: &[PathBuf]) -> PathBuf {
 ///
 /// # Errors
 ///
-/// [`AnalysisError::Refused`] names the folder; [`crate::run::experiment::ExperimentError`] where one
+/// [`AnalysisError::Refused`] names the folder; [`crate::store::ExperimentError`] where one
 /// cannot be read.
 pub(super) fn experiments(dirs: &[PathBuf]) -> Result<Vec<Value>, Error> {
     let mut seen = BTreeSet::new();

@@ -3,9 +3,9 @@
 use crate::dataset::Dataset;
 use crate::env::Environment;
 use crate::meter::Meter;
-use crate::run::experiment::Conditions;
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
+use crate::store::conditions::Conditions;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 

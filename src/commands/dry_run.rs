@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::plan::duration::{Expected, IMAGES_PER_CORE_SECOND};
 use crate::plan::sequential::FIRST_LOOK;
 use crate::plan::{Order, Plan};
-use crate::run::folder::Folder;
 use crate::settings::Settings;
+use crate::store::folder::Folder;
 use crate::units;
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@
 
 use super::screen::fitting;
 use crate::clean;
-use crate::run::stop;
+use crate::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::sync::OnceLock;

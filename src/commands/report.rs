@@ -1,8 +1,8 @@
 //! The terminal's result: per framework, what its trials came to.
 
-use crate::run::gate::Verdict;
-use crate::run::record::{Status, TrialRecord};
-use crate::run::settling::Settling;
+use crate::store::experiment::Verdict;
+use crate::store::record::{Status, TrialRecord};
+use crate::store::settling::Settling;
 use crate::units::{digits, mean_sd, summary};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};

@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::meter::{self, MeterSettings};
 use crate::paths::{self, Project};
 use crate::plan::sequential;
-use crate::run::experiment::ExperimentError;
-use crate::run::folder::Folder;
 use crate::settings::{
     DatasetName, Failures, Job, Settings, SettingsError, is_percent, treatments,
 };
+use crate::store::ExperimentError;
+use crate::store::folder::Folder;
 use rand::RngExt as _;
 use std::path::{Path, PathBuf};
 

@@ -12,26 +12,29 @@ use crate::cli::{ResumeArgs, RunArgs, Talk};
 use crate::dataset::{self, Dataset, Found};
 use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
+use crate::events::{Event, Observer};
+use crate::files::{self, Scratch};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
 use crate::plan::{Plan, duration};
 use crate::process;
-use crate::run::audit::{Damage, audit};
-use crate::run::events::{Event, Observer};
-use crate::run::experiment::{Conditions, Experiment, ExperimentError};
-use crate::run::folder::Folder;
-use crate::run::gate::{self, Expected, Verdict};
-use crate::run::journal::{self, Again, Journal};
+use crate::run::gate::{self, Expected};
 use crate::run::look;
-use crate::run::protocol::Protocol;
-use crate::run::record::{self, TrialRecord};
-use crate::run::settling::{Overhead, Settling};
-use crate::run::stop::Stopper;
 use crate::run::trial::Bench;
-use crate::run::{Ending, execute, lock, table};
+use crate::run::{Ending, execute, table};
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
-use crate::store::{self, Scratch};
+use crate::stop::Stopper;
+use crate::store::ExperimentError;
+use crate::store::audit::{Damage, audit};
+use crate::store::conditions::Conditions;
+use crate::store::experiment::{Experiment, Verdict};
+use crate::store::folder::Folder;
+use crate::store::journal::{self, Again, Journal};
+use crate::store::lock;
+use crate::store::protocol::Protocol;
+use crate::store::record::{self, TrialRecord};
+use crate::store::settling::{Overhead, Settling};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -117,7 +120,7 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
 /// An experiment that anyone may have recorded, in a folder of plain files.
 fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
     if folder.root().is_dir() {
-        store::only_plain(folder.root()).map_err(ExperimentError::NotPlain)?;
+        files::only_plain(folder.root()).map_err(ExperimentError::NotPlain)?;
     }
     Experiment::read(folder)
 }

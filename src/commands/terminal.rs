@@ -3,8 +3,8 @@
 use super::out;
 use super::say::shown;
 use crate::cli::Talk;
-use crate::run::events::{Event, IDLE_POWER, Observer};
-use crate::run::record::Status;
+use crate::events::{Event, IDLE_POWER, Observer};
+use crate::store::record::Status;
 use crate::units;
 use std::cell::RefCell;
 use std::io::IsTerminal;

@@ -6,9 +6,9 @@ use super::{block_on, prepare};
 use crate::cli::Talk;
 use crate::env::Profile;
 use crate::error::{Error, Status};
+use crate::events::{Event, Observer};
 use crate::paths::{self, Project};
 use crate::process;
-use crate::run::events::{Event, Observer};
 use crate::settings::{DatasetName, Job, treatments};
 use crate::units;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
@@ -125,7 +125,7 @@ async fn compare(
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());
     job["data_dir"] = json!(dataset.dir);
-    let scratch = crate::store::Scratch::new().map_err(|e| Error::Other(e.into()))?;
+    let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
     for treatment in &treatments {
         let name = &treatment.framework;

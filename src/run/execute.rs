@@ -1,17 +1,17 @@
 //! The run loop: what remains of the plan, trial by trial, each on disk before the next.
 
-use super::events::Event;
-use super::experiment::Experiment;
 use super::gate::{self, Expected};
-use super::journal::{self, Again, Journal, JournalError};
 use super::look;
 use super::pauses::Pauses;
-use super::record::{Status, TrialRecord, replace_json};
-use super::settle::Cooldown;
-use super::stop::Stop;
 use super::table::Rows;
 use super::trial::{Bench, Interrupted, pause};
+use crate::events::Event;
 use crate::plan::Trial;
+use crate::stop::Stop;
+use crate::store::experiment::Experiment;
+use crate::store::journal::{self, Again, Journal, JournalError};
+use crate::store::pauses::Cooldown;
+use crate::store::record::{Status, TrialRecord, replace_json};
 use std::io;
 use std::time::Duration;
 

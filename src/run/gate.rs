@@ -1,8 +1,8 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
-use super::record::{Status, TrialRecord};
 use crate::settings::Job;
-use serde::{Deserialize, Serialize};
+use crate::store::experiment::Verdict;
+use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -15,15 +15,6 @@ pub struct Expected<'a> {
     pub train_images: u32,
     /// Images in the test set that were used.
     pub test_images: u32,
-}
-
-/// Whether all trials did the same work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// Whether nothing speaks against it.
-    pub identical: bool,
-    /// What speaks against it.
-    pub reasons: Vec<String>,
 }
 
 /// Holds one trial's account of itself against what was asked for.

@@ -1,13 +1,9 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
-use super::events::{Event, Observer};
-use super::folder::Folder;
-use super::interference::{self, Interference};
-use super::journal::Again;
-use super::record::{Status, TrialRecord};
-use super::stop::{Stop, Stopper};
+use super::interference;
 use crate::clean;
 use crate::energy::{self, Accounts, Wrapping};
+use crate::events::{Event, Observer};
 use crate::meter::{Kind, Meter, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
@@ -15,6 +11,11 @@ use crate::process::Exit;
 use crate::settings::Settings;
 use crate::snapshot::Roots;
 use crate::snapshot::proc;
+use crate::stop::{Stop, Stopper};
+use crate::store::folder::Folder;
+use crate::store::interference::Interference;
+use crate::store::journal::Again;
+use crate::store::record::{Status, TrialRecord};
 use crate::worker::protocol::{self, Interpreter, Message, Request};
 use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
 use joulerace_meter::clock;
@@ -46,7 +47,7 @@ pub struct Bench<'a> {
     /// Where the kernel's files are.
     pub roots: Roots,
     /// Beyond what a trial is flagged for what else the machine did.
-    pub limits: interference::Limits,
+    pub limits: crate::store::interference::Limits,
     /// Which trials are run again that ended without a measurement.
     pub again: Again,
     /// What the user last said.

@@ -1,9 +1,9 @@
 //! What the run loop tells whoever listens: the terminal, the log.
 
-use super::look::Look;
-use super::record::TrialRecord;
 use crate::phase::Phase;
 use crate::plan::Trial;
+use crate::store::look::Look;
+use crate::store::record::TrialRecord;
 use std::path::Path;
 
 /// What the pause is called in which idle power is measured.
