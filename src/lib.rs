@@ -10,17 +10,18 @@
 )]
 
 pub mod analysis;
-pub mod cli;
+mod cli;
 pub mod commands;
 pub mod dataset;
 pub mod doctor;
 pub mod env;
 pub mod error;
 pub mod events;
-pub mod limits;
 pub mod paths;
 pub mod plan;
+mod prepare;
 pub mod run;
+mod screen;
 pub mod settings;
 pub mod stop;
 pub mod store;

@@ -1,14 +1,14 @@
 //! `joulerace analyze DIR DIR …`: several experiments of one plan, each by itself and then together.
 
-use super::prepare;
-use super::say::{shown, width};
-use super::terminal::Terminal;
 use crate::analysis::{AnalysisError, AnalyzeSettings};
 use crate::clean;
 use crate::env::Environment;
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::plan::detectable::ALPHA;
+use crate::prepare;
+use crate::screen::Terminal;
+use crate::screen::{shown, width};
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use serde_json::{Value, json};

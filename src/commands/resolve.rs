@@ -1,7 +1,5 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
-use super::prepare::{self, dataset_settings};
-use super::say::shown;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs};
 use crate::dataset;
@@ -10,6 +8,8 @@ use crate::error::Error;
 use crate::meter::{self, MeterSettings};
 use crate::paths::{self, Project};
 use crate::plan::sequential;
+use crate::prepare::{self, dataset_settings};
+use crate::screen::shown;
 use crate::settings::{
     DatasetName, Failures, Job, Settings, SettingsError, is_percent, treatments,
 };

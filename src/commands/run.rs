@@ -1,11 +1,7 @@
 //! The experiment: settings, plan, run, report.
 
-use super::conditions;
 use super::dry_run::dry_run;
 use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
-use super::say::{now_as_name, say, shown, width};
-use super::terminal::Terminal;
-use super::{block_on, out, prepare, report};
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs, Talk};
@@ -17,11 +13,15 @@ use crate::files::{self, Scratch};
 use crate::meter::{self, Meter};
 use crate::paths::{self, Project};
 use crate::plan::{Plan, duration};
+use crate::prepare::{self, block_on, conditions};
 use crate::process;
 use crate::run::gate::{self, Expected};
 use crate::run::look;
 use crate::run::trial::Bench;
 use crate::run::{Ending, execute, table};
+use crate::screen::Terminal;
+use crate::screen::{now_as_name, say, shown, width};
+use crate::screen::{out, report};
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
 use crate::stop::Stopper;

@@ -1,6 +1,8 @@
 //! What has to be there before the first trial: environment, data, meter.
 
-use super::block_on;
+pub mod conditions;
+pub mod limits;
+
 use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
 use crate::env::{self, EnvEvent, EnvSettings, Environment, Profile};
 use crate::error::Error;
@@ -241,3 +243,16 @@ async fn make_digits(python: &Interpreter, workloads: &Path, into: &Path) -> Res
 
 /// Seeds the shifts and rotations; part of the data set's identity, so not a flag.
 const DIGITS_SEED: u64 = 42;
+
+/// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up
+/// while a trial is measured and children are started by the thread that lives longest.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
+            Error::Other(anyhow::Error::new(e).context("the event loop cannot be made"))
+        })?;
+    let outcome = runtime.block_on(future);
+    // What was given up is not waited for: a read that hangs would keep the program from ending.
+    runtime.shutdown_background();
+    Ok(outcome)
+}
