@@ -119,7 +119,7 @@ pub enum Source {
 
 /// An environment that is fit for use. While a value (or a clone) of one of joulerace's own
 /// lives, `joulerace env prune` leaves that environment alone.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Environment {
     /// Its interpreter.
     pub python: PathBuf,

@@ -2,6 +2,7 @@
 
 pub mod conditions;
 pub mod limits;
+pub mod ready;
 
 use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
 use crate::env::{self, EnvEvent, EnvSettings, Environment, Profile};
@@ -236,13 +237,10 @@ pub async fn call(
 
 /// What makes the digits data set, in the training environment.
 async fn make_digits(python: &Interpreter, workloads: &Path, into: &Path) -> Result<(), String> {
-    let argument = json!({ "output": into, "seed": DIGITS_SEED });
+    let argument = json!({ "output": into, "seed": dataset::DIGITS_SEED });
     let path = vec![workloads.to_owned()];
     call(python, path, "data", "make_digits", argument, |_| ()).await.map(drop)
 }
-
-/// Seeds the shifts and rotations; part of the data set's identity, so not a flag.
-const DIGITS_SEED: u64 = 42;
 
 /// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up
 /// while a trial is measured and children are started by the thread that lives longest.

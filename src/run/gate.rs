@@ -1,5 +1,6 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
+use crate::dataset::Dataset;
 use crate::settings::Job;
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
@@ -15,6 +16,18 @@ pub struct Expected<'a> {
     pub train_images: u32,
     /// Images in the test set that were used.
     pub test_images: u32,
+}
+
+impl Expected<'_> {
+    /// Of a job on a data set.
+    pub fn of<'a>(job: &'a Job, dataset: &Dataset) -> Expected<'a> {
+        let used = |there: u32, asked: Option<u32>| there.min(asked.unwrap_or(u32::MAX));
+        Expected {
+            job,
+            train_images: used(dataset.train_images, job.train_samples),
+            test_images: used(dataset.test_images, job.test_samples),
+        }
+    }
 }
 
 /// Holds one trial's account of itself against what was asked for.

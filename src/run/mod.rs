@@ -5,9 +5,12 @@ pub mod gate;
 mod gauge;
 pub mod interference;
 pub mod look;
+mod opening;
 mod pauses;
+mod session;
 pub mod settle;
 pub mod table;
 pub mod trial;
 
-pub use execute::{Ending, execute};
+pub use execute::Ending;
+pub use session::{Outcome, Session};

@@ -1,8 +1,8 @@
 //! What `joulerace measure` came to, for people and for programs.
 
-use super::say::shown;
 use crate::meter::MeterDescription;
 use crate::meter::measure::Measured;
+use crate::paths::shown;
 use crate::process::Exit;
 use crate::samples::Domain;
 use crate::units::{self, digits, mean_sd, summary};

@@ -5,12 +5,14 @@ pub mod hints;
 pub mod letters;
 pub mod measured;
 pub mod out;
+mod progress;
 pub mod report;
 mod say;
 mod terminal;
 
+pub use crate::paths::shown;
 pub use letters::fitting;
-pub use say::{now_as_name, say, shown, width};
+pub use say::{now_as_name, say, width};
 pub use terminal::Terminal;
 
 use crate::cli::Talk;

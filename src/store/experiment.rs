@@ -7,14 +7,19 @@ use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
 use crate::clean::in_strings;
+use crate::dataset::Dataset;
+use crate::env::Environment;
 use crate::files;
+use crate::meter::{Kind, MeterDescription};
 use crate::plan::Plan;
 use crate::settings::Settings;
+use crate::snapshot::{Git, Machine};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What `experiment.json` holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Experiment {
     /// Version of this layout.
     pub schema: u32,
@@ -30,22 +35,22 @@ pub struct Experiment {
     pub conditions: Conditions,
     /// The machine and its state at the start, for the reader.
     #[serde(default)]
-    pub machine: Value,
+    pub machine: Part<Machine>,
     /// Variables of the environment that change the work.
     #[serde(default)]
-    pub variables: Value,
+    pub variables: Part<BTreeMap<String, String>>,
     /// The source's revision, where it is under git.
     #[serde(default)]
-    pub git: Value,
+    pub git: Part<Option<Git>>,
     /// The meter that was chosen, what it reads, and why others were not.
     #[serde(default)]
-    pub meter: Value,
+    pub meter: Part<MeterFound>,
     /// The Python environment.
     #[serde(default)]
-    pub environment: Value,
+    pub environment: Part<Environment>,
     /// The data set and its files' checksums.
     #[serde(default)]
-    pub dataset: Value,
+    pub dataset: Part<Dataset>,
     /// What is judged and how, fixed before the first trial.
     pub protocol: Protocol,
     /// The order.
@@ -59,6 +64,32 @@ pub struct Experiment {
     /// Whether the work was identical; written when trials have finished.
     #[serde(default)]
     pub work: Option<crate::store::experiment::Verdict>,
+}
+
+/// A part of the file that nothing but its readers' curiosity depends on: where another version wrote it
+/// otherwise, it is kept as it stands, and the experiment goes on all the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Part<T> {
+    /// As this version writes it.
+    Known(T),
+    /// As it stands.
+    Other(Value),
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Part<T> {
+        Part::Other(Value::Null)
+    }
+}
+
+/// The meter that was chosen, what it reads, and why others were not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeterFound {
+    /// What reads the energy.
+    pub chosen: MeterDescription,
+    /// Which were tried before it, and why they do not work there.
+    pub rejected: Vec<(Kind, String)>,
 }
 
 /// Whether all trials did the same work.

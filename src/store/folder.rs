@@ -2,6 +2,7 @@
 
 use super::record::{Samples, TrialRecord};
 use crate::files::{self, Dir};
+use crate::paths;
 use crate::plan::Trial;
 use std::ffi::OsStr;
 use std::io;
@@ -28,6 +29,11 @@ impl Folder {
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// As the user may type it: see [`paths::shown`].
+    pub fn shown(&self) -> String {
+        paths::shown(&self.root)
     }
 
     /// Settings, plan, versions, machine.
