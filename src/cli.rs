@@ -117,12 +117,6 @@ pub struct WorkerArgs {
 /// What a process of ours may be started for, beside a trial.
 #[derive(Debug, Subcommand)]
 pub enum Service {
-    /// Reads samples and calls Python's analysis.
-    Analyze {
-        /// The file that says what is wanted.
-        #[arg(long)]
-        request: PathBuf,
-    },
     /// Does nothing, for a meter that has to wrap a command while no trial runs.
     Idle {
         /// For so long at most.

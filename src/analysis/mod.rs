@@ -1,8 +1,7 @@
 //! From a folder of trials to tables, plots and a report.
 //!
-//! The host [scans](mod@scan) the folder and starts a process of its own that reads the samples, decides on
-//! [blocks](pairing) and [domains], writes `trials.csv` and calls `python/analysis`; it listens to that
-//! process and reports.
+//! The host [scans](mod@scan) the folder, reads the samples on all cores, decides on [blocks](pairing) and
+//! [domains], writes `trials.csv`, and has a [worker](crate::worker) call `python/analysis`.
 
 mod aside;
 pub mod copies;
@@ -15,8 +14,8 @@ mod host;
 pub mod kinds;
 mod names;
 pub mod pairing;
-pub mod python;
 pub mod record;
+mod request;
 pub mod scan;
 pub mod settings;
 pub mod study;
@@ -24,7 +23,7 @@ pub mod table;
 mod walk;
 
 pub use error::AnalysisError;
-pub use host::{AnalysisReport, Progress, run, run_with};
+pub use host::{AnalysisReport, Progress, run};
 pub use settings::{AnalyzeSettings, CarbonIntensity, Method};
-pub use study::{Study, Told, study};
+pub use study::{Decided, Study, Told, study};
 pub use table::{Broken, Table};

@@ -71,14 +71,16 @@ pub(super) async fn together(
         "command": settings.command,
         "version": env!("CARGO_PKG_VERSION"),
     });
+    let stop = prepare::token()?;
     let (python, path) = (environment.interpreter()?, vec![settings.python_dir.clone()]);
-    let events = prepare::call(&python, path, "analysis.across", "serve", argument, |event| {
-        if let Some(step) = event["step"].as_str() {
-            terminal.on(&Event::Preparing(step));
-        }
-    })
-    .await
-    .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
+    let events =
+        prepare::call(&python, path, "analysis.across", "serve", argument, &stop, |event| {
+            if let Some(step) = event["step"].as_str() {
+                terminal.on(&Event::Preparing(step));
+            }
+        })
+        .await
+        .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
     if let Some(refused) = events.iter().find(|event| event["event"] == "refused") {
         let message = refused["message"].as_str().unwrap_or("it was refused").to_owned();
         return Err(AnalysisError::Refused(message).into());

@@ -14,6 +14,7 @@ use crate::events::{Event, Observer};
 use crate::files::Scratch;
 use crate::paths::Project;
 use crate::prepare::{self, block_on};
+use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, shown, width};
 use crate::stop::Stopper;
@@ -27,6 +28,7 @@ const MOST_LINES: usize = 20;
 pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let terminal = Terminal::new(talk);
+    process::adopt_orphans();
     Scratch::sweep();
     let mut settings = AnalyzeSettings::new(prepare::followed(&args.dir), project.python());
     settings.output = args.output.as_deref().map(prepare::absolute);
@@ -111,8 +113,8 @@ async fn make(
             .iter()
             .map(|d| format!("the analysis ran with other packages: {d}")),
     );
-    // Here, not on a thread of its own: it looks itself whether it is to end.
-    let report = analysis::run(&settings, &environment, &mut |progress| match progress {
+    let stop = prepare::token()?;
+    let mut tell = |progress| match progress {
         Progress::Damaged(what) => terminal.on(&Event::Warning(&what)),
         Progress::Found { by, groups } => tell_groups(&by, &groups, terminal),
         Progress::Reading { done, of } => {
@@ -120,7 +122,8 @@ async fn make(
         }
         Progress::Read(_) => {}
         Progress::Step(step) => terminal.on(&Event::Preparing(&step)),
-    })?;
+    };
+    let report = analysis::run(&settings, &environment, &stop, &mut tell).await?;
     Ok(summary(&report))
 }
 

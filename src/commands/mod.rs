@@ -63,7 +63,6 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
 fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
     let status = match (args.socket, args.service) {
         (Some(socket), _) => crate::worker::serve(&socket)?,
-        (None, Some(Service::Analyze { request })) => crate::analysis::python::serve(&request),
         (None, Some(Service::Idle { seconds })) => {
             crate::process::end_with_parent();
             std::thread::sleep(std::time::Duration::from_secs(seconds));

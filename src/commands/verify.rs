@@ -79,6 +79,7 @@ async fn compare(
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());
     job["data_dir"] = json!(dataset.dir);
+    let stop = prepare::token()?;
     let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
     for treatment in &treatments {
@@ -88,14 +89,14 @@ async fn compare(
         let argument =
             json!({ "framework": name, "job": job, "steps": args.steps, "output": output });
         let path = search_path(&scripts, &own);
-        prepare::call(python, path, "verify", "collect", argument, |_| ())
+        prepare::call(python, path, "verify", "collect", argument, &stop, |_| ())
             .await
             .map_err(|why| failed(name, why))?;
         files.insert(name.clone(), json!(output));
     }
     let argument = json!({ "files": files });
     let path = search_path(&scripts, &own);
-    let events = prepare::call(python, path, "verify", "compare", argument, |_| ())
+    let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())
         .await
         .map_err(|why| failed("the comparison", why))?;
     events
