@@ -100,11 +100,3 @@ pub trait Observer {
     /// Hears of one event.
     fn on(&self, event: &Event<'_>);
 }
-
-/// Hears nothing.
-#[derive(Debug, Default)]
-pub struct Silent;
-
-impl Observer for Silent {
-    fn on(&self, _: &Event<'_>) {}
-}

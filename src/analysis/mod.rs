@@ -4,22 +4,22 @@
 //! [domains], writes `trials.csv`, and has a [worker](crate::worker) call `python/analysis`.
 
 mod aside;
-pub mod copies;
-pub mod domains;
-pub mod error;
+pub(crate) mod copies;
+pub(crate) mod domains;
+pub(crate) mod error;
 pub mod gather;
-pub mod grouping;
+pub(crate) mod grouping;
 mod guard;
 mod host;
-pub mod kinds;
+pub(crate) mod kinds;
 mod names;
 pub mod pairing;
-pub mod record;
+pub(crate) mod record;
 mod request;
 pub mod scan;
-pub mod settings;
-pub mod study;
-pub mod table;
+pub(crate) mod settings;
+pub(crate) mod study;
+pub(crate) mod table;
 mod walk;
 
 pub use error::AnalysisError;

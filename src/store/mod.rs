@@ -3,18 +3,18 @@
 //! `experiment.json` holds what was known before the first trial, the journal what happened since, and a
 //! record each trial. Running and analysing both stand on this room; it knows neither.
 
-pub mod audit;
-pub mod conditions;
+pub(crate) mod audit;
+pub(crate) mod conditions;
 mod error;
 pub mod experiment;
 pub mod folder;
-pub mod interference;
+pub(crate) mod interference;
 pub mod journal;
-pub mod lock;
-pub mod look;
-pub mod pauses;
-pub mod protocol;
+pub(crate) mod lock;
+pub(crate) mod look;
+pub(crate) mod pauses;
+pub(crate) mod protocol;
 pub mod record;
-pub mod settling;
+pub(crate) mod settling;
 
 pub use error::ExperimentError;
