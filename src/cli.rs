@@ -3,7 +3,7 @@
 use crate::commands::{self, examples};
 use crate::error::Error;
 use crate::limits;
-use crate::meter::{Choice, CpuWatts};
+use crate::meter::{Choice, CpuWatts, Gpus};
 use crate::plan::Order;
 use crate::settings::DatasetName;
 use clap::{Args, Parser, Subcommand};
@@ -163,9 +163,13 @@ pub struct MeterArgs {
     /// Time between two samples
     #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = duration)]
     pub interval: Duration,
-    /// auto, energibridge, rapl or estimate; auto takes the first that works
+    /// auto, energibridge, rapl, estimate or nvml, or two such as rapl+nvml; auto takes the first that
+    /// works for the processor, and the graphics cards
     #[arg(long, value_name = "KIND", default_value_t = Choice::Auto)]
     pub meter: Choice,
+    /// Which graphics cards are measured with it: all, none or numbers such as 0,1
+    #[arg(long, value_name = "CARDS", default_value_t = Gpus::All)]
+    pub gpus: Gpus,
     /// EnergiBridge's binary, 0.0.7 or later [default: found on PATH]
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,

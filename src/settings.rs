@@ -1,6 +1,6 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
-use crate::meter::{Choice, CpuWatts, MeterSettings};
+use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
 use crate::plan::{Order, Treatment};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -145,6 +145,9 @@ pub struct Settings {
     pub interval: Duration,
     /// Which meter was asked for.
     pub meter: Choice,
+    /// Which graphics cards are part of what is measured.
+    #[serde(default)]
+    pub gpus: Gpus,
     /// The estimate's powers.
     pub cpu_watts: CpuWatts,
     /// EnergiBridge's binary, where one was named.
@@ -174,6 +177,7 @@ impl Settings {
             energibridge: self.energibridge.clone(),
             powercap: self.powercap.clone(),
             cpu_watts: self.cpu_watts,
+            gpus: self.gpus.clone(),
             ..MeterSettings::default()
         }
     }

@@ -6,7 +6,7 @@ use super::screen::fitting;
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
 use crate::meter::measure::{self as meter, MeasureError, Measured, Measurer, Stdout};
-use crate::meter::{Kind, MeterSettings};
+use crate::meter::MeterSettings;
 use crate::plan::is_name;
 use std::ffi::OsString;
 use std::io::Write;
@@ -61,6 +61,7 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
         energibridge: args.meter.energibridge.clone(),
         powercap: args.meter.powercap.clone(),
         cpu_watts: args.meter.cpu_watts,
+        gpus: args.meter.gpus.clone(),
         ..MeterSettings::default()
     };
     meter::startable(&args.command[0], settings.search_path.as_deref())
@@ -129,7 +130,7 @@ fn tell(text: &str) {
 
 /// Says why nothing better than the estimate was there for `--meter auto`.
 fn explain(measurer: &Measurer) {
-    if measurer.meter().kind != Kind::Estimate || measurer.rejected().is_empty() {
+    if !measurer.meter().estimated || measurer.rejected().is_empty() {
         return;
     }
     let mut text = "No meter measures here, so that this is an estimate:\n".to_owned();

@@ -105,6 +105,22 @@ fn notes(measured: &Measured) -> Vec<String> {
             units::duration(report.suspended_s)
         ));
     }
+    for found in &report.disagreements {
+        notes.push(format!(
+            "the counter of {} says {} J and its power {} J: they may differ by {} J, and one of them is \
+             wrong",
+            found.domain,
+            digits(found.counter_j),
+            digits(found.power_j),
+            digits(found.limit_j)
+        ));
+    }
+    if report.is_short(report.seconds) {
+        notes.push(format!(
+            "a counter moves only every {}: so short a command is measured coarsely",
+            units::duration(report.update_ms.unwrap_or_default() / 1e3)
+        ));
+    }
     // EnergiBridge shows what it lacks in every file; what the built-in meter leaves out was seen at first.
     let absent = [&report.absent, &measured.meter.absent];
     if let Some(absent) = absent.into_iter().find(|absent| !absent.is_empty()) {

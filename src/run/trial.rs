@@ -7,8 +7,8 @@ use super::journal::Again;
 use super::record::{Status, TrialRecord};
 use super::stop::{Stop, Stopper};
 use crate::clean;
-use crate::energy::{self, Accounts, Wrapping};
-use crate::meter::{Kind, Meter, SessionReport};
+use crate::energy::{self, Accounts};
+use crate::meter::{Meter, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
 use crate::process::Exit;
@@ -244,7 +244,7 @@ impl Bench<'_> {
 
     /// EnergiBridge's own processor time, as far as it can be seen: until a tick before its end.
     fn look_at_wrapper(&self, heard: &mut Heard) {
-        if self.meter.kind() != Kind::Energibridge {
+        if !self.meter.wraps() {
             return;
         }
         if let Some((pid, cpu_s)) = &mut heard.outermost
@@ -256,7 +256,7 @@ impl Bench<'_> {
 
     fn with_wrapper_time(&self, report: SessionReport, heard: &Heard) -> SessionReport {
         match heard.outermost {
-            Some((_, cpu_s)) if self.meter.kind() == Kind::Energibridge => {
+            Some((_, cpu_s)) if self.meter.wraps() => {
                 SessionReport { cpu_seconds: Some(cpu_s), ..report }
             }
             _ => report,
@@ -297,10 +297,7 @@ impl Bench<'_> {
         worked: bool,
     ) -> Result<(), Trouble> {
         let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
-        let wrapping = match self.meter.kind() {
-            Kind::Energibridge => Wrapping::Infer,
-            Kind::Rapl | Kind::Estimate => Wrapping::Never,
-        };
+        let wrapping = self.meter.wrapping();
         let accounts: Accounts =
             energy::account_file(csv, &record.marks, &wrapping).map_err(|e| failed(&e))?;
         let report = report.map_err(|e| Trouble::Unmeasured(e.to_string()))?;
@@ -313,6 +310,16 @@ impl Bench<'_> {
         if report.wraps > 0 {
             record.flag("wrap");
         }
+        if !report.lost.is_empty() {
+            record.flag("lost-sensor");
+        }
+        if !report.disagreements.is_empty() {
+            record.flag("sensors-disagree");
+        }
+        if accounts.window.as_ref().is_some_and(|window| report.is_short(window.seconds)) {
+            record.flag("short-window");
+        }
+        let lost = report.lost.first().map(|lost| lost.why.clone());
         let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
         let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;
@@ -321,6 +328,9 @@ impl Bench<'_> {
         record.whole = Some(accounts.whole);
         record.integrity = Some(accounts.integrity);
         record.sampler = Some(report);
+        if let Some(why) = lost {
+            return Err(Trouble::Unmeasured(why));
+        }
         if reset {
             return Err(Trouble::Failed(
                 "a counter was reset in the middle, so a part of its energy is unknown".to_owned(),
@@ -380,7 +390,7 @@ impl Bench<'_> {
             started: jiff::Timestamp::now(),
             wall_seconds: 0.0,
             cpu_seconds: 0.0,
-            meter: self.meter.kind(),
+            meter: self.meter.sensors(),
             estimated: self.meter.is_estimate(),
             window: None,
             phases: Default::default(),
