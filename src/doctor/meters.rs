@@ -3,8 +3,8 @@
 use super::finding::{Finding, Level};
 use super::movement::Movement;
 use crate::meter::{
-    Choice, Counter, GpuError, Gpus, Kind, Meter, MeterDescription, MeterError, MeterSettings, Sensors,
-    nvml::Card, select,
+    Choice, Counter, GpuError, Gpus, Kind, Meter, MeterDescription, MeterError, MeterSettings,
+    Sensors, nvml::Card, select,
 };
 use crate::samples::Domain;
 use crate::units;
@@ -73,9 +73,7 @@ pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
     findings.extend(tried.iter().map(|tried| {
         let wanted = chosen.is_some_and(|sensors| sensors.has(tried.kind));
         match &tried.outcome {
-            Ok(meter) => {
-                working(tried.kind, &meter.describe(), &tried.movement, wanted, context)
-            }
+            Ok(meter) => working(tried.kind, &meter.describe(), &tried.movement, wanted, context),
             Err(error) => refused(tried.kind, error, wanted),
         }
     }));
@@ -201,9 +199,14 @@ fn working(
     parts.extend(movement.rest_w.zip(movement.load_w).map(|(rest, load)| {
         format!("{} W at rest, {} W under load", units::digits(rest), units::digits(load))
     }));
-    parts.extend(about.counters.iter().filter_map(|c| c.update_ms).reduce(f64::max).map(|ms| {
-        format!("counter moves every {ms:.0} ms")
-    }));
+    parts.extend(
+        about
+            .counters
+            .iter()
+            .filter_map(|c| c.update_ms)
+            .reduce(f64::max)
+            .map(|ms| format!("counter moves every {ms:.0} ms")),
+    );
     let wrap = wraps_after(&about.counters, movement);
     match wrap {
         Some(seconds) => parts.push(format!("wraps after {} of that", units::duration(seconds))),
@@ -312,10 +315,12 @@ fn card(card: &Card) -> String {
     let mut parts = vec![format!("GPU {} {}", card.gpu, card.name)];
     parts.extend(card.driver.as_ref().map(|driver| format!("driver {driver}")));
     parts.extend(card.power_limit_w.map(|watts| format!("limit {watts:.0} W")));
-    parts.extend(card.persistence.map(|on| format!("persistence {}", if on { "on" } else { "off" })));
-    parts.extend(card.clock_mhz.zip(card.clock_most_mhz).map(|(now, most)| {
-        format!("{now} of {most} MHz")
-    }));
+    parts.extend(
+        card.persistence.map(|on| format!("persistence {}", if on { "on" } else { "off" })),
+    );
+    parts.extend(
+        card.clock_mhz.zip(card.clock_most_mhz).map(|(now, most)| format!("{now} of {most} MHz")),
+    );
     parts.join(", ")
 }
 

@@ -88,7 +88,8 @@ fn a_machine_whose_counters_are_locked_is_told_how_to_open_them() {
 
 #[test]
 fn unit_range_and_movement_are_told_in_numbers() {
-    let finding = working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &CONTEXT);
+    let finding =
+        working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &CONTEXT);
     assert_eq!(finding.level, Level::Ok);
     // A 2^-16 J counter wraps at 65.5 kJ: after 655 s of 100 W.
     assert!(finding.found.contains("15.26 µJ"), "{}", finding.found);
@@ -124,7 +125,8 @@ fn a_socket_that_is_not_read_is_missed_and_dies_are_no_sockets() {
 #[test]
 fn an_interval_in_which_the_counter_may_wrap_twice_is_too_long() {
     let context = Context { interval: Duration::from_secs(600), ..CONTEXT };
-    let finding = working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &context);
+    let finding =
+        working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &context);
     assert_eq!(finding.level, Level::Warning);
     assert!(finding.remedy.unwrap().contains("--interval"));
 }

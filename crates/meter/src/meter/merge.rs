@@ -124,7 +124,10 @@ mod tests {
     fn a_fall_stays_a_fall_and_a_broken_line_stays_as_it_is() {
         let theirs = "Delta,Time,A\n0,1000,1\n0,1500\n100,1900,1\n";
         let own = "Delta,Time,B\n0,900,10\n0,1400,50\n0,1800,0\n";
-        assert_eq!(merged(theirs, own).unwrap(), "Delta,Time,A,B\n0,1000,1,18\n0,1500\n100,1900,1,0\n");
+        assert_eq!(
+            merged(theirs, own).unwrap(),
+            "Delta,Time,A,B\n0,1000,1,18\n0,1500\n100,1900,1,0\n"
+        );
         assert!(merged(theirs, "Delta,Time,B\n").is_none());
     }
 }

@@ -29,9 +29,9 @@ pub use sampler::{Disagreement, LostSensor};
 pub use session::{Session, SessionReport};
 pub use settings::{Choice, CpuWatts, Gpus, Kind, MeterSettings, Sensors};
 
+use crate::energy::Wrapping;
 use crate::process::Exit;
 use crate::samples::Domain;
-use crate::energy::Wrapping;
 use energibridge::Energibridge;
 use machine::Machine;
 use nvml::Cards;
@@ -239,8 +239,7 @@ impl Sensor {
 impl Meter {
     /// Which sensors it reads.
     pub fn sensors(&self) -> Sensors {
-        Sensors::of(self.sensors.iter().map(Sensor::kind))
-            .unwrap_or_else(|| Kind::Estimate.into())
+        Sensors::of(self.sensors.iter().map(Sensor::kind)).unwrap_or_else(|| Kind::Estimate.into())
     }
 
     /// The program that wraps what is measured, where there is one.

@@ -29,8 +29,8 @@ use super::error::MeterError;
 use super::machine::Machine;
 use super::nvml::GpuError;
 use super::session::{SessionReport, Shared};
-use crate::samples::{Domain, Quantity};
 use crate::samples::write::Writer;
+use crate::samples::{Domain, Quantity};
 
 /// Rows missed one after the other before the counter is given up: a second at 200 ms.
 const LOST_AFTER: u64 = 5;
@@ -239,8 +239,7 @@ impl Sampler {
         }
         let domains: Vec<Domain> = energy.iter().map(|column| column.domain).collect();
         let counted = Domain::in_total(&domains);
-        let is_counted =
-            |c: &Named| c.quantity == Quantity::Counter && counted.contains(&c.domain);
+        let is_counted = |c: &Named| c.quantity == Quantity::Counter && counted.contains(&c.domain);
         let total = (0..energy.len()).filter(|i| is_counted(&energy[*i])).collect();
         let mut columns: Vec<String> = energy.iter().map(|column| column.name.clone()).collect();
         columns.extend(machine.columns());

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Sensors, merge};
 use super::energibridge::watch::Watch;
 use super::error::MeterError;
 use super::sampler::{Disagreement, LostSensor, Request, Sampler, no_watts};
 use super::suspend::{Nap, Slept};
+use super::{Kind, Sensors, merge};
 use crate::energy::{Wrapping, account_file};
 use crate::samples::Domain;
 

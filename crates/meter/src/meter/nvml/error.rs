@@ -39,7 +39,9 @@ pub enum GpuError {
     #[error("NVIDIA's driver shows no card here. Measure without cards: --gpus none")]
     NoCards,
     /// A card that was asked for is not there.
-    #[error("there is no GPU {gpu}: the driver shows {there} card(s), numbered from 0. Name others with --gpus")]
+    #[error(
+        "there is no GPU {gpu}: the driver shows {there} card(s), numbered from 0. Name others with --gpus"
+    )]
     NoSuchCard {
         /// Which was asked for.
         gpu: u32,
@@ -94,7 +96,9 @@ pub enum GpuError {
         period_ms: f64,
     },
     /// Anything else.
-    #[error("GPU {gpu} cannot be read: {said}. Check it with nvidia-smi, or leave it out with --gpus")]
+    #[error(
+        "GPU {gpu} cannot be read: {said}. Check it with nvidia-smi, or leave it out with --gpus"
+    )]
     Unreadable {
         /// The card.
         gpu: u32,
@@ -102,7 +106,9 @@ pub enum GpuError {
         said: String,
     },
     /// Anything else of the driver as a whole.
-    #[error("NVIDIA's driver cannot be asked: {said}. Check it with nvidia-smi, or take --gpus none")]
+    #[error(
+        "NVIDIA's driver cannot be asked: {said}. Check it with nvidia-smi, or take --gpus none"
+    )]
     Driver {
         /// The driver's word.
         said: String,

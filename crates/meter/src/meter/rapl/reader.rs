@@ -149,9 +149,8 @@ impl Source for Reader {
         for counter in &mut self.counters {
             counter.fresh = all || counter.domain != Domain::Core;
             if counter.fresh {
-                counter.read(&self.open, &mut self.tally.read_errors).map_err(|source| Fault::File {
-                    file: counter.path.clone(),
-                    source: Arc::new(source),
+                counter.read(&self.open, &mut self.tally.read_errors).map_err(|source| {
+                    Fault::File { file: counter.path.clone(), source: Arc::new(source) }
                 })?;
             }
         }
