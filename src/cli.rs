@@ -157,11 +157,17 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::parse_duration(text)
 }
 
+/// The time between two samples: a duration, or `edges`.
+fn interval(text: &str) -> Result<Duration, String> {
+    if text == "edges" { Ok(crate::meter::EDGES) } else { duration(text) }
+}
+
 /// What a meter needs; shared by the experiment, `measure` and `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct MeterArgs {
-    /// Time between two samples
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = duration)]
+    /// Time between two samples; edges reads at the start, the end and the phases' edges only, and every
+    /// 30s for counters that wrap
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = interval)]
     pub interval: Duration,
     /// auto, energibridge, rapl, estimate or nvml, or two such as rapl+nvml; auto takes the first that
     /// works for the processor, and the graphics cards

@@ -5,8 +5,8 @@ use super::say::{say, width};
 use super::screen::fitting;
 use crate::cli::{MeterArgs, Talk};
 use crate::error::{Error, Status};
-use crate::meter::MeterSettings;
 use crate::meter::measure::{self as meter, MeasureError, Measured, Measurer, Stdout};
+use crate::meter::{Kind, MeterSettings};
 use crate::plan::is_name;
 use std::ffi::OsString;
 use std::io::Write;
@@ -133,7 +133,11 @@ fn explain(measurer: &Measurer) {
     if !measurer.meter().estimated || measurer.rejected().is_empty() {
         return;
     }
-    let mut text = "No meter measures here, so that this is an estimate:\n".to_owned();
+    let mut text = if measurer.meter().kind == Kind::Estimate.into() {
+        "No meter measures here, so that this is an estimate:\n".to_owned()
+    } else {
+        "No meter measures the processor here, so that its part is an estimate:\n".to_owned()
+    };
     for (kind, why) in measurer.rejected() {
         for (at, line) in why.lines().enumerate() {
             // Commands are to be copied: they stay in one line.

@@ -1,8 +1,8 @@
 //! What `joulerace measure` came to, for people and for programs.
 
 use super::say::shown;
-use crate::meter::MeterDescription;
 use crate::meter::measure::Measured;
+use crate::meter::{Kind, MeterDescription};
 use crate::process::Exit;
 use crate::samples::Domain;
 use crate::units::{self, digits, mean_sd, summary};
@@ -88,8 +88,16 @@ impl Run {
 }
 
 fn by(meter: &MeterDescription) -> String {
-    if meter.estimated {
+    if meter.estimated && meter.kind == Kind::Estimate.into() {
         return "an estimate from processor time, not a measurement".to_owned();
+    }
+    if meter.estimated {
+        let others = meter.kind.each().filter(|kind| *kind != Kind::Estimate);
+        let others: Vec<String> = others.map(|kind| kind.to_string()).collect();
+        return format!(
+            "the processor's part an estimate, not a measurement; the rest measured by {}",
+            others.join("+")
+        );
     }
     format!("measured by {}", meter.kind)
 }

@@ -49,6 +49,12 @@ pub enum MeterError {
     /// `--interval` is too short to be a sampling interval.
     #[error("--interval {0:?} is too short: the meters need at least 1ms between two samples")]
     Interval(std::time::Duration),
+    /// A wrapping meter reads at its own intervals only.
+    #[error(
+        "EnergiBridge reads at its own intervals and cannot be asked for a reading at a phase's edge: take \
+         another --meter, or an --interval below 30s"
+    )]
+    NoEdges,
     /// `auto` tried every meter in vain.
     #[error("no meter works on this machine:\n{}", .0.iter().map(|(kind, why)| format!("  {kind}: {why}")).collect::<Vec<_>>().join("\n"))]
     NoneWorks(Vec<(Kind, String)>),

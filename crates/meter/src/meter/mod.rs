@@ -27,7 +27,7 @@ pub use error::MeterError;
 pub use nvml::GpuError;
 pub use sampler::{Disagreement, LostSensor};
 pub use session::{Session, SessionReport};
-pub use settings::{Choice, CpuWatts, Gpus, Kind, MeterSettings, Sensors};
+pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, Sensors};
 
 use crate::energy::Wrapping;
 use crate::process::Exit;
@@ -171,6 +171,8 @@ fn automatic(settings: &MeterSettings) -> Result<Selected, MeterError> {
 impl Sensor {
     fn probe(settings: &MeterSettings, kind: Kind) -> Result<Sensor, MeterError> {
         Ok(match kind {
+            // It cannot be asked for a reading at a mark.
+            Kind::Energibridge if settings.interval >= EDGES => return Err(MeterError::NoEdges),
             Kind::Energibridge => Sensor::Energibridge(Energibridge::probe(
                 settings.energibridge.as_deref(),
                 settings.search_path.as_deref(),

@@ -266,6 +266,10 @@ impl FromStr for CpuWatts {
     }
 }
 
+/// What `--interval edges` stands for: a reading at the start, at the end and at each mark, and in between
+/// only so often that no counter wraps unseen. RAPL's narrowest range, 65 kJ, lasts a socket of 1 kW for 65 s.
+pub const EDGES: Duration = Duration::from_secs(30);
+
 /// Everything a meter has to be told. Its roots are settings so that containers and tests can name
 /// their own.
 #[derive(Debug, Clone, PartialEq)]

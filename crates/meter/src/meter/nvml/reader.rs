@@ -25,6 +25,9 @@ pub(crate) const AGREE_WITHIN: f64 = 0.1;
 /// The longest time over which a card averages the power that it tells (Hopper: a second).
 const AVERAGED_OVER: Duration = Duration::from_secs(1);
 
+/// A power that is read more seldom than this is not integrated: too much may lie between.
+const POWER_AT_LEAST: Duration = Duration::from_secs(1);
+
 /// Below so many periods, and so long, counter and power are not compared.
 const COMPARE_PERIODS: u32 = 10;
 const COMPARE_FROM: Duration = Duration::from_secs(1);
@@ -37,6 +40,7 @@ pub(super) fn energy_column(gpu: u32) -> String {
 #[derive(Debug, Default)]
 struct Integrated {
     first: Option<Instant>,
+    readings: u32,
     last: Option<(Instant, f64)>,
     joules: f64,
     least_w: f64,
@@ -47,6 +51,7 @@ struct Integrated {
 
 impl Integrated {
     fn add(&mut self, at: Instant, watts: f64, counted_j: f64) {
+        self.readings += 1;
         match self.last.replace((at, watts)) {
             None => {
                 (self.first, self.least_w, self.most_w) = (Some(at), watts, watts);
@@ -64,7 +69,8 @@ impl Integrated {
     /// Counter and power, where they disagree by more than their delays and accuracy explain.
     fn disagreement(&self, domain: Domain, period: Duration) -> Option<Disagreement> {
         let seconds = self.last?.0.duration_since(self.first?);
-        if seconds < COMPARE_FROM.max(period * COMPARE_PERIODS) {
+        let seldom = seconds > POWER_AT_LEAST * self.readings;
+        if seldom || seconds < COMPARE_FROM.max(period * COMPARE_PERIODS) {
             return None;
         }
         let (power_j, counter_j) = (self.joules, self.counted.1 - self.counted.0);
