@@ -28,7 +28,7 @@ fn measure(folder: &Path, library: &Path, cards: &[(&str, &str)], args: &[&str])
         .unwrap()
 }
 
-fn told(output: &Output) -> Value {
+fn told_of(output: &Output) -> Value {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -52,7 +52,7 @@ fn two_cards_are_read_to_within_a_period_of_their_counters() {
     for step_ms in ["20", "100"] {
         let cards = [("CARDS", "150,40"), ("CARD_STEP_MS", step_ms)];
         let args = ["--meter", "nvml", "--interval", "50ms", "--", "sleep", "1.2"];
-        let told = told(&measure(folder.path(), library, &cards, &args));
+        let told = told_of(&measure(folder.path(), library, &cards, &args));
         let (run, period_s) = (&told["runs"][0], step_ms.parse::<f64>().unwrap() / 1e3);
         let seconds = run["time_s"].as_f64().unwrap();
         assert_joules(&run["domains_j"]["gpu0"], 150.0, seconds, period_s);
@@ -67,7 +67,7 @@ fn two_cards_are_read_to_within_a_period_of_their_counters() {
         );
     }
     let one = ["--meter", "nvml", "--gpus", "1", "--", "sleep", "0.3"];
-    let told = told(&measure(folder.path(), library, &[("CARDS", "150,40")], &one));
+    let told = told_of(&measure(folder.path(), library, &[("CARDS", "150,40")], &one));
     let domains = told["runs"][0]["domains_j"].as_object().unwrap();
     assert_eq!(domains.keys().collect::<Vec<_>>(), ["gpu1"]);
 }
@@ -99,7 +99,7 @@ fn processor_and_card_are_in_one_file_and_one_total() {
             .args(args)
             .output()
             .unwrap();
-        let told = told(&output);
+        let told = told_of(&output);
         assert_eq!(told["meter"], "rapl+nvml");
         let seconds = told["time_s"]["mean"].as_f64().unwrap();
         assert_joules(&told["runs"][0]["domains_j"]["package"], 30.0, seconds, 0.02);
@@ -162,7 +162,7 @@ fn a_power_that_does_not_fit_the_counter_is_told_and_an_honest_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["--meter", "nvml", "--interval", "50ms", "--", "sleep", "1.5"];
     for (tells, wrong) in [("1.04", false), ("0.6", true), ("1.4", true)] {
-        let told = told(&measure(folder.path(), library, &[("CARD_TELLS", tells)], &args));
+        let told = told_of(&measure(folder.path(), library, &[("CARD_TELLS", tells)], &args));
         let notes = told["runs"][0]["notes"].to_string();
         assert_eq!(notes.contains("its power"), wrong, "{tells}: {notes}");
     }
@@ -173,9 +173,16 @@ fn a_command_of_few_updates_is_told_to_be_short() {
     let Some(library) = cards::library() else { return };
     let folder = tempfile::tempdir().unwrap();
     let args = ["--meter", "nvml", "--", "sleep", "0.4"];
-    let told = told(&measure(folder.path(), library, &[("CARD_STEP_MS", "100")], &args));
+    let told = told_of(&measure(folder.path(), library, &[("CARD_STEP_MS", "100")], &args));
     let notes = told["runs"][0]["notes"].to_string();
     assert!(notes.contains("moves only every"), "{notes}");
+    // Where the counter did not move at all, nothing was measured, and that is not 0 J.
+    let args = ["--meter", "nvml", "--", "sleep", "0.05"];
+    let told = told_of(&measure(folder.path(), library, &[("CARD_STEP_MS", "700")], &args));
+    assert_eq!(told["energy_j"]["mean"], Value::Null);
+    assert_eq!(told["runs"][0]["domains_j"], serde_json::json!({}));
+    let notes = told["runs"][0]["notes"].to_string();
+    assert!(notes.contains("GPU 0 was not measured"), "{notes}");
 }
 
 #[test]
@@ -195,7 +202,7 @@ fn energibridge_and_a_card_become_one_file() {
         "sleep",
         "1",
     ];
-    let told = told(&measure(folder.path(), library, &[], &args));
+    let told = told_of(&measure(folder.path(), library, &[], &args));
     assert_eq!(told["meter"], "energibridge+nvml");
     let seconds = told["time_s"]["mean"].as_f64().unwrap();
     let domains = &told["runs"][0]["domains_j"];

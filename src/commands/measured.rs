@@ -123,7 +123,8 @@ fn notes(measured: &Measured) -> Vec<String> {
             digits(found.limit_j)
         ));
     }
-    if report.is_short(report.seconds) {
+    notes.extend(report.unmeasured.iter().map(|why| why.trim_end_matches('.').to_owned()));
+    if report.unmeasured.is_empty() && report.is_short(report.seconds) {
         notes.push(format!(
             "a counter moves only every {}: so short a command is measured coarsely",
             units::duration(report.update_ms.unwrap_or_default() / 1e3)

@@ -323,7 +323,7 @@ impl Bench<'_> {
         if accounts.window.as_ref().is_some_and(|window| report.is_short(window.seconds)) {
             record.flag("short-window");
         }
-        let lost = report.lost.first().map(|lost| lost.why.clone());
+        let lost = report.lost.first().map(|lost| &lost.why).or(report.unmeasured.first()).cloned();
         let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
         let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;

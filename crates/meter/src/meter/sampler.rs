@@ -39,6 +39,9 @@ const LOST_AFTER: u64 = 5;
 /// second is never just too early.
 const ALL_EVERY: Duration = Duration::from_millis(950);
 
+/// The time over which power is shown where counters move seldom; a little less than a second as well.
+const SHOWN_OVER: Duration = Duration::from_millis(950);
+
 /// How often and how far apart the first, the last and a mark's reading are tried, because no later
 /// row can stand for them.
 const ATTEMPTS: u32 = 20;
@@ -155,6 +158,11 @@ pub(crate) trait Source: Send {
 
     /// Called at the end: says whether a counter never moved although it must have.
     fn never_moved(&self, _seconds: f64) -> Option<MeterError> {
+        None
+    }
+
+    /// Called at the end: why so short a time was not measured at all.
+    fn unmeasured(&self, _seconds: f64) -> Option<MeterError> {
         None
     }
 
@@ -324,6 +332,9 @@ impl Sampler {
                 unknown.extend(&part.domains);
                 let (sensor, domains) = (part.kind, part.domains.clone());
                 report.lost.push(LostSensor { sensor, domains, why: error.to_string() });
+            } else if let Some(error) = part.source.unmeasured(seconds) {
+                unknown.extend(&part.domains);
+                report.unmeasured.push(error.to_string());
             } else {
                 report.disagreements.extend(part.source.disagreement());
             }
@@ -353,6 +364,14 @@ impl Sampler {
             Ok(failed) => {
                 self.count_misses(failed);
                 self.look_for_frozen(false, 0.0);
+                // A counter that moves seldom says little about the power of a moment.
+                let coarse = self.parts.iter().any(|part| part.source.update_period().is_some());
+                let recent = |(then, _): &(Instant, f64)| {
+                    self.last.saturating_duration_since(*then) < SHOWN_OVER
+                };
+                if coarse && self.shown.as_ref().is_some_and(recent) {
+                    return;
+                }
                 let now = (self.last, self.total_joules());
                 if let Some((then, before)) = self.shown.replace(now) {
                     let seconds = now.0.duration_since(then).as_secs_f64();
@@ -462,14 +481,18 @@ impl Sampler {
         let (wall, begun) = crate::clock::together();
         let stale = |last| begun.saturating_duration_since(last) >= ALL_EVERY;
         let all = all || self.all_read.is_none_or(stale);
-        let mut failed = Vec::new();
+        let (mut failed, mut first) = (Vec::new(), None);
         for (index, part) in self.parts.iter_mut().enumerate().filter(|(_, p)| p.lost.is_none()) {
             let values = &mut self.values[part.columns.clone()];
             if let Err(fault) = part.source.read(begun, all, values) {
                 failed.push((index, fault));
             }
+            // The processor's counters come first and take microseconds, cards move in steps of many
+            // milliseconds: the row's time is that of the first.
+            first.get_or_insert_with(|| begun.elapsed());
         }
-        let reading = Reading { wall, begun, took: begun.elapsed(), all };
+        let took = begun.elapsed();
+        let reading = Reading { wall, begun, first: first.unwrap_or(took), took, all };
         if failed.is_empty() { Ok(reading) } else { Err((reading, failed)) }
     }
 
@@ -486,12 +509,12 @@ impl Sampler {
         self.write(reading).map(|()| failed)
     }
 
-    /// Adds one row. Its time is the middle of the energy's reading. The rows so far are written where
+    /// Adds one row. Its time is the middle of the first sensor's reading. The rows so far are written where
     /// everything was read.
     fn write(&mut self, reading: Reading) -> Result<(), Missed> {
-        let Reading { wall, begun, took, all } = reading;
+        let Reading { wall, begun, first, took, all } = reading;
         self.machine.read(begun, &mut self.values[self.energy.len()..]);
-        let (at, time) = (begun + took / 2, wall + took / 2);
+        let (at, time) = (begun + first / 2, wall + first / 2);
         let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut written = self.writer.row(unix.as_millis() as i64, &self.values);
         if all {
@@ -521,6 +544,7 @@ impl Sampler {
 struct Reading {
     wall: SystemTime,
     begun: Instant,
+    first: Duration,
     took: Duration,
     all: bool,
 }

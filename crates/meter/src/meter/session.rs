@@ -53,6 +53,9 @@ pub struct SessionReport {
     /// Sensors that failed while others went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostSensor>,
+    /// Why so short a time was not measured by some sensors, whose joules are unknown and not 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmeasured: Vec<String>,
     /// Counters and powers of one thing that tell different joules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disagreements: Vec<Disagreement>,
@@ -99,6 +102,7 @@ impl SessionReport {
             absent: Vec::new(),
             lost: Vec::new(),
             disagreements: Vec::new(),
+            unmeasured: Vec::new(),
             update_ms: None,
             unknown: None,
             slowest_mark_ms: 0.0,
@@ -310,6 +314,7 @@ impl Session {
             Ok(own) => {
                 report.lost = own.lost;
                 report.disagreements = own.disagreements;
+                report.unmeasured = own.unmeasured;
                 report.update_ms = own.update_ms;
                 report.missed += own.missed;
                 report.read_errors = own.read_errors;
@@ -321,6 +326,9 @@ impl Session {
                 domains: Vec::new(),
                 why: error.to_string(),
             }),
+        }
+        if !report.unmeasured.is_empty() {
+            report.total_j = None;
         }
         if let Some(lost) = report.lost.first() {
             for domain in report.lost.iter().flat_map(|lost| &lost.domains) {

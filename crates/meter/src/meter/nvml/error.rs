@@ -95,6 +95,19 @@ pub enum GpuError {
         /// How often it moved at the start, in milliseconds.
         period_ms: f64,
     },
+    /// Its counter never moved between the first and the last reading.
+    #[error(
+        "GPU {gpu} was not measured: its counter moves every {period_ms:.0} ms, and did not within these \
+         {seconds:.3} s. Measure something longer, such as many rounds of it"
+    )]
+    TooShort {
+        /// The card.
+        gpu: u32,
+        /// From the first to the last reading, in seconds.
+        seconds: f64,
+        /// How often the counter moves, in milliseconds.
+        period_ms: f64,
+    },
     /// Anything else.
     #[error(
         "GPU {gpu} cannot be read: {said}. Check it with nvidia-smi, or leave it out with --gpus"

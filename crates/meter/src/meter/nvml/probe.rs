@@ -24,6 +24,8 @@ pub(crate) struct Cards {
     pub driver: String,
     /// Each card, and how often its counter moves.
     pub cards: Vec<(Card, Duration)>,
+    /// What one reading of a counter takes.
+    cost: Duration,
 }
 
 impl Cards {
@@ -59,12 +61,22 @@ impl Cards {
                 }
                 error => GpuError::of_card(&error, gpu),
             })?;
-            watched.push(Watched { gpu, name, device, last: first, moves: Vec::new() });
+            watched.push(Watched {
+                gpu,
+                name,
+                device,
+                last: first,
+                moves: Vec::new(),
+                costs: Vec::new(),
+            });
         }
         let periods = watch(&mut watched)?;
+        let mut costs: Vec<Duration> = watched.iter().flat_map(|w| w.costs.clone()).collect();
+        costs.sort_unstable();
+        let cost = costs.get(costs.len() / 2).copied().unwrap_or_default();
         let cards = watched.iter().map(|w| Card::of(w.gpu, &w.device, driver.clone()));
         let cards = cards.zip(periods).collect();
-        Ok(Cards { library: path.to_owned(), driver: driver.unwrap_or_default(), cards })
+        Ok(Cards { library: path.to_owned(), driver: driver.unwrap_or_default(), cards, cost })
     }
 
     /// The counters, for the record.
@@ -116,7 +128,7 @@ impl Cards {
         let open = |(card, period): &(Card, Duration)| {
             let device = library.device_by_index(card.gpu);
             let device = device.map_err(|error| GpuError::of_card(&error, card.gpu))?;
-            Ok(CardReader::new(card.gpu, device, *period))
+            Ok(CardReader::new(card.gpu, device, *period, self.cost))
         };
         self.cards.iter().map(open).collect()
     }
@@ -129,6 +141,7 @@ struct Watched {
     device: Device<'static>,
     last: u64,
     moves: Vec<Instant>,
+    costs: Vec<Duration>,
 }
 
 /// Waits until every counter moved a few times, and says how long lies between two moves: the median.
@@ -137,7 +150,9 @@ fn watch(cards: &mut [Watched]) -> Result<Vec<Duration>, GpuError> {
     while start.elapsed() < WATCH_FOR && cards.iter().any(|card| card.moves.len() < MOVES) {
         std::thread::sleep(WATCH_EVERY);
         for card in cards.iter_mut() {
+            let asked = Instant::now();
             let now = card.device.total_energy_consumption();
+            card.costs.push(asked.elapsed());
             let now = now.map_err(|error| GpuError::of_card(&error, card.gpu))?;
             if now != card.last {
                 card.last = now;

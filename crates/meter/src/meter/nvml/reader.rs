@@ -15,6 +15,11 @@ use crate::samples::{Domain, Quantity};
 const STILL_PERIODS: u32 = 10;
 const STILL_FOR: Duration = Duration::from_millis(500);
 
+/// The share of a processor that reading a counter may take between the edges, and the longest time for
+/// which it is not read, whatever it takes.
+pub(super) const SHARE: u32 = 100;
+const READ_AT_LEAST: Duration = Duration::from_secs(1);
+
 /// Power is read no more often: the driver works its reading out over 20 ms to a second.
 const POWER_EVERY: Duration = Duration::from_millis(19);
 
@@ -93,9 +98,12 @@ pub(crate) struct CardReader {
     domain: Domain,
     device: Device<'static>,
     period: Duration,
-    /// Whether the card tells its power; `None` until it was asked.
+    /// Its counter is read no more often between the edges.
+    every: Duration,
     tells_power: bool,
-    last_mj: Option<u64>,
+    /// When the counter was read, and what it said.
+    last: Option<(Instant, u64)>,
+    moved: bool,
     sum_mj: u64,
     /// What it fell by is unknown, once it fell.
     reset: Vec<Domain>,
@@ -107,14 +115,22 @@ pub(crate) struct CardReader {
 }
 
 impl CardReader {
-    pub(super) fn new(gpu: u32, device: Device<'static>, period: Duration) -> CardReader {
+    pub(super) fn new(
+        gpu: u32,
+        device: Device<'static>,
+        period: Duration,
+        cost: Duration,
+    ) -> CardReader {
         CardReader {
             gpu,
             domain: Domain::Gpu(gpu),
             tells_power: device.power_usage().is_ok(),
             device,
             period,
-            last_mj: None,
+            // More often than it moves there is nothing new.
+            every: (cost * SHARE).max(period).min(READ_AT_LEAST),
+            last: None,
+            moved: false,
             sum_mj: 0,
             reset: Vec::new(),
             still: None,
@@ -137,6 +153,29 @@ impl CardReader {
     }
 }
 
+impl CardReader {
+    fn read_counter(&mut self, at: Instant) -> Result<(), Fault> {
+        let now = self.counter()?;
+        match self.last.replace((at, now)) {
+            Some((_, last)) if now < last => {
+                self.tally.resets += 1;
+                self.reset = vec![self.domain];
+                // The column starts again, so that the file itself shows that energy is missing here.
+                self.sum_mj = 0;
+            }
+            Some((_, last)) => {
+                self.moved |= now != last;
+                self.sum_mj += now - last;
+            }
+            None => {}
+        }
+        if self.still.is_none_or(|(_, value)| value != now) {
+            self.still = Some((at, now));
+        }
+        Ok(())
+    }
+}
+
 impl Source for CardReader {
     fn columns(&self) -> Vec<Named> {
         let (domain, quantity) = (self.domain, Quantity::Counter);
@@ -149,19 +188,9 @@ impl Source for CardReader {
     }
 
     fn read(&mut self, at: Instant, all: bool, values: &mut [f64]) -> Result<(), Fault> {
-        let now = self.counter()?;
-        match self.last_mj.replace(now) {
-            Some(last) if now < last => {
-                self.tally.resets += 1;
-                self.reset = vec![self.domain];
-                // The column starts again, so that the file itself shows that energy is missing here.
-                self.sum_mj = 0;
-            }
-            Some(last) => self.sum_mj += now - last,
-            None => {}
-        }
-        if self.still.is_none_or(|(_, value)| value != now) {
-            self.still = Some((at, now));
+        let waited = self.last.is_none_or(|(then, _)| at.duration_since(then) >= self.every);
+        if all || waited {
+            self.read_counter(at)?;
         }
         let joules = self.sum_mj as f64 / 1e3;
         let due =
@@ -191,11 +220,17 @@ impl Source for CardReader {
     fn frozen(&mut self, at: Instant, _machine: &mut Machine, ending: bool) -> Option<MeterError> {
         let (since, _) = self.still?;
         let long = at.duration_since(since);
-        let limit = self.period * STILL_PERIODS;
+        let limit = (self.period * STILL_PERIODS).max(self.every * 3);
         (long >= if ending { limit } else { limit.max(STILL_FOR) }).then(|| {
             let period_ms = self.period.as_secs_f64() * 1e3;
             GpuError::Frozen { gpu: self.gpu, seconds: long.as_secs_f64(), period_ms }.into()
         })
+    }
+
+    fn unmeasured(&self, seconds: f64) -> Option<MeterError> {
+        let period_ms = self.period.as_secs_f64() * 1e3;
+        let error = || GpuError::TooShort { gpu: self.gpu, seconds, period_ms }.into();
+        (!self.moved && self.reset.is_empty()).then(error)
     }
 
     fn disagreement(&self) -> Option<Disagreement> {
