@@ -123,7 +123,7 @@ fn notes(measured: &Measured) -> Vec<String> {
             digits(found.limit_j)
         ));
     }
-    notes.extend(report.unmeasured.iter().map(|why| why.trim_end_matches('.').to_owned()));
+    notes.extend(report.unmeasured.iter().map(|sensor| sensor.why.clone()));
     if report.unmeasured.is_empty() && report.is_short(report.seconds) {
         notes.push(format!(
             "a counter moves only every {}: so short a command is measured coarsely",

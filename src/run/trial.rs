@@ -298,9 +298,17 @@ impl Bench<'_> {
     ) -> Result<(), Trouble> {
         let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
         let wrapping = self.meter.wrapping();
-        let accounts: Accounts =
+        let mut accounts: Accounts =
             energy::account_file(csv, &record.marks, &wrapping).map_err(|e| failed(&e))?;
         let report = report.map_err(|e| Trouble::Unmeasured(e.to_string()))?;
+        for domain in report.unknown_domains() {
+            // Its column stands still at the end, which is not 0 J.
+            let all = accounts.phases.values_mut().chain(accounts.window.as_mut());
+            for energy in all.chain([&mut accounts.whole]) {
+                energy.joules.remove(&domain);
+                energy.total_j = f64::NAN;
+            }
+        }
         // Where nobody asked for more readings than at the edges, what lies between them is no gap.
         let edges = self.settings.interval >= crate::meter::EDGES;
         for flag in accounts.integrity.flags() {
@@ -323,7 +331,7 @@ impl Bench<'_> {
         if accounts.window.as_ref().is_some_and(|window| report.is_short(window.seconds)) {
             record.flag("short-window");
         }
-        let lost = report.lost.first().map(|lost| &lost.why).or(report.unmeasured.first()).cloned();
+        let lost = report.lost.iter().chain(&report.unmeasured).next().map(|lost| lost.why.clone());
         let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
         let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;

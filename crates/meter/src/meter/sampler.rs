@@ -334,7 +334,8 @@ impl Sampler {
                 report.lost.push(LostSensor { sensor, domains, why: error.to_string() });
             } else if let Some(error) = part.source.unmeasured(seconds) {
                 unknown.extend(&part.domains);
-                report.unmeasured.push(error.to_string());
+                let (sensor, domains) = (part.kind, part.domains.clone());
+                report.unmeasured.push(LostSensor { sensor, domains, why: error.to_string() });
             } else {
                 report.disagreements.extend(part.source.disagreement());
             }

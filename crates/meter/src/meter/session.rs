@@ -55,7 +55,7 @@ pub struct SessionReport {
     pub lost: Vec<LostSensor>,
     /// Why so short a time was not measured by some sensors, whose joules are unknown and not 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unmeasured: Vec<String>,
+    pub unmeasured: Vec<LostSensor>,
     /// Counters and powers of one thing that tell different joules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disagreements: Vec<Disagreement>,
@@ -82,6 +82,12 @@ pub struct SessionReport {
 }
 
 impl SessionReport {
+    /// What is unknown of this measurement, and not 0: the domains of sensors that were lost or measured
+    /// nothing.
+    pub fn unknown_domains(&self) -> impl Iterator<Item = Domain> + '_ {
+        self.lost.iter().chain(&self.unmeasured).flat_map(|sensor| sensor.domains.iter().copied())
+    }
+
     /// Whether a stretch of so many seconds is short beside the time between two moves of a counter.
     pub fn is_short(&self, seconds: f64) -> bool {
         self.update_ms.is_some_and(|ms| seconds * 1e3 < UPDATES_LEAST * ms)
@@ -327,13 +333,12 @@ impl Session {
                 why: error.to_string(),
             }),
         }
-        if !report.unmeasured.is_empty() {
+        let unknown: Vec<Domain> = report.unknown_domains().collect();
+        report.joules.retain(|domain, _| !unknown.contains(domain));
+        if !unknown.is_empty() {
             report.total_j = None;
         }
         if let Some(lost) = report.lost.first() {
-            for domain in report.lost.iter().flat_map(|lost| &lost.domains) {
-                report.joules.remove(domain);
-            }
             report.unknown = Some(lost.why.clone());
             report.total_j = None;
         }
