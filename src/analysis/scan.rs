@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
 use super::walk::{self, sorted};
-use crate::run::folder::Folder;
+use crate::store::folder::Folder;
 
 /// Where trials come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
