@@ -62,11 +62,15 @@ impl Run {
             .collect();
         let place = csv.map_or(String::new(), |csv| format!("; samples in {}", shown(csv)));
         let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
+        let domains = match domains.is_empty() {
+            true => String::new(),
+            false => format!(": {}", domains.join(", ")),
+        };
         format!(
-            "{} ({}: {}{}){place}\n{notes}",
+            "{} ({}{}{}){place}\n{notes}",
             self.sentence(),
             by(meter),
-            domains.join(", "),
+            domains,
             missed(self.missed)
         )
     }

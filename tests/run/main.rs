@@ -1,6 +1,8 @@
 //! Whole experiments in a world that goes wrong: disks, sensors, terminals, input.
 #![cfg(target_os = "linux")]
 
+#[path = "../common/cards.rs"]
+mod cards;
 mod damage;
 mod disk;
 #[path = "../common/energibridge.rs"]

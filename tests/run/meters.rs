@@ -6,6 +6,7 @@ use crate::experiment::{Scratch, eventually, start, text};
 use crate::powercap::Powercap;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use std::process::Output;
 
 /// Long enough for a failure in its middle to be noticed, at a processor that works.
@@ -190,4 +191,28 @@ fn energibridge_that_vanishes_fails_the_trial_which_is_tried_again() {
     assert_eq!(failed["status"], "failed");
     scratch.assert_complete(1);
     scratch.await_no_process();
+}
+
+#[test]
+fn a_card_that_is_lost_leaves_the_processors_joules_and_no_zero() {
+    let Some(library) = crate::cards::library() else { return };
+    let scratch = Scratch::new(&[("a", WORKS)]);
+    let tree = Powercap::two_sockets();
+    let meter = ["--meter", "rapl+nvml", "--powercap", tree.root().to_str().unwrap()];
+    let more = ["--iterations", "1", "--interval", "50ms", "--retries", "0"];
+    let output = scratch
+        .measured("a", &meter, &more)
+        .env("LD_LIBRARY_PATH", library)
+        .env("CARD_FAULT", "gone@1.3")
+        .output()
+        .unwrap();
+    let record = scratch.json("a/a_0.json");
+    assert_eq!(record["status"], "failed", "{}", text(&output));
+    assert_eq!(record["meter"], "rapl+nvml");
+    assert!(record["reason"].as_str().unwrap().contains("GPU 0 is lost"), "{record}");
+    let window = &record["window"];
+    assert_eq!((&window["total_j"], &window["joules"]["gpu0"]), (&Value::Null, &Value::Null));
+    assert!(window["joules"]["package"].as_f64().unwrap() > 50.0, "{window}");
+    let flags = record["flags"].as_array().unwrap();
+    assert!(flags.contains(&"lost-sensor".into()), "{flags:?}");
 }
