@@ -5,7 +5,7 @@ mod treatment;
 pub use treatment::{Order, Treatment, is_name};
 
 use crate::dataset::Choice as DatasetChoice;
-use crate::meter::{Choice, CpuWatts, MeterSettings};
+use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -137,6 +137,9 @@ pub struct Settings {
     pub interval: Duration,
     /// Which meter was asked for.
     pub meter: Choice,
+    /// Which graphics cards are part of what is measured.
+    #[serde(default)]
+    pub gpus: Gpus,
     /// The estimate's powers.
     pub cpu_watts: CpuWatts,
     /// EnergiBridge's binary, where one was named.
@@ -166,6 +169,7 @@ impl Settings {
             energibridge: self.energibridge.clone(),
             powercap: self.powercap.clone(),
             cpu_watts: self.cpu_watts,
+            gpus: self.gpus.clone(),
             ..MeterSettings::default()
         }
     }
