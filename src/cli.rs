@@ -17,9 +17,9 @@ pub use measure::MeasureArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
+use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
 use crate::plan::Order;
-use crate::settings::DatasetName;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -254,8 +254,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub threads: Option<u32>,
     /// mnist, digits, or auto: MNIST where it can be had
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetName::Auto, help_heading = "Training job")]
-    pub dataset: DatasetName,
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto, help_heading = "Training job")]
+    pub dataset: DatasetChoice,
     /// Where MNIST's four IDX files are or go [default: the user's cache]
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR", help_heading = "Training job")]
     pub data_dir: Option<PathBuf>,

@@ -4,6 +4,7 @@ mod treatment;
 
 pub use treatment::{Order, Treatment, is_name};
 
+use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -59,18 +60,6 @@ pub struct Job {
     pub test_samples: Option<u32>,
     /// Processors that a script may use.
     pub threads: u32,
-}
-
-/// Which data set to train on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum DatasetName {
-    /// MNIST where it can be had, else digits.
-    Auto,
-    /// MNIST's four IDX files, downloaded where they are missing.
-    Mnist,
-    /// scikit-learn's handwritten digits, brought to MNIST's size.
-    Digits,
 }
 
 /// What is done when something goes wrong.
@@ -158,7 +147,7 @@ pub struct Settings {
     /// Where RAPL's zones are.
     pub powercap: PathBuf,
     /// Which data set was asked for.
-    pub dataset: DatasetName,
+    pub dataset: DatasetChoice,
     /// Where its files are.
     pub data_dir: Option<PathBuf>,
     /// The environment that was named.

@@ -111,6 +111,15 @@ pub struct AnalyzeSettings {
     pub remarks: Vec<String>,
 }
 
+/// How often a run happens in a year where nobody says.
+pub const RUNS_PER_YEAR: f64 = 1000.0;
+/// Price of a kilowatt-hour in [`CURRENCY`] where nobody says.
+pub const PRICE_PER_KWH: f64 = 0.30;
+/// Its currency.
+pub const CURRENCY: &str = "EUR";
+/// Seeds the bootstrap where nobody says.
+pub const SEED: u64 = 42;
+
 impl AnalyzeSettings {
     /// Defaults for a folder: joulerace's method, 1000 runs a year at 0.30 EUR/kWh, alpha 0.05, seed 42.
     pub fn new(dir: impl Into<PathBuf>, python_dir: impl Into<PathBuf>) -> AnalyzeSettings {
@@ -119,13 +128,13 @@ impl AnalyzeSettings {
             output: None,
             title: None,
             method: Method::Joulerace,
-            runs_per_year: 1000.0,
-            price_per_kwh: 0.30,
-            currency: "EUR".into(),
+            runs_per_year: RUNS_PER_YEAR,
+            price_per_kwh: PRICE_PER_KWH,
+            currency: CURRENCY.into(),
             carbon_intensity: CarbonIntensity::Default,
             base: None,
-            alpha: 0.05,
-            seed: 42,
+            alpha: crate::plan::detectable::ALPHA,
+            seed: SEED,
             python_dir: python_dir.into(),
             command: String::new(),
             search: Search::default(),

@@ -1,7 +1,7 @@
 //! `joulerace analyze`: what may be typed.
 
 use crate::analysis::pairing::Asked;
-use crate::analysis::{CarbonIntensity, Method};
+use crate::analysis::{CarbonIntensity, Method, settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,19 +27,19 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "GROUP")]
     pub base: Option<String>,
     /// How often such a run happens in a year
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1000.0, value_parser = from_zero_up)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = settings::RUNS_PER_YEAR, value_parser = from_zero_up)]
     pub runs_per_year: f64,
     /// Price of a kilowatt-hour
-    #[arg(long, value_name = "X", allow_negative_numbers = true, default_value_t = 0.30, value_parser = from_zero_up)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, default_value_t = settings::PRICE_PER_KWH, value_parser = from_zero_up)]
     pub price_per_kwh: f64,
     /// The price's currency
-    #[arg(long, value_name = "CODE", default_value = "EUR", value_parser = currency)]
+    #[arg(long, value_name = "CODE", default_value = settings::CURRENCY, value_parser = currency)]
     pub currency: String,
     /// Grams of CO2e per kWh, or a country's two-letter code [default: the world's mean]
     #[arg(long, value_name = "G|CODE")]
     pub carbon_intensity: Option<CarbonIntensity>,
     /// Seeds the bootstrap
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 42)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = settings::SEED)]
     pub seed: u64,
     /// Groups whose difference lies surely within PCT per cent count as equivalent
     #[arg(long, value_name = "PCT", value_parser = margin)]

@@ -1,6 +1,6 @@
 //! `joulerace verify`: what may be typed.
 
-use crate::settings::DatasetName;
+use crate::dataset::Choice as DatasetChoice;
 use std::path::PathBuf;
 
 /// `joulerace verify`.
@@ -31,8 +31,8 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
     /// mnist, digits, or auto: MNIST where it can be had
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetName::Auto)]
-    pub dataset: DatasetName,
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto)]
+    pub dataset: DatasetChoice,
     /// Where MNIST's four IDX files are or go
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,

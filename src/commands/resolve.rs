@@ -10,10 +10,9 @@ use crate::paths::{self, Project};
 use crate::plan::sequential;
 use crate::prepare::{self, dataset_settings};
 use crate::screen::shown;
-use crate::settings::{
-    DatasetName, Failures, Job, Settings, SettingsError, is_percent, treatments,
-};
+use crate::settings::{Failures, Job, Settings, SettingsError, is_percent, treatments};
 use crate::store::ExperimentError;
+use crate::store::conditions::fields_changed;
 use crate::store::folder::Folder;
 use rand::RngExt as _;
 use std::path::{Path, PathBuf};
@@ -24,15 +23,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     let known = paths::frameworks(&scripts);
     let (treatments, control) = treatments(&args.frameworks, args.control.as_deref(), &known)?;
     let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-    if !(args.learning_rate > 0.0 && args.learning_rate.is_finite()) {
-        let value = args.learning_rate.to_string();
-        return Err(range("--learning-rate", value, "a number above 0").into());
-    }
-    if args.threads.is_some_and(|n| n > cores) {
-        let value = args.threads.unwrap_or_default().to_string();
-        return Err(range("--threads", value, "at most the processors there are").into());
-    }
+    let threads = job_ranges(args.learning_rate, args.threads)?;
     if args.meter.interval.as_millis() == 0 {
         let value = humantime::format_duration(args.meter.interval).to_string();
         return Err(range("--interval", value, "at least 1ms").into());
@@ -62,7 +53,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
             seed: args.seed,
             train_samples: args.train_samples,
             test_samples: args.test_samples,
-            threads: args.threads.unwrap_or(cores),
+            threads,
         },
         order: args.order,
         seed_per_block: args.seed_per_block,
@@ -96,6 +87,22 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     Ok(settings)
 }
 
+/// Checks the numbers of a job that the command line does not, and gives its threads: all processors
+/// where none are named.
+pub(super) fn job_ranges(learning_rate: f64, threads: Option<u32>) -> Result<u32, SettingsError> {
+    let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+        return Err(range("--learning-rate", learning_rate.to_string(), "a number above 0"));
+    }
+    match threads {
+        Some(n) if n > cores => {
+            Err(range("--threads", n.to_string(), "at most the processors there are"))
+        }
+        threads => Ok(threads.unwrap_or(cores)),
+    }
+}
+
 /// What is to be compared has to be among the treatments, and more than one.
 fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
     let names: Vec<&str> = settings.compared().map(|t| t.name.as_str()).collect();
@@ -125,7 +132,7 @@ fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
 /// A folder that was named and is not there is a typing error more often than a wish.
 fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
     let Some(dir) = &args.data_dir else { return Ok(()) };
-    if args.dataset == DatasetName::Digits || dir.is_dir() {
+    if args.dataset == dataset::Choice::Digits || dir.is_dir() {
         return Ok(());
     }
     Err(SettingsError::NoDataDir(dir.display().to_string()))
@@ -133,11 +140,16 @@ fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
 
 /// Refuses to use more images than the data set has. Where the data are not there yet, MNIST's counts
 /// stand for them; digits has the same.
-pub(super) fn check_samples(settings: &Settings) -> Result<(), Error> {
-    let wanted = dataset_settings(settings.dataset, settings.data_dir.as_deref());
+pub(super) fn check_samples(
+    dataset: dataset::Choice,
+    data_dir: Option<&Path>,
+    train_samples: Option<u32>,
+    test_samples: Option<u32>,
+) -> Result<(), SettingsError> {
+    let wanted = dataset_settings(dataset, data_dir);
     // What is no plain file may hang whoever opens it, and is looked at where that can be stopped.
-    let plain = |dir: &PathBuf| wanted.files.iter().all(|file| dir.join(file.name).is_file());
-    let named = settings.data_dir.as_ref().filter(|dir| plain(dir));
+    let plain = |dir: &&Path| wanted.files.iter().all(|file| dir.join(file.name).is_file());
+    let named = data_dir.filter(plain);
     let (train, test) = match named.map(|_| dataset::find(&wanted)) {
         Some(Ok(dataset::Found::Ready(found))) => (found.train_images, found.test_images),
         // What is wrong with the files is said when they are prepared.
@@ -147,9 +159,8 @@ pub(super) fn check_samples(settings: &Settings) -> Result<(), Error> {
         Some(asked) if asked > most => Err(SettingsError::TooMany { flag, asked, most }),
         _ => Ok(()),
     };
-    limit("--train-samples", settings.job.train_samples, train)?;
-    limit("--test-samples", settings.job.test_samples, test)?;
-    Ok(())
+    limit("--train-samples", train_samples, train)?;
+    limit("--test-samples", test_samples, test)
 }
 
 /// Drawn order seeds stay within what every JSON reader holds exactly.
@@ -227,13 +238,5 @@ pub(super) fn changed_settings(then: &Settings, now: &Settings, seed_given: bool
     if !seed_given {
         now.order_seed = then.order_seed;
     }
-    // As they are written: a home folder is no difference.
-    let value = |s: &Settings| clean::private_json(serde_json::to_value(s).unwrap_or_default());
-    let (then, now) = (value(then), value(&now));
-    then.as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, old)| now.get(*name) != Some(old))
-        .map(|(name, old)| format!("{name}: was {old}, is {}", now[name]))
-        .collect()
+    fields_changed(then, &now, &[])
 }

@@ -27,7 +27,8 @@ use std::process::ExitCode;
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let settings = resolve(&args, &project)?;
-    check_samples(&settings)?;
+    let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
+    check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
     let folder = Folder::at(match &args.output {
         Some(folder) => prepare::followed(folder),
         None => project.root.join("results").join(now_as_name()),

@@ -1,5 +1,6 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
+use super::resolve::{check_samples, job_ranges};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
 use crate::env::Profile;
@@ -19,10 +20,12 @@ use std::process::ExitCode;
 
 /// `joulerace verify`.
 pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let threads = job_ranges(args.learning_rate, args.threads)?;
+    check_samples(args.dataset, args.data_dir.as_deref(), args.train_samples, args.test_samples)?;
     let project = Project::find()?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
-    let outcome = block_on(compare(&args, &project, &terminal))?;
+    let outcome = block_on(compare(&args, threads, &project, &terminal))?;
     terminal.finish();
     let found = outcome?;
     if args.json {
@@ -41,6 +44,7 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
 
 async fn compare(
     args: &VerifyArgs,
+    threads: u32,
     project: &Project,
     terminal: &Terminal,
 ) -> Result<Value, Error> {
@@ -66,7 +70,6 @@ async fn compare(
     let python = &environment.interpreter()?;
     let dataset =
         prepare::data(args.dataset, args.data_dir.as_deref(), python, &own, terminal).await?;
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let mut job = serde_json::to_value(Job {
         epochs: 1,
         batch_size: args.batch_size,
@@ -74,7 +77,7 @@ async fn compare(
         seed: args.seed,
         train_samples: args.train_samples,
         test_samples: args.test_samples,
-        threads: args.threads.unwrap_or(cores),
+        threads,
     })
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());

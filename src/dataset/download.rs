@@ -12,7 +12,8 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use super::error::Attempt;
 use super::mnist::Published;
-use super::{DataEvent, DatasetError, hex};
+use super::{DataEvent, DatasetError};
+use crate::clean::hex;
 
 /// For finding and reaching a mirror.
 const CONNECT: Duration = Duration::from_secs(15);

@@ -8,12 +8,6 @@ use super::idx::IdxError;
 /// Why there is no data set.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    /// `--dataset` names something else.
-    #[error("--dataset {given}: no such data set; choose auto, mnist or digits")]
-    UnknownName {
-        /// What was given.
-        given: String,
-    },
     /// A file is not what its name says.
     #[error(
         "{}: {source}\nGet the file again (delete it, and joulerace downloads it), \

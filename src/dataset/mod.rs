@@ -7,9 +7,8 @@ pub mod idx;
 pub mod mnist;
 mod prepare;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -23,29 +22,16 @@ pub const DIGITS_SEED: u64 = 42;
 pub const DIGITS_FOLDER: &str = "digits-v1-seed42";
 
 /// What `--dataset` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
-    /// MNIST where it can be had, else `digits` with a warning.
+    /// MNIST where it can be had, else digits.
     #[default]
     Auto,
-    /// MNIST or an error.
+    /// MNIST's four IDX files, downloaded where they are missing.
     Mnist,
-    /// scikit-learn's handwritten digits, brought to MNIST's shape and counts.
+    /// scikit-learn's handwritten digits, brought to MNIST's size.
     Digits,
-}
-
-impl FromStr for Choice {
-    type Err = DatasetError;
-
-    fn from_str(text: &str) -> Result<Self, DatasetError> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "mnist" => Ok(Self::Mnist),
-            "digits" => Ok(Self::Digits),
-            _ => Err(DatasetError::UnknownName { given: text.into() }),
-        }
-    }
 }
 
 impl fmt::Display for Choice {
@@ -166,12 +152,4 @@ pub enum DataEvent {
         /// Where they go.
         dir: PathBuf,
     },
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

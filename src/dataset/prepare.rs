@@ -10,8 +10,9 @@ use super::idx::{self, IdxError};
 use super::mnist::Published;
 use super::{
     Choice, DIGITS_FOLDER, DataEvent, DataFile, Dataset, DatasetError, DatasetSettings, Name,
-    download, hex,
+    download,
 };
+use crate::clean::hex;
 
 /// Finds the data, downloading MNIST or making `digits` where that is needed. `make_digits`
 /// writes the four files into the empty folder that it is given.

@@ -118,11 +118,6 @@ impl VirtualEnv {
         }
         Ok(packages)
     }
-
-    /// Whether its Python has the minor version `wanted`, such as `3.11`.
-    pub fn is_python(&self, wanted: &str) -> bool {
-        minor_version(&self.version) == wanted
-    }
 }
 
 /// Where packages differ from what is required; packages beyond those do not count.

@@ -6,8 +6,6 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use fs4::FileExt;
-
 use super::child::{Context, POLL};
 use super::{EnvError, EnvEvent, Step};
 
@@ -53,7 +51,7 @@ impl Lease {
     /// Lets other users in, while nobody may remove.
     pub(super) fn into_shared(self, path: &Path) -> Result<Self, EnvError> {
         if let Some(file) = &self.file {
-            FileExt::lock_shared(file).map_err(EnvError::io("lock", path))?;
+            file.lock_shared().map_err(EnvError::io("lock", path))?;
         }
         Ok(self)
     }
@@ -75,13 +73,13 @@ impl Lease {
             Err(error) => return Err(EnvError::io("open the lock file", path)(error)),
         };
         let taken = match kind {
-            Kind::Shared => FileExt::try_lock_shared(&file),
-            Kind::Exclusive => FileExt::try_lock(&file),
+            Kind::Shared => file.try_lock_shared(),
+            Kind::Exclusive => file.try_lock(),
         };
         match taken {
             Ok(()) => Ok(Some(Self { file: Some(file) })),
-            Err(fs4::TryLockError::WouldBlock) => Ok(None),
-            Err(fs4::TryLockError::Error(error)) => Err(EnvError::io("lock", path)(error)),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(EnvError::io("lock", path)(error)),
         }
     }
 }

@@ -169,7 +169,7 @@ impl Lock {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name}=={version} {markers:?} {}", hashes.join(" "));
         }
-        hex(&Sha256::digest(text.as_bytes()))
+        crate::clean::hex(&Sha256::digest(text.as_bytes()))
     }
 }
 
@@ -246,13 +246,6 @@ fn marker_environment(version: &str) -> MarkerEnvironment {
 /// `3.11` of `3.11.7`.
 pub(super) fn minor_version(version: &str) -> String {
     version.split('.').take(2).collect::<Vec<_>>().join(".")
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

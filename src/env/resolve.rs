@@ -205,7 +205,7 @@ pub(super) fn lock_file(root: &Path, name: &str) -> PathBuf {
 /// another build must not meet its packages.
 pub(super) fn own_name(profile: Profile, base: &Base, lock_hash: &str) -> String {
     let identity = format!("{lock_hash}\n{}\n{}", base.version, base.base_prefix.display());
-    let digits = lock::hex(&Sha256::digest(identity.as_bytes()));
+    let digits = crate::clean::hex(&Sha256::digest(identity.as_bytes()));
     format!("{profile}-py{}-{}", lock::minor_version(&base.version), &digits[..12])
 }
 

@@ -15,10 +15,10 @@ use super::child::Context;
 use super::index::PipSettings;
 use super::installed::{python_in, script_in};
 use super::lease::{Kind, Lease};
-use super::lock::hex;
 use super::record::{self, Record};
 use super::resolve::lock_file;
 use super::{EnvError, EnvEvent, Step};
+use crate::clean::hex;
 
 /// Exact versions and hashes of the installers and all they need. Made with
 /// `uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate`

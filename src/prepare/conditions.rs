@@ -1,5 +1,6 @@
 //! What has to stay equal from the first trial of an experiment to its last, as it is now.
 
+use crate::clean;
 use crate::dataset::Dataset;
 use crate::env::Environment;
 use crate::meter::Meter;
@@ -23,7 +24,7 @@ pub fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
     let hash = |path: &PathBuf| {
         let content = std::fs::read(path).unwrap_or_default();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let digest: String = Sha256::digest(&content).iter().map(|b| format!("{b:02x}")).collect();
+        let digest = clean::hex(&Sha256::digest(&content));
         format!("{name} {digest}")
     };
     Conditions {

@@ -9,7 +9,6 @@ use crate::env::{self, EnvEvent, EnvSettings, Environment, Profile};
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::paths::{self, Project};
-use crate::settings::DatasetName;
 use crate::stop;
 use crate::worker;
 use crate::worker::protocol::{Interpreter, Request};
@@ -104,19 +103,14 @@ fn tell(event: &EnvEvent, observer: &dyn Observer) {
 }
 
 /// Where the data set is looked for.
-pub fn dataset_settings(name: DatasetName, data_dir: Option<&Path>) -> DatasetSettings {
-    let choice = match name {
-        DatasetName::Auto => dataset::Choice::Auto,
-        DatasetName::Mnist => dataset::Choice::Mnist,
-        DatasetName::Digits => dataset::Choice::Digits,
-    };
-    DatasetSettings::new(choice, data_dir.map(absolute), paths::cache())
+pub fn dataset_settings(name: dataset::Choice, data_dir: Option<&Path>) -> DatasetSettings {
+    DatasetSettings::new(name, data_dir.map(absolute), paths::cache())
 }
 
 /// Finds, fetches or makes the data set; digits are made by the script in `workloads`, by
 /// `python`. A request to stop ends it.
 pub async fn data(
-    name: DatasetName,
+    name: dataset::Choice,
     data_dir: Option<&Path>,
     python: &Interpreter,
     workloads: &Path,

@@ -2,7 +2,6 @@
 
 use crate::clean;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What has to be equal from the first trial to the last.
@@ -32,25 +31,7 @@ pub struct Conditions {
 impl Conditions {
     /// What differs, each in a line of its own.
     pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let (Ok(Value::Object(then)), Ok(Value::Object(mut fields))) =
-            (serde_json::to_value(self), serde_json::to_value(now))
-        else {
-            return Vec::new();
-        };
-        // As they are written, so that a home folder is no difference.
-        fields = match clean::private_json(Value::Object(fields)) {
-            Value::Object(fields) => fields,
-            _ => return Vec::new(),
-        };
-        let then = match clean::private_json(Value::Object(then)) {
-            Value::Object(then) => then,
-            _ => return Vec::new(),
-        };
-        let mut differences: Vec<String> = then
-            .iter()
-            .filter(|(name, value)| *name != "variables" && fields.get(*name) != Some(value))
-            .map(|(name, value)| format!("{name}: was {value}, is {}", fields[name]))
-            .collect();
+        let mut differences = fields_changed(self, now, &["variables"]);
         let names: BTreeSet<&String> = self.variables.keys().chain(now.variables.keys()).collect();
         let word = |value: Option<&String>| value.map_or("unset".to_owned(), |v| format!("{v:?}"));
         for name in names {
@@ -61,4 +42,16 @@ impl Conditions {
         }
         differences
     }
+}
+
+/// The fields of two records that differ, each in a line of its own: as they are written, so that a home
+/// folder is no difference. `but` names those that are left out.
+pub fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> Vec<String> {
+    let value = |s: &T| clean::private_json(serde_json::to_value(s).unwrap_or_default());
+    let (then, now) = (value(then), value(now));
+    let fields = then.as_object().into_iter().flatten();
+    fields
+        .filter(|(name, old)| !but.contains(&name.as_str()) && now.get(*name) != Some(old))
+        .map(|(name, old)| format!("{name}: was {old}, is {}", now[name]))
+        .collect()
 }

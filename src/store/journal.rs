@@ -266,14 +266,6 @@ impl Read {
         attempts
     }
 
-    /// The idle power that was measured before the first trial, in watts.
-    pub fn baseline_before(&self) -> Option<f64> {
-        self.entries.iter().find_map(|e| match &e.event {
-            Event::Baseline { when, watts, .. } if when == "before" => Some(*watts),
-            _ => None,
-        })
-    }
-
     /// What was found when whole blocks were looked at, oldest first.
     pub fn looks(&self) -> impl Iterator<Item = &Look> {
         self.entries.iter().filter_map(|entry| match &entry.event {

@@ -122,8 +122,7 @@ fn address(path: Option<&Path>) -> io::Result<std::os::unix::net::SocketAddr> {
         Some(path) => {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let digest = Sha256::digest(path.as_os_str().as_bytes());
-            let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-            format!("joulerace: {hex}")
+            format!("joulerace: {}", clean::hex(&digest[..16]))
         }
     };
     std::os::unix::net::SocketAddr::from_abstract_name(name.as_bytes())

@@ -62,7 +62,7 @@ impl Samples {
                 }
             }
         }
-        let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = crate::clean::hex(&digest.finalize());
         Ok(Samples { bytes, sha256 })
     }
 }

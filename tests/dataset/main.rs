@@ -265,15 +265,6 @@ fn a_download_stops_when_it_is_told_to_and_keeps_nothing() {
 }
 
 #[test]
-fn only_the_three_data_sets_have_names() {
-    for name in ["auto", "mnist", "digits"] {
-        assert_eq!(name.parse::<Choice>().unwrap().to_string(), name);
-    }
-    let error = "MNIST2".parse::<Choice>().unwrap_err().to_string();
-    assert!(error.contains("--dataset MNIST2") && error.contains("digits"), "{error}");
-}
-
-#[test]
 fn the_real_files_are_recognised_where_they_are() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/mnist");
     if !folder.is_dir() {

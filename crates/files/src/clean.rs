@@ -13,6 +13,11 @@ use std::sync::OnceLock;
 /// Longest reason that is recorded, in bytes; the whole of it is in the trial's log.
 pub const LONGEST_REASON: usize = 4 << 10;
 
+/// Bytes in hexadecimal digits, two each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Characters that act instead of being shown: controls, direction marks, line and paragraph separators,
 /// and what takes no space.
 fn acts(c: char) -> bool {
