@@ -61,6 +61,12 @@ pub enum Command {
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     #[command(after_help = examples::ANALYZE)]
     Analyze(commands::analyze::AnalyzeArgs),
+    /// Say what in published tables of energy cannot be trusted, and what is left of their ranking
+    ///
+    /// Reads CodeCarbon's emissions.csv, experiment-runner's run_table.csv, any table with a run in each row,
+    /// EnergiBridge's files, and experiments.
+    #[command(after_help = examples::AUDIT)]
+    Audit(commands::audit::AuditArgs),
     /// Show that all frameworks do the same work
     #[command(after_help = examples::VERIFY)]
     Verify(commands::verify::VerifyArgs),
@@ -341,6 +347,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         None => commands::run::run(cli.run, talk),
         Some(Command::Resume(args)) => commands::run::resume(args, talk),
         Some(Command::Analyze(args)) => commands::analyze::analyze(args, talk),
+        Some(Command::Audit(args)) => commands::audit::audit(args, talk),
         Some(Command::Verify(args)) => commands::verify::verify(args, talk),
         Some(Command::Doctor(args)) => commands::doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => commands::measure::measure(args, talk),

@@ -149,7 +149,8 @@ pub fn run_with(
     }
     let Heard { read, result, .. } = heard?;
     let (told, broken) = read.unwrap_or_default();
-    if told.usable == 0 {
+    // An audit says what is wrong with trials that cannot be used, too.
+    if told.usable == 0 && !(settings.audit && result.is_some()) {
         let report = result.is_some().then(|| output.join("report.html"));
         return Err(AnalysisError::NothingUsable { dir: dir(), told: Box::new(told), report });
     }

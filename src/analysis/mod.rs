@@ -21,6 +21,7 @@ pub mod scan;
 pub mod settings;
 pub mod study;
 pub mod table;
+pub mod tables;
 mod walk;
 
 pub use error::AnalysisError;

@@ -156,7 +156,7 @@ fn analyse(request: &Request, events: &Events) -> Result<i32, Event> {
     let call = protocol::Request {
         python: request.python.clone(),
         sys_path: vec![settings.python_dir.clone()],
-        module: "analysis.host".to_owned(),
+        module: if settings.audit { "analysis.audit.host" } else { "analysis.host" }.to_owned(),
         function: "serve".to_owned(),
         argument,
         arrays: Some(arrays),
@@ -207,6 +207,7 @@ fn argument(settings: &AnalyzeSettings, output: &Path, scan: &Scan, table: &Tabl
         "excluded": [],
         "strings": strings,
         "command": settings.command,
+        "by": scan.by,
         "version": env!("CARGO_PKG_VERSION"),
     })
 }

@@ -8,6 +8,7 @@ use crate::analysis::copies::Copied;
 use crate::analysis::kinds::EXAMPLES;
 use crate::analysis::pairing::Asked;
 use crate::analysis::scan::{GroupLine, Search, Source};
+use crate::analysis::tables::Columns;
 use crate::analysis::{
     self, AnalysisReport, AnalyzeSettings, CarbonIntensity, Method, Progress, Told,
 };
@@ -29,7 +30,8 @@ const MOST_LINES: usize = 20;
 /// `joulerace analyze`.
 #[derive(Debug, clap::Args)]
 pub struct AnalyzeArgs {
-    /// An experiment's folder, or any folder with EnergiBridge's CSV files in it or below it
+    /// An experiment's folder, any folder with EnergiBridge's CSV files in it or below it, or a table
+    /// with a run in each row
     pub dir: PathBuf,
     /// Further experiments of the same plan, of other days or machines: each is analysed, and then all
     /// together
@@ -69,6 +71,10 @@ pub struct AnalyzeArgs {
     /// (?P<group>…) and, where wanted, (?P<block>…) and (?P<session>…)
     #[arg(long, value_name = "REGEX", help_heading = "Files that are no experiment's")]
     pub group_by: Option<String>,
+    /// Of a table with a run in each row, which columns hold what: group=…,energy=…,unit=J|Wh|kWh,
+    /// time=…,block=… [default: guessed]
+    #[arg(long, value_name = "KEY=COLUMN,…", help_heading = "Files that are no experiment's")]
+    pub columns: Option<Columns>,
     /// Leaves out files and folders whose path below DIR, or name, matches; may be repeated
     #[arg(long, value_name = "GLOB", help_heading = "Files that are no experiment's")]
     pub exclude: Vec<String>,
@@ -138,7 +144,11 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     settings.currency = args.currency;
     settings.carbon_intensity = args.carbon_intensity.unwrap_or_default();
     settings.seed = args.seed;
-    settings.search = Search { exclude: args.exclude, group_by: args.group_by };
+    settings.search = Search {
+        exclude: args.exclude,
+        group_by: args.group_by,
+        columns: args.columns.unwrap_or_default(),
+    };
     settings.pairing = args.pairing;
     settings.domains = args.domains;
     settings.split_gaps = args.split_gaps;
@@ -225,7 +235,7 @@ async fn make(
 }
 
 /// What a folder holds, before anything is read.
-fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
+pub(super) fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_width(width().min(80));
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
@@ -247,6 +257,9 @@ fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
     let plural = if groups.len() == 1 { "group" } else { "groups" };
     let head = match by {
         by if by.starts_with("one group") => by.to_owned(),
+        by if by.starts_with("the table's columns") => {
+            format!("{} {plural}, by {by}", groups.len())
+        }
         by if by.starts_with("--group-by") || by.starts_with("the experiment") => {
             format!("{} {plural}, by {by}", groups.len())
         }
@@ -306,7 +319,7 @@ fn copied(copies: &[Copied]) -> Option<String> {
     Some(counted)
 }
 
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let mut words: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(first) = words.first_mut() {

@@ -2,6 +2,7 @@
 
 mod across;
 pub mod analyze;
+pub mod audit;
 mod conditions;
 pub mod doctor;
 mod dry_run;
