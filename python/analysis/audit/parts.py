@@ -35,6 +35,7 @@ def check(trials: Trials) -> Iterator[Finding]:
         yield from _missing(trials, part, name)
         yield from _some_only(trials, part, name, constant[part])
     yield from _estimated(trials)
+    yield from _cores(trials)
     yield from _exceeds(trials)
     yield from _sum(trials)
 
@@ -182,9 +183,37 @@ def _estimated(trials: Trials) -> Iterator[Finding]:
     )
 
 
+def _cores(trials: Trials) -> Iterator[Finding]:
+    """Counters of cores that the reading of samples found out."""
+    frame = trials.frame
+    has = {
+        flag: frame["flags"].fillna("").str.split(";").map(lambda f, x=flag: x in f)
+        for flag in ("core-unusable", "core-above-package")
+    }
+    rows = frame.index[has["core-unusable"] | has["core-above-package"]]
+    if not len(rows):
+        return
+    falls, above = int(has["core-unusable"].sum()), int(has["core-above-package"].sum())
+    told = [f"in {trials_of(falls)} they fall by more than a counter can"] if falls else []
+    told += [f"in {trials_of(above)} they are more than the package"] if above else []
+    yield Finding(
+        kind="core-counters",
+        severity="warning",
+        title="The core counters cannot be",
+        evidence=f"{join(told)[0].upper()}{join(told)[1:]}: whatever was concluded from cores does "
+        "not hold. They are no part of the total.",
+        trials=rows,
+        of=len(frame),
+        numbers={"unusable": falls, "above_package": above},
+        cannot="cores are no part of the total that is compared",
+    )
+
+
 def _exceeds(trials: Trials) -> Iterator[Finding]:
     frame = trials.used
+    # Those of samples are judged where they are read.
     pairs = [("energy_core_j", "energy_package_j", "core counters", "processor's package")]
+    pairs = pairs if trials.of_table else []
     pairs += [(p, "energy", f"the {n}", "total") for p, n in trials.parts.items()]
     for part, whole, name, of in pairs:
         if part not in frame or whole not in frame or part == "energy_system_j":

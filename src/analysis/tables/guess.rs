@@ -216,11 +216,13 @@ impl Layout {
             };
             let mut of: Vec<usize> =
                 (after..sheet.names.len()).take_while(factor).filter(|c| levels(*c) > 1).collect();
-            let mut block = sheet.column("__run_id").map(From::Repetition).into_iter().collect();
+            // A repetition is a block where it was run as one, not where the table was shuffled.
+            let repetition = sheet.column("__run_id").map(From::Repetition);
+            let mut block: Vec<From> =
+                repetition.filter(|from| sheet.in_stretches(from)).into_iter().collect();
             while of.len() > 1 && asked_block.is_empty() && sheet.combinations(&of) * RUNS > rows {
                 let most = (0..of.len()).max_by_key(|i| levels(of[*i])).unwrap_or(0);
-                let blocks: &mut Vec<From> = &mut block;
-                blocks.insert(0, From::Column(of.remove(most)));
+                block.insert(0, From::Column(of.remove(most)));
             }
             self.group = of.into_iter().map(From::Column).collect();
             self.block = block;

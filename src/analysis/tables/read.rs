@@ -96,6 +96,15 @@ impl Sheet {
         }
     }
 
+    /// Whether rows of the same value stand one after another, a few strays aside.
+    pub fn in_stretches(&self, from: &From) -> bool {
+        let values: Vec<Option<String>> =
+            self.rows.iter().map(|row| self.text(row, from)).collect();
+        let distinct = values.iter().collect::<BTreeSet<_>>().len();
+        let changes = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        changes * 5 <= distinct * 6
+    }
+
     pub fn group(&self, row: &Line, of: &[From]) -> String {
         let words: Vec<String> = of.iter().filter_map(|from| self.text(row, from)).collect();
         if words.is_empty() { "(none)".to_owned() } else { words.join(" ") }
@@ -197,6 +206,7 @@ pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, St
         });
         place += 1;
     }
+    found.inputs.sort_by(|a, b| a.group.cmp(&b.group));
     found.blocks = !layout.block.is_empty();
     let tool = kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
     found.by = format!("the table's columns, {tool}{}", layout.told);
