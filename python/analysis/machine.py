@@ -149,6 +149,27 @@ def _supply(supply: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _card(card: Mapping[str, Any]) -> tuple[str, str]:
+    """A graphics card as it was set when the experiment began."""
+    told = [str(card.get("name"))]
+    told += [f"driver {card['driver']}"] if card.get("driver") else []
+    for key, what, unit in (
+        ("power_limit_w", "power limit", "W"),
+        ("clock_mhz", "clock", "MHz"),
+        ("clock_most_mhz", "at most", "MHz"),
+    ):
+        value = card.get(key)
+        told += [f"{what} {text.quantity(value, unit, 4)}"] if value is not None else []
+    for key, yes, no in (
+        ("persistence", "persistence on", "persistence off"),
+        ("mig", "split (MIG)", "not split"),
+    ):
+        told += [yes if card[key] else no] if card.get(key) is not None else []
+    others = card.get("processes")
+    told += [f"{others} processes computed on it"] if others is not None else []
+    return f"GPU {card.get('gpu')}", ", ".join(told)
+
+
 def _meter(meter: Mapping[str, Any]) -> Entries:
     chosen = meter.get("chosen")
     if not isinstance(chosen, Mapping):
@@ -161,8 +182,15 @@ def _meter(meter: Mapping[str, Any]) -> Entries:
         what = _joined(": ", counter.get("name"), counter.get("path"))
         wrap = counter.get("range_j")
         what += f", wraps after {text.quantity(wrap, 'J', 4)}" if wrap else ""
+        update = counter.get("update_ms")
+        what += f", moves every {text.quantity(update, 'ms', 3)}" if update else ""
+        sensor = counter.get("sensor")
+        what += f", read by {sensor}" if sensor else ""
         what += "" if counter.get("counted", True) else " (not part of the total)"
         entries.append((f"Domain {counter.get('domain')}", what))
+    if chosen.get("total"):
+        entries.append(("Total", " + ".join(str(domain) for domain in chosen["total"])))
+    entries += [_card(card) for card in chosen.get("cards") or [] if isinstance(card, Mapping)]
     entries += [("Note", str(note)) for note in chosen.get("notes") or []]
     for entry in meter.get("rejected") or []:
         if isinstance(entry, list | tuple) and len(entry) == 2:

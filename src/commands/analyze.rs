@@ -265,7 +265,10 @@ pub(super) fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
         }
         by => format!("{} {plural}, by {by} (--group-by REGEX groups otherwise)", groups.len()),
     };
-    terminal.on(&Event::Preparing(&head));
+    let options = textwrap::Options::new(usize::from(width()).clamp(40, 100)).break_words(false);
+    for line in textwrap::wrap(&clean::line(&head), options) {
+        terminal.on(&Event::Preparing(&line));
+    }
     for line in table.lines() {
         terminal.on(&Event::Preparing(line.trim_end()));
     }

@@ -131,7 +131,7 @@ def _difference(before: Comparison, after: Comparison) -> tuple[bool, str]:
     ]
     words = []
     if lost:
-        words.append(f"{join(lost)} cannot be compared any more")
+        words.append(f"{join(lost, most=4)} cannot be compared any more")
     if turned:
         words.append(f"turned round: {join([f'{b} < {a}' for a, b in sorted(turned)], most=4)}")
     if gone:

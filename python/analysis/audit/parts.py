@@ -30,10 +30,10 @@ def check(trials: Trials) -> Iterator[Finding]:
     for part, name in trials.parts.items():
         rows = constant[part]
         if len(rows):
-            yield _estimate(trials, part, name, rows)
+            yield _estimate(trials, part, name, constant[part])
     for part, name in trials.parts.items():
         yield from _missing(trials, part, name)
-        yield from _some_only(trials, part, name, constant[part])
+        yield from _some_only(trials, part, name, constant[part].index)
     yield from _estimated(trials)
     yield from _cores(trials)
     yield from _exceeds(trials)
@@ -45,8 +45,8 @@ def power(frame: pd.DataFrame, part: str) -> pd.Series:
     return frame[part] / frame["time_s"].where(frame["time_s"] > 0)
 
 
-def _constant(trials: Trials, part: str) -> pd.Index:
-    """The trials in which the part's power is one of a few numbers instead of a reading."""
+def _constant(trials: Trials, part: str) -> pd.Series:
+    """The trials in which power is one of a few numbers instead of a reading, with it in watts."""
     frame = trials.used[trials.used[part] > 0]
     domain = part.removeprefix("energy_").removesuffix("_j")
     column = f"stated_{'gpu0' if domain == 'gpu' else domain}_w"
@@ -60,7 +60,7 @@ def _constant(trials: Trials, part: str) -> pd.Index:
             exact = said.map(lambda watts: f"{watts:.9g}")
             shared = said[exact.map(exact.value_counts()) >= SHARED]
             if len(shared) >= MOST * len(said):
-                found.append(shared.index)
+                found.append(shared)
                 continue
         watts = power(cell, part).dropna()
         if len(watts) < SHARED:
@@ -68,25 +68,30 @@ def _constant(trials: Trials, part: str) -> pd.Index:
         spread = np.log(watts[watts > 0]).std()
         times = np.log(cell.loc[watts.index, "time_s"]).std()
         if spread < CONSTANT and times > 2 * spread:
-            found.append(watts.index)
+            found.append(watts)
     return _together(found)
 
 
-def _together(found: list[pd.Index]) -> pd.Index:
-    if not found:
-        return pd.Index([])
-    return pd.Index(np.unique(np.concatenate([np.asarray(index) for index in found])))
+def _together(found: list[pd.Series]) -> pd.Series:
+    return pd.concat(found).sort_index() if found else pd.Series(dtype=float)
 
 
-def _estimate(trials: Trials, part: str, name: str, rows: pd.Index) -> Finding:
+def _told(watts: pd.Series) -> str:
+    """One power, a few, or the range of many."""
+    values = list(dict.fromkeys(significant(v, 3) for v in np.sort(watts.to_numpy())))
+    if len(values) > 3:
+        return f"{values[0]} to {values[-1]}"
+    return join(values, " or ")
+
+
+def _estimate(trials: Trials, part: str, name: str, watts: pd.Series) -> Finding:
     frame = trials.used
+    rows = watts.index
     own = frame.loc[rows]
-    watts = power(own, part)
     share = own[part].groupby(own["group"]).sum() / own["energy"].groupby(own["group"]).sum()
     levels: dict[str, list[str]] = {}
     for group, of in watts.groupby(own["group"]):
-        values = sorted({significant(v, 3) for v in (of.min(), of.median(), of.max())}, key=float)
-        levels.setdefault(" to ".join(dict.fromkeys((values[0], values[-1]))), []).append(group)
+        levels.setdefault(_told(of), []).append(group)
     told = [f"{w} W in {join(g)}" for w, g in levels.items()]
     rest = [g for g in trials.groups if g not in set(own["group"])]
     varies = f"; it varies in {join(rest)}" if rest and frame[part].gt(0).any() else ""

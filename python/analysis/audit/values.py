@@ -170,22 +170,24 @@ def _rounded(trials: Trials) -> Iterator[Finding]:
 def _cut(trials: Trials) -> Iterator[Finding]:
     """Scatter that ends at the same distance on both sides, where a normal one would not.
 
-    The largest of N standardised values exceeds what was found with a known probability; cutting
-    at k standard deviations leaves a largest value just above k, on both sides.
+    The largest of n values, standardised by their own mean and deviation, follows from Thompson's
+    distribution; cutting at k deviations leaves a largest one just above k. The groups'
+    probabilities are combined after Fisher.
     """
     frame = trials.used[trials.used["energy"] > 0]
-    scaled, rows = [], []
+    scaled, rows, below = [], [], []
     for _, cell in frame.groupby(["group", frame["table_block"].fillna("")]):
         if len(cell) >= _SHAPE and cell["energy"].nunique() > len(cell) // 2:
             z = (cell["energy"] - cell["energy"].mean()) / cell["energy"].std()
             scaled.append(z.to_numpy())
             rows.append(cell.index)
+            below.append(_chance_below(float(z.abs().max()), len(z)))
     if not scaled:
         return
     z = np.concatenate(scaled)
     high, low = float(z.max()), float(-z.min())
     bound = max(high, low)
-    chance = float((2 * stats.norm.cdf(bound) - 1) ** len(z))
+    chance = float(stats.chi2.sf(-2 * np.sum(np.log(below)), 2 * len(below)))
     peaked = np.mean(np.abs(z) < 1) > 0.55
     if chance >= 1e-3 or abs(high - low) > 0.15 * bound or not peaked:
         return
@@ -202,6 +204,13 @@ def _cut(trials: Trials) -> Iterator[Finding]:
         numbers={"below_sd": low, "above_sd": high, "chance": chance},
         cannot="runs that were left out do not come back",
     )
+
+
+def _chance_below(largest: float, runs: int) -> float:
+    """How often the largest of so many normal values is smaller, standardised by themselves."""
+    tau = min(largest * np.sqrt(runs / (runs - 1)), np.sqrt(runs - 1) * (1 - 1e-9))
+    t = tau * np.sqrt(runs - 2) / np.sqrt(runs - 1 - tau**2)
+    return max(float(stats.t.cdf(t, runs - 2) - stats.t.sf(t, runs - 2)) ** runs, 1e-300)
 
 
 def _wraps(trials: Trials) -> Iterator[Finding]:
@@ -229,9 +238,9 @@ def _wraps(trials: Trials) -> Iterator[Finding]:
         if len(cell) < FEW or not scatter > 0:
             continue
         for size in RANGES:
-            near = (values + size - median).abs() < 6 * scatter
-            rows = values.index[near & ((values - median).abs() > 10 * scatter)]
-            if len(rows) and scatter < size / 20:
+            near = (values + size - median).abs() < 4 * scatter
+            rows = values.index[near & ((values - median).abs() > 6 * scatter)]
+            if len(rows) and scatter < size / 10:
                 found.setdefault(size, []).extend(rows)
     for size, rows in found.items():
         index = pd.Index(sorted(rows))

@@ -171,7 +171,10 @@ impl Layout {
         if own {
             let part = |c: &usize| part_of(&sheet.names[*c]);
             let total = energies.iter().filter(|c| part(c).is_none());
+            let package = energies.iter().any(|c| part(c) == Some(Domain::Package));
             let best = total.min_by_key(|c| likeliest(&sheet.names[**c]));
+            // Beside a processor's energy, only what is called a total is one.
+            let best = best.filter(|c| !package || likeliest(&sheet.names[**c]) < NO_TOTAL);
             self.energy = best.map(|c| (*c, factor(&sheet.names[*c])));
             // Parts that another profiler wrote are no parts of this total.
             let profiler = best.map(|c| profiler(&sheet.names[*c]));
@@ -218,8 +221,10 @@ impl Layout {
                 (after..sheet.names.len()).take_while(factor).filter(|c| levels(*c) > 1).collect();
             // A repetition is a block where it was run as one, not where the table was shuffled.
             let repetition = sheet.column("__run_id").map(From::Repetition);
-            let mut block: Vec<From> =
-                repetition.filter(|from| sheet.in_stretches(from)).into_iter().collect();
+            let mut block: Vec<From> = repetition
+                .filter(|from| sheet.has(from) && sheet.in_stretches(from))
+                .into_iter()
+                .collect();
             while of.len() > 1 && asked_block.is_empty() && sheet.combinations(&of) * RUNS > rows {
                 let most = (0..of.len()).max_by_key(|i| levels(of[*i])).unwrap_or(0);
                 block.insert(0, From::Column(of.remove(most)));
@@ -293,7 +298,7 @@ impl Layout {
         words.extend(self.start.map(|c| format!("start={}", sheet.names[c])));
         let whole = !asked.group.is_empty() && asked.energy.is_some() && asked.time.is_some();
         let guessed = if whole { "" } else { " (guessed; --columns names others)" };
-        format!("{}{guessed}", words.join(","))
+        format!("{}{guessed}", words.join(", "))
     }
 }
 
@@ -424,6 +429,10 @@ fn part_of(name: &str) -> Option<Domain> {
         Some(Domain::Dram)
     } else if has(&["core", "cores", "pp0"]) {
         Some(Domain::Core)
+    } else if has(&["uncore", "pp1"]) {
+        Some(Domain::Uncore)
+    } else if has(&["psys", "platform"]) {
+        Some(Domain::Platform)
     } else if has(&["cpu", "package", "pkg", "processor"]) {
         Some(Domain::Package)
     } else {
@@ -434,11 +443,14 @@ fn part_of(name: &str) -> Option<Domain> {
 /// Which of several totals is meant: the smallest is taken.
 fn likeliest(name: &str) -> usize {
     let lower = lower(name);
-    ["total_energy", "energy_total", "energy_consumed", "total", "energy", "joule"]
-        .iter()
-        .position(|word| lower.contains(word))
-        .unwrap_or(9)
+    let words = ["total_energy", "energy_total", "energy_consumed", "total"];
+    let plain = || ["energy", "energy_j", "energy (j)", "joules"].contains(&lower.as_str());
+    let found = words.iter().position(|word| lower.contains(word));
+    found.or(plain().then_some(NO_TOTAL - 1)).unwrap_or(NO_TOTAL + usize::from(!lower.contains("energy")))
 }
+
+/// From this place on a name does not say that it is a total.
+const NO_TOTAL: usize = 5;
 
 /// experiment-runner's plug-ins write `codecarbon__energy_consumed`.
 fn profiler(name: &str) -> &str {

@@ -96,6 +96,11 @@ impl Sheet {
         }
     }
 
+    /// Whether any row has a value there.
+    pub fn has(&self, from: &From) -> bool {
+        self.rows.iter().any(|row| self.text(row, from).is_some())
+    }
+
     /// Whether rows of the same value stand one after another, a few strays aside.
     pub fn in_stretches(&self, from: &From) -> bool {
         let values: Vec<Option<String>> =
