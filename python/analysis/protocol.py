@@ -65,6 +65,8 @@ class Protocol:
 
         ``coverage`` is the measured share of each trial that is part of the numbers.
         """
+        if not self.declared:
+            return []
         found = []
         if self.alpha is not None and abs(self.alpha - alpha) > 1e-12:
             found.append(f"α {self.alpha:g} was declared, {alpha:g} is used")

@@ -86,6 +86,17 @@ def percent(value: float | None, decimals: int = 1, sign: bool = True) -> str:
     return minus(rounded) + "%"
 
 
+def ratio_decimals(low: float, high: float) -> int:
+    """Decimals of multiples: two digits of the interval's width, two at most unless it is narrower.
+
+    ``low`` and ``high`` are percentage changes.
+    """
+    decimals = min(percent_decimals(low / 100.0, high / 100.0), 2)
+    while decimals < 4 and f"{low / 100:.{decimals}f}" == f"{high / 100:.{decimals}f}":
+        decimals += 1
+    return max(decimals, 1)
+
+
 def size(pct: float | None) -> str:
     """The size of a change: ``0.45%``, ``12%``, or a multiple from twice as much on."""
     if pct is None or not math.isfinite(pct):

@@ -144,7 +144,7 @@ def _size(c: Comparison) -> tuple[str, str]:
     low, high, change = c["ci_low"], c["ci_high"], c["pct_change"]
     decimals = text.percent_decimals(low, high, change)
     if change >= 100:
-        places = max(decimals + 1, 1)
+        places = text.ratio_decimals(low, high)
         size, *ends = (f"{1 + value / 100:.{places}f}" for value in (change, low, high))
         return size, f"{ends[0]} to {ends[1]}"
     near, far = (low, high) if change > 0 else (-high, -low)

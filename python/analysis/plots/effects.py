@@ -173,7 +173,7 @@ def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str, multipl
     decimals = text.percent_decimals(low, high, middle)
     shown = text.percent(middle, decimals)
     if multiples and middle >= 100:
-        shown = f"{_ratio(middle):.{decimals + 1}f}×"
+        shown = f"{_ratio(middle):.{text.ratio_decimals(low, high)}f}×"
     axes.annotate(
         shown, (_ratio(high if right else low), y), va="center", fontsize=8,
         xytext=(7 if right else -7, 0), textcoords="offset points", color=MUTED,
