@@ -362,22 +362,25 @@ fn lower(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// The words of a name: `cpuEnergy_J` is cpu, energy, j.
+/// The words of a name: `cpuEnergy_mJ` is cpu, energy, mj.
 fn parts_of_name(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = vec![String::new()];
-    let mut before = ' ';
-    for c in name.chars() {
-        if !c.is_alphanumeric() {
-            words.push(String::new());
-        } else {
-            if c.is_uppercase() && before.is_lowercase() {
-                words.push(String::new());
-            }
-            words.last_mut().expect("there is one").extend(c.to_lowercase());
+    let mut words = Vec::new();
+    for token in name.split(|c: char| !c.is_alphanumeric()).filter(|token| !token.is_empty()) {
+        if ["mj", "uj", "kj", "kwh", "wh"].contains(&token.to_lowercase().as_str()) {
+            words.push(token.to_lowercase());
+            continue;
         }
-        before = c;
+        let mut before = ' ';
+        let mut word = String::new();
+        for c in token.chars() {
+            if c.is_uppercase() && before.is_lowercase() {
+                words.push(std::mem::take(&mut word));
+            }
+            word.extend(c.to_lowercase());
+            before = c;
+        }
+        words.push(word);
     }
-    words.retain(|word| !word.is_empty());
     words
 }
 
@@ -446,7 +449,9 @@ fn likeliest(name: &str) -> usize {
     let words = ["total_energy", "energy_total", "energy_consumed", "total"];
     let plain = || ["energy", "energy_j", "energy (j)", "joules"].contains(&lower.as_str());
     let found = words.iter().position(|word| lower.contains(word));
-    found.or(plain().then_some(NO_TOTAL - 1)).unwrap_or(NO_TOTAL + usize::from(!lower.contains("energy")))
+    found
+        .or(plain().then_some(NO_TOTAL - 1))
+        .unwrap_or(NO_TOTAL + usize::from(!lower.contains("energy")))
 }
 
 /// From this place on a name does not say that it is a total.
