@@ -170,6 +170,9 @@ fn is_csv(path: &Path) -> bool {
 /// A path below `root`, with `/` on every system.
 pub(super) fn relative(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
+    // A table that was named itself.
+    let own = path.file_name().map(Path::new).filter(|_| below.as_os_str().is_empty());
+    let below = own.unwrap_or(below);
     let names: Vec<_> = below.iter().map(|name| name.to_string_lossy()).collect();
     names.join("/")
 }

@@ -73,7 +73,7 @@ pub struct AnalyzeArgs {
     pub group_by: Option<String>,
     /// Of a table with a run in each row, which columns hold what: group=…,energy=…,unit=J|Wh|kWh,
     /// time=…,block=… [default: guessed]
-    #[arg(long, value_name = "KEY=COLUMN,…", help_heading = "Files that are no experiment's")]
+    #[arg(long, value_name = "KEY=COLUMN", help_heading = "Files that are no experiment's")]
     pub columns: Option<Columns>,
     /// Leaves out files and folders whose path below DIR, or name, matches; may be repeated
     #[arg(long, value_name = "GLOB", help_heading = "Files that are no experiment's")]

@@ -29,7 +29,7 @@ pub struct AuditArgs {
     /// Which columns hold what: group=…,energy=…,unit=J|Wh|kWh,time=…,block=…; also start, cpu, ram, gpu,
     /// version and machine; several are joined with +, and @folder and @file are the table's own
     /// [default: guessed, and shown first]
-    #[arg(long, value_name = "KEY=COLUMN,…")]
+    #[arg(long, value_name = "KEY=COLUMN")]
     pub columns: Option<Columns>,
     /// End with status 11 where there are warnings, and 12 where something is serious
     #[arg(long)]

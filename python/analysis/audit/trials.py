@@ -89,11 +89,14 @@ def _published(frame: pd.DataFrame) -> pd.Series:
 
 
 def _numbers(frame: pd.DataFrame) -> pd.Series:
-    """The number of each run: its block's, else the last one in its file's name."""
+    """The number of each run: its block's, else the last one in its file's name.
+
+    More than four digits are a time of day or a date.
+    """
     stated = pd.to_numeric(frame["table_block"], errors="coerce")
     if stated.notna().any():
         return stated
     if frame["block"].notna().any() or frame["table_row"].notna().any():
         return frame["block"]
-    found = frame["trial"].map(lambda name: re.search(r"(\d+)$", str(name)))
+    found = frame["trial"].map(lambda name: re.search(r"(?<!\d)(\d{1,4})$", str(name)))
     return found.map(lambda match: float(match[1]) if match else np.nan).astype(float)

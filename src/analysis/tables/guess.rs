@@ -282,7 +282,8 @@ impl Layout {
             words.push(format!("energy={},unit={}", sheet.names[column], unit_of(factor)));
         }
         for (domain, column, factor) in &self.parts {
-            let key = PARTS.iter().find(|(_, d)| d == domain).map_or("cpu", |(part, _)| part);
+            // Cores and the like are parts of parts; nobody names them.
+            let Some((key, _)) = PARTS.iter().find(|(_, d)| d == domain) else { continue };
             words.push(format!("{key}={}", sheet.names[*column]));
             if self.energy.is_none() && words.iter().all(|w| !w.starts_with("unit")) {
                 words.push(format!("unit={}", unit_of(*factor)));
