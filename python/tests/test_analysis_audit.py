@@ -140,6 +140,25 @@ def test_machines_are_told_apart():
     assert len(made.only("mixed-machine").trials) == 3
 
 
+def test_a_second_profiler_that_ranks_otherwise_is_told_and_one_that_agrees_is_not():
+    made = Made()
+    request, arrays = made.request()
+    second = 0.9 * arrays["energy_j"]
+    arrays["other_b__energy"] = second
+    assert not checks.all_of(Trials.of(request, arrays))
+    second[made.of("c")] *= 2.0
+    (found,) = checks.all_of(Trials.of(request, arrays))
+    assert (found.kind, found.numbers["column"]) == ("meters-disagree", "b__energy")
+    assert found.numbers["ratio"]["c"] == pytest.approx(1.8)
+
+
+def test_a_column_that_never_moved_is_noted():
+    request, arrays = Made().request()
+    request["absent"] = [{"column": "DRAM_ENERGY (J)", "groups": ["c", "go"], "trials": 40}]
+    (found,) = checks.all_of(Trials.of(request, arrays))
+    assert (found.kind, found.severity, len(found.trials)) == ("absent", "note", 40)
+
+
 def test_runs_of_one_group_after_another_have_no_random_order():
     made = Made()
     made.start = 1.7e9 + 200.0 * np.arange(len(made.group))

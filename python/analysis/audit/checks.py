@@ -1,10 +1,10 @@
 """All checks, the weightiest findings first."""
 
-from analysis.audit import mixed, order, parts, timelike, values
+from analysis.audit import meters, mixed, order, parts, timelike, values
 from analysis.audit.finding import SEVERITIES, Finding
 from analysis.audit.trials import Trials
 
-_CHECKS = (parts.check, mixed.check, order.check, timelike.check, values.check)
+_CHECKS = (parts.check, mixed.check, meters.check, order.check, timelike.check, values.check)
 
 
 def all_of(trials: Trials) -> list[Finding]:

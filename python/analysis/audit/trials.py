@@ -30,7 +30,7 @@ class Trials:
 
     frame: pd.DataFrame
     copies: int
-    pairing: Mapping[str, Any]
+    absent: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def of(cls, request: Mapping[str, Any], arrays: Mapping[str, Any]) -> "Trials":
@@ -57,7 +57,7 @@ class Trials:
         if frame["run_order"].isna().all():
             frame["run_order"] = frame["start_unix_s"].rank(method="first")
         frame["number"] = _numbers(frame)
-        return cls(frame, len(request.get("copies") or ()), request.get("pairing") or {})
+        return cls(frame, len(request.get("copies") or ()), tuple(request.get("absent") or ()))
 
     @cached_property
     def used(self) -> pd.DataFrame:

@@ -215,7 +215,7 @@ impl Layout {
             let after = sheet.column("__done").or(sheet.column("__run_id")).unwrap_or(0) + 1;
             let factor = |c: &usize| {
                 let n = levels(*c);
-                free(c) && n >= 1 && n <= MOST_LEVELS && (rows <= 4 || 2 * n <= rows)
+                free(c) && (1..=MOST_LEVELS).contains(&n) && (rows <= 4 || 2 * n <= rows)
             };
             let mut of: Vec<usize> =
                 (after..sheet.names.len()).take_while(factor).filter(|c| levels(*c) > 1).collect();
