@@ -32,8 +32,9 @@ from analysis.decision.power import detectable, holm_divisor  # noqa: E402
 class Scenario:
     """How the experiments of one row are made; sizes are log ratios (0.02 is about 2%).
 
-    ``effects`` are the groups' true log energies; ``power`` puts the last group where 80% power is
-    promised for the spread that the experiments have.
+    ``effects`` are the groups' true log energies; ``drift`` is shared by all groups, ``alone`` is
+    the last group's own, and leaves its mean over the experiment as it is; ``power`` puts the last
+    group where 80% power is promised for the spread that the experiments have.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Scenario:
     noise: float = 0.02
     block_sd: float = 0.02
     drift: float = 0.0
+    alone: float = 0.0
     first: float = 0.0
     carry: float = 0.0
     memory: float = 0.0
@@ -108,6 +110,7 @@ def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]
         errors += np.where(rng.random((n, k)) < s.outliers, 6.0, 0.0)
     logs = means + s.noise * spreads * errors + s.block_sd * rng.standard_normal((n, 1))
     clock = np.arange(n)[:, None] * k + position - 1.0
+    logs[:, len(truth) - 1] += s.alone * (clock[:, len(truth) - 1] / (n * k) - 0.5)
     logs += s.drift * clock / (n * k) + s.first * (position == 1) + s.carry * (predecessor == 0)
     if s.missing:
         logs[rng.random((n, k)) < s.missing] = np.nan
@@ -164,6 +167,7 @@ def scenarios() -> list[Scenario]:
     for n in (7, 10, 30):
         rows += [
             Scenario("drift of 5%", n, drift=0.05),
+            Scenario("drift of 5% of one group alone", n, alone=0.05),
             Scenario("first position +1%", n, first=0.01, noise=0.01),
             Scenario("carry-over 2% after a group", n, carry=0.02, noise=0.02),
             Scenario("carry-over 2%, noise 1%", n, carry=0.02, noise=0.01),
@@ -180,7 +184,12 @@ def scenarios() -> list[Scenario]:
     rows += [replace(third, blocks=n, spreads=(6.0, 1.0, 1.0)) for n in (7, 10, 30)]
     rows += [Scenario("a difference of 10%", n, effects=(0, 0, 0.1)) for n in BLOCKS]
     rows += [
-        Scenario("a difference of 10%, drift of 5%", n, effects=(0, 0, 0.1), drift=0.05)
+        Scenario(f"a difference of 10%, {name}", n, effects=(0, 0, 0.1), **{which: size})
+        for which, name, size in (
+            ("drift", "drift of 5%", 0.05),
+            ("alone", "drift of 5% of one group alone", 0.05),
+            ("alone", "drift of 10% of one group alone", 0.1),
+        )
         for n in (10, 30)
     ]
     return rows

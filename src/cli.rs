@@ -1,14 +1,29 @@
-//! The command line: what may be typed, and which command it starts.
+//! The command line: what may be typed.
 
-use crate::commands::{self, examples};
-use crate::error::Error;
-use crate::limits;
+mod analyze;
+mod audit;
+mod doctor;
+mod env;
+mod examples;
+mod joined;
+mod measure;
+mod shell;
+mod verify;
+
+pub use analyze::AnalyzeArgs;
+pub use audit::AuditArgs;
+pub use doctor::DoctorArgs;
+pub use env::{EnvArgs, EnvCommand, Which};
+pub use joined::joined;
+pub use measure::MeasureArgs;
+pub use shell::{CompletionsArgs, ManArgs};
+pub use verify::VerifyArgs;
+
 use crate::meter::{Choice, CpuWatts};
 use crate::plan::Order;
 use crate::settings::DatasetName;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// How much energy does the same training job cost in Keras, in PyTorch and in JAX?
@@ -60,16 +75,16 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     #[command(after_help = examples::ANALYZE)]
-    Analyze(commands::analyze::AnalyzeArgs),
+    Analyze(AnalyzeArgs),
     /// Say what in published tables of energy cannot be trusted, and what is left of their ranking
     ///
     /// Reads CodeCarbon's emissions.csv, experiment-runner's run_table.csv, any table with a run in each row,
     /// EnergiBridge's files, and experiments.
     #[command(after_help = examples::AUDIT)]
-    Audit(commands::audit::AuditArgs),
+    Audit(AuditArgs),
     /// Show that all frameworks do the same work
     #[command(after_help = examples::VERIFY)]
-    Verify(commands::verify::VerifyArgs),
+    Verify(VerifyArgs),
     /// Check this machine for what spoils an energy measurement: joulerace doctor [EXPERIMENT'S FLAGS]
     #[command(
         after_help = examples::DOCTOR,
@@ -78,19 +93,19 @@ pub enum Command {
         mut_arg("accept_changes", |arg| arg.hide(true)),
         mut_arg("strict", |arg| arg.hide(true)),
     )]
-    Doctor(Box<commands::doctor::DoctorArgs>),
+    Doctor(Box<DoctorArgs>),
     /// Measure any command: joulerace measure -- COMMAND
     #[command(after_help = examples::MEASURE)]
-    Measure(commands::measure::MeasureArgs),
+    Measure(MeasureArgs),
     /// Make, list or remove joulerace's Python environments
     #[command(after_help = examples::ENV)]
-    Env(commands::env::EnvArgs),
+    Env(EnvArgs),
     /// Print a shell's completions
     #[command(after_help = examples::COMPLETIONS)]
-    Completions(commands::shell::CompletionsArgs),
+    Completions(CompletionsArgs),
     /// Print the man page, or write one for each command into a folder
     #[command(after_help = examples::MAN)]
-    Man(commands::shell::ManArgs),
+    Man(ManArgs),
     /// A trial's process; started by the host, not by hand
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -110,12 +125,6 @@ pub struct WorkerArgs {
 /// What a process of ours may be started for, beside a trial.
 #[derive(Debug, Subcommand)]
 pub enum Service {
-    /// Reads samples and calls Python's analysis.
-    Analyze {
-        /// The file that says what is wanted.
-        #[arg(long)]
-        request: PathBuf,
-    },
     /// Does nothing, for a meter that has to wrap a command while no trial runs.
     Idle {
         /// For so long at most.
@@ -318,44 +327,6 @@ pub struct RunArgs {
     /// Another folder of training scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
-}
-
-/// Parses, runs, reports an error once, and gives the exit status.
-pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(limits::joined(std::env::args_os())) {
-        Ok(cli) => cli,
-        Err(error) => return commands::misread(&error),
-    };
-    if matches!(cli.command, Some(Command::Worker(_))) {
-        commands::out::directly();
-    }
-    commands::logging(cli.talk);
-    let code = match limits::enough(&cli).and_then(|()| dispatch(cli)) {
-        Ok(code) => code,
-        Err(error) => {
-            commands::out::line(&format!("error: {error}"));
-            error.status().into()
-        }
-    };
-    commands::out::settle();
-    code
-}
-
-fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
-    let talk = cli.talk;
-    match cli.command {
-        None => commands::run::run(cli.run, talk),
-        Some(Command::Resume(args)) => commands::run::resume(args, talk),
-        Some(Command::Analyze(args)) => commands::analyze::analyze(args, talk),
-        Some(Command::Audit(args)) => commands::audit::audit(args, talk),
-        Some(Command::Verify(args)) => commands::verify::verify(args, talk),
-        Some(Command::Doctor(args)) => commands::doctor::doctor(*args, talk),
-        Some(Command::Measure(args)) => commands::measure::measure(args, talk),
-        Some(Command::Env(args)) => commands::env::env(args, talk),
-        Some(Command::Completions(args)) => commands::shell::completions(args),
-        Some(Command::Man(args)) => commands::shell::man(args),
-        Some(Command::Worker(args)) => commands::worker(args),
-    }
 }
 
 #[cfg(test)]

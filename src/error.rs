@@ -59,15 +59,15 @@ pub enum Error {
     /// See [`crate::dataset::DatasetError`].
     #[error(transparent)]
     Dataset(#[from] crate::dataset::DatasetError),
-    /// See [`crate::run::experiment::ExperimentError`].
+    /// See [`crate::store::ExperimentError`].
     #[error(transparent)]
-    Experiment(#[from] crate::run::experiment::ExperimentError),
-    /// See [`crate::run::journal::JournalError`].
+    Experiment(#[from] crate::store::ExperimentError),
+    /// See [`crate::store::journal::JournalError`].
     #[error(transparent)]
-    Journal(#[from] crate::run::journal::JournalError),
-    /// See [`crate::run::lock::LockError`].
+    Journal(#[from] crate::store::journal::JournalError),
+    /// See [`crate::store::lock::LockError`].
     #[error(transparent)]
-    Lock(#[from] crate::run::lock::LockError),
+    Lock(#[from] crate::store::lock::LockError),
     /// See [`crate::analysis::AnalysisError`].
     #[error(transparent)]
     Analysis(#[from] crate::analysis::AnalysisError),

@@ -1,6 +1,6 @@
 //! joulerace: how much energy does the same training job cost in Keras, in PyTorch and in JAX?
 //!
-//! A host plans an [experiment](run), runs each [trial](plan::Trial) in a fresh [worker] process
+//! A host plans an [experiment](store::experiment), runs each [trial](plan::Trial) in a fresh [worker] process
 //! that embeds CPython, samples the machine's energy with a [meter] while it runs, and hands the
 //! [samples] to [energy] accounting and then to the [analysis].
 
@@ -10,19 +10,23 @@
 )]
 
 pub mod analysis;
-pub mod cli;
+mod cli;
 pub mod commands;
 pub mod dataset;
 pub mod doctor;
 pub mod env;
-pub mod error;
-pub mod limits;
+mod error;
+mod events;
 pub mod paths;
 pub mod plan;
-pub mod run;
+mod prepare;
+mod run;
+mod screen;
 pub mod settings;
+mod stop;
+pub mod store;
 pub mod worker;
 
 pub use joulerace_energy::{energy, phase, samples, units};
-pub use joulerace_files::{clean, store};
+pub use joulerace_files::{clean, files};
 pub use joulerace_meter::{meter, process, snapshot};

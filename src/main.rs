@@ -1,5 +1,5 @@
 //! The `joulerace` program: parse, dispatch, and turn the outcome into an exit status.
 
 fn main() -> std::process::ExitCode {
-    joulerace::cli::main()
+    joulerace::commands::main()
 }

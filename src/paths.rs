@@ -50,6 +50,12 @@ impl Project {
     }
 }
 
+/// A path as the user may type it: relative to where they are, where it lies below.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    crate::clean::line(&path.strip_prefix(&here).unwrap_or(path).to_string_lossy())
+}
+
 /// The user's cache folder: `JOULERACE_CACHE_DIR`, else the system's (`~/.cache` on Linux).
 /// joulerace keeps to a folder `joulerace` in it.
 pub fn cache() -> PathBuf {

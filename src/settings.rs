@@ -1,7 +1,10 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
+mod treatment;
+
+pub use treatment::{Order, Treatment, is_name};
+
 use crate::meter::{Choice, CpuWatts, MeterSettings};
-use crate::plan::{Order, Treatment};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -216,7 +219,7 @@ impl Settings {
             }
         }
         let mut names = self.treatments.iter().flat_map(|t| [&t.name, &t.framework]);
-        if let Some(name) = names.find(|name| !crate::plan::is_name(name)) {
+        if let Some(name) = names.find(|name| !is_name(name)) {
             return Err(format!("it compares {name:?}, which is no name for a file"));
         }
         Ok(())
@@ -349,7 +352,7 @@ pub fn treatments(
             let known = known.join(", ");
             return Err(SettingsError::UnknownFramework { name: name.to_owned(), known });
         }
-        if !crate::plan::is_name(name) {
+        if !is_name(name) {
             return Err(SettingsError::NoName(name.to_owned()));
         }
         if treatments.iter().any(|t| t.name == name) {
@@ -373,7 +376,7 @@ pub fn treatments(
         return Err(SettingsError::Control(control.to_owned(), all.join(", ")));
     }
     let twin = Treatment { name: format!("{control}-control"), framework: control.to_owned() };
-    if !crate::plan::is_name(&twin.name) {
+    if !is_name(&twin.name) {
         return Err(SettingsError::NoName(twin.name));
     }
     if let Some(other) = same_folder(&treatments, &twin.name) {

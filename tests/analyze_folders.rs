@@ -95,12 +95,17 @@ fn groups(study: &Study) -> Vec<(String, usize)> {
     counts.into_iter().collect()
 }
 
-fn how(study: &Study) -> &str {
-    study.request["pairing"]["how"].as_str().unwrap()
+fn how(study: &Study) -> String {
+    decided(study)["pairing"]["how"].as_str().unwrap().to_owned()
 }
 
 fn owned(list: &[(&str, usize)]) -> Vec<(String, usize)> {
     list.iter().map(|(group, n)| ((*group).to_owned(), *n)).collect()
+}
+
+/// What Python is told.
+fn decided(study: &Study) -> serde_json::Value {
+    serde_json::to_value(&study.decided).unwrap()
 }
 
 #[test]
@@ -138,7 +143,7 @@ fn stamped_names_are_blocks_of_neighbours_in_time() {
     assert_eq!(how(&found), "time", "{}", found.told.pairing);
     assert_eq!(blocks(&found), (1..=6).map(|b| (b, 2)).collect::<Vec<_>>());
     let none = folder.study(|s| s.pairing = Asked::None).unwrap();
-    assert_eq!((how(&none), blocks(&none).len()), ("none", 0));
+    assert_eq!((how(&none).as_str(), blocks(&none).len()), ("none", 0));
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn groups_in_the_names_of_one_folder_and_a_stray_table() {
     let found = folder.plain();
     assert_eq!(groups(&found), owned(&[("heap", 6), ("tree", 6), ("trie", 6)]));
     assert_eq!(blocks(&found), (0..6).map(|b| (b, 3)).collect::<Vec<_>>());
-    let ignored = &found.request["ignored"];
+    let ignored = &decided(&found)["ignored"];
     assert_eq!(ignored[0]["examples"][0], "overview.csv");
     assert!(ignored[0]["kind"].as_str().unwrap().contains("no file of samples"));
     assert_eq!(ignored.as_array().unwrap().len(), 1);
@@ -199,7 +204,7 @@ fn copies_count_once() {
     let found = folder.plain();
     assert_eq!(groups(&found), owned(&[("u", 5), ("v", 5)]));
     assert_eq!(blocks(&found).len(), 5);
-    let copies = &found.request["copies"];
+    let copies = &decided(&found)["copies"];
     assert_eq!(copies[0]["file"], "u/u_9.csv");
     assert_eq!(copies[0]["same_as"], "u/u_3.csv");
     assert_eq!(copies[1]["same_as"], "v/v_1.csv");
@@ -223,8 +228,8 @@ fn domains_that_some_trials_lack_stand_beside_the_comparison() {
         folder.put(&format!("card/r_{n}.csv"), &samples(at + 15, &card));
     }
     let found = folder.plain();
-    assert_eq!(found.request["domains"]["compared"], serde_json::json!(["package"]));
-    assert_eq!(found.request["domains"]["beside"], serde_json::json!(["dram", "gpu0"]));
+    assert_eq!(decided(&found)["domains"]["compared"], serde_json::json!(["package"]));
+    assert_eq!(decided(&found)["domains"]["beside"], serde_json::json!(["dram", "gpu0"]));
     // 24 W for 5 s, in every trial; what the others hold stays beside it.
     assert!(rows(&found).iter().all(|row| (row.2 - 120.0).abs() < 1e-6));
     let column = |name: &str| found.table.number(name).unwrap().to_vec();
@@ -256,7 +261,7 @@ fn a_whole_machine_and_a_processor_are_not_compared() {
         folder.put(&format!("tower/t_{n}.csv"), &samples(at + 15, &[(PACKAGE, 41.0)]));
     }
     let found = folder.plain();
-    let domains = &found.request["domains"];
+    let domains = &decided(&found)["domains"];
     assert_eq!(domains["compared"], serde_json::json!([]));
     assert_eq!(domains["kinds"], serde_json::json!({ "laptop": "system", "tower": "package" }));
     assert!(found.told.domains.contains("different things"), "{}", found.told.domains);
@@ -275,8 +280,8 @@ fn a_register_that_is_not_there_is_told_once_and_no_part_of_any_total() {
     }
     let found = folder.plain();
     assert_eq!(found.told.usable, 8);
-    assert_eq!(found.request["domains"]["compared"], serde_json::json!(["package"]));
-    let absent = &found.request["absent"];
+    assert_eq!(decided(&found)["domains"]["compared"], serde_json::json!(["package"]));
+    let absent = &decided(&found)["absent"];
     assert_eq!(absent[0]["column"], DRAM);
     assert_eq!(absent[0]["groups"], serde_json::json!(["a", "b"]));
     assert_eq!((absent[0]["trials"].as_u64(), found.told.absent.len()), (Some(8), 1));
@@ -332,5 +337,5 @@ fn a_pattern_groups_what_is_not_clear_by_itself() {
     let found = folder.study(by).unwrap();
     assert_eq!(groups(&found), owned(&[("tar", 6), ("zip", 6)]));
     assert_eq!(blocks(&found), (1..=6).map(|b| (b, 2)).collect::<Vec<_>>());
-    assert_eq!(found.request["pairing"]["how"], serde_json::json!(How::Number));
+    assert_eq!(decided(&found)["pairing"]["how"], serde_json::json!(How::Number));
 }

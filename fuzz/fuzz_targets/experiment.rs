@@ -6,8 +6,8 @@
 use std::path::{Component, Path};
 
 use joulerace::plan;
-use joulerace::run::experiment::Experiment;
-use joulerace::run::folder::Folder;
+use joulerace::store::experiment::Experiment;
+use joulerace::store::folder::Folder;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use joulerace::plan::{self, Plan, Treatment};
-use joulerace::run::journal::{Again, Entry, read_from};
+use joulerace::store::journal::{Again, Entry, read_from};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -2,7 +2,7 @@
 //! again.
 #![no_main]
 
-use joulerace::run::record::TrialRecord;
+use joulerace::store::record::TrialRecord;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,5 +1,7 @@
 """What limits the answer: sentences, and the reasons why nothing can be firm."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -71,16 +73,14 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
         cautions.append("The energy is estimated from CPU load; no energy counter was read.")
     elif estimated == "some":
         cautions.append("Some trials' energy is estimated from CPU load, not measured.")
+    cautions += _data(settings)
     cautions += _domains(table, settings)
     if len(table.groups) + len(table.sparse) < 2:
         return cautions
     cautions += _sparse(table)
     if gate == "unknown":
         cautions.append("Whether the groups did the same work is not on record.")
-    if count := provenance.invalid_trials(table):
-        cautions.append(
-            f"{text.count(count, 'trial')} invalid, for the work or the counters, and left out."
-        )
+    cautions += _invalid(table)
     cautions += _order(found)
     cautions += _pairing(table, found, settings)
     cautions += _numbers(table, found, settings)
@@ -90,6 +90,52 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     cautions += _disturbances(table, found)
     cautions += _protocol(table, settings)
     return cautions
+
+
+def _data(settings: Settings) -> list[str]:
+    """Other data than those that the experiment is about."""
+    data = (settings.experiment or {}).get("dataset")
+    data = data if isinstance(data, Mapping) else {}
+    if str(data.get("name") or "").lower() == "digits":
+        return [
+            "Trained on scikit-learn’s handwritten digits, not on MNIST: what it says holds for "
+            "them, and is no figure for MNIST."
+        ]
+    if data.get("warning"):
+        return ["The data are not as published; what differs is under “Machine and versions”."]
+    return []
+
+
+def _invalid(table: Table) -> list[str]:
+    """The trials that could not be accepted, by what was wrong with them."""
+    invalid = table.frame[table.frame["status"].eq("invalid")]
+    if not len(invalid):
+        return []
+    reasons = invalid["reason"].fillna("no reason recorded").astype(str)
+    kinds = reasons.map(_kind).value_counts()
+    named = list(kinds.items())[:_MOST_NAMED]
+    if len(kinds) > _MOST_NAMED:
+        named.append(("other reasons", int(kinds.iloc[_MOST_NAMED:].sum())))
+    parts = []
+    for kind, count in named:
+        shares = [float(m[1]) for r in reasons[reasons.map(_kind).eq(kind)] if (m := _SAMPLED(r))]
+        worst = f", at worst {min(shares):g}% of it" if len(shares) > 1 else ""
+        parts.append(f"{kind}{worst}" if len(kinds) == 1 else f"{count} as {kind}{worst}")
+    if len(invalid) == 1 and (found := _SAMPLED(reasons.iloc[0])):
+        parts = [found[0]]
+    be = "is" if len(invalid) == 1 else "are"
+    return [f"{text.count(len(invalid), 'trial')} {be} invalid and left out: {text.join(parts)}."]
+
+
+#: How the host says that a trial was not measured for long enough.
+_SAMPLED = re.compile(r"only ([\d.]+)% of its time was sampled").match
+
+
+def _kind(reason: str) -> str:
+    """A reason without what is one trial's own, so that like ones can be counted."""
+    if _SAMPLED(reason):
+        return "too little of the time was sampled"
+    return re.split(r"[:;(]", reason, maxsplit=1)[0].strip().rstrip(".")
 
 
 def _domains(table: Table, settings: Settings) -> list[str]:
@@ -159,8 +205,8 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
                 f"{text.size(part['largest_pct'])} between them); the comparisons adjusted for it "
                 "stand beside, under the first question."
             )
-    if "drift" in decision.cautions:
-        cautions.append(_drift(found))
+    if "trend" in decision.cautions:
+        cautions.append(_trend(table, found, settings))
     if "memory" in decision.cautions:
         widened = [c for c in decision.comparisons if c.memory > 0]
         cautions.append(
@@ -191,13 +237,21 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
     return cautions
 
 
-def _drift(found: Findings) -> str:
-    slope = found.drift["time"] or found.drift["run_order"]
-    size = f" by {text.percent(slope['pct_over_experiment'], 1)}" if slope else ""
-    p = f" ({text.p_equation(slope['p'])})" if slope else ""
+def _trend(table: Table, found: Findings, settings: Settings) -> str:
+    """Pairs whose difference is another at the end than at the beginning."""
+    own = [c for c in found.decision.comparisons if c.trend_p < settings.alpha]
+    own.sort(key=lambda c: c.trend_p)
+    names = table.groups
+    listed = [
+        f"{names[c.group]} against {names[c.base]} by {text.percent(effects.percent(c.trend), 1)}"
+        for c in own[:_MOST_NAMED]
+    ]
+    if len(own) > _MOST_NAMED:
+        listed.append(f"{len(own) - _MOST_NAMED} more")
     return (
-        f"Energy drifted{size} over the experiment{p}. What blocks share is taken out of paired "
-        "comparisons; what drifts for one group alone is not."
+        f"Differences drift from the first block to the last ({text.join(listed)}; smallest "
+        f"{text.p_equation(own[0].trend_p)}): what drifts for one group alone is not taken out by "
+        "pairing, and the size of the difference depends on when it is measured."
     )
 
 
@@ -226,6 +280,8 @@ def _disturbances(table: Table, found: Findings) -> list[str]:
         "throttled": "the processor was slowed down for its heat",
         "swapped": "memory was swapped",
         "steal": "the hypervisor gave processor time to others",
+        "suspended": "the machine was suspended",
+        "supply-change": "the machine went from mains to battery or back",
     }
     flags = table.usable["flags"].str.split(";")
     counts = {flag: int(flags.map(lambda own, f=flag: f in own).sum()) for flag in words}
@@ -255,8 +311,7 @@ def adjusted(found: Findings) -> str:
     """The comparisons adjusted for position and predecessor, in words; empty without any."""
     parts = []
     for row in found.drift["adjusted"][: _MOST_NAMED * 2]:
-        decimals = text.percent_decimals(row["ci_low"], row["ci_high"])
-        shown = [text.percent(row[k], decimals) for k in ("adjusted_pct", "ci_low", "ci_high")]
+        shown = text.change(row["adjusted_pct"], row["ci_low"], row["ci_high"])
         parts.append(f"{row['b']} against {row['a']} {shown[0]} ({shown[1]} to {shown[2]})")
     return text.join(parts)
 

@@ -48,17 +48,17 @@ def number(value: float | None, shown: str | None = None, digits: int = 3) -> Ce
 
 
 def interval(low: float | None, high: float | None, middle: float | None = None) -> Cell:
-    """An interval of percentages, to the digits that the change in its middle has."""
+    """An interval of a change, written as the change in its middle is."""
     if low is None or high is None:
         return Cell("–", float("inf"))
-    decimals = text.percent_decimals(low, high, middle)
-    return Cell(f"{text.percent(low, decimals)} to {text.percent(high, decimals)}", low)
+    _, *ends = text.change(middle, low, high)
+    return Cell(f"{ends[0]} to {ends[1]}", low)
 
 
 def change(row: dict[str, Any], key: str = "pct_change") -> Cell:
-    """A percentage change with as many digits as its interval bears out."""
-    decimals = text.percent_decimals(row.get("ci_low"), row.get("ci_high"), row.get(key))
-    return number(row.get(key), text.percent(row.get(key), decimals))
+    """A change with as many digits as its interval bears out."""
+    shown = text.change(row.get(key), row.get("ci_low"), row.get("ci_high"))
+    return number(row.get(key), shown[0])
 
 
 def p_cell(p: float | None) -> Cell:

@@ -49,7 +49,9 @@ def leave_one_out(found: Findings) -> Tabulation | None:
     ]  # fmt: skip
     cells = []
     for r in own:
-        decimals = max(text.percent_decimals(r["pct_low"], r["pct_high"]), 1)
+        c = found.pair(r["a"], r["b"])
+        low, high = (c["ci_low"], c["ci_high"]) if c else (None, None)
+        *_, least, most = text.change(c and c["pct_change"], low, high, r["pct_low"], r["pct_high"])
         name = "resolved" if r["resolved"] else "not resolved"
         undone = [f"{b:g}" for b in r["undone_by"]]
         which = text.join(undone) if len(undone) <= 4 else f"any of {len(undone)}"
@@ -57,8 +59,8 @@ def leave_one_out(found: Findings) -> Tabulation | None:
             [
                 words(f"{r['b']} against {r['a']}"),
                 number(r["blocks"], str(r["blocks"])),
-                number(r["pct_low"], text.percent(r["pct_low"], decimals)),
-                number(r["pct_high"], text.percent(r["pct_high"], decimals)),
+                number(r["pct_low"], least),
+                number(r["pct_high"], most),
                 p_cell(r["lowest_p"]),
                 p_cell(r["highest_p"]),
                 words(f"{name}, always" if r["survives"] else f"{name}, but not without {which}"),
@@ -73,17 +75,19 @@ def outliers(found: Findings) -> list[Tabulation]:
     """The outlying trials, and the result with and without their blocks."""
     if not found.outliers["trials"]:
         return []
+    scale = tables.energy_scale(found)
     trials = [
         [
             words(r["trial"]),
             words(r["group"]),
             number(r["block"], f"{r['block']:g}"),
-            number(r["energy_j"], text.quantity(r["energy_j"], "J", 4)),
+            number(r["energy_j"], scale.format(r["energy_j"])),
             number(r["modified_z"]),
         ]
         for r in found.outliers["trials"]
     ]
-    first = [Column("Trial", False), Column("Group", False), Column("Block"), Column("Energy")]
+    first = [Column("Trial", False), Column("Group", False), Column("Block")]
+    first.append(Column(f"Energy ({scale.unit})"))
     if len(trials) > _MOST_TRIALS:
         more = [f"{len(trials) - _MOST_TRIALS} more are in summary.json."]
         trials = trials[:_MOST_TRIALS]
@@ -117,11 +121,14 @@ def _with_and_without(
             part = r[key]
             if part is None:
                 continue
+            c = found.pair(r["a"], r["b"]) or {}
+            ends = (c.get("ci_low"), c.get("ci_high"))
+            *_, shown = text.change(c.get("pct_change"), *ends, part["pct_change"])
             both.append(
                 [
                     words(f"{r['b']} against {r['a']}"), words(name),
                     number(part["n"], str(part["n"])),
-                    number(part["pct_change"], text.percent(part["pct_change"], 2)),
+                    number(part["pct_change"], shown),
                     p_cell(part["p_holm"]), words("yes" if part["resolved"] else "no"),
                 ]
             )  # fmt: skip
@@ -259,7 +266,7 @@ def positions(found: Findings) -> Tabulation | None:
     counts = found.order.get("position_counts")
     if not counts or len(counts) > _MOST_POSITIONS:
         return None
-    columns = [Column("Group", False), *(Column(f"Position {i + 1}") for i in range(len(counts)))]
+    columns = [Column("Group", False), *(Column(text.ordinal(i + 1)) for i in range(len(counts)))]
     cells = [
         [words(name), *(number(c, str(c)) for c in row)]
         for name, row in zip(found.order["groups"], counts, strict=True)

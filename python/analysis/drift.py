@@ -30,8 +30,10 @@ def analyse(table: Table, settings: Settings, found: Decision) -> dict[str, Any]
         "predecessor": _factor(
             beside.predecessor, lambda i: names[i] if 0 <= i < len(names) else "nothing"
         ),
+        "drifts": found.drifts,
+        "trends": _trends(table, settings, found),
         "significant": [
-            c for c in found.cautions if c in ("position", "predecessor", "drift", "memory")
+            c for c in found.cautions if c in ("position", "predecessor", "trend", "memory")
         ],
         "autocorrelation": _autocorrelation(table, settings, found),
         "adjusted": _adjusted(table, settings, found),
@@ -68,7 +70,18 @@ def _trend(
         "span": found.span,
         "blocks": found.df + 2,
         "pct_over_experiment": effects.percent(found.slope * found.span),
+        "low_over_experiment": effects.percent(low * found.span),
+        "high_over_experiment": effects.percent(high * found.span),
     }
+
+
+def _trends(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
+    """How much every pair's difference changes from the first block to the last."""
+    return [
+        {"a": a, "b": b, "pct_over_experiment": effects.percent(c.trend), "p_holm": c.trend_p}
+        for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True)
+        if np.isfinite(c.trend_p)
+    ]
 
 
 def _factor(found: Factor | None, name: Any) -> dict[str, Any] | None:

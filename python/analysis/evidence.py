@@ -35,6 +35,11 @@ def trials(table: Table, metric: str, settings: Settings, order: bool = True) ->
     if order:
         position = _spread(table.usable, "position", wide)
         predecessor = _predecessors(table, wide, place, settings)
+        if (fixed := _fixed_places(position)) is not None:
+            position = np.tile(fixed.astype(float), (len(wide), 1))
+            if predecessor is not None:
+                before = np.append(-1, np.argsort(fixed)[:-1])[fixed]
+                predecessor = np.tile(before.astype(float), (len(wide), 1))
         times = _times(table, wide)
     return Trials(
         logs=logs,
@@ -73,6 +78,24 @@ def _spread(usable: pd.DataFrame, column: str, wide: pd.DataFrame) -> np.ndarray
     rows = rows[~rows.duplicated(["block", "group"], keep=False)]
     found = rows.pivot(index="block", columns="group", values=column)
     return found.reindex(index=wide.index, columns=wide.columns).to_numpy(float)
+
+
+def _fixed_places(position: np.ndarray | None) -> np.ndarray | None:
+    """Each group's place where all blocks have one order, None where orders differ.
+
+    A trial that is missing moves those after it by one, which is no experiment in positions: by the
+    order itself neither position nor predecessor can be told from the group.
+    """
+    if position is None or len(position) < 2 or position.shape[1] < 2:
+        return None
+    with np.errstate(invalid="ignore"):
+        later = position[:, :, None] - position[:, None, :]
+    known = np.isfinite(later).sum(axis=0)
+    signs = np.nansum(np.sign(later), axis=0)
+    apart = ~np.eye(len(known), dtype=bool)
+    if (np.abs(signs) != known)[apart].any() or (known[apart] < 2).any():
+        return None
+    return (signs > 0).sum(axis=1)
 
 
 def _predecessors(

@@ -16,17 +16,17 @@ _MOST_ENTRIES = 120
 
 #: The packages that make the comparison, in the order shown; the others follow under a heading of
 #: their own.
-_CHIEF = ("tensorflow", "keras", "torch", "jax", "jaxlib", "flax", "optax", "numpy")
+CHIEF = ("tensorflow", "keras", "torch", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def records(experiment: Mapping[str, Any]) -> list[tuple[str, Entries]]:
     """Headings with entries, in the order of the report."""
     parts: tuple[tuple[str, Any], ...] = (
-        ("Machine", _machine(_part(experiment, "machine"))),
-        ("Meter", _meter(_part(experiment, "meter"))),
+        ("Machine", _machine(part(experiment, "machine"))),
+        ("Meter", _meter(part(experiment, "meter"))),
         ("Software", _software(experiment)),
         ("Environment variables", _plain(experiment.get("variables"))),
-        ("Data set", _dataset(_part(experiment, "dataset"))),
+        ("Data set", _dataset(part(experiment, "dataset"))),
         ("Settings", _plain(experiment.get("settings"))),
         ("Protocol, fixed beforehand", _plain(_protocol(experiment))),
         ("All packages", _packages(experiment)),
@@ -41,9 +41,10 @@ def _cut(entries: Entries) -> Entries:
     return [*entries[:_MOST_ENTRIES], ("…", f"{more} more in experiment.json")]
 
 
-def _part(experiment: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = experiment.get(name)
-    return part if isinstance(part, Mapping) else {}
+def part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a record; empty where it is missing or no record."""
+    found = record.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _protocol(experiment: Mapping[str, Any]) -> Any:
@@ -59,8 +60,8 @@ def _machine(machine: Mapping[str, Any]) -> Entries:
     cpu = machine.get("cpu")
     if not isinstance(cpu, Mapping):  # not as this program writes it
         return _plain(machine)
-    supply, board = _part(machine, "supply"), _part(machine, "board")
-    virtual = _part(machine, "virtualisation")
+    supply, board = part(machine, "supply"), part(machine, "board")
+    virtual = part(machine, "virtualisation")
     gpus = [g for g in machine.get("gpus") or [] if isinstance(g, Mapping)]
     known = (
         ("Processor", cpu.get("model")),
@@ -72,7 +73,7 @@ def _machine(machine: Mapping[str, Any]) -> Entries:
         ("Frequencies allowed", _range(cpu.get("min_mhz"), cpu.get("max_mhz"))),
         ("Of the hardware", _range(cpu.get("hardware_min_mhz"), cpu.get("hardware_max_mhz"))),
         ("Microcode", cpu.get("microcode")),
-        ("Mitigations", _mitigations(_part(cpu, "mitigations"))),
+        ("Mitigations", _mitigations(part(cpu, "mitigations"))),
         ("Memory", _bytes(machine.get("memory_bytes"))),
         ("Swap", _bytes(machine.get("swap_bytes"))),
         ("Graphics", "; ".join(map(_gpu, gpus))),
@@ -199,9 +200,9 @@ def _meter(meter: Mapping[str, Any]) -> Entries:
 
 
 def _software(experiment: Mapping[str, Any]) -> Entries:
-    environment, git = _part(experiment, "environment"), _part(experiment, "git")
-    packages = _part(environment, "packages")
-    conditions = _part(experiment, "conditions")
+    environment, git = part(experiment, "environment"), part(experiment, "git")
+    packages = part(environment, "packages")
+    conditions = part(experiment, "conditions")
     revision = git.get("revision")
     if revision and git.get("dirty"):
         revision = f"{revision}, with changes that are not committed"
@@ -209,7 +210,7 @@ def _software(experiment: Mapping[str, Any]) -> Entries:
         ("joulerace", experiment.get("version")),
         ("Revision", revision),
         ("Python", environment.get("version")),
-        *((name, packages.get(name)) for name in _CHIEF),
+        *((name, packages.get(name)) for name in CHIEF),
         ("Lock file (SHA-256)", conditions.get("lock")),
         ("Not as locked", ", ".join(map(str, conditions.get("unlocked") or []))),
         ("Started", experiment.get("created")),
@@ -218,8 +219,8 @@ def _software(experiment: Mapping[str, Any]) -> Entries:
 
 
 def _packages(experiment: Mapping[str, Any]) -> Entries:
-    environment = _part(experiment, "environment")
-    return _plain(_part(environment, "packages") or experiment.get("versions"))
+    environment = part(experiment, "environment")
+    return _plain(part(environment, "packages") or experiment.get("versions"))
 
 
 def _dataset(dataset: Mapping[str, Any]) -> Entries:

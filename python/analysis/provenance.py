@@ -71,6 +71,8 @@ def integrity(table: Table) -> list[dict[str, Any]]:
                 "swapped": flagged("swapped"),
                 "steal": flagged("steal"),
                 "clock stepped": flagged("clock-step"),
+                "suspended": flagged("suspended"),
+                "supply changed": flagged("supply-change"),
                 "implausible": flagged("implausible") + flagged("core-above-package"),
                 "core unusable": flagged("core-unusable"),
                 "retried": flagged("retried"),

@@ -18,6 +18,7 @@ from analysis import (
     limits,
     machine,
     metrics,
+    plain,
     provenance,
     questions,
     tables,
@@ -77,10 +78,12 @@ def _context(
         "found": found,
         "figures": figures,
         "figure": {f.name: f for f in figures},
+        "head": plain.head(table, settings),
+        "plain": plain.words(table, found, answer, settings),
         "answers": questions.answer_all(table, found, settings),
         "group_tables": tables.groups(found.groups, shown),
         "pair_tables": _pair_tables(table, found, shown),
-        "ranking": tables.ranking(answer.ranking),
+        "ranking": tables.ranking(answer.ranking, answer.pairs),
         "matrix": tables.matrix(answer.pairs, answer.ranking),
         "resolved": tables.resolved(answer.pairs, found),
         "omnibus": tables.omnibus(found),
@@ -100,7 +103,7 @@ def _context(
         "outlier_rule": found.outliers["rule"],
         "trials": len(table.frame),
         "complete_blocks": len(table.complete_blocks()),
-        "year": _year(table),
+        "bibtex": _bibtex(settings, _year(table)),
     }
 
 
@@ -152,9 +155,18 @@ def _carbon_table() -> cells.Tabulation:
 
 
 def _command(experiment: Mapping[str, Any]) -> str:
-    """The command line that ran the experiment, quoted for a shell; empty where unknown."""
+    """The command line that runs the same experiment, quoted for a shell; empty where unknown.
+
+    With the seed of the order, which is drawn anew where it is not named.
+    """
     words = experiment.get("command") or []
-    return words if isinstance(words, str) else shlex.join(str(word) for word in words)
+    if isinstance(words, str) or not words:
+        return words or ""
+    words = ["joulerace", *(str(word) for word in words[1:])]
+    seed = machine.part(experiment, "plan").get("order_seed")
+    if seed is not None and not any(word.split("=")[0] == "--order-seed" for word in words):
+        words += ["--order-seed", str(seed)]
+    return shlex.join(words)
 
 
 def _ignored(entry: Any) -> str:
@@ -212,6 +224,28 @@ def _year(table: Table) -> str:
     import datetime
 
     return str(datetime.datetime.fromtimestamp(start.min(), datetime.UTC).year)
+
+
+_BIBTEX = """@misc{{joulerace-data,
+  author = {{YOUR NAMES}},
+  title  = {{{title}}},{year}
+  note   = {{Measured with joulerace {version}}},
+  url    = {{ADDRESS OF THIS FOLDER}}
+}}
+@software{{joulerace,
+  author  = {{{{The joulerace authors}}}},
+  title   = {{joulerace: what the same training job costs in Keras, in PyTorch and in JAX,
+             in joules}},
+  version = {{{version}}}
+}}"""
+
+
+def _bibtex(settings: Settings, year: str) -> str:
+    """Entries for the data and for the tool; a title's special characters are TeX's."""
+    title = re.sub(r"([&%$#_{}])", r"\\\1", settings.title.replace("\\", " "))
+    title = title.replace("<", "\\textless{}").replace(">", "\\textgreater{}")
+    dated = f"\n  year   = {{{year}}}," if year else ""
+    return _BIBTEX.format(title=title, year=dated, version=settings.version or "(unknown)")
 
 
 def _environment(html: bool) -> jinja2.Environment:

@@ -24,7 +24,10 @@ OUTLIER_RULE = (
 )
 
 #: Flags of trials that something disturbed; they count, and the result without them is shown.
-DISTURBED = ("interference", "throttled", "swapped", "steal", "missed-samples", "clock-step")
+DISTURBED = (
+    "interference", "throttled", "swapped", "steal", "missed-samples", "clock-step", "suspended",
+    "supply-change",
+)  # fmt: skip
 
 
 def leave_one_out(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:

@@ -17,9 +17,8 @@ def groups(rows: Sequence[dict[str, Any]], names: Iterable[metrics.Metric]) -> l
         if not own:
             continue
         scale = text.Scale.fit([r["max"] for r in own], metric.unit)
-        labels = ("mean", "sd", "median", "min", "max")
-        columns = [Column("Group", False), Column("n"), *(Column(v.capitalize()) for v in labels)]
-        columns[3] = Column("SD")
+        labels = {k: v for k, v in _LOCATION.items() if own[0].get(k) is not None or k == "sd"}
+        columns = [Column("Group", False), Column("n"), *map(Column, labels.values())]
         columns += [Column("Shapiro–Wilk W"), Column("p")]
         cells = [
             [words(r["group"]), number(r["n"], str(r["n"]))]
@@ -31,18 +30,34 @@ def groups(rows: Sequence[dict[str, Any]], names: Iterable[metrics.Metric]) -> l
     return found
 
 
+#: What a group's table has, and its headings; changes are those of geometric means.
+_LOCATION = {
+    "geometric_mean": "Geometric mean",
+    "mean": "Mean",
+    "sd": "SD",
+    "median": "Median",
+    "min": "Min",
+    "max": "Max",
+}
+
 _TESTS = {
     pairs.PAIRED_T: "paired t, logs",
     pairs.WELCH_LOG: "Welch t, logs",
     pairs.WILCOXON: "Wilcoxon, logs",
-    pairs.WELCH: "Welch t",
-    pairs.MANN_WHITNEY: "Mann–Whitney U",
+    pairs.WELCH: "Welch t (arithmetic means)",
+    pairs.MANN_WHITNEY: "Mann–Whitney U (arithmetic means)",
     "none": "none",
     "rm-anova-log": "RM-ANOVA on logs (Greenhouse–Geisser)",
     "friedman": "Friedman",
     "welch-anova-log": "Welch ANOVA on logs",
     "kruskal-wallis": "Kruskal–Wallis",
 }
+
+
+def energy_scale(found: Findings) -> text.Scale:
+    """The one unit in which the report writes energies."""
+    own = [r["max"] for r in found.groups if r["metric"] == metrics.ENERGY.name]
+    return text.Scale.fit([v for v in own if v is not None], "J")
 
 
 def further(found: Findings) -> list[str]:
@@ -111,9 +126,9 @@ def resolved(comparisons: Sequence[dict[str, Any]], found: Findings) -> Tabulati
     if not own:
         return None
     columns = [
-        Column("Pair", False), Column("Change of energy"), Column("95% interval"), Column("n"),
-        Column("p (Holm)"), Column("p, ranks"), Column("Equivalent within"),
-        Column("Resolved", False),
+        Column("Pair", False), Column("Resolved", False), Column("Change of energy"),
+        Column("95% interval"), Column("n"), Column("p (Holm)"), Column("p, ranks"),
+        Column("Equivalent within"),
     ]  # fmt: skip
     cells = []
     for c in own:
@@ -121,13 +136,13 @@ def resolved(comparisons: Sequence[dict[str, Any]], found: Findings) -> Tabulati
         cells.append(
             [
                 words(f"{c['group']} against {c['base']}"),
+                words("yes" if c["why_not"] is None else f"no: {c['why_not']}"),
                 change(c),
                 interval(c["ci_low"], c["ci_high"], c["pct_change"]),
                 number(c["n"], n),
                 p_cell(c["p_parametric"]),
                 p_cell(c["p_rank"]),
                 _within(c),
-                words("yes" if c["why_not"] is None else f"no: {c['why_not']}"),
             ]
         )
     notes = [
@@ -147,15 +162,21 @@ def _within(c: dict[str, Any]) -> Cell:
     if value is None:
         return number(None)
     mark = " ✓" if c["equivalent"] else ""
-    return number(value, f"±{text.significant(value, 2)}%{mark}")
+    return number(value, f"{text.within(value)}{mark}")
 
 
-def ranking(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
-    """The groups from the one that used least, with the places that each may have."""
+def ranking(
+    rows: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]]
+) -> Tabulation | None:
+    """The groups from the one that used least, with the places that each may have.
+
+    How much more each used is its comparison's own estimate, as everywhere else.
+    """
     if len(rows) < 3:
         return None
     scale = text.Scale.fit([r["geometric_mean_j"] for r in rows], "J")
     least = rows[0]["geometric_mean_j"]
+    known = {(c["base"], c["group"]): c for c in _both_ways(comparisons)}
     columns = [
         Column("Group", False), Column("Place"), Column(f"Geometric mean ({scale.unit})"),
         Column("Against the least"), Column("Not resolved from", False),
@@ -165,18 +186,46 @@ def ranking(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
         place = f"{r['first']}" if r["first"] == r["last"] else f"{r['first']}–{r['last']}"
         ties = r["tied_with"]
         tied = text.join(ties) if len(ties) <= _MOST_TIES else f"{len(ties)} groups"
-        pct = 100.0 * (r["geometric_mean_j"] / least - 1.0)
+        c = known.get((rows[0]["group"], r["group"]))
+        if c is None or c["pct_change"] is None:
+            pct = 100.0 * (r["geometric_mean_j"] / least - 1.0)
+            shown = text.change(pct, None, None)[0]
+        else:
+            pct, shown = c["pct_change"], change(c).text
         cells.append(
             [
                 words(r["group"]),
                 number(r["first"], place),
                 number(r["geometric_mean_j"], scale.format(r["geometric_mean_j"])),
-                number(pct, "least" if r is rows[0] else text.percent(pct, 1)),
+                number(pct, "least" if r is rows[0] else shown),
                 words(tied or "–"),
             ]
         )
-    note = "A place from–to is open between groups that are not resolved from each other."
-    return Tabulation("Ranking by energy", columns, cells, [note])
+    notes = ["A place from–to is open between groups that are not resolved from each other."]
+    if any(c["within_blocks"] for c in comparisons):
+        notes.append(
+            "Geometric means are of all usable trials; “against the least” is of the blocks that "
+            "both have."
+        )
+    return Tabulation("Ranking by energy", columns, cells, notes)
+
+
+def _both_ways(comparisons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every comparison, and each turned around: the base against the group."""
+    return [*comparisons, *(_turned(c) for c in comparisons)]
+
+
+def _turned(c: dict[str, Any]) -> dict[str, Any]:
+    def inverse(pct: float | None) -> float | None:
+        return None if pct is None else 100.0 * (1.0 / (1.0 + pct / 100.0) - 1.0)
+
+    return c | {
+        "base": c["group"],
+        "group": c["base"],
+        "pct_change": inverse(c["pct_change"]),
+        "ci_low": inverse(c["ci_high"]),
+        "ci_high": inverse(c["ci_low"]),
+    }
 
 
 #: More ties than this are counted.
@@ -191,7 +240,7 @@ def matrix(comparisons: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]
     names = [r["group"] for r in rows]
     if not _FEWEST_IN_MATRIX <= len(names) <= _MOST_IN_MATRIX:
         return None
-    known = {(c["group"], c["base"]): c for c in comparisons}
+    known = {(c["group"], c["base"]): c for c in _both_ways(comparisons)}
     columns = [Column("Group", False), *(Column(name) for name in names)]
     cells = [[words(row), *(_matrix_cell(known, row, column) for column in names)] for row in names]
     note = "Change of energy of the row’s group against the column’s; not resolved in brackets."
@@ -205,13 +254,11 @@ _FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 12
 def _matrix_cell(known: dict[tuple[str, str], dict[str, Any]], row: str, column: str) -> Cell:
     if row == column:
         return number(None, "·")
-    c, turned = known.get((row, column)), known.get((column, row))
-    one = c or turned
+    one = known.get((row, column))
     if one is None or one["pct_change"] is None:
         return number(None)
-    pct = one["pct_change"] if c else 100.0 * (1.0 / (1.0 + one["pct_change"] / 100.0) - 1.0)
-    shown = text.percent(pct, 0 if abs(pct) >= 10 else 1)
-    return number(pct, shown if one["resolved"] else f"({shown})")
+    shown = change(one).text
+    return number(one["pct_change"], shown if one["resolved"] else f"({shown})")
 
 
 def equivalence(found: Findings, settings: Settings) -> Tabulation | None:
@@ -226,14 +273,13 @@ def equivalence(found: Findings, settings: Settings) -> Tabulation | None:
     cells = []
     for r in own:
         within = r["within_pct"]
-        shown = None if within is None else f"±{text.significant(within, 2)}%"
         cells.append(
             [
                 words(f"{r['b']} against {r['a']}"),
                 number(r["margin_pct"], f"±{r['margin_pct']:g}%"),
                 p_cell(r["p"]),
                 words({True: "yes", False: "not shown", None: "no test"}[r["equivalent"]]),
-                number(within, shown),
+                number(within, text.within(within)),
             ]
         )
     return Tabulation("Equivalence (two one-sided t-tests)", columns, cells, further(found))
@@ -257,12 +303,14 @@ def adjusted(found: Findings) -> Tabulation | None:
         mixed = models.get((r["a"], r["b"]))
         row = [words(f"{r['b']} against {r['a']}"), change(plain) if plain else number(None)]
         if own:
-            row += [change(r, "adjusted_pct"), interval(r["ci_low"], r["ci_high"])]
+            row += [change(r, "adjusted_pct")]
+            row += [interval(r["ci_low"], r["ci_high"], r["adjusted_pct"])]
             row.append(p_cell(r["p_holm"]))
         else:
             row += [number(None)] * 3
         if mixed:
-            row += [change(mixed), interval(mixed["ci_low"], mixed["ci_high"])]
+            row += [change(mixed)]
+            row += [interval(mixed["ci_low"], mixed["ci_high"], mixed["pct_change"])]
             row += [number(mixed["df"], digits=3), p_cell(mixed["p_holm"])]
         else:
             row += [number(None)] * 4
@@ -298,9 +346,11 @@ def effects(found: Findings) -> Tabulation | None:
         cells.append(
             [
                 words(f"{r['b']} against {r['a']}"),
-                interval(r["ci_low"], r["ci_high"]),
-                interval(r.get("boot_low"), r.get("boot_high")),
-                interval(ranks["ci_low"], ranks["ci_high"]) if ranks else number(None),
+                interval(r["ci_low"], r["ci_high"], r["pct_change"]),
+                interval(r.get("boot_low"), r.get("boot_high"), r["pct_change"]),
+                interval(ranks["ci_low"], ranks["ci_high"], ranks["pct_change"])
+                if ranks
+                else number(None),
                 number(r["hedges_g"], _effect("hedges_g", r["hedges_g"])),
                 number(r["cliffs_delta"], _effect("cliffs_delta", r["cliffs_delta"])),
             ]
@@ -359,10 +409,10 @@ def split(found: Findings) -> Tabulation | None:
                 words(f"{r['b']} against {r['a']}"),
                 change(r["energy_j"]),
                 change(r["power_w"]),
-                interval(r["power_w"]["ci_low"], r["power_w"]["ci_high"]),
+                _interval(r["power_w"]),
                 change(r["time_s"]),
-                interval(r["time_s"]["ci_low"], r["time_s"]["ci_high"]),
-                number(share, "–" if share is None else text.percent(100 * share, 0, sign=False)),
+                _interval(r["time_s"]),
+                number(share, text.share(share)),
                 _share_interval(r),
             ]
         )
@@ -378,8 +428,11 @@ def _share_interval(r: dict[str, Any]) -> Cell:
     low, high = r["time_share_low"], r["time_share_high"]
     if low is None:
         return number(None)
-    ends = [text.percent(100 * end, 0, sign=False) for end in (low, high)]
-    return number(low, f"{ends[0]} to {ends[1]}")
+    return number(low, f"{text.share(low)} to {text.share(high)}")
+
+
+def _interval(row: dict[str, Any]) -> Cell:
+    return interval(row["ci_low"], row["ci_high"], row["pct_change"])
 
 
 def practical(found: Findings, settings: Settings) -> Tabulation | None:
@@ -387,8 +440,9 @@ def practical(found: Findings, settings: Settings) -> Tabulation | None:
     if not found.practical:
         return None
     money = settings.practical.currency
+    scale = energy_scale(found)
     parts = (
-        ("joules", "J"), ("kwh", "kWh"), ("money", money), ("kg_co2e", "kg CO₂e"),
+        ("joules", scale.unit), ("kwh", "kWh"), ("money", money), ("kg_co2e", "kg CO₂e"),
     )  # fmt: skip
     heads = ("per run", "per year", "per year", "per year")
     columns = [Column("Pair", False)]
@@ -399,11 +453,12 @@ def practical(found: Findings, settings: Settings) -> Tabulation | None:
             continue
         row = [words(f"{r['b']} − {r['a']}")]
         for key, _ in parts:
-            value = r[key]
-            shown = text.with_interval(value, r[f"{key}_low"], r[f"{key}_high"])
-            row.append(number(value, shown))
+            ends = (r[key], r[f"{key}_low"], r[f"{key}_high"])
+            factor = scale.factor if key == "joules" else 1.0
+            shown = text.with_interval(*(None if v is None else v / factor for v in ends))
+            row.append(number(r[key], shown))
         cells.append(row)
-    notes = []
+    notes = ["Differences of arithmetic means, for joules add up."]
     if any(r["joules_low"] is None for r in found.practical):
         notes.append("Without an interval: a group with a single trial, or without any spread.")
     caption = "What the difference is worth, with Student’s 95% intervals"
@@ -415,13 +470,12 @@ def above_idle(found: Findings) -> Tabulation | None:
     own = [r for r in found.above_idle["pairs"] if (r["a"], r["b"]) in found.shown]
     if not own:
         return None
-    columns = [Column("Pair", False), Column("Difference (J per run)")]
-    cells = [
-        [
-            words(f"{r['b']} − {r['a']}"),
-            number(r["joules"], text.with_interval(r["joules"], r["joules_low"], r["joules_high"])),
-        ]
-        for r in own
-    ]
+    scale = energy_scale(found)
+    columns = [Column("Pair", False), Column(f"Difference ({scale.unit} per run)")]
+    cells = []
+    for r in own:
+        ends = (r[key] for key in ("joules", "joules_low", "joules_high"))
+        shown = text.with_interval(*(None if v is None else v / scale.factor for v in ends))
+        cells.append([words(f"{r['b']} − {r['a']}"), number(r["joules"], shown)])
     caption = "Energy above idle, arithmetic differences (exploratory)"
     return Tabulation(caption, columns, cells, further(found))

@@ -97,6 +97,47 @@ def ratio_decimals(low: float, high: float) -> int:
     return max(decimals, 1)
 
 
+def change(
+    pct: float | None, low: float | None, high: float | None, *more: float | None
+) -> list[str]:
+    """A change, its interval's ends, and more changes of the same kind, all written alike.
+
+    ``+42.1%``, or ``4.66×`` from twice as much on; the digits are those that the interval bears
+    out. The one way in which the report writes a change.
+    """
+    values = (pct, low, high, *more)
+    known = None not in (low, high) and math.isfinite(low) and math.isfinite(high)
+    if pct is not None and pct >= 100:
+        places = ratio_decimals(low, high) if known else 2
+        return [f"{1 + v / 100:.{places}f}×" if v is not None else "–" for v in values]
+    decimals = percent_decimals(low, high, pct)
+    return [percent(v, decimals) for v in values]
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``2nd``, ``11th``."""
+    teen = 10 < number % 100 < 14
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def within(pct: float | None) -> str:
+    """A margin of equivalence: ``±2.4%``, or as a factor where it is no margin to speak of."""
+    if pct is None or not math.isfinite(pct):
+        return "–"
+    if pct < 100:
+        return f"±{significant(pct, 2)}%"
+    return f"a factor of {significant(1 + pct / 100, 2)}"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent; what lies outside the whole is only said to."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value > 1.0:
+        return "over 100%"
+    return "below 0%" if value < 0.0 else f"{100 * value:.0f}%"
+
+
 def size(pct: float | None) -> str:
     """The size of a change: ``0.45%``, ``12%``, or a multiple from twice as much on."""
     if pct is None or not math.isfinite(pct):
@@ -140,6 +181,11 @@ def join(words: Sequence[str], last: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``block`` or ``blocks``."""
+    return noun if number == 1 else noun + "s"
 
 
 def count(number: int, noun: str) -> str:

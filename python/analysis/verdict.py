@@ -62,7 +62,7 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
             lambda m: m[0].capitalize(),
             sentence,
         )
-    sentence = prefix + sentence + _sparse(table)
+    sentence = prefix + sentence + _measured(settings) + _sparse(table)
     sure = _sure(everything, level, found, settings, caps)
     own = [c for c in everything if c["base"] == table.base]
     return Verdict(level, sentence, sure, limits_of_it, own, everything, ranking)
@@ -114,13 +114,26 @@ def _sparse(table: Table) -> str:
     return f" {_single(table)}{'' if len(table.sparse) == 1 else ' each'}: no comparison with it."
 
 
+def _measured(settings: Settings) -> str:
+    """Which domains were compared, where others were measured beside them; else nothing."""
+    compared, beside = (
+        [str(d) for d in settings.domains.get(part) or []] for part in ("compared", "beside")
+    )
+    if not compared or not beside or not settings.comparable:
+        return ""
+    were = "was" if len(beside) == 1 else "were"
+    return f" Compared: {text.join(compared)}; {text.join(beside)} {were} measured beside."
+
+
 def _unlike(table: Table, found: Findings, settings: Settings) -> str:
     """The answer where totals are of different kinds."""
     kinds = settings.domains["kinds"]
     parts = []
+    rows = {r["group"]: r for r in found.groups if r["metric"] == "energy_j"}
+    scale = text.Scale.fit([rows[group]["mean"] for group in table.groups], "J")
     for group in table.groups:
-        row = next(r for r in found.groups if r["group"] == group and r["metric"] == "energy_j")
-        parts.append(f"{group} {text.quantity(row['mean'], 'J')} ({kinds.get(group, 'unknown')})")
+        kind = kinds.get(group, "unknown")
+        parts.append(f"{group} {scale.with_unit(rows[group]['mean'])} ({kind})")
     return (
         f"not comparable: the energies are of different kinds, {text.join(parts)} per run on "
         "average. Measure all with one kind of sensor, or choose domains that all have with "
@@ -261,7 +274,7 @@ def _unresolved(comparisons: list[dict[str, Any]], found: Findings) -> str:
             "power"
         )
     if within:
-        words += f". What it shows is equivalence within ±{text.size(max(within))}"
+        words += f". What it shows is equivalence within {text.within(max(within))}"
     return f"{words}.{_each_by_itself(comparisons)}"
 
 

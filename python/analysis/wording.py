@@ -144,8 +144,7 @@ def _size(c: Comparison) -> tuple[str, str]:
     low, high, change = c["ci_low"], c["ci_high"], c["pct_change"]
     decimals = text.percent_decimals(low, high, change)
     if change >= 100:
-        places = text.ratio_decimals(low, high)
-        size, *ends = (f"{1 + value / 100:.{places}f}" for value in (change, low, high))
+        size, *ends = (shown.removesuffix("×") for shown in text.change(change, low, high))
         return size, f"{ends[0]} to {ends[1]}"
     near, far = (low, high) if change > 0 else (-high, -low)
     span = f"{near:.{decimals}f} to {far:.{decimals}f}%"
@@ -159,13 +158,10 @@ def _observed(c: Comparison) -> str:
 
 def _change(c: Comparison) -> str:
     """The observed change with its interval."""
-    low, high = c["ci_low"], c["ci_high"]
-    decimals = text.percent_decimals(low, high, c["pct_change"])
-    change = text.percent(c["pct_change"], decimals)
-    if low is None:
+    change, low, high = text.change(c["pct_change"], c["ci_low"], c["ci_high"])
+    if c["ci_low"] is None:
         return change
-    ends = f"{text.percent(low, decimals)} to {text.percent(high, decimals)}"
-    return f"{change}, 95% interval {ends}"
+    return f"{change}, 95% interval {low} to {high}"
 
 
 def _sizes(comparisons: list[Comparison]) -> str:

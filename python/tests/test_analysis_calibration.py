@@ -41,7 +41,7 @@ def counted(bench, **scenario):
         {"blocks": 5}, {"blocks": 7}, {"blocks": 10, "control": True},
         {"blocks": 10, "heavy": True},
         {"blocks": 7, "outliers": 0.03}, {"blocks": 10, "spreads": (1.0, 2.0, 4.0)},
-        {"blocks": 10, "drift": 0.05}, {"blocks": 7, "missing": 0.1},
+        {"blocks": 10, "drift": 0.05}, {"blocks": 10, "alone": 0.05}, {"blocks": 7, "missing": 0.1},
     ],
 )  # fmt: skip
 def test_without_a_caution_of_its_own_an_experiment_errs_in_at_most_5_percent(bench, scenario):
@@ -75,6 +75,13 @@ def test_position_and_carry_over_are_found_where_they_are(bench):
     for scenario in ({"first": 0.01, "noise": 0.01}, {"carry": 0.02, "noise": 0.01}):
         found = bench.work((bench.Scenario("a test", blocks=30, **scenario), 60, 5))
         assert found.cautioned >= 50, scenario
+
+
+def test_only_a_drift_of_one_group_alone_costs_firmness(bench):
+    clear = {"blocks": 30, "effects": (0.0, 0.0, 0.1)}
+    shared, alone = (counted(bench, **clear, **{how: 0.1}) for how in ("drift", "alone"))
+    assert shared.firm / shared.experiments > 0.8
+    assert alone.firm / alone.experiments < 0.05
 
 
 def test_a_noisy_thriftiest_group_hides_nothing(bench):

@@ -85,6 +85,43 @@ def test_a_fixed_order_cannot_be_told_from_the_groups(tmp_path):
     assert (found["verdict"], found["period"]) == ("cyclic", 1)
 
 
+def test_a_missing_trial_makes_no_experiment_in_positions(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, order="fixed")
+    # Without its first trial the others of block 4 move up by one.
+    trials = [t for t in trials if (t["group"], t["block"]) != ("a", 4)]
+    for t in trials:
+        if t["block"] == 4:
+            t |= {"position": t["position"] - 1}
+    found = analyse(*build(trials, tmp_path))
+    assert not found["position"]["separable"] and not found["predecessor"]["separable"]
+    assert found["adjusted"] == []
+
+
+def test_a_drift_that_all_share_is_told_and_limits_nothing(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2}, blocks=30)
+    for t in trials:
+        t["energy_j"] *= 1.0 + 0.002 * t["run_order"]
+    table, settings = build(trials, tmp_path)
+    found = evidence.decided(table, settings)
+    assert found.drifts and found.cautions == ()
+
+
+def test_a_drift_of_one_group_alone_is_a_caution_with_its_slope(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=20)
+    for t in trials:
+        t["energy_j"] *= 1.0 + (0.005 * t["block"] if t["group"] == "c" else 0.0)
+    table, settings = build(trials, tmp_path)
+    found = evidence.decided(table, settings)
+    assert "trend" in found.cautions and found.level == "tentative"
+    logs = np.log(table.wide("energy_j"))
+    for row in drift.analyse(table, settings, found)["trends"]:
+        own = stats.linregress(np.arange(20), logs[row["b"]] - logs[row["a"]])
+        change = 100 * np.expm1(19 * own.slope)
+        assert row["pct_over_experiment"] == pytest.approx(change, rel=1e-6)
+        assert (row["p_holm"] < 0.05) == ("c" in (row["a"], row["b"]))
+        assert own.pvalue <= row["p_holm"] <= 3 * own.pvalue + 1e-12
+
+
 def test_a_cycle_of_four_orders_is_found_where_positions_are_balanced(tmp_path):
     cycle = [("a", "b", "c"), ("b", "c", "a"), ("c", "a", "b"), ("a", "c", "b")]
     trials, place = [], 0

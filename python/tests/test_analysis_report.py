@@ -80,6 +80,9 @@ def test_the_result_names_every_file_and_they_exist(rich):
     assert drawn == wanted
     for name in wanted:
         assert (output / f"plots/{name}.svg").exists() and (output / f"plots/{name}.png").exists()
+        page = (output / f"plots/{name}.pdf").read_bytes()
+        width = float(re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", page)[1])
+        assert width in (252, 504) and b"/Type3" not in page, "a column or two, and fonts in it"
 
 
 def test_tables_have_exactly_the_documented_columns(rich):
@@ -248,3 +251,39 @@ def test_numbers_read_well():
     assert text.significant(0.00001234) == "1.23×10⁻⁵"
     assert text.with_interval(0.0995, 0.0972, 0.1019) == "0.100 (0.097 to 0.102)"
     assert text.join(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_change_is_the_same_number_wherever_it_stands(tmp_path):
+    analyse(race({"a": 1.0, "b": 1.42, "c": 4.66}, blocks=9), tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text("utf-8"))
+    change = 1.0 + next(c for c in summary["comparisons"] if c["group"] == "c")["pct_change"] / 100
+    report = (tmp_path / "report.md").read_text("utf-8")
+    # The interval is narrower than a tenth, so that two decimals are its own.
+    assert f"c {change:.2f} times as much" in summary["sentence"]
+    rows = [line for line in report.splitlines() if line.startswith(("| c |", "| c against a |"))]
+    ranked = next(row for row in rows if row.startswith("| c | 3 |"))
+    glance = next(row for row in rows if row.startswith("| c against a | yes |"))
+    assert f"{change:.2f}×" in ranked and f"{change:.2f}×" in glance
+    assert "+36" not in report, "no percentage beside the multiple"
+
+
+def test_the_command_to_reproduce_has_the_orders_seed(tmp_path):
+    experiment = {"command": ["/home/x/joulerace", "--epochs", "1"], "plan": {"order_seed": 77}}
+    analyse(race({"a": 1.0, "b": 1.1}, blocks=3), tmp_path, experiment=experiment)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "joulerace --epochs 1 --order-seed 77</code>" in page and "/home/x" not in page
+
+
+def test_the_head_says_data_epochs_processor_meter_and_versions(tmp_path):
+    experiment = {
+        "dataset": {"name": "digits", "train_images": 1500},
+        "settings": {"job": {"epochs": 2}},
+        "machine": {"cpu": {"model": "A Fast One"}},
+        "environment": {"packages": {"torch": "2.6.0"}},
+    }
+    analyse(race({"a": 1.0, "b": 1.1}, blocks=3), tmp_path, experiment=experiment)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    head = page[page.index("<header>") : page.index("</header>")]
+    for part in ("digits (not MNIST) · 2 epochs", "A Fast One · measured by RAPL", "torch 2.6.0"):
+        assert part in head
+    assert "In plain words" in page and "What it does not mean" in page

@@ -205,3 +205,51 @@ def test_a_missing_accuracy_is_no_obstacle(tmp_path):
     for i, t in enumerate(trials):
         t["accuracy"] = float("nan") if i % 2 else 0.98
     assert answer(trials, tmp_path).comparisons[0]["resolved"]
+
+
+def test_the_headline_names_the_domains_where_others_stand_beside(tmp_path):
+    trials = race({"a": 1.0, "b": 1.10})
+    domains = {"compared": ["package"], "beside": ["dram", "gpu0"], "kinds": {}}
+    found = answer(trials, tmp_path, domains=domains)
+    assert found.sentence.endswith(" Compared: package; dram and gpu0 were measured beside.")
+    alone = answer(trials, tmp_path, domains=domains | {"beside": []})
+    assert "Compared" not in alone.sentence
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (
+            ["only 23% of its time was sampled, 8 s are missing: unknown"],
+            "1 trial is invalid and left out: only 23% of its time was sampled.",
+        ),
+        (
+            ["only 23.5% of its time was sampled, 8 s", "only 60% of its time was sampled, 2 s"],
+            "2 trials are invalid and left out: too little of the time was sampled, at worst 23.5% "
+            "of it.",
+        ),
+        (
+            ["other work than a_1: x", "only 60% of its time was sampled, 2 s"],
+            "2 trials are invalid and left out: 1 as other work than a_1 and 1 as too little of "
+            "the time was sampled.",
+        ),
+    ],
+)
+def test_invalid_trials_are_told_by_what_was_wrong_with_them(tmp_path, reasons, told):
+    trials = race({"a": 1.0, "b": 1.10})
+    for t, reason in zip(trials[4:], reasons, strict=False):
+        t |= {"status": "invalid", "reason": reason}
+    assert told in answer(trials, tmp_path).cautions
+
+
+def test_a_change_of_supply_has_words(tmp_path):
+    trials = race({"a": 1.0, "b": 1.10})
+    trials[3]["flags"] = "supply-change"
+    cautions = " ".join(answer(trials, tmp_path).cautions)
+    assert "the machine went from mains to battery or back in 1" in cautions
+
+
+def test_digits_in_place_of_mnist_are_said_in_the_cautions(tmp_path):
+    data = {"dataset": {"name": "digits"}}
+    found = answer(race({"a": 1.0, "b": 1.10}), tmp_path, experiment=GATE | data)
+    assert "not on MNIST" in found.cautions[0]

@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::error::AnalysisError;
-use crate::run::record::HALF_WRITTEN;
-use crate::store::Dir;
+use crate::files::Dir;
+use crate::store::record::HALF_WRITTEN;
 
 /// A hidden folder within the output, so that its files can be renamed into place and no scan sees
 /// them. It goes with this value.

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 
 use super::kinds::Kind;
 use super::scan::ScanError;
@@ -99,19 +98,11 @@ pub enum AnalysisError {
         /// Python's traceback.
         traceback: String,
     },
-    /// Its process could not be started.
-    #[error("{} could not be started to analyse ({source})", program.display())]
-    Start {
-        /// This program.
-        program: PathBuf,
-        /// The system's word.
-        source: io::Error,
-    },
     /// Its process ended without a result.
-    #[error("the process that analyses ended without a result ({status}). It last said:\n{log}")]
+    #[error("the process that analyses ended without a result ({why}). It last said:\n{log}")]
     Ended {
         /// How it ended.
-        status: ExitStatus,
+        why: String,
         /// The end of what it printed.
         log: String,
     },

@@ -2,11 +2,11 @@
 
 use super::error::AnalysisError;
 use super::settings::AnalyzeSettings;
-use crate::run::audit::audit;
-use crate::run::experiment::Experiment;
-use crate::run::folder::Folder;
-use crate::run::journal;
-use crate::store::{self, Dir};
+use crate::files::{self, Dir};
+use crate::store::audit::audit;
+use crate::store::experiment::Experiment;
+use crate::store::folder::Folder;
+use crate::store::journal;
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
     if !dir.has(named) {
         return Ok(Vec::new());
     }
-    store::only_plain(&settings.dir).map_err(|e| unfit(e.to_string()))?;
+    files::only_plain(&settings.dir).map_err(|e| unfit(e.to_string()))?;
     let text = dir.read(named, LARGEST).map_err(|e| unfit(format!("experiment.json: {e}")))?;
     let damaged = |why: String| {
         unfit(format!(
@@ -58,7 +58,7 @@ pub fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
 ///
 /// # Errors
 ///
-/// The system's; [`store::NotPlain`].
+/// The system's; [`files::NotPlain`].
 pub fn output(settings: &AnalyzeSettings) -> io::Result<PathBuf> {
     match &settings.output {
         Some(named) => {

@@ -1,32 +1,26 @@
-//! The host's side of an analysis: start the process that makes it, and listen.
+//! An analysis from the folder to the report: read here, worked out by Python in a worker.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
 
 use super::aside::Aside;
 use super::copies::Copied;
 use super::error::AnalysisError;
 use super::guard;
 use super::kinds::{Kind, kinds};
-use super::python::{Event, Request};
-use super::scan::{GroupLine, Scan, ScanError, Source, scan_with};
+use super::request::{Event, argument, write_arrays};
+use super::scan::{GroupLine, Ignored, Scan, ScanError, Source, scan_with};
 use super::settings::AnalyzeSettings;
-use super::study::Told;
+use super::study::{Study, Told, study};
 use super::table::Broken;
 use super::walk::relative;
 use crate::env::Environment;
-use crate::run::stop;
-use crate::store::Scratch;
-use crate::worker::protocol::Interpreter;
-
-/// How often the events are looked at.
-const TICK: Duration = Duration::from_millis(40);
-
-/// How much of what the process printed an error shows.
-const LOG_TAIL: usize = 4000;
+use crate::files::Scratch;
+use crate::worker::protocol::{Interpreter, Request};
+use crate::worker::{self, Called, Failure};
 
 /// What an analysis came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,258 +71,208 @@ pub enum Progress {
 }
 
 /// Analyses a folder in the environment `env` (of the profile for analysis) and writes tables, plots
-/// and report to [`AnalyzeSettings::output`].
-///
-/// The work is done by this program, started anew as `worker analyze --request FILE`; see
-/// [`super::python::serve`].
+/// and report to [`AnalyzeSettings::output`]. `stop` ends it, and nothing of it is left.
 ///
 /// # Errors
 ///
 /// The folder has no trials or none that can be read; the output cannot be written; a setting does not
 /// fit the data; or the analysis failed. See [`AnalysisError`].
-pub fn run(
+pub async fn run(
     settings: &AnalyzeSettings,
     env: &Environment,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<AnalysisReport, AnalysisError> {
-    let program = std::env::current_exe()
-        .map_err(|source| AnalysisError::Start { program: "joulerace".into(), source })?;
-    let python = env.interpreter().map_err(AnalysisError::Environment)?;
-    run_with(settings, &python, &program, progress)
-}
-
-/// As [`run`], with the interpreter and the program to start.
-///
-/// # Errors
-///
-/// As [`run`].
-pub fn run_with(
-    settings: &AnalyzeSettings,
-    python: &Interpreter,
-    program: &Path,
+    stop: &CancellationToken,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AnalysisReport, AnalysisError> {
     let start = Instant::now();
-    // From here on a request to end is meant for the analysis.
-    let asked = stop::requests();
+    let python = env.interpreter().map_err(AnalysisError::Environment)?;
     settings.check().map_err(AnalysisError::Refused)?;
     let damaged = guard::check(settings)?;
     let output = settings.output();
-    let dir = || settings.dir.clone();
-    let found =
-        scan_with(&settings.dir, &output, &settings.search).map_err(|error| match error {
-            ScanError::Folder(source) => AnalysisError::Folder { dir: dir(), source },
-            ScanError::Refused(message) => AnalysisError::Refused(message),
-            source => AnalysisError::Groups { dir: dir(), source },
-        })?;
-    if found.source == Source::Experiment {
-        settings.check_for_experiment().map_err(AnalysisError::Refused)?;
-    }
-    let passed = |i: &super::scan::Ignored| (relative(&settings.dir, &i.file), i.reason.clone());
-    let ignored = kinds(found.ignored.iter().map(passed));
-    if found.inputs.is_empty() {
-        return Err(AnalysisError::NoTrials { dir: dir(), ignored });
-    }
+    let found = search(settings)?;
+    let ignored = passed_over(settings, &found);
     let (source, copies) = (found.source, found.copies.clone());
     progress(Progress::Found { by: found.by.clone(), groups: found.groups() });
     let made = !output.exists();
     let named = |source| AnalysisError::Output { path: output.clone(), source };
     let output = guard::output(settings).map_err(named)?;
-    let settings = &AnalyzeSettings { output: Some(output.clone()), ..settings.clone() };
-    for sentence in &damaged {
-        progress(Progress::Damaged(sentence.clone()));
+    let settings = AnalyzeSettings { output: Some(output.clone()), ..settings.clone() };
+    for sentence in damaged {
+        progress(Progress::Damaged(sentence));
     }
     // What is written lies aside until it is whole: nothing half-made stands for a result.
     let aside = Aside::make(&output)?;
-    let heard = Analyst::start(settings, found, aside.path(), python, program, asked)
-        .and_then(|analyst| analyst.listen(progress));
+    let mut analysis = Analysis { settings, aside, python, stop, progress };
+    let heard = analysis.make(found).await;
+    let Analysis { settings, aside, .. } = analysis;
     let heard = heard.and_then(|heard| aside.put_in_place(&output).map(|()| heard));
     if made && heard.is_err() {
         // The folder goes only where it is empty.
         let _ = fs::remove_dir(&output);
     }
-    let Heard { read, result, .. } = heard?;
-    let (told, broken) = read.unwrap_or_default();
+    let Heard { told, broken, result } = heard?;
     // An audit says what is wrong with trials that cannot be used, too.
     if told.usable == 0 && !(settings.audit && result.is_some()) {
         let report = result.is_some().then(|| output.join("report.html"));
-        return Err(AnalysisError::NothingUsable { dir: dir(), told: Box::new(told), report });
+        let (dir, told) = (settings.dir, Box::new(told));
+        return Err(AnalysisError::NothingUsable { dir, told, report });
     }
     let (sentence, mut files) = result.unwrap_or_default();
     files.insert(0, "trials.csv".into());
-    Ok(AnalysisReport {
-        output,
-        sentence,
-        files,
-        source,
-        told,
-        broken,
-        ignored,
-        copies,
-        seconds: start.elapsed().as_secs_f64(),
-    })
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(AnalysisReport { output, sentence, files, source, told, broken, ignored, copies, seconds })
 }
 
-/// What was heard.
-#[derive(Default)]
+/// The folder's trials.
+fn search(settings: &AnalyzeSettings) -> Result<Scan, AnalysisError> {
+    let dir = || settings.dir.clone();
+    let found = scan_with(&settings.dir, &settings.output(), &settings.search);
+    let found = found.map_err(|error| match error {
+        ScanError::Folder(source) => AnalysisError::Folder { dir: dir(), source },
+        ScanError::Refused(message) => AnalysisError::Refused(message),
+        source => AnalysisError::Groups { dir: dir(), source },
+    })?;
+    if found.source == Source::Experiment {
+        settings.check_for_experiment().map_err(AnalysisError::Refused)?;
+    }
+    if found.inputs.is_empty() {
+        let ignored = passed_over(settings, &found);
+        return Err(AnalysisError::NoTrials { dir: dir(), ignored });
+    }
+    Ok(found)
+}
+
+fn passed_over(settings: &AnalyzeSettings, found: &Scan) -> Vec<Kind> {
+    let passed = |i: &Ignored| (relative(&settings.dir, &i.file), i.reason.clone());
+    kinds(found.ignored.iter().map(passed))
+}
+
+/// What was read, and what Python made of it.
 struct Heard {
-    read: Option<(Told, Vec<Broken>)>,
+    told: Told,
+    broken: Vec<Broken>,
     result: Option<(String, Vec<String>)>,
 }
 
-/// The process that analyses; it ends with its host.
-struct Analyst {
-    child: Child,
-    events: BufReader<File>,
-    /// Holds the request, the events and the log, and goes with them.
-    folder: Scratch,
-    /// What is analysed.
-    dir: PathBuf,
-    /// How often this program was asked to end before it began.
-    asked: usize,
-    /// How many files there are to read.
-    files: usize,
+/// An analysis under way.
+struct Analysis<'a> {
+    settings: AnalyzeSettings,
+    aside: Aside,
+    python: Interpreter,
+    stop: &'a CancellationToken,
+    progress: &'a mut dyn FnMut(Progress),
 }
 
-impl Analyst {
-    fn start(
-        settings: &AnalyzeSettings,
-        scan: Scan,
-        write_to: &Path,
-        python: &Interpreter,
-        program: &Path,
-        asked: usize,
-    ) -> Result<Analyst, AnalysisError> {
-        let files = scan.inputs.len();
+impl Analysis<'_> {
+    /// Reads the samples, writes `trials.csv`, and has Python do the rest.
+    async fn make(&mut self, found: Scan) -> Result<Heard, AnalysisError> {
+        let (found, study) = self.read(found).await?;
+        let Study { table, told, decided } = study.map_err(|why| refused(&why))?;
+        let trials = self.aside.path().join("trials.csv");
+        table
+            .write_csv(&trials)
+            .map_err(|source| AnalysisError::Output { path: trials, source })?;
+        (self.progress)(Progress::Read(told.clone()));
+        let broken = table.broken.clone();
         let temporary = std::env::temp_dir();
-        let channel =
-            |path: &Path, source| AnalysisError::Channel { path: path.to_owned(), source };
-        let folder = Scratch::new().map_err(|e| channel(&temporary, e))?;
-        let at = |name: &str| folder.path().join(name);
-        let (request, events, log) = (at("request.json"), at("events"), at("log"));
-        let create = |path: &Path| File::create(path).map_err(|e| channel(path, e));
-        let writer = io::BufWriter::new(create(&request)?);
-        let content = Request {
-            settings: settings.clone(),
-            scan,
-            write_to: write_to.to_owned(),
-            python: python.clone(),
-            events: events.clone(),
+        let scratch =
+            Scratch::new().map_err(|source| AnalysisError::Channel { path: temporary, source })?;
+        let argument = argument(&self.settings, self.aside.path(), &found, &table, &decided);
+        let file = scratch.path().join("arrays");
+        let arrays = write_arrays(table, &file)
+            .map_err(|source| AnalysisError::Channel { path: file, source })?;
+        let request = Request {
+            python: self.python.clone(),
+            sys_path: vec![self.settings.python_dir.clone()],
+            module: if self.settings.audit { "analysis.audit.host" } else { "analysis.host" }
+                .to_owned(),
+            function: "serve".to_owned(),
+            argument,
+            arrays: Some(arrays),
         };
-        serde_json::to_writer(writer, &content).map_err(|e| channel(&request, e.into()))?;
-        create(&events)?;
-        let out = create(&log)?;
-        let err = out.try_clone().map_err(|e| channel(&log, e))?;
-        let mut command = Command::new(program);
-        command
-            .args(["worker", "analyze", "--request"])
-            .arg(&request)
-            .env("MPLBACKEND", "Agg")
-            // Its end tells the process that its host is gone.
-            .stdin(Stdio::piped())
-            .stdout(out)
-            .stderr(err);
-        // The terminal's Ctrl-C is the host's to answer: Python would answer with a traceback.
-        crate::process::own_group(&mut command);
-        let child = command
-            .spawn()
-            .map_err(|source| AnalysisError::Start { program: program.to_owned(), source })?;
-        let events = File::open(&events).map(BufReader::new).map_err(|e| channel(&events, e));
-        let events = match events {
-            Ok(events) => events,
-            Err(error) => {
-                end(child);
-                return Err(error);
-            }
-        };
-        let dir = settings.dir.clone();
-        Ok(Analyst { child, events, folder, files, dir, asked })
+        match self.call(request).await {
+            Ok(result) => Ok(Heard { told, broken, result }),
+            Err(error @ AnalysisError::Interrupted { .. }) => Err(error),
+            // Where nothing is usable that is the answer, whether a report could be made or not.
+            Err(_) if told.usable == 0 => Ok(Heard { told, broken, result: None }),
+            Err(error) => Err(error),
+        }
     }
 
-    fn listen(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Heard, AnalysisError> {
-        let mut told = Heard::default();
-        let mut partial = String::new();
+    /// Reads the samples on all cores, on threads that a disk that hangs may keep.
+    async fn read(&mut self, found: Scan) -> Result<(Scan, Result<Study, String>), AnalysisError> {
+        let of = found.inputs.len();
+        // Often enough to watch, seldom enough to cost nothing.
+        let every = (of / 10).max(100);
+        let settings = self.settings.clone();
+        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let mut work = tokio::task::spawn_blocking(move || {
+            let progress = |done: usize| {
+                if done.is_multiple_of(every) {
+                    let _ = sender.send(done);
+                }
+            };
+            let study = study(&settings, &found, &progress);
+            (found, study)
+        });
         loop {
-            // Looked at before the events: what it said before it ended is then still heard.
-            let ended = self.child.try_wait().map_err(|e| self.lost(e))?;
-            while self.events.read_line(&mut partial).map_err(|e| self.lost(e))? > 0 {
-                if partial.ends_with('\n') {
-                    self.hear(&partial, &mut told, progress)?;
-                    partial.clear();
-                }
-            }
-            match ended {
-                // Where nothing is usable that is the answer, whether a report could be made or not.
-                Some(_) if told.read.as_ref().is_some_and(|(told, _)| told.usable == 0) => {
-                    return Ok(told);
-                }
-                Some(status) if !status.success() || told.read.is_none() => {
-                    return Err(self.died(status));
-                }
-                Some(_) => return Ok(told),
-                None if stop::requests() > self.asked => {
-                    return Err(AnalysisError::Interrupted { dir: self.dir.clone() });
-                }
-                None => std::thread::sleep(TICK),
+            tokio::select! {
+                Some(done) = heard.recv() => (self.progress)(Progress::Reading { done, of }),
+                read = &mut work => return read.map_err(|panic| AnalysisError::Ended {
+                    why: "the samples could not be read".to_owned(),
+                    log: panic.to_string(),
+                }),
+                () = self.stop.cancelled() => return Err(self.interrupted()),
             }
         }
     }
 
-    fn hear(
-        &self,
-        line: &str,
-        told: &mut Heard,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), AnalysisError> {
-        // An event of a kind that only the Python side knows is none for this listener.
-        let Ok(event) = serde_json::from_str::<Event>(line) else { return Ok(()) };
-        let nothing = told.read.as_ref().is_some_and(|(told, _)| told.usable == 0);
-        match event {
-            Event::Refused { .. } | Event::Place { .. } | Event::Raised { .. } if nothing => {}
-            Event::Reading { done } => progress(Progress::Reading { done, of: self.files }),
-            Event::Read { told: trials, broken } => {
-                progress(Progress::Read((*trials).clone()));
-                told.read = Some((*trials, broken));
+    /// Has a worker call Python, and gives its sentence and files.
+    async fn call(
+        &mut self,
+        request: Request,
+    ) -> Result<Option<(String, Vec<String>)>, AnalysisError> {
+        let mut result = None;
+        let mut complaint = None;
+        let progress = &mut self.progress;
+        let called = worker::call(request, self.stop, |event| {
+            // An event of a kind that only the Python side knows is none for this listener.
+            match serde_json::from_value(event.clone()) {
+                Ok(Event::Progress { step }) => progress(Progress::Step(step)),
+                Ok(Event::Result { sentence, files }) => result = Some((sentence, files)),
+                Ok(Event::Refused { message }) => complaint = Some(refused(&message)),
+                Ok(Event::Place { place, known }) => {
+                    complaint = Some(AnalysisError::UnknownPlace { place, known });
+                }
+                Err(_) => {}
             }
-            Event::Progress { step } => progress(Progress::Step(step)),
-            Event::Result { sentence, files } => told.result = Some((sentence, files)),
-            Event::Refused { message } => return Err(AnalysisError::Refused(as_flag(&message))),
-            Event::Place { place, known } => {
-                return Err(AnalysisError::UnknownPlace { place, known });
-            }
-            Event::Raised { message, traceback } => {
-                return Err(AnalysisError::Python { message, traceback });
-            }
-            Event::File { path, message } => {
-                return Err(AnalysisError::Output { path, source: io::Error::other(message) });
-            }
+            Ok(())
+        });
+        let called = called.await;
+        let Called { failure, traceback, printed } = called
+            .map_err(|source| AnalysisError::Channel { path: std::env::temp_dir(), source })?;
+        if let Some(complaint) = complaint {
+            return Err(complaint);
         }
-        Ok(())
+        match failure {
+            None => Ok(result),
+            // Helpers of a library's own that outlive their work take nothing from it.
+            Some(Failure::LeftProcesses(_)) if result.is_some() => Ok(result),
+            Some(_) if self.stop.is_cancelled() => Err(self.interrupted()),
+            Some(Failure::Raised { error } | Failure::NoPython { error }) => {
+                Err(AnalysisError::Python { message: error, traceback })
+            }
+            Some(failure) => Err(AnalysisError::Ended { why: failure.to_string(), log: printed }),
+        }
     }
 
-    fn lost(&self, source: io::Error) -> AnalysisError {
-        AnalysisError::Channel { path: self.folder.path().to_owned(), source }
-    }
-
-    fn died(&self, status: ExitStatus) -> AnalysisError {
-        let log = fs::read(self.folder.path().join("log")).unwrap_or_default();
-        let tail = &log[log.len().saturating_sub(LOG_TAIL)..];
-        AnalysisError::Ended { status, log: String::from_utf8_lossy(tail).into_owned() }
+    fn interrupted(&self) -> AnalysisError {
+        AnalysisError::Interrupted { dir: self.settings.dir.clone() }
     }
 }
 
-impl Drop for Analyst {
-    fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-}
-
-fn end(mut child: Child) {
-    let _ = child.kill();
-    let _ = child.wait();
+/// A complaint of Python's, as a flag's own where it begins with one's name.
+fn refused(message: &str) -> AnalysisError {
+    AnalysisError::Refused(as_flag(message))
 }
 
 /// `base: no such group` reads as the flag's own complaint.

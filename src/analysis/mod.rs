@@ -1,31 +1,30 @@
 //! From a folder of trials to tables, plots and a report.
 //!
-//! The host [scans](mod@scan) the folder and starts a process of its own that reads the samples, decides on
-//! [blocks](pairing) and [domains], writes `trials.csv` and calls `python/analysis`; it listens to that
-//! process and reports.
+//! The host [scans](mod@scan) the folder, reads the samples on all cores, decides on [blocks](pairing) and
+//! [domains], writes `trials.csv`, and has a [worker](crate::worker) call `python/analysis`.
 
 mod aside;
-pub mod copies;
-pub mod domains;
-pub mod error;
+pub(crate) mod copies;
+pub(crate) mod domains;
+pub(crate) mod error;
 pub mod gather;
-pub mod grouping;
+pub(crate) mod grouping;
 mod guard;
 mod host;
-pub mod kinds;
+pub(crate) mod kinds;
 mod names;
 pub mod pairing;
-pub mod python;
-pub mod record;
+pub(crate) mod record;
+mod request;
 pub mod scan;
-pub mod settings;
-pub mod study;
-pub mod table;
+pub(crate) mod settings;
+pub(crate) mod study;
+pub(crate) mod table;
 pub mod tables;
 mod walk;
 
 pub use error::AnalysisError;
-pub use host::{AnalysisReport, Progress, run, run_with};
+pub use host::{AnalysisReport, Progress, run};
 pub use settings::{AnalyzeSettings, CarbonIntensity, Method};
-pub use study::{Study, Told, study};
+pub use study::{Decided, Study, Told, study};
 pub use table::{Broken, Table};

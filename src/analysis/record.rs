@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::energy::Wrapping;
 use crate::phase::PhaseMark;
-use crate::run::interference::Interference;
-use crate::run::settle::Cooldown;
+use crate::store::interference::Interference;
+use crate::store::pauses::Cooldown;
 
 /// Columns for what the machine did beside a trial, in the order of [`TrialFacts::conditions`]. A
 /// table has those that any of its trials knows.
@@ -88,7 +88,7 @@ impl TrialFacts {
     ///
     /// Why it cannot be read, in words.
     pub fn read(path: &Path) -> Result<TrialFacts, String> {
-        let text = crate::store::read(path, crate::run::record::TrialRecord::LARGEST)
+        let text = crate::files::read(path, crate::store::record::TrialRecord::LARGEST)
             .map_err(|e| format!("the record cannot be read ({e})"))?;
         serde_json::from_slice(&text).map_err(|e| format!("the record is no trial's record ({e})"))
     }

@@ -10,7 +10,7 @@ use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
 use super::tables::{self, Columns, TableRow};
 use super::walk::{self, sorted};
-use crate::run::folder::Folder;
+use crate::store::folder::Folder;
 
 /// Where trials come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

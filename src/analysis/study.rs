@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
+use super::copies::Copied;
 use super::domains::{Domains, Measured};
 use super::gather::{Outcome, Trial, gather_with};
 use super::kinds::{Kind, kinds};
 use super::pairing::{Known, Pairing, pair};
-use super::scan::{Scan, Source};
+use super::scan::{GroupLine, Scan, Source};
 use super::settings::{AnalyzeSettings, Method};
 use super::table::{Frame, Table};
 use super::walk::relative;
@@ -43,8 +43,28 @@ pub struct Study {
     pub table: Table,
     /// What is told of them.
     pub told: Told,
-    /// What [`super::python`] adds to its request.
-    pub request: Value,
+    /// What was decided and passed over on the way.
+    pub decided: Decided,
+}
+
+/// What was decided of the trials and passed over, as Python is told.
+#[derive(Serialize)]
+pub struct Decided {
+    pairing: Pairing,
+    domains: Domains,
+    absent: Vec<Absent>,
+    copies: Vec<Copied>,
+    ignored: Vec<Kind>,
+    notes: Vec<Kind>,
+    margin_pct: Option<f64>,
+    grouping: Grouping,
+}
+
+/// How the groups were found.
+#[derive(Serialize)]
+struct Grouping {
+    by: String,
+    groups: Vec<GroupLine>,
 }
 
 /// Reads the trials of a scan and decides what is compared and what is paired. `progress` is told how many
@@ -83,16 +103,6 @@ pub fn study(
     };
     let table = Table::made(trials, &frame);
     let ignored = scan.ignored.iter().map(|i| (relative(&settings.dir, &i.file), i.reason.clone()));
-    let request = json!({
-        "pairing": pairing,
-        "domains": domains,
-        "absent": absent,
-        "copies": scan.copies,
-        "ignored": kinds(ignored),
-        "notes": notes,
-        "margin_pct": settings.margin_pct,
-        "grouping": { "by": scan.by, "groups": scan.groups() },
-    });
     let told = Told {
         trials: table.len(),
         groups: scan.groups().len(),
@@ -104,7 +114,17 @@ pub fn study(
         pairing: pairing.to_string(),
         with_holes,
     };
-    Ok(Study { table, told, request })
+    let decided = Decided {
+        pairing,
+        domains,
+        absent,
+        copies: scan.copies.clone(),
+        ignored: kinds(ignored),
+        notes: told.notes.clone(),
+        margin_pct: settings.margin_pct,
+        grouping: Grouping { by: scan.by.clone(), groups: scan.groups() },
+    };
+    Ok(Study { table, told, decided })
 }
 
 fn with_holes(settings: &AnalyzeSettings, scan: &Scan, trials: &[Trial]) -> usize {

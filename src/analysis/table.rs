@@ -194,7 +194,7 @@ impl Table {
             csv.write_record(None::<&[u8]>)?;
         }
         let text = csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
-        crate::run::record::replace(path, &text)
+        crate::store::record::replace(path, &text)
     }
 }
 

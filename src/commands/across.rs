@@ -1,16 +1,16 @@
 //! `joulerace analyze DIR DIR …`: several experiments of one plan, each by itself and then together.
 
-use super::prepare;
-use super::say::{shown, width};
-use super::terminal::Terminal;
 use crate::analysis::{AnalysisError, AnalyzeSettings};
 use crate::clean;
 use crate::env::Environment;
 use crate::error::Error;
+use crate::events::{Event, Observer};
 use crate::plan::detectable::ALPHA;
-use crate::run::events::{Event, Observer};
-use crate::run::experiment::Experiment;
-use crate::run::folder::Folder;
+use crate::prepare;
+use crate::screen::Terminal;
+use crate::screen::{shown, width};
+use crate::store::experiment::Experiment;
+use crate::store::folder::Folder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) fn output(named: Option<&Path>, dirs: &[PathBuf]) -> PathBuf {
 ///
 /// # Errors
 ///
-/// [`AnalysisError::Refused`] names the folder; [`crate::run::experiment::ExperimentError`] where one
+/// [`AnalysisError::Refused`] names the folder; [`crate::store::ExperimentError`] where one
 /// cannot be read.
 pub(super) fn experiments(dirs: &[PathBuf]) -> Result<Vec<Value>, Error> {
     let mut seen = BTreeSet::new();
@@ -71,14 +71,16 @@ pub(super) async fn together(
         "command": settings.command,
         "version": env!("CARGO_PKG_VERSION"),
     });
+    let stop = prepare::token()?;
     let (python, path) = (environment.interpreter()?, vec![settings.python_dir.clone()]);
-    let events = prepare::call(&python, path, "analysis.across", "serve", argument, |event| {
-        if let Some(step) = event["step"].as_str() {
-            terminal.on(&Event::Preparing(step));
-        }
-    })
-    .await
-    .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
+    let events =
+        prepare::call(&python, path, "analysis.across", "serve", argument, &stop, |event| {
+            if let Some(step) = event["step"].as_str() {
+                terminal.on(&Event::Preparing(step));
+            }
+        })
+        .await
+        .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
     if let Some(refused) = events.iter().find(|event| event["event"] == "refused") {
         let message = refused["message"].as_str().unwrap_or("it was refused").to_owned();
         return Err(AnalysisError::Refused(message).into());

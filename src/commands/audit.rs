@@ -1,58 +1,24 @@
 //! `joulerace audit`: what in published energy tables cannot be trusted, and what is left.
 
 use super::analyze::{command_line, tell_groups};
-use super::say::{say, shown, width};
-use super::terminal::Terminal;
-use super::{block_on, prepare};
 use crate::analysis::scan::Search;
-use crate::analysis::tables::Columns;
 use crate::analysis::{self, AnalyzeSettings, Progress};
 use crate::clean;
-use crate::cli::Talk;
+use crate::cli::{AuditArgs, Talk};
 use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
+use crate::events::{Event, Observer};
+use crate::files::{self, Scratch};
 use crate::paths::Project;
-use crate::run::events::{Event, Observer};
-use crate::run::stop::Stopper;
-use crate::store::{self, Scratch};
+use crate::prepare::{self, block_on};
+use crate::process;
+use crate::screen::Terminal;
+use crate::screen::{say, shown, width};
+use crate::stop::Stopper;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// `joulerace audit`.
-#[derive(Debug, clap::Args)]
-pub struct AuditArgs {
-    /// A table, or a folder: of tables, of EnergiBridge's files, or of an experiment
-    #[arg(value_name = "PATH", required = true)]
-    pub paths: Vec<PathBuf>,
-    /// Which columns hold what: group=…,energy=…,unit=J|Wh|kWh,time=…,block=…; also start, cpu, ram, gpu,
-    /// version and machine; several are joined with +, and @folder and @file are the table's own
-    /// [default: guessed, and shown first]
-    #[arg(long, value_name = "KEY=COLUMN")]
-    pub columns: Option<Columns>,
-    /// End with status 11 where there are warnings, and 12 where something is serious
-    #[arg(long)]
-    pub strict: bool,
-    /// Print the findings as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Where to write [default: audit, in the folder; NAME-audit, beside a table]
-    #[arg(long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-    /// What belongs to which group: a regular expression for a file's path, as for analyze
-    #[arg(long, value_name = "REGEX")]
-    pub group_by: Option<String>,
-    /// Leaves out files and folders whose path, or name, matches; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
-    /// The environment with the analysis packages [default: joulerace's own]
-    #[arg(long, value_name = "DIR")]
-    pub python_env: Option<PathBuf>,
-    /// Take --python-env although its versions differ from the lock, and note that in the report
-    #[arg(long, requires = "python_env")]
-    pub allow_unlocked: bool,
-}
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +55,7 @@ struct Left {
 pub fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let terminal = Terminal::new(talk);
+    process::adopt_orphans();
     Scratch::sweep();
     let work = async {
         let _heard = Stopper::listen(terminal.teller()).map_err(|e| Error::Other(e.into()))?;
@@ -100,8 +67,11 @@ pub fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
             &terminal,
         )
         .await?;
-        let each = args.paths.iter();
-        each.map(|path| one(path, &args, &project, &environment, &terminal)).collect()
+        let mut audits = Vec::new();
+        for path in &args.paths {
+            audits.push(one(path, &args, &project, &environment, &terminal).await?);
+        }
+        Ok(audits)
     };
     let outcome: Result<Vec<(PathBuf, Value)>, Error> = block_on(work)?;
     terminal.finish();
@@ -128,7 +98,7 @@ pub fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
 }
 
 /// Audits one path, and gives where it was written and what it says.
-fn one(
+async fn one(
     path: &Path,
     args: &AuditArgs,
     project: &Project,
@@ -150,7 +120,8 @@ fn one(
     settings.remarks.extend(
         environment.differences.iter().map(|d| format!("the audit ran with other packages: {d}")),
     );
-    let report = analysis::run(&settings, environment, &mut |progress| match progress {
+    let stop = prepare::token()?;
+    let mut tell = |progress| match progress {
         Progress::Damaged(what) => terminal.on(&Event::Warning(&what)),
         Progress::Found { by, groups } => tell_groups(&by, &groups, terminal),
         Progress::Reading { done, of } => {
@@ -158,9 +129,10 @@ fn one(
         }
         Progress::Read(_) => {}
         Progress::Step(step) => terminal.on(&Event::Preparing(&step)),
-    })?;
+    };
+    let report = analysis::run(&settings, environment, &stop, &mut tell).await?;
     let file = report.output.join("audit.json");
-    let text = store::read(&file, 1 << 30)
+    let text = files::read(&file, 1 << 30)
         .map_err(|e| Error::Other(anyhow::anyhow!("{}: {e}", file.display())))?;
     let value = serde_json::from_slice(&text).map_err(|e| Error::Other(e.into()))?;
     Ok((report.output, value))

@@ -1,14 +1,15 @@
 //! `joulerace doctor`, and the same before an experiment with `--strict`.
 
-use super::prepare;
 use super::resolve::resolve;
-use super::say::width;
-use super::screen::fitting;
-use crate::cli::{RunArgs, Talk};
+use crate::cli::DoctorArgs;
+use crate::cli::Talk;
 use crate::doctor::{self, Effort, Level, Report, Subject, show};
 use crate::env::Profile;
 use crate::error::Error;
 use crate::paths::{self, Project};
+use crate::prepare;
+use crate::screen::fitting;
+use crate::screen::width;
 use crate::settings::{Settings, SettingsError};
 use crate::snapshot::Roots;
 use indicatif::ProgressBar;
@@ -16,21 +17,6 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// `joulerace doctor`: put the word in front of an experiment's flags, and that experiment is judged.
-#[derive(Debug, clap::Args)]
-pub struct DoctorArgs {
-    /// Print the findings as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// How far paired log energies are expected to scatter (their differences' SD), in percent; an
-    /// earlier experiment's report tells
-    #[arg(long, value_name = "PCT", default_value_t = 5.0)]
-    pub spread: f64,
-    /// The experiment.
-    #[command(flatten)]
-    pub run: RunArgs,
-}
 
 /// `joulerace doctor`: ends with 0, or with the status of the worst finding.
 pub fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
@@ -118,7 +104,7 @@ const SPREAD: f64 = 0.05;
 fn as_json(subject: &Subject<'_>) -> Result<Report, Error> {
     let report = doctor::examine(subject, &mut |_, _| ());
     let text = serde_json::to_string_pretty(&report).map_err(|e| Error::Other(e.into()))?;
-    super::say::say(&format!("{text}\n"));
+    crate::screen::say(&format!("{text}\n"));
     Ok(report)
 }
 

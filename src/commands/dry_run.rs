@@ -1,12 +1,12 @@
 //! `--dry-run`: the plan and how long it takes.
 
-use super::say::{say, shown, width};
 use crate::error::Error;
 use crate::plan::duration::{Expected, IMAGES_PER_CORE_SECOND};
 use crate::plan::sequential::FIRST_LOOK;
 use crate::plan::{Order, Plan};
-use crate::run::folder::Folder;
+use crate::screen::{say, shown, width};
 use crate::settings::Settings;
+use crate::store::folder::Folder;
 use crate::units;
 use std::process::ExitCode;
 

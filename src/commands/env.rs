@@ -1,45 +1,14 @@
 //! `joulerace env`: joulerace's Python environments.
 
-use super::prepare;
-use super::say::say;
-use super::terminal::Terminal;
 use crate::cli::Talk;
+use crate::cli::{EnvArgs, EnvCommand, Which};
 use crate::env::{self, Profile};
 use crate::error::Error;
 use crate::paths::Project;
+use crate::prepare;
+use crate::screen::Terminal;
+use crate::screen::say;
 use std::process::ExitCode;
-
-/// `joulerace env`.
-#[derive(Debug, clap::Args)]
-pub struct EnvArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: EnvCommand,
-}
-
-/// What to do with environments.
-#[derive(Debug, Clone, Copy, clap::Subcommand)]
-pub enum EnvCommand {
-    /// List joulerace's own environments
-    List,
-    /// Make what is missing and print where it is
-    Sync {
-        /// Which one: training, or the small one for analysis
-        #[arg(value_enum, default_value_t = Which::Training)]
-        which: Which,
-    },
-    /// Remove those that the present lock does not ask for
-    Prune,
-}
-
-/// An environment by its use.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub enum Which {
-    /// With the three frameworks.
-    Training,
-    /// For statistics, plots and report.
-    Analysis,
-}
 
 /// `joulerace env`.
 pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
@@ -57,7 +26,7 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
                 Which::Analysis => Profile::Analysis,
             };
             let terminal = Terminal::new(talk);
-            let made = super::block_on(prepare::own_environment(&project, profile, &terminal))?;
+            let made = prepare::block_on(prepare::own_environment(&project, profile, &terminal))?;
             terminal.finish();
             say(&format!("{}\n", made?.prefix.display()));
         }

@@ -1,13 +1,14 @@
 //! `joulerace measure`: the meter on its own, around any command, once or in a series.
 
-use super::measured::{self, Run};
-use super::say::{say, width};
-use super::screen::fitting;
-use crate::cli::{MeterArgs, Talk};
+use crate::cli::MeasureArgs;
+use crate::cli::Talk;
 use crate::error::{Error, Status};
 use crate::meter::measure::{self as meter, MeasureError, Measured, Measurer, Stdout};
 use crate::meter::{Kind, MeterSettings};
 use crate::plan::is_name;
+use crate::screen::fitting;
+use crate::screen::measured::{self, Run};
+use crate::screen::{say, width};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,41 +16,6 @@ use std::process::ExitCode;
 
 /// Where a series goes unless something else is said.
 const SERIES: &str = "measured";
-
-/// `joulerace measure`.
-#[derive(Debug, clap::Args)]
-pub struct MeasureArgs {
-    /// Measure the command N times, and give mean, SD, least and most
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub runs: Option<u32>,
-    /// Run the command N times before, unmeasured
-    #[arg(short, long, value_name = "N", default_value_t = 0)]
-    pub warmup: u32,
-    /// Call the series NAME: samples go to DIR/NAME/NAME_<n>.csv [default: the program's name]
-    #[arg(short, long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// The file for the samples, - for standard output [default: measure_<date>_<time>.csv]; of a
-    /// series the folder DIR [default: measured]
-    #[arg(short, long, value_name = "FILE|DIR")]
-    pub output: Option<PathBuf>,
-    /// Print the result as JSON on standard output, and what the command prints on standard error
-    #[arg(long)]
-    pub json: bool,
-    /// Go on where a run ends with another status than 0
-    #[arg(short, long)]
-    pub ignore_failure: bool,
-    /// What reads the energy.
-    #[command(flatten, next_help_heading = "Meter")]
-    pub meter: MeterArgs,
-    /// The command and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        help_heading = "Arguments"
-    )]
-    pub command: Vec<OsString>,
-}
 
 /// `joulerace measure`: ends with the command's own exit status.
 pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
@@ -316,7 +282,7 @@ fn check_command(command: &[OsString]) -> Result<(), Error> {
     if !word.starts_with('-') {
         return Ok(());
     }
-    let near = super::hints::nearest_flag(&word, "measure")
+    let near = crate::screen::hints::nearest_flag(&word, "measure")
         .map_or(String::new(), |flag| format!(" Did you mean {flag}?"));
     Err(Error::Told {
         message: format!(

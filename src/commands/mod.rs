@@ -1,80 +1,70 @@
 //! One file per command: each reads as settings, plan, run, report.
 
 mod across;
-pub mod analyze;
-pub mod audit;
-mod conditions;
-pub mod doctor;
+mod analyze;
+mod audit;
+mod doctor;
 mod dry_run;
-pub mod env;
-pub mod examples;
-mod hints;
-pub mod measure;
-mod measured;
-pub mod out;
-mod prepare;
-mod report;
+mod env;
+mod measure;
 mod resolve;
-pub mod run;
-mod say;
-mod screen;
-pub mod shell;
-mod terminal;
-pub mod verify;
+mod run;
+mod shell;
+mod verify;
 
-use crate::cli::{Service, Talk, WorkerArgs};
+use crate::cli::{Cli, Command, Service, WorkerArgs, joined};
 use crate::error::{Error, Status};
-use std::io::Write;
+use crate::prepare::limits;
+use crate::{process, screen};
+use clap::Parser as _;
 use std::process::ExitCode;
 
-/// Sends `tracing`'s events to standard error: warnings, with `-v` what happens, with `-vv` all;
-/// `RUST_LOG` says it more finely.
-pub fn logging(talk: Talk) {
-    use tracing_subscriber::EnvFilter;
-    let level = match (talk.quiet, talk.verbose) {
-        (true, _) => "error",
-        (_, 0) => "warn",
-        (_, 1) => "joulerace=info,warn",
-        _ => "joulerace=trace,info",
+/// Parses, runs, reports an error once, and gives the exit status.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(joined(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => return screen::misread(&error),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(screen::colours(&std::io::stderr()))
-        .with_writer(|| out::Log)
-        // It would tell of a terminal that has gone on that very terminal, and panic.
-        .log_internal_errors(false)
-        .with_target(false)
-        .init();
+    let is_worker = matches!(cli.command, Some(Command::Worker(_)));
+    if is_worker {
+        screen::out::directly();
+    }
+    screen::logging(cli.talk);
+    // A file that grows beyond its limit is an error to be told, and ends nothing.
+    process::ignore_file_size_signal();
+    let enough = if is_worker { Ok(()) } else { limits::enough() };
+    let code = match enough.and_then(|()| dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            screen::out::line(&format!("error: {error}"));
+            error.status().into()
+        }
+    };
+    screen::out::settle();
+    code
 }
 
-/// Shows help, or what is wrong with the command line and what was probably meant.
-pub fn misread(error: &clap::Error) -> ExitCode {
-    let rendered = error.render();
-    let text = |colours: bool| {
-        let text = if colours { rendered.ansi().to_string() } else { rendered.to_string() };
-        screen::fitting(&text).into_owned()
-    };
-    // A terminal that has gone is no reason to fail.
-    let _ = if error.use_stderr() {
-        std::io::stderr().write_all(text(screen::colours(&std::io::stderr())).as_bytes())
-    } else {
-        std::io::stdout().write_all(text(screen::colours(&std::io::stdout())).as_bytes())
-    };
-    let words: Vec<String> =
-        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    if let Some(hint) = hints::hint(error, &words) {
-        out::line(&format!("tip: {hint}"));
-        out::settle();
+fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+    let talk = cli.talk;
+    match cli.command {
+        None => run::run(cli.run, talk),
+        Some(Command::Resume(args)) => run::resume(args, talk),
+        Some(Command::Analyze(args)) => analyze::analyze(args, talk),
+        Some(Command::Audit(args)) => audit::audit(args, talk),
+        Some(Command::Verify(args)) => verify::verify(args, talk),
+        Some(Command::Doctor(args)) => doctor::doctor(*args, talk),
+        Some(Command::Measure(args)) => measure::measure(args, talk),
+        Some(Command::Env(args)) => env::env(args, talk),
+        Some(Command::Completions(args)) => shell::completions(args),
+        Some(Command::Man(args)) => shell::man(args),
+        Some(Command::Worker(args)) => worker(args),
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
 }
 
 /// `joulerace worker`. Where Python runs in this process, that ends it, and nothing returns.
-pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
+fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
     let status = match (args.socket, args.service) {
         (Some(socket), _) => crate::worker::serve(&socket)?,
-        (None, Some(Service::Analyze { request })) => crate::analysis::python::serve(&request),
         (None, Some(Service::Idle { seconds })) => {
             crate::process::end_with_parent();
             std::thread::sleep(std::time::Duration::from_secs(seconds));
@@ -88,17 +78,4 @@ pub fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
         }
     };
     Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
-}
-
-/// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up
-/// while a trial is measured and children are started by the thread that lives longest.
-fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
-            Error::Other(anyhow::Error::new(e).context("the event loop cannot be made"))
-        })?;
-    let outcome = runtime.block_on(future);
-    // What was given up is not waited for: a read that hangs would keep the program from ending.
-    runtime.shutdown_background();
-    Ok(outcome)
 }

@@ -1,7 +1,5 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
-use super::prepare::{self, dataset_settings};
-use super::say::shown;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs};
 use crate::dataset;
@@ -10,11 +8,13 @@ use crate::error::Error;
 use crate::meter::{self, MeterSettings};
 use crate::paths::{self, Project};
 use crate::plan::sequential;
-use crate::run::experiment::ExperimentError;
-use crate::run::folder::Folder;
+use crate::prepare::{self, dataset_settings};
+use crate::screen::shown;
 use crate::settings::{
     DatasetName, Failures, Job, Settings, SettingsError, is_percent, treatments,
 };
+use crate::store::ExperimentError;
+use crate::store::folder::Folder;
 use rand::RngExt as _;
 use std::path::{Path, PathBuf};
 

@@ -1,27 +1,11 @@
 //! `joulerace completions` and `joulerace man`: made from the command line's own description.
 
-use super::say::say;
 use crate::cli::Cli;
+use crate::cli::{CompletionsArgs, ManArgs};
 use crate::error::{Error, Status};
+use crate::screen::say;
 use clap::CommandFactory;
-use clap_complete::Shell;
-use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// `joulerace completions`.
-#[derive(Debug, clap::Args)]
-pub struct CompletionsArgs {
-    /// Whose
-    #[arg(value_name = "SHELL")]
-    pub shell: Shell,
-}
-
-/// `joulerace man`.
-#[derive(Debug, clap::Args)]
-pub struct ManArgs {
-    /// Write a page for each command into this folder [default: print the program's own]
-    pub dir: Option<PathBuf>,
-}
 
 /// `joulerace completions`.
 pub fn completions(args: CompletionsArgs) -> Result<ExitCode, Error> {

@@ -1,67 +1,21 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
-use super::say::{say, width};
-use super::terminal::Terminal;
-use super::{block_on, prepare};
 use crate::cli::Talk;
+use crate::cli::VerifyArgs;
 use crate::env::Profile;
 use crate::error::{Error, Status};
+use crate::events::{Event, Observer};
 use crate::paths::{self, Project};
+use crate::prepare::{self, block_on};
 use crate::process;
-use crate::run::events::{Event, Observer};
-use crate::settings::{DatasetName, Job, treatments};
+use crate::screen::Terminal;
+use crate::screen::{say, width};
+use crate::settings::{Job, treatments};
 use crate::units;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// `joulerace verify`.
-#[derive(Debug, clap::Args)]
-pub struct VerifyArgs {
-    /// What to compare; the first is what the others are held against
-    #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
-    pub frameworks: Vec<String>,
-    /// Steps whose losses are compared
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    pub steps: u32,
-    /// Images per step
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=60_000))]
-    pub batch_size: u32,
-    /// Adam's step size
-    #[arg(long, value_name = "X", default_value_t = 0.001)]
-    pub learning_rate: f64,
-    /// Seeds initial weights and the order of images
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    pub seed: u64,
-    /// Use the first N training images only [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub train_samples: Option<u32>,
-    /// Use the first N test images only [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub test_samples: Option<u32>,
-    /// Processors for every framework [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub threads: Option<u32>,
-    /// mnist, digits, or auto: MNIST where it can be had
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetName::Auto)]
-    pub dataset: DatasetName,
-    /// Where MNIST's four IDX files are or go
-    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// The virtual environment to embed
-    #[arg(long, value_name = "DIR")]
-    pub python_env: Option<PathBuf>,
-    /// Take --python-env although its versions differ from the lock
-    #[arg(long, requires = "python_env")]
-    pub allow_unlocked: bool,
-    /// Print the comparison as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Another folder of training scripts
-    #[arg(long, value_name = "DIR", hide = true)]
-    pub workloads: Option<PathBuf>,
-}
 
 /// `joulerace verify`.
 pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
@@ -125,7 +79,8 @@ async fn compare(
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());
     job["data_dir"] = json!(dataset.dir);
-    let scratch = crate::store::Scratch::new().map_err(|e| Error::Other(e.into()))?;
+    let stop = prepare::token()?;
+    let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
     for treatment in &treatments {
         let name = &treatment.framework;
@@ -134,14 +89,14 @@ async fn compare(
         let argument =
             json!({ "framework": name, "job": job, "steps": args.steps, "output": output });
         let path = search_path(&scripts, &own);
-        prepare::call(python, path, "verify", "collect", argument, |_| ())
+        prepare::call(python, path, "verify", "collect", argument, &stop, |_| ())
             .await
             .map_err(|why| failed(name, why))?;
         files.insert(name.clone(), json!(output));
     }
     let argument = json!({ "files": files });
     let path = search_path(&scripts, &own);
-    let events = prepare::call(python, path, "verify", "compare", argument, |_| ())
+    let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())
         .await
         .map_err(|why| failed("the comparison", why))?;
     events

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 use sha2::{Digest, Sha256};
 use ureq::Agent;
@@ -28,7 +28,7 @@ pub(super) fn fetch(
     file: &Published,
     dir: &Path,
     mirrors: &[String],
-    cancel: &AtomicBool,
+    cancel: &CancellationToken,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DatasetError> {
     fs::create_dir_all(dir).map_err(DatasetError::io("make the folder", dir))?;
@@ -72,7 +72,7 @@ fn try_fetch(
     url: &str,
     file: &Published,
     dir: &Path,
-    cancel: &AtomicBool,
+    cancel: &CancellationToken,
 ) -> Result<Result<(), String>, DatasetError> {
     let response = match agent.get(url).call() {
         Ok(response) => response,
@@ -86,7 +86,7 @@ fn try_fetch(
     let mut buffer = vec![0; 64 * 1024];
     let mut done = 0;
     loop {
-        if cancel.load(Ordering::Relaxed) {
+        if cancel.is_cancelled() {
             return Err(DatasetError::Cancelled { file: file.name.into() });
         }
         let count = match body.read(&mut buffer) {

@@ -10,10 +10,9 @@ mod prepare;
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 pub use error::{Attempt, DatasetError};
 pub use prepare::{Found, find, prepare};
@@ -92,14 +91,21 @@ pub struct DatasetSettings {
     /// Addresses to which a file's name is appended, usually [`mnist::MIRRORS`].
     pub mirrors: Vec<String>,
     /// Set to true from anywhere to stop a download.
-    pub cancel: Arc<AtomicBool>,
+    pub cancel: CancellationToken,
 }
 
 impl DatasetSettings {
     /// MNIST from the usual mirrors, and nobody to cancel.
     pub fn new(name: Choice, data_dir: Option<PathBuf>, cache: PathBuf) -> Self {
         let mirrors = mnist::MIRRORS.map(String::from).to_vec();
-        Self { name, data_dir, cache, files: mnist::FILES, mirrors, cancel: Arc::default() }
+        Self {
+            name,
+            data_dir,
+            cache,
+            files: mnist::FILES,
+            mirrors,
+            cancel: CancellationToken::new(),
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use super::Subject;
 use super::finding::{Finding, Level};
 use super::movement::Others;
-use crate::run::interference::Limits;
-use crate::run::lock::holder;
 use crate::snapshot::{Machine, proc};
+use crate::store::interference::Limits;
+use crate::store::lock::holder;
 use std::path::Path;
 
 /// Daemons that change frequencies or limits by themselves: as the kernel names their processes (15
@@ -151,11 +151,11 @@ mod tests {
         let path = Some(path.as_path());
         assert_eq!(holder(path).unwrap(), None);
         assert!(!folder.path().join("lock").exists());
-        let held = crate::run::lock::take(path, "process 7, results/a").unwrap();
+        let held = crate::store::lock::take(path, "process 7, results/a").unwrap();
         assert_eq!(holder(path).unwrap().as_deref(), Some("process 7, results/a"));
         assert_eq!(lock(&holder(path), path).level, Level::Failure);
         drop(held);
         assert_eq!(holder(path).unwrap(), None);
-        crate::run::lock::take(path, "process 8").unwrap();
+        crate::store::lock::take(path, "process 8").unwrap();
     }
 }

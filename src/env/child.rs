@@ -5,9 +5,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{EnvError, EnvEvent, Step};
 
@@ -24,7 +24,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// What a run of commands shares: where output goes and whether to stop.
 pub(super) struct Context<'a> {
     pub progress: &'a mut dyn FnMut(EnvEvent),
-    pub cancel: &'a AtomicBool,
+    pub cancel: &'a CancellationToken,
     pub log: PathBuf,
     /// The environment that is being made, for messages.
     pub target: PathBuf,
@@ -37,7 +37,7 @@ impl Context<'_> {
     }
 
     pub fn stopped(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
+        self.cancel.is_cancelled()
     }
 
     /// Runs `command` to its end; its lines go to the log and to the progress.

@@ -20,10 +20,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use joulerace_protocol::Interpreter;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 pub use base::{OLDEST, pythons};
 pub use error::EnvError;
@@ -83,8 +83,8 @@ pub struct EnvSettings {
     /// What environments may be made from, usually [`pythons`]; the first that the lock is for is
     /// taken.
     pub pythons: Vec<PathBuf>,
-    /// Set to true from anywhere (a signal handler, say) to stop an installation.
-    pub cancel: Arc<AtomicBool>,
+    /// Stops an installation.
+    pub cancel: CancellationToken,
 }
 
 impl EnvSettings {
@@ -119,7 +119,7 @@ pub enum Source {
 
 /// An environment that is fit for use. While a value (or a clone) of one of joulerace's own
 /// lives, `joulerace env prune` leaves that environment alone.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Environment {
     /// Its interpreter.
     pub python: PathBuf,

@@ -53,6 +53,15 @@ impl Expected {
     }
 }
 
+/// Seconds that so many trials of an experiment take with its pauses, before the first has told.
+pub fn left_s(settings: &Settings, left: usize) -> f64 {
+    let all = Expected::of(settings);
+    let trials = all.trials.max(1) as f64;
+    // Warm-up and both baselines are made again by every session.
+    let once = settings.warmup.as_secs_f64() + 2.0 * settings.baseline.as_secs_f64();
+    if left == 0 { 0.0 } else { once + (all.total_s() - once) * left as f64 / trials }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

@@ -8,21 +8,12 @@ mod remaining;
 pub mod seeds;
 pub mod sequential;
 
-pub use order::Order;
+pub use crate::settings::{Order, Treatment, is_name};
 pub use remaining::{Outcome, remaining};
 
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// What is compared: a framework's script under a name of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Treatment {
-    /// Names the folder, the files and the rows: `torch`, or `torch-control` for an A/A twin.
-    pub name: String,
-    /// The workload that runs: `<framework>_cnn.py`.
-    pub framework: String,
-}
 
 /// One treatment in one block: one worker process, one CSV.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,31 +120,6 @@ impl Plan {
     }
 }
 
-/// Whether `name` can name a treatment: folders and files are called by it, so it is a word of
-/// ASCII letters, digits, `_`, `-`, `@` and `.` that does not begin with a dot, and not the name of
-/// something else in an experiment's folder.
-pub fn is_name(name: &str) -> bool {
-    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@' | '.');
-    (1..=100).contains(&name.len())
-        && name.chars().all(letter)
-        && !name.starts_with('.')
-        && !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
-}
-
-/// Names in an experiment's folder that are taken, and those that a treatment's own folder uses. Without
-/// regard to case: some file systems have none.
-const RESERVED: [&str; 9] = [
-    "analysis",
-    "pauses",
-    "experiment.json",
-    "journal.jsonl",
-    "journal.jsonl.torn",
-    "trials.csv",
-    "failed",
-    "interrupted",
-    "damaged",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,19 +148,6 @@ mod tests {
     }
     const GOLDEN: [&str; 4] =
         ["torch jax keras", "jax torch keras", "torch jax keras", "torch jax keras"];
-
-    #[test]
-    fn what_would_leave_the_folder_is_no_name() {
-        for name in ["torch", "torch-control", "torch@current", "a.b"] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in [
-            "", ".", "..", "../x", "a/b", "/etc", ".git", "a b", "a\0", "ä", "analysis", "Pauses",
-            "failed",
-        ] {
-            assert!(!is_name(name), "{name}");
-        }
-    }
 
     #[test]
     fn a_plan_that_was_tampered_with_is_refused_with_the_reason() {

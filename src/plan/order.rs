@@ -3,22 +3,9 @@
 //! Every draw comes from ChaCha8 seeded with the order's seed: streams 0, 1, 2, … are the random order's
 //! blocks, and streams from [`SQUARES`] on the balanced order's squares.
 
+use crate::settings::Order;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde::{Deserialize, Serialize};
-
-/// How the order within blocks is made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// Each block in an order of its own, all orders equally likely.
-    #[default]
-    Random,
-    /// Randomised Williams squares (E. J. Williams, Australian Journal of Scientific Research A 2,
-    /// 1949, 149–168): over a whole square every treatment ran equally often at every position, and
-    /// equally often just after every other treatment of its block.
-    Balanced,
-}
 
 /// The first stream of the balanced order; a random order has fewer blocks.
 const SQUARES: u64 = 1 << 32;

@@ -1,17 +1,17 @@
 //! The run loop: what remains of the plan, trial by trial, each on disk before the next.
 
-use super::events::Event;
-use super::experiment::Experiment;
 use super::gate::{self, Expected};
-use super::journal::{self, Again, Journal, JournalError};
 use super::look;
 use super::pauses::Pauses;
-use super::record::{Status, TrialRecord, replace_json};
-use super::settle::Cooldown;
-use super::stop::Stop;
 use super::table::Rows;
-use super::trial::{Bench, Interrupted, pause};
+use super::trial::{Bench, pause};
+use crate::events::Event;
 use crate::plan::Trial;
+use crate::stop::Stop;
+use crate::store::experiment::Experiment;
+use crate::store::journal::{self, Again, Attempts, Journal, JournalError};
+use crate::store::pauses::Cooldown;
+use crate::store::record::{Status, TrialRecord, replace_json};
 use std::io;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// # Errors
 ///
 /// [`JournalError`] where the journal cannot be read; what cannot be written is waited for.
-pub async fn execute(
+pub(super) async fn execute(
     bench: &Bench<'_>,
     journal: &mut Journal,
     so_far: &journal::Read,
@@ -45,29 +45,91 @@ pub async fn execute(
     experiment: &mut Experiment,
 ) -> Result<Ending, JournalError> {
     experiment.looks = so_far.looks().cloned().collect();
-    let whole = look::whole_blocks(bench.plan, so_far);
-    // A host that died after a block's last trial has not looked at it.
-    if look_at(bench, journal, whole, expected, experiment).await?.is_none() {
-        return Ok(unwritten());
+    let mut run = Run { bench, journal, expected, experiment, failures: 0, unmeasured: 0 };
+    match run.all(so_far).await {
+        Ok(()) => Ok(Ending::Finished),
+        Err(Halt::Ended(ending)) => Ok(ending),
+        Err(Halt::Journal(error)) => Err(error),
     }
-    let left = look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again);
-    let attempts = so_far.attempts();
-    let mut rows = Rows::begin(bench);
-    let mut pauses = Pauses::new(bench);
-    if !left.is_empty() {
-        pauses.before(experiment, journal).await;
+}
+
+/// Why the loop ends before its end.
+enum Halt {
+    Ended(Ending),
+    Journal(JournalError),
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Halt {
+        Halt::Journal(error)
     }
-    let mut failures = 0;
-    let mut unmeasured = 0;
-    let mut enough = false;
-    for (n, trial) in left.iter().enumerate() {
-        if enough {
-            break;
+}
+
+/// The loop over what is left of the plan.
+struct Run<'a, 'b> {
+    bench: &'a Bench<'b>,
+    journal: &'a mut Journal,
+    expected: &'a Expected<'a>,
+    experiment: &'a mut Experiment,
+    /// Attempts that failed, and trials that could not be measured, in this session.
+    failures: u32,
+    unmeasured: u32,
+}
+
+impl<'a, 'b> Run<'a, 'b> {
+    async fn all(&mut self, so_far: &journal::Read) -> Result<(), Halt> {
+        let bench = self.bench;
+        // A host that died after a block's last trial has not looked at it.
+        self.look_after(look::whole_blocks(bench.plan, so_far)).await?;
+        let left = self.left()?;
+        let attempts = so_far.attempts();
+        let mut rows = Rows::begin(bench);
+        let mut pauses = Pauses::new(bench);
+        if !left.is_empty() {
+            pauses.before(self.experiment, self.journal).await;
         }
-        if bench.stopper.level() > Stop::No {
-            return stopped(bench, journal, "the user asked to stop", true).await;
+        for (n, trial) in left.iter().enumerate() {
+            if self.asked_to_stop() {
+                return Err(self.stopped("the user asked to stop", true).await);
+            }
+            let earlier = attempts.get(trial.name.as_str()).copied().unwrap_or_default();
+            let next = left.get(n + 1).copied();
+            if self.trial(trial, next, earlier, &mut rows, &mut pauses).await? {
+                break;
+            }
         }
-        let earlier = attempts.get(trial.name.as_str()).copied().unwrap_or_default();
+        if !left.is_empty() && !self.asked_to_stop() {
+            pauses.after(self.experiment, self.journal).await;
+        }
+        if self.asked_to_stop() && !self.left()?.is_empty() {
+            return Err(self.stopped("the user asked to stop", true).await);
+        }
+        self.write(match self.unmeasured {
+            0 => journal::Event::Finished,
+            n => journal::Event::Stopped {
+                reason: format!("{n} of the trials could not be measured"),
+            },
+        })
+        .await
+    }
+
+    /// What of the plan is still to run, by the journal as it stands.
+    fn left(&self) -> Result<Vec<&'b Trial>, JournalError> {
+        let Bench { plan, folder, again, .. } = self.bench;
+        Ok(look::needed(plan, &journal::read(&folder.journal())?, *again))
+    }
+
+    /// Runs a trial, as often as it takes or may, with the pause after it. Gives whether what is known
+    /// then is enough, so that no other is run.
+    async fn trial(
+        &mut self,
+        trial: &Trial,
+        next: Option<&Trial>,
+        earlier: Attempts,
+        rows: &mut Rows,
+        pauses: &mut Pauses<'_, '_>,
+    ) -> Result<bool, Halt> {
+        let bench = self.bench;
         let mut attempt = earlier.begun;
         // Asked for again, a trial has all its attempts again.
         let mut failed_before = match bench.again {
@@ -76,137 +138,132 @@ pub async fn execute(
         };
         loop {
             attempt += 1;
-            if let Err(gone) = still_there(bench) {
-                return Ok(Ending::Stopped { reason: gone, by_user: false });
-            }
-            let started = journal::Event::TrialStarted { trial: trial.name.clone(), attempt };
-            if !persist(bench, || journal.write(started.clone()).map_err(to_io)).await {
-                return Ok(unwritten());
-            }
-            bench.observer.on(&Event::TrialStarted { trial, attempt });
-            let mut record = match bench.run(trial, attempt, pauses.idle_w()).await {
-                Ok(record) => record,
-                Err(Interrupted) => {
-                    set_interrupted_aside(bench, journal, trial, attempt).await;
-                    return stopped(bench, journal, "the user stopped it in a trial", true).await;
-                }
-            };
-            if record.status == Status::Ok
-                && let Err(reason) = gate::check(&record, expected)
-            {
-                record.status = Status::Invalid;
-                record.reason = Some(reason);
-            }
+            let record = self.attempt(trial, attempt, pauses.idle_w()).await?;
             let failed = record.status == Status::Failed;
             let retry = failed && failed_before < bench.settings.failures.retries;
-            if attempt > 1 {
-                record.flag("retried");
-            }
-            if !settle(bench, journal, trial, &record, retry).await {
-                return Ok(unwritten());
+            failed_before += u32::from(failed);
+            if !settle(bench, self.journal, trial, &record, retry).await {
+                return Err(unwritten());
             }
             if !retry {
                 rows.add(bench, &record);
             }
             bench.observer.on(&Event::TrialEnded { record: &record, retry });
-            failures += u32::from(failed);
-            failed_before += u32::from(failed);
-            if failed && failures >= bench.settings.failures.max_failures {
-                let reason = format!(
-                    "{failures} attempts failed (--max-failures), the last with: {}",
-                    record.reason.as_deref().unwrap_or("no reason")
-                );
-                return stopped(bench, journal, &reason, false).await;
-            }
-            unmeasured += u32::from(record.unmeasured && !retry);
-            let whole = left.get(n + 1).is_none_or(|next| next.block != trial.block);
-            if whole && !retry {
-                let blocks = trial.block + 1;
-                match look_at(bench, journal, blocks, expected, experiment).await? {
-                    Some(stop) => enough = stop,
-                    None => return Ok(unwritten()),
-                }
-            }
-            let last = (enough || n + 1 == left.len()) && !retry;
+            self.count(&record, retry).await?;
+            let whole = next.is_none_or(|next| next.block != trial.block);
+            let enough = whole && !retry && self.look_after(trial.block + 1).await?;
+            let last = (enough || next.is_none()) && !retry;
             // Idle power at the end is measured in the state in which it was measured before.
             let measured_after = !bench.settings.baseline.is_zero();
-            if (!last || measured_after) && bench.stopper.level() == Stop::No {
+            if (!last || measured_after) && !self.asked_to_stop() {
                 let cooldown = pauses.cool_down(&trial.name).await;
                 if !retry {
                     note_cool_down(bench, trial, record, cooldown);
                 }
             }
-            if !retry || bench.stopper.level() > Stop::No {
-                break;
+            if !retry || self.asked_to_stop() {
+                return Ok(enough);
             }
         }
     }
-    if !left.is_empty() && bench.stopper.level() == Stop::No {
-        pauses.after(experiment, journal).await;
-    }
-    if bench.stopper.level() > Stop::No
-        && !look::needed(bench.plan, &journal::read(&bench.folder.journal())?, bench.again)
-            .is_empty()
-    {
-        return stopped(bench, journal, "the user asked to stop", true).await;
-    }
-    if unmeasured > 0 {
-        let reason = format!("{unmeasured} of the trials could not be measured");
-        let event = journal::Event::Stopped { reason };
-        if !persist(bench, || journal.write(event.clone()).map_err(to_io)).await {
-            return Ok(unwritten());
-        }
-        return Ok(Ending::Finished);
-    }
-    if !persist(bench, || journal.write(journal::Event::Finished).map_err(to_io)).await {
-        return Ok(unwritten());
-    }
-    Ok(Ending::Finished)
-}
 
-/// Looks at the experiment where its protocol says so after so many whole blocks, and keeps what was
-/// found. Gives whether that was enough; none where the journal could not be written.
-async fn look_at(
-    bench: &Bench<'_>,
-    journal: &mut Journal,
-    blocks: u32,
-    expected: &Expected<'_>,
-    experiment: &mut Experiment,
-) -> Result<Option<bool>, JournalError> {
-    // A trial that is run again belongs to blocks that were looked at; the next look knows of it.
-    if experiment.looks.iter().any(|look| look.blocks >= blocks) {
-        return Ok(Some(false));
+    /// One attempt at a trial, held against what was asked for.
+    async fn attempt(
+        &mut self,
+        trial: &Trial,
+        attempt: u32,
+        idle_w: Option<f64>,
+    ) -> Result<TrialRecord, Halt> {
+        let bench = self.bench;
+        if let Err(reason) = still_there(bench) {
+            return Err(Halt::Ended(Ending::Stopped { reason, by_user: false }));
+        }
+        self.write(journal::Event::TrialStarted { trial: trial.name.clone(), attempt }).await?;
+        bench.observer.on(&Event::TrialStarted { trial, attempt });
+        let Ok(mut record) = bench.run(trial, attempt, idle_w).await else {
+            set_interrupted_aside(bench, self.journal, trial, attempt).await;
+            return Err(self.stopped("the user stopped it in a trial", true).await);
+        };
+        if record.status == Status::Ok
+            && let Err(reason) = gate::check(&record, self.expected)
+        {
+            record.status = Status::Invalid;
+            record.reason = Some(reason);
+        }
+        if attempt > 1 {
+            record.flag("retried");
+        }
+        Ok(record)
     }
-    let protocol = &experiment.protocol;
-    let Some(design) = protocol.sequential.as_ref().filter(|design| design.looks_at(blocks)) else {
-        return Ok(Some(false));
-    };
-    let so_far = journal::read(&bench.folder.journal())?;
-    let look = look::look(bench, &so_far, blocks, expected.test_images, protocol, design);
-    let most = design.most;
-    let event = journal::Event::Looked(look.clone());
-    if !persist(bench, || journal.write(event.clone()).map_err(to_io)).await {
-        return Ok(None);
+
+    /// Counts what went wrong; too many failures end the run.
+    async fn count(&mut self, record: &TrialRecord, retry: bool) -> Result<(), Halt> {
+        self.unmeasured += u32::from(record.unmeasured && !retry);
+        if record.status != Status::Failed {
+            return Ok(());
+        }
+        self.failures += 1;
+        if self.failures < self.bench.settings.failures.max_failures {
+            return Ok(());
+        }
+        let last = record.reason.as_deref().unwrap_or("no reason");
+        let reason =
+            format!("{} attempts failed (--max-failures), the last with: {last}", self.failures);
+        Err(self.stopped(&reason, false).await)
     }
-    let treatments = bench.settings.treatments.len();
-    bench.observer.on(&Event::Looked { look: &look, most, treatments });
-    let stop = look.stop;
-    experiment.looks.push(look);
-    if let Err(error) = experiment.write(bench.folder) {
-        tracing::warn!(%error, "what a look found is in the journal only, until the next step");
+
+    /// Looks at the experiment where its protocol says so after so many whole blocks, and keeps what was
+    /// found. Gives whether that was enough.
+    async fn look_after(&mut self, blocks: u32) -> Result<bool, Halt> {
+        let bench = self.bench;
+        // A trial that is run again belongs to blocks that were looked at; the next look knows of it.
+        if self.experiment.looks.iter().any(|look| look.blocks >= blocks) {
+            return Ok(false);
+        }
+        let protocol = &self.experiment.protocol;
+        let Some(design) = protocol.sequential.as_ref().filter(|d| d.looks_at(blocks)) else {
+            return Ok(false);
+        };
+        let so_far = journal::read(&bench.folder.journal())?;
+        let look = look::look(bench, &so_far, blocks, self.expected.test_images, protocol, design);
+        let (most, stop) = (design.most, look.stop);
+        self.write(journal::Event::Looked(look.clone())).await?;
+        let treatments = bench.settings.treatments.len();
+        bench.observer.on(&Event::Looked { look: &look, most, treatments });
+        self.experiment.looks.push(look);
+        if let Err(error) = self.experiment.write(bench.folder) {
+            tracing::warn!(%error, "what a look found is in the journal only, until the next step");
+        }
+        Ok(stop)
     }
-    Ok(Some(stop))
+
+    fn asked_to_stop(&self) -> bool {
+        self.bench.stopper.level() > Stop::No
+    }
+
+    /// Writes to the journal, however long that takes.
+    async fn write(&mut self, event: journal::Event) -> Result<(), Halt> {
+        let journal = &mut *self.journal;
+        let written = persist(self.bench, || journal.write(event.clone()).map_err(to_io)).await;
+        if written { Ok(()) } else { Err(unwritten()) }
+    }
+
+    async fn stopped(&mut self, reason: &str, by_user: bool) -> Halt {
+        // What cannot be written now is seen from the trials when it goes on.
+        let _ = self.write(journal::Event::Stopped { reason: reason.to_owned() }).await;
+        Halt::Ended(Ending::Stopped { reason: reason.to_owned(), by_user })
+    }
 }
 
 fn to_io(error: JournalError) -> io::Error {
     io::Error::other(error)
 }
 
-fn unwritten() -> Ending {
-    Ending::Stopped {
+fn unwritten() -> Halt {
+    Halt::Ended(Ending::Stopped {
         reason: "the experiment's folder could not be written".to_owned(),
         by_user: true,
-    }
+    })
 }
 
 /// An output folder that was moved or unmounted must not be written to as if it were there.
@@ -252,10 +309,7 @@ async fn settle(
         retry,
         unmeasured: record.unmeasured,
     };
-    if !persist(bench, || journal.write(ended.clone()).map_err(to_io)).await {
-        return false;
-    }
-    true
+    persist(bench, || journal.write(ended.clone()).map_err(to_io)).await
 }
 
 /// Adds how the cool-down after a trial went to its record, which is on the disk by then.
@@ -282,20 +336,9 @@ async fn set_interrupted_aside(
     }
 }
 
-async fn stopped(
-    bench: &Bench<'_>,
-    journal: &mut Journal,
-    reason: &str,
-    by_user: bool,
-) -> Result<Ending, JournalError> {
-    let event = journal::Event::Stopped { reason: reason.to_owned() };
-    persist(bench, || journal.write(event.clone()).map_err(to_io)).await;
-    Ok(Ending::Stopped { reason: reason.to_owned(), by_user })
-}
-
 /// Writes, and where the disk is full or the folder read-only, says so and tries again until it
 /// works. `false` when the user stops instead.
-pub async fn persist(bench: &Bench<'_>, mut write: impl FnMut() -> io::Result<()>) -> bool {
+async fn persist(bench: &Bench<'_>, mut write: impl FnMut() -> io::Result<()>) -> bool {
     let mut told = false;
     loop {
         let error = match write() {

@@ -1,8 +1,9 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
-use super::record::{Status, TrialRecord};
+use crate::dataset::Dataset;
 use crate::settings::Job;
-use serde::{Deserialize, Serialize};
+use crate::store::experiment::Verdict;
+use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -17,13 +18,16 @@ pub struct Expected<'a> {
     pub test_images: u32,
 }
 
-/// Whether all trials did the same work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// Whether nothing speaks against it.
-    pub identical: bool,
-    /// What speaks against it.
-    pub reasons: Vec<String>,
+impl Expected<'_> {
+    /// Of a job on a data set.
+    pub fn of<'a>(job: &'a Job, dataset: &Dataset) -> Expected<'a> {
+        let used = |there: u32, asked: Option<u32>| there.min(asked.unwrap_or(u32::MAX));
+        Expected {
+            job,
+            train_images: used(dataset.train_images, job.train_samples),
+            test_images: used(dataset.test_images, job.test_samples),
+        }
+    }
 }
 
 /// Holds one trial's account of itself against what was asked for.

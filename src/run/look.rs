@@ -1,53 +1,13 @@
 //! Looking at an experiment in its middle: whether it is precise enough to stop.
 
 use super::gate;
-use super::journal::{self, Again};
-use super::record::{Status, TrialRecord};
 use super::trial::Bench;
 use crate::plan::sequential::{Sequential, State};
 use crate::plan::{self, Outcome, Plan, Trial};
-use serde::{Deserialize, Serialize};
+use crate::store::journal::{self, Again};
+use crate::store::look::{Compared, Look};
+use crate::store::record::{Status, TrialRecord};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What a look found, as the journal and `experiment.json` keep it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Look {
-    /// Whole blocks that had been run.
-    pub blocks: u32,
-    /// Each declared comparison.
-    pub comparisons: Vec<Compared>,
-    /// Whether all are settled, so that it stops here.
-    pub stop: bool,
-    /// Blocks in all after which it may stop, were spread and differences as they are; none where not
-    /// even the most are expected to do.
-    #[serde(default)]
-    pub forecast: Option<u32>,
-}
-
-/// A comparison at a look.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Compared {
-    /// The base.
-    pub a: String,
-    /// What is compared with it.
-    pub b: String,
-    /// What is known of it.
-    #[serde(flatten)]
-    pub state: State,
-    /// Its p-value over all looks after Holm's correction.
-    pub p_holm: f64,
-    /// Whether the two differ.
-    pub resolved: bool,
-    /// Whether its interval is narrow enough.
-    pub precise: bool,
-}
-
-impl Compared {
-    /// Whether it needs no more blocks.
-    pub fn settled(&self) -> bool {
-        self.resolved || self.precise
-    }
-}
 
 impl Look {
     /// Looks at the trials of `blocks` whole blocks.
@@ -91,33 +51,6 @@ impl Look {
             stop,
             forecast: forecast.filter(|n| *n <= design.most),
         }
-    }
-
-    /// One line for the user.
-    pub fn tell(&self, most: u32) -> String {
-        let all = self.comparisons.len();
-        let settled = self.comparisons.iter().filter(|c| c.settled()).count();
-        if self.stop {
-            let early = if self.blocks < most {
-                format!(", so it stops here (at most {most})")
-            } else {
-                String::new()
-            };
-            return format!("look after {} blocks: all {all} settled{early}", self.blocks);
-        }
-        let open = self.comparisons.iter().filter(|c| !c.settled());
-        let width = |c: &&Compared| c.state.half_width_pct().unwrap_or(f64::INFINITY);
-        let widest = open.max_by(|a, b| width(a).total_cmp(&width(b)));
-        let widest = widest.map_or(String::new(), |c| match c.state.half_width_pct() {
-            Some(half) => format!("; {} to {} ±{half:.1}%", c.b, c.a),
-            None => format!("; {} to {} not known yet", c.b, c.a),
-        });
-        let ahead = match self.forecast {
-            _ if self.blocks >= most => String::new(),
-            Some(n) => format!("; about {} more", n - self.blocks),
-            None => format!("; perhaps all {most} needed"),
-        };
-        format!("look after {} blocks: {settled} of {all} settled{widest}{ahead}", self.blocks)
     }
 }
 
@@ -164,7 +97,7 @@ pub fn look(
     so_far: &journal::Read,
     blocks: u32,
     test_images: u32,
-    protocol: &super::protocol::Protocol,
+    protocol: &crate::store::protocol::Protocol,
     design: &Sequential,
 ) -> Look {
     let settled: BTreeSet<&str> = so_far

@@ -1,23 +1,16 @@
 //! An experiment: its trials one after the other, each in a fresh process, and what is kept of them.
 
-pub mod audit;
-pub mod events;
 mod execute;
-pub mod experiment;
-pub mod folder;
 pub mod gate;
 mod gauge;
 pub mod interference;
-pub mod journal;
-pub mod lock;
 pub mod look;
+mod opening;
 mod pauses;
-pub mod protocol;
-pub mod record;
+mod session;
 pub mod settle;
-pub mod settling;
-pub mod stop;
 pub mod table;
 pub mod trial;
 
-pub use execute::{Ending, execute};
+pub use execute::Ending;
+pub use session::{Outcome, Session};

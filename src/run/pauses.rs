@@ -4,16 +4,17 @@
 //! power again. So the first trial begins like any other, and idle power is measured twice in the same
 //! state: after a load and a cool-down.
 
-use super::events::{Event, IDLE_POWER};
-use super::experiment::Experiment;
 use super::gauge::Gauge;
-use super::journal::{self, Journal};
-use super::settle::{self, Baseline, CoolDown, Cooldown, Readings, Tick, WarmUp};
-use super::settling::{IdlePower, Overhead, When};
-use super::stop::Stop;
+use super::settle::{self, CoolDown, Readings, Tick, WarmUp};
 use super::trial::Bench;
+use crate::events::{Event, IDLE_POWER};
 use crate::meter::Meter;
 use crate::snapshot::Thermometer;
+use crate::stop::Stop;
+use crate::store::experiment::Experiment;
+use crate::store::journal::{self, Journal};
+use crate::store::pauses::{Baseline, Cooldown};
+use crate::store::settling::{IdlePower, Overhead, When};
 use std::time::Duration;
 
 /// Longer than any pause: a wrapping meter is ended long before.

@@ -7,9 +7,9 @@ mod load;
 mod trend;
 
 pub use load::Load;
-pub use trend::{Judgement, Series, Summary};
+pub use trend::{Judgement, Series};
 
-use serde::{Deserialize, Serialize};
+use crate::store::pauses::{Baseline, Cooldown, WarmUpReport};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -119,29 +119,6 @@ impl WarmUp {
     }
 }
 
-/// How a warm-up went.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WarmUpReport {
-    /// How long it lasted, in seconds.
-    pub seconds: f64,
-    /// Whether it was cut short.
-    pub stopped: bool,
-    /// How many threads loaded the processors.
-    pub threads: usize,
-    /// Whether power and temperature, whichever could be measured, settled by its end; none where
-    /// neither could, or for too short a time.
-    pub settled: Option<bool>,
-    /// How that was found, or why not, in words.
-    pub why: String,
-    /// Whether the power is an estimate, and therefore says nothing of settling.
-    pub estimated: bool,
-    /// Power in watts, where it could be read.
-    pub watts: Option<Summary>,
-    /// Temperature in °C, where it could be read.
-    pub celsius: Option<Summary>,
-}
-
 /// Loads the processors with arithmetic and watches power and temperature.
 ///
 /// It has settled when a straight line through the last third of the readings, at least 10 s and at
@@ -223,25 +200,6 @@ impl CoolDown {
     }
 }
 
-/// How a cool-down went.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Cooldown {
-    /// How long it lasted, in seconds.
-    pub seconds: f64,
-    /// Mean power in its last part (5 s, or a third of a shorter one), in watts, where a meter could
-    /// be read.
-    pub watts: Option<f64>,
-    /// Whether power came back to idle, where that was asked for and could be told.
-    pub reached_idle: Option<bool>,
-    /// The power that counted as idle, in watts.
-    pub idle_w: Option<f64>,
-    /// Temperature at its end, in °C.
-    pub celsius: Option<f64>,
-    /// Whether it was cut short.
-    pub stopped: bool,
-}
-
 /// Idles for at least the set time, and on until power is back at idle where that is asked for.
 pub async fn cool_down(
     plan: &CoolDown,
@@ -270,43 +228,6 @@ pub async fn cool_down(
         idle_w,
         celsius: log.celsius.last(),
         stopped,
-    }
-}
-
-/// Idle power.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Baseline {
-    /// Mean power in watts, where a meter could be read.
-    pub watts: Option<f64>,
-    /// Standard deviation of the readings around it, in watts.
-    pub sd_w: Option<f64>,
-    /// How long it was measured, in seconds.
-    pub seconds: f64,
-    /// Readings.
-    pub samples: usize,
-    /// Temperature at its end, in °C.
-    pub celsius: Option<f64>,
-    /// Whether the power is an estimate.
-    pub estimated: bool,
-    /// Whether it was cut short.
-    pub stopped: bool,
-}
-
-impl Baseline {
-    /// Takes the mean from the meter's own account of the same time, which misses no interval:
-    /// joules over seconds.
-    pub fn measured(mut self, joules: f64, seconds: f64) -> Baseline {
-        let watts = joules / seconds;
-        if watts.is_finite() {
-            self.watts = Some(watts);
-        }
-        self
-    }
-
-    /// How much more power the idle machine draws than it did at `before`, in watts.
-    pub fn drift_w(&self, before: &Baseline) -> Option<f64> {
-        Some(self.watts? - before.watts?)
     }
 }
 

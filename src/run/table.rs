@@ -1,14 +1,14 @@
 //! `trials.csv` of a running experiment: a row for each trial, written from its record.
 
-use super::record::TrialRecord;
 use super::trial::Bench;
 use crate::analysis::gather::{self, Outcome};
 use crate::analysis::record::TrialFacts;
 use crate::analysis::scan::{Input, Source, scan};
 use crate::analysis::{Method, Table};
 use crate::energy::Accounts;
+use crate::files;
 use crate::samples::Domain;
-use crate::store;
+use crate::store::record::TrialRecord;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -53,7 +53,7 @@ impl Rows {
         }
         let append = || -> io::Result<()> {
             let row = table.row(0, &self.columns)?;
-            let (folder, name) = store::at(&bench.folder.trials())?;
+            let (folder, name) = files::at(&bench.folder.trials())?;
             if !folder.has(&name) {
                 return Err(io::ErrorKind::NotFound.into());
             }

@@ -1,13 +1,9 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
-use super::events::{Event, Observer};
-use super::folder::Folder;
-use super::interference::{self, Interference};
-use super::journal::Again;
-use super::record::{Status, TrialRecord};
-use super::stop::{Stop, Stopper};
+use super::interference;
 use crate::clean;
 use crate::energy::{self, Accounts, Wrapping};
+use crate::events::{Event, Observer};
 use crate::meter::{Kind, Meter, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
@@ -15,6 +11,11 @@ use crate::process::Exit;
 use crate::settings::Settings;
 use crate::snapshot::Roots;
 use crate::snapshot::proc;
+use crate::stop::{Stop, Stopper};
+use crate::store::folder::Folder;
+use crate::store::interference::Interference;
+use crate::store::journal::Again;
+use crate::store::record::{Status, TrialRecord};
 use crate::worker::protocol::{self, Interpreter, Message, Request};
 use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
 use joulerace_meter::clock;
@@ -46,7 +47,7 @@ pub struct Bench<'a> {
     /// Where the kernel's files are.
     pub roots: Roots,
     /// Beyond what a trial is flagged for what else the machine did.
-    pub limits: interference::Limits,
+    pub limits: crate::store::interference::Limits,
     /// Which trials are run again that ended without a measurement.
     pub again: Again,
     /// What the user last said.
@@ -145,51 +146,22 @@ impl Bench<'_> {
             lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
         let session = self.meter.start(&csv).map_err(|e| lost(&e))?;
-        let worker = vec![
-            OsString::from(&self.program),
-            "worker".into(),
-            "--socket".into(),
-            listener.path().into(),
-        ];
-        let launch = Launch {
-            request: self.request(trial),
-            argv: self.meter.wrap(&csv, worker),
-            log: log.clone(),
-            limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
-        };
+        let launch = self.launch(trial, &listener, &csv, &log);
         let mut heard = Heard::default();
-        let work = worker::run(launch, &listener, |seen| {
-            match seen {
-                Seen::Message(Message::Event { event }) => {
-                    self.hear(protocol::Event::read(event.clone()), &session, &mut heard);
-                }
-                Seen::Started(pid) => heard.outermost = Some((pid, 0.0)),
-                Seen::Tick => {
-                    watch.tick();
-                    self.look_at_wrapper(&mut heard);
-                    session.health().map_err(|e| {
-                        heard.meter_lost = true;
-                        e.to_string()
-                    })?;
-                    if let Some(watts) = session.watts() {
-                        self.observer.on(&Event::Watts(watts));
-                    }
-                    match self.stopper.level() {
-                        Stop::No => {}
-                        Stop::AfterTrial if heard.told_of_stop => {}
-                        Stop::AfterTrial => {
-                            heard.told_of_stop = true;
-                            self.observer.on(&Event::Stopping { now: false });
-                        }
-                        Stop::Now => {
-                            self.observer.on(&Event::Stopping { now: true });
-                            return Err(STOPPED.to_owned());
-                        }
-                    }
-                }
-                Seen::Message(_) => {}
+        let work = worker::run(launch, &listener, |seen| match seen {
+            Seen::Message(Message::Event { event }) => {
+                self.hear(protocol::Event::read(event.clone()), &session, &mut heard);
+                Ok(())
             }
-            Ok(())
+            Seen::Message(_) => Ok(()),
+            Seen::Started(pid) => {
+                heard.outermost = Some((pid, 0.0));
+                Ok(())
+            }
+            Seen::Tick => {
+                watch.tick();
+                self.look_around(&session, &mut heard)
+            }
         });
         let ended = work.await;
         let report = session.finish().map(|report| self.with_wrapper_time(report, &heard));
@@ -216,6 +188,39 @@ impl Bench<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Looks at the meter and at what the user wants, several times a second.
+    ///
+    /// # Errors
+    ///
+    /// Why the worker has to be stopped.
+    fn look_around(
+        &self,
+        session: &crate::meter::Session,
+        heard: &mut Heard,
+    ) -> Result<(), String> {
+        self.look_at_wrapper(heard);
+        session.health().map_err(|e| {
+            heard.meter_lost = true;
+            e.to_string()
+        })?;
+        if let Some(watts) = session.watts() {
+            self.observer.on(&Event::Watts(watts));
+        }
+        match self.stopper.level() {
+            Stop::No => {}
+            Stop::AfterTrial if heard.told_of_stop => {}
+            Stop::AfterTrial => {
+                heard.told_of_stop = true;
+                self.observer.on(&Event::Stopping { now: false });
+            }
+            Stop::Now => {
+                self.observer.on(&Event::Stopping { now: true });
+                return Err(STOPPED.to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// What a trial needs and is not there any more, in words.
@@ -338,6 +343,22 @@ impl Bench<'_> {
                 Trouble::Failed(format!("the samples do not cover {uncovered:.2} s of its phases")),
             ),
             _ => Ok(()),
+        }
+    }
+
+    /// The worker of a trial, under its meter.
+    fn launch(&self, trial: &Trial, listener: &Listener, csv: &Path, log: &Path) -> Launch {
+        let worker = vec![
+            OsString::from(&self.program),
+            "worker".into(),
+            "--socket".into(),
+            listener.path().into(),
+        ];
+        Launch {
+            request: self.request(trial),
+            argv: self.meter.wrap(csv, worker),
+            log: log.to_owned(),
+            limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
         }
     }
 

@@ -2,8 +2,8 @@
 //! needs only this file.
 
 use super::protocol::Message;
+use crate::files::Scratch;
 use crate::process;
-use crate::store::Scratch;
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 use super::channel::Listener;
 use super::lines::{LONGEST_LINE, Lines};
 use super::protocol::{Message, Request};
+use crate::files;
 use crate::process::{self, Exit};
-use crate::store;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -219,7 +219,7 @@ pub async fn run(
     }
     if let Some(Failure::Flood(limit)) = failure {
         // It is kept with the failure, and a disk is not to fill up with it.
-        let log = store::at(&launch.log).and_then(|(folder, name)| folder.append(&name));
+        let log = files::at(&launch.log).and_then(|(folder, name)| folder.append(&name));
         let _ = log.and_then(|log| log.set_len(limit));
     }
     let cpu_seconds = process::children_cpu_seconds() - before;
@@ -255,7 +255,7 @@ impl Failure {
 fn spawn(launch: &Launch) -> Result<Child, Failure> {
     let program = launch.argv.first().cloned().unwrap_or_default();
     let failed = |source| Failure::Start { command: program.to_string_lossy().into(), source };
-    let log = store::create(&launch.log).map_err(failed)?;
+    let log = files::create(&launch.log).map_err(failed)?;
     let mut command = Command::new(&program);
     command
         .args(&launch.argv[1..])

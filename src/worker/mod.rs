@@ -1,6 +1,7 @@
-//! The worker's side of a trial: one fresh process that opens a Python, calls one function of one
-//! module, and tells its host what happens.
+//! A fresh process that opens a Python, calls one function of one module, and tells its host what happens:
+//! for trials, for verification and for the analysis alike.
 
+mod call;
 mod channel;
 mod error;
 mod host;
@@ -9,8 +10,8 @@ pub mod protocol;
 mod python;
 mod serve;
 
+pub use call::{Called, call};
 pub use channel::Listener;
 pub use error::WorkerError;
 pub use host::{Ended, Failure, Launch, Limits, Seen, run};
-pub use python::run as run_python;
 pub use serve::serve;

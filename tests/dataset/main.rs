@@ -6,7 +6,6 @@ mod server;
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use files::{four, gzip, labels, names, published, write_four};
 use joulerace::dataset::{
@@ -259,7 +258,7 @@ fn plain_files_get_the_advice_to_gzip_them() {
 fn a_download_stops_when_it_is_told_to_and_keeps_nothing() {
     let server = good();
     let mut bench = Bench::new(Choice::Auto, &[&server]);
-    bench.settings.cancel.store(true, Ordering::SeqCst);
+    bench.settings.cancel.cancel();
     let error = bench.prepare().unwrap_err();
     assert!(matches!(error, DatasetError::Cancelled { .. }), "{error}");
     assert!(!bench.data("mnist").exists());

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use joulerace::env::{EnvError, EnvEvent, EnvSettings, Environment, Profile, resolve};
 use tempfile::TempDir;
@@ -38,7 +37,7 @@ impl Bench {
             project: at("project"),
             cache: at("cache"),
             pythons: vec![at("base/bin/python3")],
-            cancel: Arc::default(),
+            cancel: Default::default(),
         };
         let bench = Self { folder, settings };
         bench.answer("3.11.9", "[]");

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use joulerace::env::{EnvError, Step};
@@ -84,7 +83,7 @@ fn a_base_python_that_cannot_be_used_is_named_with_the_remedy() {
 
 #[test]
 fn stopping_ends_the_installer_and_all_it_started() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.mode("hang");
     thread::scope(|scope| {
         let host = scope.spawn(|| bench.resolve());
@@ -92,12 +91,12 @@ fn stopping_ends_the_installer_and_all_it_started() {
         assert!(within_seconds(|| pids.exists()), "the installer starts");
         let pids = fs::read_to_string(pids).unwrap();
         assert_eq!(pids.lines().filter(|pid| alive(pid)).count(), 2, "{pids}");
-        bench.settings.cancel.store(true, Ordering::SeqCst);
+        bench.settings.cancel.cancel();
         let error = host.join().unwrap().unwrap_err();
         assert!(matches!(error, EnvError::Cancelled { step: Step::Install }), "{error}");
         assert!(within_seconds(|| !pids.lines().any(alive)), "{pids} live on");
     });
-    bench.settings.cancel.store(false, Ordering::SeqCst);
+    bench.settings.cancel = Default::default();
     bench.mode("");
     bench.resolve().unwrap();
 }

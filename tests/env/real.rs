@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 use joulerace::env::{EnvSettings, Lock, Profile, Source, resolve};
 
@@ -16,7 +15,7 @@ fn settings() -> EnvSettings {
         project: env!("CARGO_MANIFEST_DIR").into(),
         cache: joulerace::paths::cache(),
         pythons: joulerace::env::pythons(),
-        cancel: Arc::default(),
+        cancel: Default::default(),
     }
 }
 

@@ -220,7 +220,7 @@ fn an_analysis_ends_when_it_is_asked_to() {
         command.arg("analyze").arg(scratch.results());
         let analysis = start(command);
         crate::experiment::eventually("its process runs", || {
-            scratch.processes().iter().any(|line| line.contains("worker analyze"))
+            scratch.processes().iter().any(|line| line.contains("worker --socket"))
         });
         send(&analysis, signal);
         let output = analysis.wait_with_output().unwrap();
@@ -241,7 +241,7 @@ fn an_analysis_that_is_killed_leaves_no_process_and_can_be_made_again() {
         command.arg("analyze").arg(scratch.results());
         let mut analysis = start(command);
         crate::experiment::eventually("its process runs", || {
-            scratch.processes().iter().any(|line| line.contains("worker analyze"))
+            scratch.processes().iter().any(|line| line.contains("worker --socket"))
         });
         std::thread::sleep(Duration::from_millis(moment));
         analysis.kill().unwrap();

@@ -1,4 +1,4 @@
 //! Files in folders and text that anyone may have made, handled so that neither does harm.
 
 pub mod clean;
-pub mod store;
+pub mod files;

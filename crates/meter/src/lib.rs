@@ -6,4 +6,4 @@ pub mod process;
 pub mod snapshot;
 
 use joulerace_energy::{energy, samples};
-use joulerace_files::{clean, store};
+use joulerace_files::{clean, files as store};

@@ -1,13 +1,17 @@
-"""Position, predecessor and drift, tested within blocks, and the comparisons adjusted for them."""
+"""Position, predecessor and drift, tested within blocks, and the comparisons adjusted for them.
+
+What drifts for all groups alike is taken out by pairing, and is told as information. What limits a
+comparison is a difference that itself changes over the experiment: see :func:`trends`.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import fdtrc
 
-from analysis.decision.student import quantile, two_sided
+from analysis.decision.student import holm, quantile, two_sided
 
-#: Fewest blocks in which a trend of block means is looked for.
+#: Fewest blocks in which a trend is looked for, of block means or of a pair's differences.
 MIN_DRIFT_BLOCKS = 6
 
 #: Eigenvalues below this share of the largest are none: the design cannot tell these apart.
@@ -58,6 +62,23 @@ class Drift:
         """Student's interval of the slope."""
         half = float(quantile(1.0 - alpha / 2.0, np.array(self.df)) * self.se)
         return self.slope - half, self.slope + half
+
+
+@dataclass(frozen=True)
+class Trends:
+    """Slopes of the comparisons' log ratios per block; ``p`` is after Holm over the comparisons.
+
+    NaN where a comparison is not within blocks, or has too few of them.
+    """
+
+    slope: np.ndarray
+    p: np.ndarray
+    span: np.ndarray
+
+    @property
+    def smallest_p(self) -> float:
+        """The p-value of there being any trend at all, NaN where none could be tested."""
+        return float(np.nanmin(self.p)) if np.isfinite(self.p).any() else float("nan")
 
 
 @dataclass(frozen=True)
@@ -203,3 +224,28 @@ def drift(logs: np.ndarray, times: np.ndarray | None) -> Drift | None:
     return Drift(
         slope, se, df, float(two_sided(np.array(slope / se), np.array(df))), float(np.ptp(x))
     )
+
+
+def trends(differences: np.ndarray, paired: np.ndarray) -> Trends:
+    """The trend of every comparison's log ratios over the blocks, in the order in which they ran.
+
+    Block order and not time: a night between two blocks would decide the slope alone.
+    """
+    known = np.isfinite(differences) & paired
+    n = known.sum(axis=0)
+    x = np.arange(len(differences), dtype=float)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dx = np.where(known, x - np.where(known, x, 0.0).sum(axis=0) / n, 0.0)
+        filled = np.where(known, differences, 0.0)
+        y = np.where(known, filled - filled.sum(axis=0) / n, 0.0)
+        square = (dx**2).sum(axis=0)
+        slope = (dx * y).sum(axis=0) / square
+        df = n - 2.0
+        rest = np.maximum((y**2).sum(axis=0) - slope**2 * square, 0.0)
+        se = np.sqrt(rest / df / square)
+        tested = (n >= MIN_DRIFT_BLOCKS) & (se > 1e-15)
+        t = np.where(tested, slope / se, np.nan)
+        p = holm(two_sided(t, np.where(tested, df, 1.0)))
+        last = np.where(known, x, -np.inf).max(axis=0, initial=-np.inf)
+        span = last - np.where(known, x, np.inf).min(axis=0, initial=np.inf)
+    return Trends(np.where(tested, slope, np.nan), p, np.where(tested, span, np.nan))

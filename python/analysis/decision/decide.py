@@ -47,6 +47,9 @@ class Comparison:
     adjusted_high: float
     adjusted_p: float
     holds_adjusted: bool | None
+    #: Change of the log ratio from the first block to the last, and Holm's p of its slope.
+    trend: float
+    trend_p: float
     survives: bool | None
     within: float
     equivalent_p: float
@@ -92,14 +95,16 @@ class Decision:
     """All comparisons, what may confound them, and the level.
 
     ``level`` is ``few``, ``not resolved``, ``tentative`` or ``firm``. ``cautions`` are those of the
-    numbers: ``position``, ``predecessor``, ``drift``, ``memory``, ``memory-bound``, ``adjusted``,
-    ``control``; each says that p-values may look surer than they are.
+    numbers: ``position``, ``predecessor``, ``trend``, ``memory``, ``memory-bound``, ``adjusted``,
+    ``control``; each says that p-values may look surer than they are. ``drifts`` is whether the
+    means of blocks drift, which pairing takes out and which is no caution.
     """
 
     comparisons: tuple[Comparison, ...]
     confounders: Confounders
     control: Control | None
     cautions: tuple[str, ...]
+    drifts: bool
     level: str
     #: Blocks by comparisons: whether the pair is resolved with that block left out; None unpaired.
     without: np.ndarray | None
@@ -131,6 +136,7 @@ def decide(trials: Trials) -> Decision:
     beside = confounders.examine(
         trials.logs, trials.position, trials.predecessor, trials.times, trials.base, trials.group
     )
+    trends = confounders.trends(differences, paired)
     adjusted = beside.adjusted
     without = _leave_one_out(trials, differences, widen, paired, found)
     half = found.half(_levels(trials, found))
@@ -173,15 +179,25 @@ def decide(trials: Trials) -> Decision:
                 adjusted_high=float(adjusted.mean[i] + adjusted_half[i]) if known else np.nan,
                 adjusted_p=float(adjusted_p[i]) if known else np.nan,
                 holds_adjusted=_holds(adjusted, adjusted_p, found, i, alpha) if known else None,
+                trend=float(trends.slope[i] * trends.span[i]),
+                trend_p=float(trends.p[i]),
                 survives=_survives(without, i, resolved[i]),
                 within=float(abs(found.mean[i]) + one_sided[i]),
                 equivalent_p=float(equivalence[i]),
             )
         )
     control = _control(trials)
-    cautions = _cautions(rows, beside, control, alpha)
+    cautions = _cautions(rows, beside, trends, control, alpha)
     return Decision(
-        tuple(rows), beside, control, cautions, _level(rows, cautions, trials.caps), *without
+        comparisons=tuple(rows),
+        confounders=beside,
+        control=control,
+        cautions=cautions,
+        drifts=beside.drift is not None and beside.drift.p < alpha,
+        level=_level(rows, cautions, trials.caps),
+        without=without[0],
+        without_mean=without[1],
+        without_p=without[2],
     )
 
 
@@ -298,12 +314,16 @@ def _control(trials: Trials) -> Control | None:
 
 
 def _cautions(
-    rows: list[Comparison], beside: Confounders, control: Control | None, alpha: float
+    rows: list[Comparison],
+    beside: Confounders,
+    trends: confounders.Trends,
+    control: Control | None,
+    alpha: float,
 ) -> tuple[str, ...]:
     """What says that the p-values may look surer than they are."""
-    names = ("position", "predecessor", "drift")
-    parts = [getattr(beside, name) for name in names]
-    p = student.holm(np.array([np.nan if part is None else part.p for part in parts]))
+    names = ("position", "predecessor", "trend")
+    parts = [np.nan if f is None else f.p for f in (beside.position, beside.predecessor)]
+    p = student.holm(np.array([*parts, trends.smallest_p]))
     found = [name for name, value in zip(names, p, strict=True) if value < alpha]
     resolved = [r for r in rows if r.resolved]
     if any(r.memory > 0 for r in rows):

@@ -85,9 +85,10 @@ def _position(table: Table, frame, settings: Settings, palette: Palette) -> Figu
         )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.set_xlim(places.min() - 0.5, places.max() + 0.5)
-    axes.set_xticks(places, [f"{p:g}" for p in places])
+    first = places.min() - 1
+    axes.set_xticks(places, [text.ordinal(int(p - first)) for p in places])
     axes.grid(axis="x", visible=False)
-    axes.set_xlabel("Position in the block")
+    axes.set_xlabel("Place in the block")
     axes.set_ylabel("Energy against group mean (%)")
     legend(figure, axes)
     return finish(

@@ -52,8 +52,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     ]
     caption = (
         "Change of the geometric mean with Student’s 95% interval, each by itself. One that "
-        "includes zero leaves open whether there is a difference; it does not show that there is "
-        "none."
+        "crosses the line of no change leaves open whether there is a difference; it does not show "
+        "that there is none. The axis is logarithmic."
     )
     return [
         finish(
@@ -69,17 +69,14 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
 
 def _words(row: dict[str, Any]) -> str:
     """A change with its interval, to the digits that the tables have."""
-    decimals = text.percent_decimals(row["ci_low"], row["ci_high"], row["pct_change"])
-    change, low, high = (
-        text.percent(row[k], decimals) for k in ("pct_change", "ci_low", "ci_high")
-    )
+    change, low, high = text.change(row["pct_change"], row["ci_low"], row["ci_high"])
     return f"{change} ({low} to {high})"
 
 
 def _lines(axes, lines, couples, palette: Palette) -> None:
     """Draw from top to bottom, a bold heading above the metrics of each pair."""
     y, places, names = 0.0, [], []
-    multiples = _axis(axes, [_ratio(r[k]) for *_, r in lines for k in ("ci_low", "ci_high")])
+    _axis(axes, [_ratio(r[k]) for *_, r in lines for k in ("ci_low", "ci_high")])
     # The heading starts at the figure's left edge, whatever room the labels take.
     edge = blended_transform_factory(axes.figure.transFigure, axes.transData)
     for a, b in couples:
@@ -91,7 +88,7 @@ def _lines(axes, lines, couples, palette: Palette) -> None:
         y += 1.0
         for first, second, metric, row in lines:
             if (first, second) == (a, b):
-                _line(axes, y, row, palette.colours[b], palette.markers[b], multiples)
+                _line(axes, y, row, palette.colours[b], palette.markers[b])
                 places.append(y)
                 names.append(metric.label)
                 y += 1.0
@@ -107,10 +104,9 @@ def _ratio(percent: float) -> float:
     return 1.0 + percent / 100.0
 
 
-def _axis(axes, ends: list[float]) -> bool:
-    """A logarithmic axis: +100% and -50% lie equally far from no change.
-
-    Returns whether it counts in multiples instead of percentages.
+def _axis(axes, ends: list[float]) -> None:
+    """A logarithmic axis, of multiples where groups are far apart: +100% and -50% lie equally far
+    from no change.
     """
     low, high = np.log(min(1.0, *ends)), np.log(max(1.0, *ends))
     # Room beside the outer ends for the values; where all lie on one side, some beyond zero too.
@@ -130,15 +126,16 @@ def _axis(axes, ends: list[float]) -> bool:
         axes.set_xlabel("Change against the base")
     axes.set_xticks(ticks, names)
     axes.set_xticks([], minor=True)
-    return multiples
 
 
 def _ratio_ticks(low: float, high: float) -> list[float]:
     """Round ratios, more of them where the axis is short."""
     powers = [10.0**p for p in range(-3, 5)]
-    for steps in ((1, 1.2, 1.5, 2, 3, 4, 5, 7), (1, 1.5, 2, 3, 5), (1, 2, 5), (1,)):
+    for steps in ((1, 1.2, 1.5, 2, 3, 4, 5, 7), (1, 1.5, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [s * p for p in powers for s in steps if low <= np.log(s * p) <= high]
-        if len(ticks) <= 6:
+        # Room for a label: about a tenth of the axis.
+        apart = np.diff(np.log(ticks)) / (high - low)
+        if len(ticks) <= 7 and (apart > 0.1).all():
             break
     return ticks
 
@@ -164,16 +161,13 @@ def _percent_ticks(low: float, high: float) -> list[float]:
     return sorted(ticks)
 
 
-def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str, multiples: bool) -> None:
+def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None:
     """One interval with its value beside the end further from zero."""
     low, middle, high = row["ci_low"], row["pct_change"], row["ci_high"]
     axes.hlines(y, _ratio(low), _ratio(high), color=colour, linewidth=2.4, zorder=3)
     axes.plot([_ratio(middle)], [y], marker, color=colour, markersize=5, zorder=4)
     right = middle > 0
-    decimals = text.percent_decimals(low, high, middle)
-    shown = text.percent(middle, decimals)
-    if multiples and middle >= 100:
-        shown = f"{_ratio(middle):.{text.ratio_decimals(low, high)}f}×"
+    shown = text.change(middle, low, high)[0]
     axes.annotate(
         shown, (_ratio(high if right else low), y), va="center", fontsize=8,
         xytext=(7 if right else -7, 0), textcoords="offset points", color=MUTED,

@@ -1,6 +1,7 @@
 """One look for all pictures: colours, markers, sizes, and how a figure becomes SVG and PNG."""
 
 import io
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ matplotlib.use("Agg")
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 
 from analysis import files
 from analysis.settings import Settings
@@ -52,6 +54,9 @@ _PNG = {"compress_level": 3}
 
 #: Width of a figure in inches: it is shown near its own size, so that its text stays readable.
 WIDTH = 4.3
+
+#: Width of a paper's column in inches.
+COLUMN = 3.5
 
 _LONGEST_LABEL = 18
 
@@ -106,6 +111,7 @@ def configure() -> None:
         {
             "svg.fonttype": "none",  # text stays text: searchable, editable, readable aloud
             "svg.hashsalt": "joulerace",
+            "pdf.fonttype": 42,
             "font.family": "DejaVu Sans",
             "font.size": 9,
             "axes.titlesize": 9.5,
@@ -176,6 +182,17 @@ def group_axis(axes: Axes, names: list[str]) -> None:
     axes.tick_params(axis="x", length=0)
 
 
+def ratio_axis(axes: Axes) -> None:
+    """Make the upright axis logarithmic, with plain round numbers."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [m * 10.0**p for p in powers for m in (1, 2, 3, 5)]
+    ticks = [t for t in ticks if low <= t <= high]
+    axes.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_yticks([], minor=True)
+
+
 def legend(figure: Canvas, axes: Axes) -> None:
     """A legend above the axes, in as many columns as its longest name leaves room for.
 
@@ -201,7 +218,7 @@ def finish(
     alt: str,
     wide: bool = False,
 ) -> Figure:
-    """Save a figure as ``plots/<name>.svg`` and ``.png`` and keep its SVG for the page."""
+    """Save a figure as ``plots/<name>.svg``, ``.png`` and ``.pdf``; keep its SVG for the page."""
     folder = settings.output / "plots"
     with warnings.catch_warnings():
         # A group's name in a script that the font lacks: the SVG still holds the text itself.
@@ -210,11 +227,12 @@ def finish(
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "joulerace"})
         figure.set_layout_engine("none")  # laid out already; doing it again only costs time
         _save(figure, folder / f"{name}.png")
+        files.write(folder / f"{name}.pdf", _for_a_paper(figure, COLUMN * (2 if wide else 1)))
     svg = buffer.getvalue()
     paper = '<rect width="100%" height="100%" style="fill: #ffffff"/>'
     standalone = re.sub(r"(<svg\b[^>]*>)", lambda m: m.group(1) + paper, svg, count=1)
     files.write(folder / f"{name}.svg", standalone)
-    written = [f"plots/{name}.svg", f"plots/{name}.png"]
+    written = [f"plots/{name}.{kind}" for kind in ("svg", "png", "pdf")]
     return Figure(name, title, caption, alt, inline(svg, name), written, wide)
 
 
@@ -222,6 +240,29 @@ def _save(figure: Canvas, path: Path) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=300, facecolor="white", pil_kwargs=_PNG)
     files.write(path, buffer.getvalue())
+
+
+def _for_a_paper(figure: Canvas, width: float) -> bytes:
+    """The figure as PDF, ``width`` inches wide, all of it smaller by the same factor.
+
+    It is drawn anew at that size, with its fonts embedded as TrueType, which journals ask for.
+    """
+    factor = width / figure.get_figwidth()
+    ticks = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        labels = axis.get_ticklabels()
+        ticks |= {id(piece) for piece in labels}
+        if labels:
+            axis.set_tick_params(labelsize=labels[0].get_fontsize() * factor)
+    for piece in figure.findobj(Text):
+        if id(piece) not in ticks:
+            piece.set_fontsize(piece.get_fontsize() * factor)
+    figure.set_size_inches(width, figure.get_figheight() * factor)
+    figure.set_layout_engine("constrained")
+    buffer = io.BytesIO()
+    metadata = {"CreationDate": None, "Creator": "joulerace", "Producer": None}
+    figure.savefig(buffer, format="pdf", facecolor="white", metadata=metadata)
+    return buffer.getvalue()
 
 
 def inline(svg: str, name: str) -> str:

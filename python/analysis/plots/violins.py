@@ -2,6 +2,7 @@
 
 import numpy as np
 import seaborn
+from matplotlib import ticker
 
 from analysis import limits, metrics, text
 from analysis.findings import Findings
@@ -9,18 +10,26 @@ from analysis.plots.style import (
     GRID,
     INK,
     PAPER,
+    Canvas,
     Figure,
     Palette,
     canvas,
     finish,
     group_axis,
     label,
+    ratio_axis,
 )
 from analysis.settings import Settings
 from analysis.table import Table
 
 #: Fewer values than this have no shape to show; their points and median must do.
 _MIN_VIOLIN = 5
+
+#: From this ratio of medians on, violins on one axis of joules would be lines.
+_FAR = 2.5
+
+#: So many groups have room for a panel each.
+_MOST_PANELS = 4
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
@@ -66,12 +75,25 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
     names = list(table.all_groups)
     values = [table.values(metric.name, name) for name in names]
     scale = text.Scale.fit(np.concatenate(values), metric.unit)
-    figure, (axes,) = canvas(3.1)
-    rng = np.random.default_rng(settings.seed)
-    for place, (name, raw) in enumerate(zip(names, values, strict=True)):
-        _group(axes, place, raw / scale.factor, palette, name, rng)
-    group_axis(axes, names)
-    axes.set_xlim(-0.6, len(names) - 0.4)
+    values_shown = [raw / scale.factor for raw in values]
+    far = _far(values)
+    if far and len(names) <= _MOST_PANELS:
+        figure = _panels(names, values_shown, palette, settings)
+        axes, how = (
+            figure.axes[0],
+            "Each group has an axis of its own, of the same span in per cent.",
+        )
+    else:
+        figure, (axes,) = canvas(3.1)
+        rng = np.random.default_rng(settings.seed)
+        for place, (name, raw) in enumerate(zip(names, values_shown, strict=True)):
+            _group(axes, place, raw, palette, name, rng)
+        group_axis(axes, names)
+        axes.set_xlim(-0.6, len(names) - 0.4)
+        how = "The axis does not begin at zero."
+        if far:
+            ratio_axis(axes)
+            how = "The axis is logarithmic: like distances are like ratios."
     axes.set_ylabel(f"{metric.label} ({scale.unit})")
     if max(map(len, values)) >= _MIN_VIOLIN:
         shape = (
@@ -90,9 +112,35 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
         settings,
         f"violin_{metric.name}",
         f"{metric.label} per trial",
-        f"{shape} points: trials. The axis does not begin at zero.",
+        f"{shape} points: trials. {how}",
         f"{metric.label} per group. Medians: {text.join(medians)}.",
     )
+
+
+def _far(values: list[np.ndarray]) -> bool:
+    """Whether one axis would make lines of the violins."""
+    medians = [np.median(v) for v in values if len(v)]
+    return len(medians) > 1 and min(medians) > 0 and max(medians) / min(medians) > _FAR
+
+
+def _panels(
+    names: list[str], values: list[np.ndarray], palette: Palette, settings: Settings
+) -> Canvas:
+    """A panel for each group, all of the same span as a ratio, so that spreads can be compared."""
+    figure, panels = canvas(3.1, columns=len(names))
+    rng = np.random.default_rng(settings.seed)
+    middles = [float(np.sqrt(v.min() * v.max())) for v in values]
+    reach = max(1.002, *(float(v.max()) / m for v, m in zip(values, middles, strict=True)))
+    for axes, name, own, middle in zip(panels, names, values, middles, strict=True):
+        _group(axes, 0, own, palette, name, rng)
+        group_axis(axes, [name])
+        axes.set_xticklabels([label(name)])
+        axes.set_xlim(-0.55, 0.55)
+        room = reach**1.15
+        axes.set_ylim(middle / room, middle * room)
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(5))
+        axes.tick_params(axis="y", labelsize=8)
+    return figure
 
 
 def _group(

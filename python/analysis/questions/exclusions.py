@@ -15,6 +15,8 @@ _DISTURBANCES = {
     "steal": "the hypervisor gave processor time to others",
     "missed-samples": "samples are missing",
     "clock-step": "the wall clock was set",
+    "suspended": "the machine was suspended",
+    "supply-change": "the machine went from mains to battery or back",
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis import checks, text
-from analysis.cells import Column, Tabulation, number, words
+from analysis.cells import Column, Tabulation, number, p_cell, words
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -28,7 +28,8 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
             f"Over {text.count(order['blocks'], 'complete block')}, position counts give "
             f"χ² = {text.significant(order['balance_chi_square'])}; of random orders, a share of "
             f"{text.significant(order['balance_p'], 2)} is at least as unbalanced. "
-            f"{order['distinct_orders']} of {order['possible_orders']} possible orders occurred; "
+            f"{order['distinct_orders']} of {_orders(order['possible_orders'])} possible orders "
+            f"occurred; "
             f"{text.count(order['same_as_previous'], 'block')} repeated the one before."
         )
     if verdict == "cyclic":
@@ -47,7 +48,12 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
         mark,
         short,
         [line for line in lines if line],
-        kept(checks.positions(found), checks.autocorrelation(found), _effects(drift)),
+        kept(
+            checks.positions(found),
+            checks.autocorrelation(found),
+            _trends(drift),
+            _effects(table, drift),
+        ),
     )
 
 
@@ -55,6 +61,11 @@ _RANDOM = {
     "": "Random and balanced, as far as can be tested",
     "balanced": "Random, and balanced by design",
 }
+
+
+def _orders(number: int) -> str:
+    """How many orders there are; of very many about how many."""
+    return str(number) if number < 1e6 else text.significant(float(number), 2)
 
 
 def _planned(settings: Settings) -> str:
@@ -71,16 +82,40 @@ def _slopes(drift: dict[str, Any]) -> str:
     slope = drift["time"] or drift["run_order"]
     if not slope:
         return "Drift over time cannot be estimated from these data."
-    if "pct" not in slope:
-        return f"Drift over time: {slope['note']}."
-    decimals = text.percent_decimals(slope["ci_low"], slope["ci_high"])
-    return (
-        f"The means of blocks drifted by {text.percent(slope['pct'], decimals)} {slope['unit']} "
-        f"(95% interval {text.percent(slope['ci_low'], decimals)} to "
-        f"{text.percent(slope['ci_high'], decimals)}, "
-        f"{text.p_equation(slope['p'])}), {text.percent(slope['pct_over_experiment'], 2)} over the "
-        "whole experiment."
+    change, low, high = text.change(
+        slope["pct_over_experiment"], slope["low_over_experiment"], slope["high_over_experiment"]
     )
+    told = (
+        f"From the first block to the last the blocks’ mean energy changed by {change} (95% "
+        f"interval {low} to {high}, {text.p_equation(slope['p'])})"
+    )
+    if drift["drifts"]:
+        told += "; pairing takes out what all groups share of it"
+    pairs = [row for row in drift["trends"] if row["p_holm"] is not None]
+    if pairs and "trend" not in drift["significant"]:
+        smallest = text.p_equation(min(row["p_holm"] for row in pairs))
+        told += f". No pair’s difference drifts over the blocks (smallest {smallest} after Holm)"
+    return f"{told}."
+
+
+def _trends(drift: dict[str, Any]) -> Tabulation | None:
+    """How much each pair's difference changes, where one does."""
+    if "trend" not in drift["significant"]:
+        return None
+    rows = [
+        [
+            words(f"{r['b']} against {r['a']}"),
+            number(r["pct_over_experiment"], text.percent(r["pct_over_experiment"], 1)),
+            p_cell(r["p_holm"]),
+        ]
+        for r in sorted(drift["trends"], key=lambda r: r["p_holm"])[:_MOST_TRENDS]
+    ]
+    columns = [Column("Pair", False), Column("First block to last"), Column("p (Holm)")]
+    return Tabulation("Differences that drift over the blocks", columns, rows)
+
+
+#: More pairs than this are in summary.json alone.
+_MOST_TRENDS = 15
 
 
 def _factors(drift: dict[str, Any]) -> str:
@@ -100,12 +135,17 @@ def _factors(drift: dict[str, Any]) -> str:
     return " ".join(lines)
 
 
-def _effects(drift: dict[str, Any]) -> Tabulation | None:
+def _effects(table: Table, drift: dict[str, Any]) -> Tabulation | None:
     """What each position and predecessor does, where one is significant."""
     rows = []
+    known = table.usable["position"].dropna()
+    first = int(known.min()) if len(known) else 1
     for name in ("position", "predecessor"):
         if name in drift["significant"]:
             for level, pct in drift[name]["effects_pct"].items():
-                rows.append([words(f"{name} {level}"), number(pct, text.percent(pct, 2))])
+                where = f"after {level}"
+                if name == "position":
+                    where = f"{text.ordinal(int(level) - first + 1)} in the block"
+                rows.append([words(where), number(pct, text.percent(pct, 2))])
     columns = [Column("Where or after what", False), Column("Energy against the mean")]
     return Tabulation("Effects within blocks", columns, rows) if rows else None

@@ -55,7 +55,7 @@ def _equivalence(found: Findings, settings: Settings) -> list[str]:
         return [
             f"No margin of equivalence was stated (--margin). The closest pair, {closest['b']} "
             f"against {closest['a']}, would be equivalent within "
-            f"±{text.significant(closest['within_pct'], 2)}%, by itself."
+            f"{text.within(closest['within_pct'])}, by itself."
         ]
     same = [f"{r['b']} and {r['a']}" for r in known if r["equivalent"]]
     listed = text.join(same) if len(same) <= 4 else f"{len(same)} of {len(known)} pairs"
@@ -93,8 +93,10 @@ _MOST_SHARES = 4
 
 
 def _share(share: float) -> str:
-    if share > 1.1:
-        return f"time, {100 * share:.0f}% of it; power made up for part"
+    if share > 1.02:
+        return "only time; power went the other way and made up for part"
+    if share >= 0.98:
+        return "only time"
     if share >= 0.8:
         return f"almost only time ({100 * share:.0f}%)"
     if share > 0.6:
@@ -103,6 +105,8 @@ def _share(share: float) -> str:
         return f"time ({100 * share:.0f}%) and power alike"
     if share >= 0.2:
         return f"mostly power (time {100 * share:.0f}%)"
-    if share >= -0.1:
+    if share > 0.02:
         return f"almost only power (time {100 * share:.0f}%)"
-    return "power; time made up for part"
+    return "only power" + (
+        "; time went the other way and made up for part" if share < -0.02 else ""
+    )

@@ -329,7 +329,7 @@ impl Sheet {
 
 /// One file.
 fn sheet(path: &Path) -> Result<Sheet, String> {
-    let bytes = crate::store::read(path, LARGEST).map_err(|e| format!("cannot be read ({e})"))?;
+    let bytes = crate::files::read(path, LARGEST).map_err(|e| format!("cannot be read ({e})"))?;
     let text = String::from_utf8_lossy(&bytes);
     let text = text.trim_start_matches('\u{feff}');
     let head = text.lines().next().unwrap_or_default();

@@ -7,7 +7,7 @@
 //! 10 s and 60 s: Intel's turbo budget runs out after a time constant of 28 s or 56 s on common
 //! boards, and a window much shorter than that takes its first plateau for the last.
 
-use serde::{Deserialize, Serialize};
+use crate::store::pauses::Summary;
 
 /// The window's bounds, in seconds.
 const WINDOW_S: (f64, f64) = (10.0, 60.0);
@@ -25,26 +25,6 @@ const DEGREES: f64 = 1.0;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
     points: Vec<(f64, f64)>,
-}
-
-/// What a series came to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Summary {
-    /// The first reading.
-    pub first: f64,
-    /// Mean of the last 5 s, or of the last third of a shorter series.
-    pub last: f64,
-    /// Mean of all readings.
-    pub mean: f64,
-    /// Standard deviation (n − 1) of all readings.
-    pub sd: Option<f64>,
-    /// The highest reading.
-    pub highest: f64,
-    /// How much it changed over the window that is judged.
-    pub drift: Option<f64>,
-    /// That window's length in seconds.
-    pub window_s: Option<f64>,
 }
 
 impl Series {

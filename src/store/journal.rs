@@ -1,10 +1,10 @@
 //! The experiment's memory: append-only JSON lines, each on disk before the next step is taken.
 
 use crate::clean;
+use crate::files::{self, Dir};
 use crate::plan::Outcome;
-use crate::run::look::Look;
-use crate::run::record::Status;
-use crate::store::{self, Dir};
+use crate::store::look::Look;
+use crate::store::record::Status;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -306,7 +306,7 @@ impl Read {
 ///
 /// [`JournalError`] where the file cannot be read or a whole line is not one of ours.
 pub fn read(path: &Path) -> Result<Read, JournalError> {
-    let opened = store::at(path).and_then(|(folder, name)| folder.open_file(&name));
+    let opened = files::at(path).and_then(|(folder, name)| folder.open_file(&name));
     match opened {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Read::default()),
         Err(source) => Err(JournalError::Io { path: path.to_owned(), doing: "read", source }),
@@ -335,7 +335,7 @@ impl Journal {
     pub fn open(path: &Path) -> Result<(Journal, Read), JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), doing: "written", source };
         let found = read(path)?;
-        let (folder, name) = store::at(path).map_err(io)?;
+        let (folder, name) = files::at(path).map_err(io)?;
         let file = folder.append(&name).map_err(io)?;
         if let Some(torn) = &found.torn {
             let mut aside = name.clone();

@@ -1,8 +1,9 @@
 //! Where an experiment's files lie.
 
 use super::record::{Samples, TrialRecord};
+use crate::files::{self, Dir};
+use crate::paths;
 use crate::plan::Trial;
-use crate::store::{self, Dir};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,11 @@ impl Folder {
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// As the user may type it: see [`paths::shown`].
+    pub fn shown(&self) -> String {
+        paths::shown(&self.root)
     }
 
     /// Settings, plan, versions, machine.
@@ -73,7 +79,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The system's; [`store::NotPlain`] where a link has such a name.
+    /// The system's; [`files::NotPlain`] where a link has such a name.
     pub fn create<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
         let root = self.open()?;
         for treatment in treatments {
@@ -96,7 +102,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The system's; [`store::NotPlain`] where such a name is no file's.
+    /// The system's; [`files::NotPlain`] where such a name is no file's.
     pub fn sweep<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
         let root = self.open()?;
         for treatment in treatments {
@@ -129,7 +135,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The system's; [`store::NotPlain`].
+    /// The system's; [`files::NotPlain`].
     pub fn set_aside(&self, trial: &Trial, attempt: u32, why: &str) -> io::Result<PathBuf> {
         let kept = self.root.join(&trial.treatment).join(why);
         let from = match self.treatment(trial) {
@@ -165,7 +171,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The system's; [`store::NotPlain`].
+    /// The system's; [`files::NotPlain`].
     pub fn samples(&self, trial: &Trial) -> io::Result<Samples> {
         let name = format!("{}.csv", trial.name);
         Samples::of(self.treatment(trial)?.open_file(OsStr::new(&name))?)
@@ -188,7 +194,7 @@ impl Folder {
     ///
     /// What is wrong with the one that is there, in words.
     pub fn read_record(&self, trial: &Trial) -> Result<Option<TrialRecord>, String> {
-        let text = match store::read(&self.file(trial, "json"), TrialRecord::LARGEST) {
+        let text = match files::read(&self.file(trial, "json"), TrialRecord::LARGEST) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.to_string()),
@@ -203,7 +209,7 @@ impl Folder {
 
 fn sweep(folder: &Dir) -> io::Result<()> {
     for name in folder.names()? {
-        if name.as_encoded_bytes().starts_with(store::HALF_WRITTEN.as_bytes()) {
+        if name.as_encoded_bytes().starts_with(files::HALF_WRITTEN.as_bytes()) {
             folder.remove(&name)?;
         }
     }

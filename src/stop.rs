@@ -1,6 +1,7 @@
 //! Being told to stop: once to end after the present trial, twice to end now.
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// How often somebody has asked this program to end.
 pub fn requests() -> usize {
@@ -95,21 +96,34 @@ fn stand_still(tell: &impl Fn(&str)) {
     }
 }
 
-/// Waits until somebody asks this program to end: Ctrl-C or, where there is one, SIGTERM.
-pub async fn asked() {
+/// Is cancelled as soon as somebody asks this program to end.
+///
+/// # Errors
+///
+/// Signals cannot be listened for.
+pub fn token() -> std::io::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let raised = token.clone();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+        // Listened for from here on, not from when the task is first run.
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-            },
-            Err(_) => drop(tokio::signal::ctrl_c().await),
-        }
+            }
+            raised.cancel();
+        });
     }
     #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        raised.cancel();
+    });
+    Ok(token)
 }
 
 fn raise(sender: &watch::Sender<Stop>) {

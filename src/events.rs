@@ -1,13 +1,36 @@
 //! What the run loop tells whoever listens: the terminal, the log.
 
-use super::look::Look;
-use super::record::TrialRecord;
+use crate::dataset::Dataset;
+use crate::meter::MeterDescription;
 use crate::phase::Phase;
 use crate::plan::Trial;
+use crate::store::look::Look;
+use crate::store::record::TrialRecord;
 use std::path::Path;
 
 /// What the pause is called in which idle power is measured.
 pub const IDLE_POWER: &str = "idle power";
+
+/// What is about to run.
+#[derive(Debug)]
+pub struct Planned<'a> {
+    /// Trials still to run.
+    pub remaining: usize,
+    /// Trials in all.
+    pub trials: usize,
+    /// The experiment's folder.
+    pub folder: &'a Path,
+    /// What reads the energy.
+    pub meter: &'a MeterDescription,
+    /// What is trained on.
+    pub dataset: &'a Dataset,
+    /// Seconds that what remains is expected to take, idle power at the end included; a guess.
+    pub expected_s: f64,
+    /// Whether it may stop before the last of them.
+    pub may_stop: bool,
+    /// Seconds that idle power takes after the last trial.
+    pub closing_s: f64,
+}
 
 /// Something that an onlooker may want to know.
 #[derive(Debug)]
@@ -17,24 +40,7 @@ pub enum Event<'a> {
     /// Something to know that does not stop the experiment.
     Warning(&'a str),
     /// The plan stands.
-    Planned {
-        /// Trials still to run.
-        remaining: usize,
-        /// Trials in all.
-        trials: usize,
-        /// The experiment's folder.
-        folder: &'a Path,
-        /// One line about the meter.
-        meter: &'a str,
-        /// One line about the data set.
-        data: &'a str,
-        /// Seconds that what remains is expected to take, idle power at the end included; a guess.
-        expected_s: f64,
-        /// Whether it may stop before the last of them.
-        may_stop: bool,
-        /// Seconds that idle power takes after the last trial.
-        closing_s: f64,
-    },
+    Planned(Planned<'a>),
     /// A pause between trials goes on.
     Pause {
         /// `warm-up`, `cool-down`, [`IDLE_POWER`].
@@ -93,12 +99,4 @@ pub enum Event<'a> {
 pub trait Observer {
     /// Hears of one event.
     fn on(&self, event: &Event<'_>);
-}
-
-/// Hears nothing.
-#[derive(Debug, Default)]
-pub struct Silent;
-
-impl Observer for Silent {
-    fn on(&self, _: &Event<'_>) {}
 }

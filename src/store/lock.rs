@@ -3,7 +3,7 @@
 
 use super::folder::Folder;
 use crate::clean;
-use crate::store::{FolderLock, InUse};
+use crate::files::{FolderLock, InUse};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use std::fs::{File, TryLockError};

@@ -1,21 +1,22 @@
 //! What has to be there before the first trial: environment, data, meter.
 
-use super::block_on;
+pub mod conditions;
+pub mod limits;
+pub mod ready;
+
 use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
 use crate::env::{self, EnvEvent, EnvSettings, Environment, Profile};
 use crate::error::Error;
+use crate::events::{Event, Observer};
 use crate::paths::{self, Project};
-use crate::run::events::{Event, Observer};
-use crate::run::stop;
 use crate::settings::DatasetName;
-use crate::store::Scratch;
-use crate::worker::protocol::{Interpreter, Message, Request};
-use crate::worker::{self, Launch, Limits, Listener, Seen};
+use crate::stop;
+use crate::worker;
+use crate::worker::protocol::{Interpreter, Request};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Finds or makes the environment of a profile, telling `observer` what happens. Ctrl-C stops it.
 pub async fn environment(
@@ -46,7 +47,7 @@ async fn resolve(
     way: Way,
     observer: &dyn Observer,
 ) -> Result<Environment, Error> {
-    let cancel = Arc::clone(&settings.cancel);
+    let settings = EnvSettings { cancel: token()?, ..settings };
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         // A listener that has gone makes no difference to the environment.
@@ -58,7 +59,6 @@ async fn resolve(
             result = &mut work => {
                 return Ok(result.map_err(|e| Error::Other(e.into()))??);
             }
-            () = stop::asked() => cancel.store(true, Ordering::Relaxed),
         }
     }
 }
@@ -78,7 +78,7 @@ pub fn env_settings(
         project: project.root.clone(),
         cache: paths::cache(),
         pythons: env::pythons(),
-        cancel: Arc::new(AtomicBool::new(false)),
+        cancel: CancellationToken::new(),
     }
 }
 
@@ -122,14 +122,15 @@ pub async fn data(
     workloads: &Path,
     observer: &dyn Observer,
 ) -> Result<Dataset, Error> {
-    let settings = dataset_settings(name, data_dir);
-    let cancel = Arc::clone(&settings.cancel);
+    let cancel = token()?;
+    let stop = cancel.clone();
+    let settings = DatasetSettings { cancel: cancel.clone(), ..dataset_settings(name, data_dir) };
     let (python, workloads) = (python.clone(), workloads.to_owned());
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         let mut make_digits = |into: &Path| {
             // A loop of its own: this thread is none of the event loop's.
-            block_on(make_digits(&python, &workloads, into)).map_err(|e| e.to_string())?
+            block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.to_string())?
         };
         dataset::prepare(&settings, &mut make_digits, &mut |event| drop(sender.send(event)))
     });
@@ -137,8 +138,7 @@ pub async fn data(
         tokio::select! {
             Some(event) = events.recv() => tell_of_data(&event, observer),
             result = &mut work => break result.map_err(|e| Error::Other(e.into()))??,
-            () = stop::asked() => {
-                cancel.store(true, Ordering::Relaxed);
+            () = cancel.cancelled() => {
                 // A download ends by itself; a read that hangs is left to hang.
                 if let Ok(result) = tokio::time::timeout(ENOUGH, &mut work).await {
                     break result.map_err(|e| Error::Other(e.into()))??;
@@ -190,54 +190,60 @@ pub async fn call(
     module: &str,
     function: &str,
     argument: Value,
+    stop: &CancellationToken,
     mut on_event: impl FnMut(&Value),
 ) -> Result<Vec<Value>, String> {
-    let listener = Listener::bind().map_err(|e| e.to_string())?;
-    let scratch = Scratch::new().map_err(|e| e.to_string())?;
-    let log = scratch.path().join("log");
-    let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let launch = Launch {
-        request: Request {
-            python: python.clone(),
-            sys_path,
-            module: module.to_owned(),
-            function: function.to_owned(),
-            argument,
-            arrays: None,
-        },
-        argv: vec![program.into(), "worker".into(), "--socket".into(), listener.path().into()],
-        log: log.clone(),
-        limits: Limits::default(),
+    let request = Request {
+        python: python.clone(),
+        sys_path,
+        module: module.to_owned(),
+        function: function.to_owned(),
+        argument,
+        arrays: None,
     };
     let mut events = Vec::new();
-    let work = worker::run(launch, &listener, |seen| {
-        if let Seen::Message(Message::Event { event }) = seen {
-            on_event(event);
-            events.push(event.clone());
-        }
+    let called = worker::call(request, stop, |event| {
+        on_event(event);
+        events.push(event.clone());
         Ok(())
     });
-    let ended = tokio::select! {
-        ended = work => ended,
-        () = stop::asked() => return Err("interrupted".to_owned()),
-    };
-    match ended.failure {
+    let called = called.await.map_err(|e| e.to_string())?;
+    match called.failure {
         None => Ok(events),
+        Some(_) if stop.is_cancelled() => Err("interrupted".to_owned()),
         Some(failure) => {
-            let printed = std::fs::read_to_string(&log).unwrap_or_default();
-            let tail: Vec<&str> = printed.lines().rev().take(12).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
-            Err(format!("{failure}\n{}", tail.join("\n")))
+            let lines: Vec<&str> = called.printed.lines().collect();
+            Err(format!("{failure}\n{}", lines[lines.len().saturating_sub(12)..].join("\n")))
         }
     }
 }
 
-/// What makes the digits data set, in the training environment.
-async fn make_digits(python: &Interpreter, workloads: &Path, into: &Path) -> Result<(), String> {
-    let argument = json!({ "output": into, "seed": DIGITS_SEED });
-    let path = vec![workloads.to_owned()];
-    call(python, path, "data", "make_digits", argument, |_| ()).await.map(drop)
+/// Is cancelled as soon as somebody asks this program to end.
+pub fn token() -> Result<CancellationToken, Error> {
+    stop::token().map_err(|e| Error::Other(e.into()))
 }
 
-/// Seeds the shifts and rotations; part of the data set's identity, so not a flag.
-const DIGITS_SEED: u64 = 42;
+/// What makes the digits data set, in the training environment.
+async fn make_digits(
+    python: &Interpreter,
+    workloads: &Path,
+    into: &Path,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    let argument = json!({ "output": into, "seed": dataset::DIGITS_SEED });
+    let path = vec![workloads.to_owned()];
+    call(python, path, "data", "make_digits", argument, stop, |_| ()).await.map(drop)
+}
+
+/// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up
+/// while a trial is measured and children are started by the thread that lives longest.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
+            Error::Other(anyhow::Error::new(e).context("the event loop cannot be made"))
+        })?;
+    let outcome = runtime.block_on(future);
+    // What was given up is not waited for: a read that hangs would keep the program from ending.
+    runtime.shutdown_background();
+    Ok(outcome)
+}

@@ -1,20 +1,25 @@
 //! `experiment.json`: everything that was known before the first trial, written before it.
 
+use super::ExperimentError;
+use super::conditions::Conditions;
 use super::folder::Folder;
 use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
-use crate::clean::{self, in_strings};
+use crate::clean::in_strings;
+use crate::dataset::Dataset;
+use crate::env::Environment;
+use crate::files;
+use crate::meter::{Kind, MeterDescription};
 use crate::plan::Plan;
 use crate::settings::Settings;
-use crate::store;
+use crate::snapshot::{Git, Machine};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
 /// What `experiment.json` holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Experiment {
     /// Version of this layout.
     pub schema: u32,
@@ -30,22 +35,22 @@ pub struct Experiment {
     pub conditions: Conditions,
     /// The machine and its state at the start, for the reader.
     #[serde(default)]
-    pub machine: Value,
+    pub machine: Part<Machine>,
     /// Variables of the environment that change the work.
     #[serde(default)]
-    pub variables: Value,
+    pub variables: Part<BTreeMap<String, String>>,
     /// The source's revision, where it is under git.
     #[serde(default)]
-    pub git: Value,
+    pub git: Part<Option<Git>>,
     /// The meter that was chosen, what it reads, and why others were not.
     #[serde(default)]
-    pub meter: Value,
+    pub meter: Part<MeterFound>,
     /// The Python environment.
     #[serde(default)]
-    pub environment: Value,
+    pub environment: Part<Environment>,
     /// The data set and its files' checksums.
     #[serde(default)]
-    pub dataset: Value,
+    pub dataset: Part<Dataset>,
     /// What is judged and how, fixed before the first trial.
     pub protocol: Protocol,
     /// The order.
@@ -55,146 +60,49 @@ pub struct Experiment {
     pub settling: Settling,
     /// What was found when whole blocks were looked at, where the protocol says so.
     #[serde(default)]
-    pub looks: Vec<super::look::Look>,
+    pub looks: Vec<crate::store::look::Look>,
     /// Whether the work was identical; written when trials have finished.
     #[serde(default)]
-    pub work: Option<super::gate::Verdict>,
+    pub work: Option<crate::store::experiment::Verdict>,
 }
 
-/// What has to be equal from the first trial to the last.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Conditions {
-    /// joulerace's version.
-    pub joulerace: String,
-    /// Python's version.
-    pub python: String,
-    /// Hash of the locked packages.
-    pub lock: String,
-    /// Installed packages that the lock does not ask for in that version.
-    pub unlocked: Vec<String>,
-    /// The data set's files by their checksums.
-    pub data: Vec<String>,
-    /// The training scripts by their checksums.
-    pub scripts: Vec<String>,
-    /// The meter and what it counts.
-    pub meter: String,
-    /// Processor, its number of threads, memory and kernel.
-    pub machine: Vec<String>,
-    /// Variables of the environment that change the work, such as `OMP_NUM_THREADS` or `LD_PRELOAD`.
-    #[serde(default)]
-    pub variables: BTreeMap<String, String>,
+/// A part of the file that nothing but its readers' curiosity depends on: where another version wrote it
+/// otherwise, it is kept as it stands, and the experiment goes on all the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Part<T> {
+    /// As this version writes it.
+    Known(T),
+    /// As it stands.
+    Other(Value),
 }
 
-impl Conditions {
-    /// What differs, each in a line of its own.
-    pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let (Ok(Value::Object(then)), Ok(Value::Object(mut fields))) =
-            (serde_json::to_value(self), serde_json::to_value(now))
-        else {
-            return Vec::new();
-        };
-        // As they are written, so that a home folder is no difference.
-        fields = match clean::private_json(Value::Object(fields)) {
-            Value::Object(fields) => fields,
-            _ => return Vec::new(),
-        };
-        let then = match clean::private_json(Value::Object(then)) {
-            Value::Object(then) => then,
-            _ => return Vec::new(),
-        };
-        let mut differences: Vec<String> = then
-            .iter()
-            .filter(|(name, value)| *name != "variables" && fields.get(*name) != Some(value))
-            .map(|(name, value)| format!("{name}: was {value}, is {}", fields[name]))
-            .collect();
-        let names: BTreeSet<&String> = self.variables.keys().chain(now.variables.keys()).collect();
-        let word = |value: Option<&String>| value.map_or("unset".to_owned(), |v| format!("{v:?}"));
-        for name in names {
-            let (then, now) = (self.variables.get(name), now.variables.get(name));
-            if then != now {
-                differences.push(format!("{name}: was {}, is {}", word(then), word(now)));
-            }
-        }
-        differences
+impl<T> Default for Part<T> {
+    fn default() -> Part<T> {
+        Part::Other(Value::Null)
     }
+}
+
+/// The meter that was chosen, what it reads, and why others were not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeterFound {
+    /// What reads the energy.
+    pub chosen: MeterDescription,
+    /// Which were tried before it, and why they do not work there.
+    pub rejected: Vec<(Kind, String)>,
+}
+
+/// Whether all trials did the same work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether nothing speaks against it.
+    pub identical: bool,
+    /// What speaks against it.
+    pub reasons: Vec<String>,
 }
 
 /// The plan of 100,000 blocks takes a tenth of this; what is larger is not read into memory.
 const LARGEST: u64 = 1 << 30;
-
-/// An experiment's file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ExperimentError {
-    /// There is none.
-    #[error("{0} holds no experiment: there is no experiment.json in it")]
-    Missing(PathBuf),
-    /// It cannot be read or is not ours.
-    #[error("{path} cannot be read ({why}); it was not written by this version of joulerace or has been damaged",
-        path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// `--output` names a folder that is in use.
-    #[error(
-        "--output: {0} already holds an experiment; name another folder, or go on with it: joulerace resume {0}"
-    )]
-    Occupied(String),
-    /// `--output` names a folder with other things in it.
-    #[error("--output: {0} is not empty; name a new folder, so that nothing is mixed up")]
-    NotEmpty(String),
-    /// It names programs and folders of its own.
-    #[error("the experiment in {folder} uses what lies outside its folder and is not this user's by default; nothing of it was run. Name it again where you trust it:\n  joulerace resume {folder} {}", flags.join(" "))]
-    Foreign {
-        /// The folder.
-        folder: String,
-        /// Each flag with its value.
-        flags: Vec<String>,
-    },
-    /// Journal, records and samples do not agree.
-    #[error(
-        "what is kept in {folder} does not agree:\n  {}\nnothing was run or changed. Bring it back from a copy, or have these trials set aside and run again with --accept-changes",
-        listed(what)
-    )]
-    Damaged {
-        /// The folder.
-        folder: String,
-        /// Trial by trial.
-        what: Vec<String>,
-    },
-    /// Something in the folder is neither a file nor a folder.
-    #[error("{0}; nothing was run or changed")]
-    NotPlain(std::io::Error),
-    /// What must be equal is not.
-    #[error("the experiment in {folder} was begun under other conditions:\n  {}\nmend that, or go on and have it recorded with --accept-changes", differences.join("\n  "))]
-    Changed {
-        /// The folder.
-        folder: String,
-        /// Line by line.
-        differences: Vec<String>,
-    },
-    /// It cannot be written.
-    #[error("{path} cannot be written: {source}; free space or name another folder with --output",
-        path = path.display())]
-    Write {
-        /// What.
-        path: PathBuf,
-        /// The system's word.
-        source: std::io::Error,
-    },
-}
-
-/// As many trials are listed.
-const MOST_LISTED: usize = 20;
-
-fn listed(what: &[String]) -> String {
-    let mut lines: Vec<String> = what.iter().take(MOST_LISTED).cloned().collect();
-    let more = what.len().saturating_sub(MOST_LISTED);
-    lines.extend((more > 0).then(|| format!("and {more} more")));
-    lines.join("\n  ")
-}
 
 fn home() -> Option<String> {
     std::env::var("HOME").ok()
@@ -219,7 +127,7 @@ impl Experiment {
     /// [`ExperimentError::Missing`] or [`ExperimentError::Unreadable`].
     pub fn read(folder: &Folder) -> Result<Experiment, ExperimentError> {
         let path = folder.experiment();
-        match store::read(&path, LARGEST) {
+        match files::read(&path, LARGEST) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 Err(ExperimentError::Missing(folder.root().to_owned()))
             }
@@ -300,7 +208,7 @@ impl Experiment {
         }
         // A host that was killed as it began leaves its lock and a draft.
         let ours = |name: &std::ffi::OsStr| {
-            name == ".lock" || name.as_encoded_bytes().starts_with(store::HALF_WRITTEN.as_bytes())
+            name == ".lock" || name.as_encoded_bytes().starts_with(files::HALF_WRITTEN.as_bytes())
         };
         match folder.open().and_then(|folder| folder.names()) {
             Ok(names) if names.iter().any(|name| !ours(name)) => {

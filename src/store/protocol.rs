@@ -1,11 +1,11 @@
 //! The protocol: what is judged and how, fixed before the first trial and written down with the plan.
 
-use super::interference::Limits;
 use crate::energy::COVERAGE_LEAST;
 use crate::phase::Phase;
 use crate::plan::sequential::Sequential;
 use crate::plan::{detectable::ALPHA, seeds};
 use crate::settings::Settings;
+use crate::store::interference::Limits;
 use serde::{Deserialize, Serialize};
 
 /// The test that decides.

@@ -4,9 +4,9 @@
 //! Lines wait in a queue; when that is full, the newest are dropped and their number is told once there is
 //! room. All text is cleaned of what acts on a terminal.
 
-use super::screen::fitting;
+use super::letters::fitting;
 use crate::clean;
-use crate::run::stop;
+use crate::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::sync::OnceLock;

@@ -143,10 +143,10 @@ pub struct TrialRecord {
     pub idle_w: Option<f64>,
     /// What else the machine did meanwhile.
     #[serde(default)]
-    pub interference: Option<crate::run::interference::Interference>,
+    pub interference: Option<crate::store::interference::Interference>,
     /// How the cool-down after it went.
     #[serde(default)]
-    pub cooldown: Option<crate::run::settle::Cooldown>,
+    pub cooldown: Option<crate::store::pauses::Cooldown>,
 }
 
 impl TrialRecord {
@@ -174,4 +174,4 @@ impl TrialRecord {
     }
 }
 
-pub use crate::store::{HALF_WRITTEN, replace, replace_json};
+pub use crate::files::{HALF_WRITTEN, replace, replace_json};

@@ -1,8 +1,9 @@
 //! The terminal's result: per framework, what its trials came to.
 
-use crate::run::gate::Verdict;
-use crate::run::record::{Status, TrialRecord};
-use crate::run::settling::Settling;
+use crate::dataset::{Dataset, Name};
+use crate::store::experiment::Verdict;
+use crate::store::record::{Status, TrialRecord};
+use crate::store::settling::Settling;
 use crate::units::{digits, mean_sd, summary};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -20,6 +21,18 @@ const METRICS: [Metric; 4] = [
     ("Power (W)", TrialRecord::power_w),
     ("EDP (J·s)", |r| r.window.as_ref().map(|w| w.total_j * w.seconds)),
 ];
+
+/// What a reader must know of the data.
+pub fn caution(dataset: &Dataset) -> Option<&'static str> {
+    match (dataset.name, &dataset.warning) {
+        (Name::Digits, _) => Some(
+            "Trained on the digits data set, NOT on MNIST: accuracies, losses and joules are not \
+             comparable with MNIST's.",
+        ),
+        (_, Some(_)) => Some("Trained on files of your own, not on MNIST as published."),
+        _ => None,
+    }
+}
 
 /// The result as text, at most `width` columns wide where that is possible.
 ///

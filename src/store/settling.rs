@@ -1,7 +1,7 @@
 //! What was found out about the machine between the trials, as `experiment.json` keeps it.
 
+use super::pauses::{Baseline, WarmUpReport};
 use super::record::{Status, TrialRecord};
-use super::settle::{Baseline, WarmUpReport};
 use serde::{Deserialize, Serialize};
 
 /// Warm-ups, idle power and what measuring itself costs. An experiment that was resumed has more than

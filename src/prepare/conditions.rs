@@ -3,15 +3,15 @@
 use crate::dataset::Dataset;
 use crate::env::Environment;
 use crate::meter::Meter;
-use crate::run::experiment::Conditions;
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
+use crate::store::conditions::Conditions;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Reads the present conditions as far as they are known without running anything: data and meter are
 /// left empty. `scripts` is the folder of the training scripts.
-pub(super) fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
+pub fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
     let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
         .into_iter()
         .flatten()
@@ -40,12 +40,12 @@ pub(super) fn conditions(environment: &Environment, scripts: &Path) -> Condition
 }
 
 /// The data set's files, as conditions have them.
-pub(super) fn data(dataset: &Dataset) -> Vec<String> {
+pub fn data(dataset: &Dataset) -> Vec<String> {
     dataset.files.iter().map(|f| format!("{} {}", f.name, f.sha256)).collect()
 }
 
 /// The meter, as conditions have it.
-pub(super) fn meter(settings: &Settings, meter: &Meter) -> String {
+pub fn meter(settings: &Settings, meter: &Meter) -> String {
     let meter = meter.describe();
     let counters: Vec<String> = meter.counters.iter().map(|c| c.name.clone()).collect();
     format!(

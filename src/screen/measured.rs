@@ -1,8 +1,8 @@
 //! What `joulerace measure` came to, for people and for programs.
 
-use super::say::shown;
 use crate::meter::MeterDescription;
 use crate::meter::measure::Measured;
+use crate::paths::shown;
 use crate::process::Exit;
 use crate::samples::Domain;
 use crate::units::{self, digits, mean_sd, summary};
@@ -16,7 +16,7 @@ const SCHEMA: u32 = 1;
 
 /// One run of the command.
 #[derive(Debug, Clone)]
-pub(super) struct Run {
+pub struct Run {
     pub csv: PathBuf,
     exit: Exit,
     status: i32,
@@ -122,7 +122,7 @@ fn missed(count: u64) -> String {
 }
 
 /// All runs of one command.
-pub(super) struct Result<'a> {
+pub struct Result<'a> {
     /// What the series is called.
     pub name: Option<&'a str>,
     pub command: &'a [OsString],

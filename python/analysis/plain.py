@@ -1,0 +1,119 @@
+"""The report for a first reader: what was compared, what it means, what it does not mean."""
+
+from analysis import machine, provenance, text
+from analysis.findings import Findings
+from analysis.settings import Settings
+from analysis.table import Table
+from analysis.verdict import Verdict
+
+#: More names than this are counted.
+_MOST_NAMED = 6
+
+_METERS = {
+    "energibridge": "EnergiBridge",
+    "rapl": "RAPL",
+    "nvml": "NVML",
+    "estimate": "an estimate",
+}
+
+
+def head(table: Table, settings: Settings) -> list[str]:
+    """What was run, on what, measured by what, in which versions; what is unknown is left out."""
+    experiment = settings.experiment or {}
+    job = machine.part(machine.part(experiment, "settings"), "job")
+    data = machine.part(experiment, "dataset")
+    work = []
+    if data.get("name"):
+        name = {"mnist": "MNIST", "digits": "digits (not MNIST)"}.get(data["name"], data["name"])
+        work.append(f"data set {name}")
+    if job.get("epochs"):
+        work.append(text.count(int(job["epochs"]), "epoch"))
+    if job.get("train_samples") or data.get("train_images"):
+        images = job.get("train_samples") or data["train_images"]
+        work.append(f"{int(images):,} training images".replace(",", "\u202f"))
+    cpu = machine.part(machine.part(experiment, "machine"), "cpu")
+    place = [str(cpu["model"])] if cpu.get("model") else []
+    meters = [_METERS.get(m, m) for m in provenance.meters(table)]
+    if meters and meters != ["unknown"]:
+        place.append(f"measured by {text.join(meters)}")
+    packages = machine.part(machine.part(experiment, "environment"), "packages")
+    versions = [f"{name} {packages[name]}" for name in machine.CHIEF if packages.get(name)]
+    if versions and settings.version:
+        versions.append(f"joulerace {settings.version}")
+    return [" · ".join(line) for line in (work, place, versions) if line]
+
+
+def words(table: Table, found: Findings, answer: Verdict, settings: Settings) -> list[str]:
+    """Three short paragraphs that need no statistics; empty where nothing is compared."""
+    if len(table.groups) < 2:
+        return []
+    return [_compared(table, found), _means(answer, settings), _not(table, answer, settings)]
+
+
+def _compared(table: Table, found: Findings) -> str:
+    named = text.join(list(table.groups))
+    if len(table.groups) > _MOST_NAMED:
+        named = f"{len(table.groups)} ways"
+    counts = sorted({len(table.values("energy_j", group)) for group in table.groups})
+    times = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    paired = all(c.paired for c in found.decision.comparisons)
+    how = (
+        "in rounds (“blocks”) that run every one of them once, so that a warm afternoon or a busy "
+        "machine meets all alike"
+        if paired
+        else "and the runs are compared as two heaps, since they do not belong together in rounds"
+    )
+    return (
+        f"What was compared: the energy of one run with {named}, {times} usable runs of each, "
+        f"{how}."
+    )
+
+
+def _means(answer: Verdict, settings: Settings) -> str:
+    level = answer.level
+    if level == "too few":
+        return "What it means: nothing yet. So few runs cannot tell a difference from chance."
+    if level == "not comparable":
+        return (
+            "What it means: nothing about the groups. Their figures are not of the same thing, so "
+            "a difference of them says nothing about what was compared."
+        )
+    resolved = [c for c in answer.pairs if c["resolved"]]
+    if not resolved:
+        return (
+            "What it means: differences this small come about by chance even if none exists. That "
+            "does not show that the groups are equal: more runs may still tell them apart."
+        )
+    most = max(resolved, key=lambda c: abs(c["log_ratio"]))
+    change, low, high = text.change(most["pct_change"], most["ci_low"], most["ci_high"])
+    some = f"{len(resolved)} of {len(answer.pairs)} "
+    if len(resolved) == len(answer.pairs):
+        some = "the " if len(resolved) == 1 else f"all {len(resolved)} "
+    sure = (
+        "Nothing that was checked speaks against it."
+        if level == "firm"
+        else "Read the points above first: they say why it may look surer than it is."
+    )
+    return (
+        f"What it means: {some}{text.plural(len(resolved), 'difference')} "
+        f"{'is' if len(resolved) == 1 else 'are'} larger than chance would make "
+        f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most['group']} against "
+        f"{most['base']}, {change}; were the whole experiment done again and again, an interval "
+        f"such as {low} to {high} would hold the true value 95 times in 100. {sure}"
+    )
+
+
+def _not(table: Table, answer: Verdict, settings: Settings) -> str:
+    what = "this job, on this machine, with these versions and settings"
+    if provenance.estimated(table) != "none":
+        what += "; the energy is worked out from processor time, not measured"
+    compared = text.join([str(d) for d in settings.domains.get("compared") or []])
+    part = (
+        f" Only the energy of {compared} was counted,"
+        if compared
+        else " Only what the meter sees was counted,"
+    )
+    return (
+        f"What it does not mean: that the same holds elsewhere. The answer is about {what}.{part} "
+        "not the power drawn at the wall."
+    )

@@ -1,0 +1,71 @@
+//! All that a run measures with, made ready before anything is written: environment, data, meter.
+
+use super::{conditions, data, dataset_settings, environment};
+use crate::dataset::{self, Dataset, Found};
+use crate::env::{Environment, Profile};
+use crate::error::Error;
+use crate::events::Observer;
+use crate::meter::{self, Meter};
+use crate::paths::Project;
+use crate::settings::Settings;
+use crate::store::ExperimentError;
+use crate::store::conditions::Conditions;
+use crate::worker::protocol::Interpreter;
+use std::path::PathBuf;
+
+/// What a run measures with.
+pub struct Ready {
+    /// The environment of the training scripts.
+    pub environment: Environment,
+    /// Its interpreter.
+    pub python: Interpreter,
+    /// The folder of the training scripts.
+    pub scripts: PathBuf,
+    /// What they train on.
+    pub dataset: Dataset,
+    /// What reads the energy.
+    pub meter: Meter,
+    /// Which meters do not work here, and why.
+    pub rejected: Vec<(meter::Kind, String)>,
+    /// All this, as an experiment has to have it from its first trial to its last.
+    pub conditions: Conditions,
+}
+
+/// Makes ready what a run measures with. Where an experiment goes on, `then` is what it began under, and
+/// `agree` says whether it may go on under what there is now: asked before anything is run or downloaded,
+/// and again when all is known.
+pub async fn ready(
+    project: &Project,
+    settings: &Settings,
+    then: Option<&Conditions>,
+    agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
+    observer: &dyn Observer,
+) -> Result<Ready, Error> {
+    let named = settings.python_env.clone();
+    let unlocked = settings.allow_unlocked;
+    let environment = environment(project, Profile::Training, named, unlocked, observer).await?;
+    let workloads = project.workloads();
+    let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
+    let mut now = conditions::conditions(&environment, &scripts);
+    let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
+    if let Some(then) = then {
+        // Data that is there already is compared as well.
+        let data = match dataset::find(&dataset_settings(name, folder)) {
+            Ok(Found::Ready(dataset)) => conditions::data(&dataset),
+            _ => then.data.clone(),
+        };
+        agree(&Conditions { data, meter: then.meter.clone(), ..now.clone() })?;
+    }
+    let python = environment.interpreter()?;
+    let dataset = data(name, folder, &python, &workloads, observer).await?;
+    now.data = conditions::data(&dataset);
+    let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
+    for (kind, why) in &rejected {
+        tracing::info!("{kind} is not used: {why}");
+    }
+    now.meter = conditions::meter(settings, &meter);
+    if then.is_some() {
+        agree(&now)?;
+    }
+    Ok(Ready { environment, python, scripts, dataset, meter, rejected, conditions: now })
+}

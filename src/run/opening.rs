@@ -1,0 +1,168 @@
+//! An experiment's folder, opened to be written to: begun or gone on with, locked, and with what an earlier
+//! run left half-done set aside.
+
+use super::session::Session;
+use crate::clean;
+use crate::error::Error;
+use crate::events::{Event, Observer};
+use crate::files::FolderLock;
+use crate::plan::Plan;
+use crate::prepare::ready::Ready;
+use crate::snapshot::{self, Roots};
+use crate::store::ExperimentError;
+use crate::store::audit::{Damage, audit};
+use crate::store::experiment::{Experiment, MeterFound, Part};
+use crate::store::journal::{self, Journal};
+use crate::store::lock;
+use crate::store::protocol::Protocol;
+use crate::store::settling::Settling;
+use std::io;
+
+/// An experiment whose folder is this program's alone.
+pub(super) struct Opened {
+    /// Held until the end: one writer, on whichever machine.
+    pub _lock: FolderLock,
+    pub experiment: Experiment,
+    pub journal: Journal,
+    /// What the journal says of what ran before.
+    pub so_far: journal::Read,
+}
+
+/// Opens the session's folder, and writes down with what it begins or goes on.
+///
+/// # Errors
+///
+/// What it holds cannot be gone on with, or it cannot be written to.
+pub(super) fn open(
+    session: &Session,
+    ready: &Ready,
+    observer: &dyn Observer,
+) -> Result<Opened, Error> {
+    let folder = &session.folder;
+    let (lock, experiment) = match &session.then {
+        None => begin(session, ready)?,
+        Some(then) => {
+            let lock = lock::folder(folder)?;
+            let (conditions, settings) = (ready.conditions.clone(), session.settings.clone());
+            (lock, Experiment { conditions, settings, ..then.clone() })
+        }
+    };
+    let so_far = journal::read(&folder.journal())?;
+    let damaged = match &session.then {
+        Some(_) => session.agree_to_damage(audit(&experiment.plan, &so_far, folder))?,
+        None => Vec::new(),
+    };
+    let treatments = || session.settings.treatments.iter().map(|t| t.name.as_str());
+    folder.create(treatments()).map_err(|e| unwritten(session, e))?;
+    let (mut journal, so_far) = Journal::open(&folder.journal())?;
+    if let Some(torn) = &so_far.torn {
+        let bytes = torn.len();
+        observer.on(&Event::Warning(&format!(
+            "the journal's last line was cut off ({bytes} bytes) and is set aside"
+        )));
+    }
+    if let Err(error) = folder.sweep(treatments()) {
+        let told = format!("half-written files stay where they are: {error}");
+        observer.on(&Event::Warning(&told));
+    }
+    let mut accepted = session.accepted.clone();
+    if let Some(then) = &session.then {
+        accepted.extend(then.conditions.differences(&experiment.conditions));
+    }
+    journal.write(journal::Event::Started {
+        schema: journal::SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        accepted,
+    })?;
+    set_damaged_aside(session, &damaged, &mut journal, observer)?;
+    set_unfinished_aside(session, &experiment.plan, &so_far, &mut journal, observer)?;
+    drop(journal);
+    let (journal, so_far) = Journal::open(&folder.journal())?;
+    Ok(Opened { _lock: lock, experiment, journal, so_far })
+}
+
+/// Makes the folder and writes `experiment.json`, first of all: whatever ends this program then leaves
+/// what can be resumed.
+fn begin(session: &Session, ready: &Ready) -> Result<(FolderLock, Experiment), Error> {
+    let folder = &session.folder;
+    let experiment = planned(session, ready);
+    std::fs::create_dir_all(folder.root()).map_err(|e| unwritten(session, e))?;
+    let lock = lock::folder(folder)?;
+    // Another may have begun in it meanwhile.
+    Experiment::may_begin_in(folder)?;
+    experiment.write(folder)?;
+    Ok((lock, experiment))
+}
+
+fn planned(session: &Session, ready: &Ready) -> Experiment {
+    let settings = &session.settings;
+    // Whatever bytes are in it.
+    let command = std::env::args_os().map(|word| clean::line(&word.to_string_lossy()));
+    Experiment {
+        schema: Experiment::SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        created: jiff::Timestamp::now(),
+        command: command.collect(),
+        settings: settings.clone(),
+        conditions: ready.conditions.clone(),
+        machine: Part::Known(snapshot::machine(&Roots::default())),
+        variables: Part::Known(snapshot::environment()),
+        git: Part::Known(snapshot::git(&session.project.root)),
+        meter: Part::Known(MeterFound {
+            chosen: ready.meter.describe(),
+            rejected: ready.rejected.clone(),
+        }),
+        environment: Part::Known(ready.environment.clone()),
+        dataset: Part::Known(ready.dataset.clone()),
+        protocol: Protocol::of(settings),
+        plan: Plan::of(settings),
+        settling: Settling::default(),
+        looks: Vec::new(),
+        work: None,
+    }
+}
+
+fn unwritten(session: &Session, source: io::Error) -> ExperimentError {
+    ExperimentError::Write { path: session.folder.root().to_owned(), source }
+}
+
+fn set_damaged_aside(
+    session: &Session,
+    damaged: &[Damage],
+    journal: &mut Journal,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    for Damage { trial, attempt, why } in damaged {
+        let moved = session.folder.set_aside(trial, *attempt, "damaged");
+        moved.map_err(|e| unwritten(session, e))?;
+        let told = format!(
+            "{}: {why}; it is run again, and what there is of it is in {}/damaged",
+            trial.name, trial.treatment
+        );
+        observer.on(&Event::Warning(&told));
+        let (trial, why) = (trial.name.clone(), why.clone());
+        journal.write(journal::Event::TrialDamaged { trial, why })?;
+    }
+    Ok(())
+}
+
+fn set_unfinished_aside(
+    session: &Session,
+    plan: &Plan,
+    so_far: &journal::Read,
+    journal: &mut Journal,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    for (name, attempt) in so_far.unfinished() {
+        let Some(trial) = plan.trials.iter().find(|t| t.name == name) else { continue };
+        let moved = session.folder.set_aside(trial, attempt, "interrupted");
+        let kept = moved.map_err(|e| unwritten(session, e))?;
+        observer.on(&Event::Warning(&format!(
+            "{name} was running when the experiment ended; it is run again, and what it left is in {}",
+            kept.display()
+        )));
+        let kept = format!("{}/interrupted", trial.treatment);
+        journal.write(journal::Event::TrialInterrupted { trial: name, kept })?;
+    }
+    Ok(())
+}

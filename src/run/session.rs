@@ -1,0 +1,182 @@
+//! One session of an experiment, from its beginning or from where an earlier one left it.
+
+use super::execute::{Ending, execute};
+use super::gate::{self, Expected};
+use super::opening::{Opened, open};
+use super::trial::Bench;
+use super::{look, table};
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::events::{Event, Observer, Planned};
+use crate::paths::{self, Project};
+use crate::plan::duration;
+use crate::prepare::ready::{Ready, ready};
+use crate::settings::Settings;
+use crate::snapshot::Roots;
+use crate::stop::Stopper;
+use crate::store::ExperimentError;
+use crate::store::audit::Damage;
+use crate::store::conditions::Conditions;
+use crate::store::experiment::{Experiment, Verdict};
+use crate::store::folder::Folder;
+use crate::store::journal::{self, Again};
+use crate::store::record::{self, TrialRecord};
+use crate::store::settling::{Overhead, Settling};
+
+/// An experiment that begins or goes on.
+pub struct Session {
+    /// The project's own files.
+    pub project: Project,
+    /// The experiment's folder.
+    pub folder: Folder,
+    /// What is asked for.
+    pub settings: Settings,
+    /// Which trials are run again that ended without a measurement.
+    pub again: Again,
+    /// What was recorded when it began; none where it begins.
+    pub then: Option<Experiment>,
+    /// Settings that differ from then and were accepted, a line each.
+    pub accepted: Vec<String>,
+    /// Whether it goes on whatever differs or is damaged.
+    pub accept_changes: bool,
+}
+
+/// What a session came to.
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// Every trial that has ended, of all sessions.
+    pub records: Vec<TrialRecord>,
+    /// Whether the work was the same; none without records.
+    pub verdict: Option<Verdict>,
+    /// What was found out between the trials.
+    pub settling: Settling,
+    /// What was trained on.
+    pub dataset: Dataset,
+    /// Files that could not be written at the end, and why.
+    pub unwritten: Vec<String>,
+}
+
+impl Session {
+    /// Makes ready, runs what is left of the plan, and holds the trials against each other.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not begin, or could not be kept.
+    pub async fn measure(
+        &self,
+        stopper: &Stopper,
+        observer: &dyn Observer,
+    ) -> Result<Outcome, Error> {
+        let then = self.then.as_ref().map(|then| &then.conditions);
+        let agree = |now: &Conditions| self.agree_to_changes(now);
+        let ready = ready(&self.project, &self.settings, then, agree, observer).await?;
+        let Opened { mut experiment, mut journal, so_far, _lock } = open(self, &ready, observer)?;
+        let plan = experiment.plan.clone();
+        let bench = Bench {
+            settings: &self.settings,
+            plan: &plan,
+            folder: &self.folder,
+            meter: &ready.meter,
+            python: &ready.python,
+            sys_path: vec![ready.scripts.clone()],
+            dataset: ready.dataset.name.to_string(),
+            data_dir: ready.dataset.dir.clone(),
+            program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
+            roots: Roots::default(),
+            limits: experiment.protocol.interference.clone(),
+            again: self.again,
+            stopper,
+            observer,
+        };
+        self.tell_of_plan(&experiment, &so_far, &ready, observer);
+        let expected = Expected::of(&self.settings.job, &ready.dataset);
+        let ending = execute(&bench, &mut journal, &so_far, &expected, &mut experiment).await?;
+        let mut unwritten = Vec::new();
+        let (records, verdict) = self.judge(&mut experiment, &expected, &mut unwritten)?;
+        if let Err(error) = table::rewrite(&bench) {
+            unwritten.push(format!("{}: {error}", paths::shown(&self.folder.trials())));
+        }
+        let (settling, dataset) = (experiment.settling, ready.dataset);
+        Ok(Outcome { ending, records, verdict, settling, dataset, unwritten })
+    }
+
+    fn tell_of_plan(
+        &self,
+        experiment: &Experiment,
+        so_far: &journal::Read,
+        ready: &Ready,
+        observer: &dyn Observer,
+    ) {
+        let remaining = look::needed(&experiment.plan, so_far, self.again).len();
+        observer.on(&Event::Planned(Planned {
+            remaining,
+            trials: experiment.plan.trials.len(),
+            folder: self.folder.root(),
+            meter: &ready.meter.describe(),
+            dataset: &ready.dataset,
+            expected_s: duration::left_s(&self.settings, remaining),
+            may_stop: experiment.protocol.sequential.is_some(),
+            closing_s: self.settings.baseline.as_secs_f64(),
+        }));
+    }
+
+    /// Refuses what differs from the first start, unless that is accepted.
+    fn agree_to_changes(&self, now: &Conditions) -> Result<(), ExperimentError> {
+        let Some(then) = &self.then else { return Ok(()) };
+        let differences = then.conditions.differences(now);
+        if differences.is_empty() || self.accept_changes {
+            return Ok(());
+        }
+        Err(ExperimentError::Changed { folder: self.folder.shown(), differences })
+    }
+
+    /// Refuses what does not agree, unless that is accepted.
+    pub(super) fn agree_to_damage(
+        &self,
+        damaged: Vec<Damage>,
+    ) -> Result<Vec<Damage>, ExperimentError> {
+        if damaged.is_empty() || self.accept_changes {
+            return Ok(damaged);
+        }
+        let what = damaged.iter().map(|d| format!("{}: {}", d.trial.name, d.why)).collect();
+        Err(ExperimentError::Damaged { folder: self.folder.shown(), what })
+    }
+
+    /// Holds the finished trials against each other and writes down what that shows.
+    fn judge(
+        &self,
+        experiment: &mut Experiment,
+        expected: &Expected<'_>,
+        unwritten: &mut Vec<String>,
+    ) -> Result<(Vec<TrialRecord>, Option<Verdict>), Error> {
+        let journal = journal::read(&self.folder.journal())?;
+        let ended = journal.ended();
+        let trials = experiment.plan.trials.iter().filter(|t| ended.contains(t.name.as_str()));
+        let mut records: Vec<TrialRecord> = trials.filter_map(|t| self.folder.record(t)).collect();
+        if records.is_empty() {
+            return Ok((records, None));
+        }
+        let (changed, verdict) = gate::compare(&mut records, expected.test_images);
+        // The trials are safe. What is added here can be added again, and a disk that is still full
+        // must not hide how the run ended.
+        let mut tell = |error: ExperimentError| unwritten.push(error.to_string());
+        for place in changed {
+            let record = &records[place];
+            let trial = experiment.plan.trials.iter().find(|t| record.is_of(t));
+            if let Some(trial) = trial {
+                let path = self.folder.file(trial, "json");
+                if let Err(source) = record::replace_json(&path, record) {
+                    tell(ExperimentError::Write { path, source });
+                }
+            }
+        }
+        experiment.work = Some(verdict.clone());
+        experiment.settling.overhead =
+            Overhead::of(&records, experiment.settling.overhead.as_ref());
+        if let Err(error) = experiment.write(&self.folder) {
+            tell(error);
+        }
+        Ok((records, Some(verdict)))
+    }
+}
