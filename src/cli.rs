@@ -19,7 +19,7 @@ pub use measure::MeasureArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
-use crate::meter::{Choice, CpuWatts};
+use crate::meter::{Choice, CpuWatts, Gpus};
 use crate::plan::Order;
 use crate::settings::DatasetName;
 use clap::{Args, Parser, Subcommand};
@@ -172,15 +172,25 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::parse_duration(text)
 }
 
+/// The time between two samples: a duration, or `edges`.
+fn interval(text: &str) -> Result<Duration, String> {
+    if text == "edges" { Ok(crate::meter::EDGES) } else { duration(text) }
+}
+
 /// What a meter needs; shared by the experiment, `measure` and `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct MeterArgs {
-    /// Time between two samples
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = duration)]
+    /// Time between two samples; edges reads at the start, the end and the phases' edges only, and every
+    /// 30s for counters that wrap
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = interval)]
     pub interval: Duration,
-    /// auto, energibridge, rapl or estimate; auto takes the first that works
+    /// auto, energibridge, rapl, estimate or nvml, or two such as rapl+nvml; auto takes the first that
+    /// works for the processor, and the graphics cards
     #[arg(long, value_name = "KIND", default_value_t = Choice::Auto)]
     pub meter: Choice,
+    /// Which graphics cards are measured with it: all, none or numbers such as 0,1
+    #[arg(long, value_name = "CARDS", default_value_t = Gpus::All)]
+    pub gpus: Gpus,
     /// EnergiBridge's binary, 0.0.7 or later [default: found on PATH]
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,

@@ -4,7 +4,7 @@ mod treatment;
 
 pub use treatment::{Order, Treatment, is_name};
 
-use crate::meter::{Choice, CpuWatts, MeterSettings};
+use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -148,6 +148,9 @@ pub struct Settings {
     pub interval: Duration,
     /// Which meter was asked for.
     pub meter: Choice,
+    /// Which graphics cards are part of what is measured.
+    #[serde(default)]
+    pub gpus: Gpus,
     /// The estimate's powers.
     pub cpu_watts: CpuWatts,
     /// EnergiBridge's binary, where one was named.
@@ -177,6 +180,7 @@ impl Settings {
             energibridge: self.energibridge.clone(),
             powercap: self.powercap.clone(),
             cpu_watts: self.cpu_watts,
+            gpus: self.gpus.clone(),
             ..MeterSettings::default()
         }
     }

@@ -139,14 +139,14 @@ fn a_server_is_told_of_its_second_socket() {
     use Level::{Ok, Warning};
     let tree = Tree::intel_two_sockets();
     let both = Powercap::two_sockets();
-    let report = doctor(&tree, both.root(), Choice::Only(Kind::Rapl));
+    let report = doctor(&tree, both.root(), Choice::only(Kind::Rapl));
     assert_eq!(levels(&report, &["meter", "governor", "turbo", "smt"]), [Ok, Warning, Warning, Ok]);
     assert_eq!(report.get("cpu").unwrap().details["sockets"], 2);
     let rapl = report.get("meter.rapl").unwrap();
     assert!(rapl.found.contains("2 × package"), "{}", rapl.found);
     assert!(!rapl.found.contains("sockets"), "{}", rapl.found);
     let one = one_socket();
-    let report = doctor(&tree, one.root(), Choice::Only(Kind::Rapl));
+    let report = doctor(&tree, one.root(), Choice::only(Kind::Rapl));
     let rapl = report.get("meter.rapl").unwrap();
     assert!(rapl.found.contains("it reads 1 of 2 sockets"), "{}", rapl.found);
     assert_remedies(&report);
@@ -165,7 +165,7 @@ fn energibridge_is_tried_out_and_its_single_socket_told() {
     let watts = found.details["rest_w"].as_f64().unwrap();
     assert!((watts - energibridge::WATTS).abs() < 25.0, "{watts} W");
     let broken = energibridge::stand_in(folder.path(), energibridge::Mode::PanicsAtStart);
-    let choice = Choice::Only(Kind::Energibridge);
+    let choice = Choice::only(Kind::Energibridge);
     let report = doctor_with(&tree, none.path(), choice, Some(broken));
     assert_eq!(levels(&report, &["meter", "meter.energibridge"]), [Failure, Failure]);
     let found = report.get("meter.energibridge").unwrap();
@@ -208,7 +208,7 @@ fn a_guest_can_only_estimate_and_what_it_cannot_see_is_unknown() {
     assert_eq!(levels(&report, &["meter", "meter.rapl"]), [Warning, Note]);
     assert_eq!(report.worst, Warning);
     assert_remedies(&report);
-    let report = doctor(&tree, none.path(), Choice::Only(Kind::Rapl));
+    let report = doctor(&tree, none.path(), Choice::only(Kind::Rapl));
     assert_eq!(levels(&report, &["meter", "meter.rapl"]), [Failure, Failure]);
     assert_eq!(report.worst, Failure);
     assert_remedies(&report);
@@ -249,7 +249,7 @@ fn counters_that_may_not_be_read_are_named_with_the_command_that_opens_them() {
                 nix::unistd::setfsuid(nix::unistd::Uid::from_raw(0));
                 report
             };
-            (report(Choice::Auto), report(Choice::Only(Kind::Rapl)))
+            (report(Choice::Auto), report(Choice::only(Kind::Rapl)))
         });
         examined.join().unwrap()
     });
@@ -270,7 +270,7 @@ fn counters_that_may_not_be_read_are_named_with_the_command_that_opens_them() {
 fn a_register_that_the_processor_lacks_is_no_counter_and_no_worry() {
     let (tree, folder) = (Tree::intel_one_socket(), nothing());
     let program = energibridge::stand_in(folder.path(), energibridge::Mode::Client);
-    let choice = Choice::Only(Kind::Energibridge);
+    let choice = Choice::only(Kind::Energibridge);
     let report = doctor_with(&tree, nothing().path(), choice, Some(program));
     assert_eq!(report.get("meter").unwrap().level, Level::Ok);
     let found = &report.get("meter.energibridge").unwrap().found;

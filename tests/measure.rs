@@ -30,7 +30,7 @@ fn argv(words: &[&str]) -> Vec<OsString> {
 
 fn estimate() -> MeterSettings {
     MeterSettings {
-        choice: Choice::Only(Kind::Estimate),
+        choice: Choice::only(Kind::Estimate),
         interval: Duration::from_millis(20),
         ..MeterSettings::default()
     }
@@ -38,7 +38,7 @@ fn estimate() -> MeterSettings {
 
 fn rapl(tree: &Powercap) -> MeterSettings {
     MeterSettings {
-        choice: Choice::Only(Kind::Rapl),
+        choice: Choice::only(Kind::Rapl),
         powercap: tree.root().to_owned(),
         ..estimate()
     }
@@ -46,7 +46,7 @@ fn rapl(tree: &Powercap) -> MeterSettings {
 
 fn wrapping(folder: &Path, mode: Mode) -> MeterSettings {
     MeterSettings {
-        choice: Choice::Only(Kind::Energibridge),
+        choice: Choice::only(Kind::Energibridge),
         energibridge: Some(stand_in(folder, mode)),
         ..estimate()
     }
@@ -63,7 +63,7 @@ fn program() {
     let settings = match std::env::var_os("MEASURE_WRAPPER") {
         None => estimate(),
         Some(program) => MeterSettings {
-            choice: Choice::Only(Kind::Energibridge),
+            choice: Choice::only(Kind::Energibridge),
             energibridge: Some(program.into()),
             ..estimate()
         },

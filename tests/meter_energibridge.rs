@@ -19,7 +19,7 @@ use joulerace::samples::Domain;
 
 fn settings(program: &Path) -> MeterSettings {
     MeterSettings {
-        choice: Choice::Only(Kind::Energibridge),
+        choice: Choice::only(Kind::Energibridge),
         energibridge: Some(program.to_owned()),
         interval: Duration::from_millis(50),
         ..MeterSettings::default()
@@ -94,7 +94,7 @@ fn its_file_comes_to_the_power_that_it_measured() {
     assert!((joules - WATTS * report.seconds).abs() < 0.02 * joules + 0.2, "{report:?}");
     assert!(report.joules.contains_key(&Domain::Core) && !report.estimated);
     let described = meter.describe();
-    assert_eq!((described.kind, described.version.as_str()), (Kind::Energibridge, "0.0.7"));
+    assert_eq!((described.kind, described.version.as_str()), (Kind::Energibridge.into(), "0.0.7"));
 }
 
 #[test]
@@ -210,9 +210,9 @@ fn auto_takes_it_first_where_it_works_and_passes_it_over_where_not() {
             MeterSettings { choice: Choice::Auto, powercap: empty, ..settings(&program) };
         select(&settings).unwrap()
     };
-    assert_eq!(auto(Mode::Fine).meter.kind(), Kind::Energibridge);
+    assert_eq!(auto(Mode::Fine).meter.sensors(), Kind::Energibridge.into());
     let passed = auto(Mode::PanicsAtStart);
-    assert_eq!(passed.meter.kind(), Kind::Estimate);
+    assert_eq!(passed.meter.sensors(), Kind::Estimate.into());
     assert!(passed.rejected[0].1.contains("panicked") || passed.rejected[0].1.contains("amd.rs"));
 }
 

@@ -14,7 +14,7 @@ use powercap::{Powercap, RANGE_UJ, Zone};
 
 fn settings(root: &Path) -> MeterSettings {
     MeterSettings {
-        choice: Choice::Only(Kind::Rapl),
+        choice: Choice::only(Kind::Rapl),
         powercap: root.to_owned(),
         interval: Duration::from_millis(20),
         ..MeterSettings::default()
@@ -261,9 +261,9 @@ fn without_permission_the_error_names_the_command_that_grants_it() {
     let readable = tree.root().to_owned();
     let again = std::thread::spawn(move || {
         nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
-        select(&self::settings(&readable)).map(|selected| selected.meter.kind())
+        select(&self::settings(&readable)).map(|selected| selected.meter.sensors())
     });
-    assert_eq!(again.join().unwrap().unwrap(), Kind::Rapl);
+    assert_eq!(again.join().unwrap().unwrap(), Kind::Rapl.into());
 }
 
 #[test]

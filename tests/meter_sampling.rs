@@ -13,7 +13,7 @@ fn unix_ms() -> i64 {
 }
 
 fn estimate(interval: Duration) -> Meter {
-    let choice = Choice::Only(Kind::Estimate);
+    let choice = Choice::only(Kind::Estimate);
     select(&MeterSettings { choice, interval, ..MeterSettings::default() }).unwrap().meter
 }
 
@@ -226,7 +226,7 @@ fn auto_says_why_the_better_meters_were_not_taken() {
         ..MeterSettings::default()
     };
     let selected = select(&settings).unwrap();
-    assert_eq!(selected.meter.kind(), Kind::Estimate);
+    assert_eq!(selected.meter.sensors(), Kind::Estimate.into());
     let kinds: Vec<Kind> = selected.rejected.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [Kind::Energibridge, Kind::Rapl]);
 }

@@ -1,5 +1,6 @@
 //! What an experiment knows about a trial beyond its samples.
 
+use crate::meter::{Kind, Sensors};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -122,8 +123,9 @@ impl TrialFacts {
 
     /// What is known about the counters' ranges: our own meters undo wraps before they write.
     pub fn wrapping(&self) -> Wrapping {
-        match self.meter.as_deref() {
-            Some("rapl" | "estimate") => Wrapping::Never,
+        let sensors = self.meter.as_deref().and_then(|text| text.parse::<Sensors>().ok());
+        match sensors {
+            Some(sensors) if !sensors.has(Kind::Energibridge) => Wrapping::Never,
             _ => Wrapping::Infer,
         }
     }

@@ -432,12 +432,11 @@ fn meter(outcome: &Outcome) -> &'static str {
     let Outcome::Read(accounts) = outcome else { return "unknown" };
     let has = |test: fn(&str) -> bool| accounts.columns.iter().any(|c| test(c));
     if accounts.total.contains(&Domain::Estimated) {
-        "estimate"
+        if has(|c| c.starts_with("GPU")) { "estimate+nvml" } else { "estimate" }
     } else if has(|c| {
         c.starts_with("CPU_")
             || c.starts_with("CORE")
             || c.starts_with("PP1_")
-            || c.starts_with("GPU")
             || c.ends_with("_POWER (Watts)")
     }) {
         "energibridge"

@@ -27,6 +27,7 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
         energibridge: args.meter.energibridge.clone(),
         powercap: args.meter.powercap.clone(),
         cpu_watts: args.meter.cpu_watts,
+        gpus: args.meter.gpus.clone(),
         ..MeterSettings::default()
     };
     meter::startable(&args.command[0], settings.search_path.as_deref())
@@ -95,10 +96,14 @@ fn tell(text: &str) {
 
 /// Says why nothing better than the estimate was there for `--meter auto`.
 fn explain(measurer: &Measurer) {
-    if measurer.meter().kind != Kind::Estimate || measurer.rejected().is_empty() {
+    if !measurer.meter().estimated || measurer.rejected().is_empty() {
         return;
     }
-    let mut text = "No meter measures here, so that this is an estimate:\n".to_owned();
+    let mut text = if measurer.meter().kind == Kind::Estimate.into() {
+        "No meter measures here, so that this is an estimate:\n".to_owned()
+    } else {
+        "No meter measures the processor here, so that its part is an estimate:\n".to_owned()
+    };
     for (kind, why) in measurer.rejected() {
         for (at, line) in why.lines().enumerate() {
             // Commands are to be copied: they stay in one line.

@@ -77,6 +77,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         baseline: args.baseline,
         interval: args.meter.interval,
         meter: args.meter.meter,
+        gpus: args.meter.gpus.clone(),
         cpu_watts: args.meter.cpu_watts,
         energibridge: args.meter.energibridge.clone(),
         powercap: args.meter.powercap.clone(),

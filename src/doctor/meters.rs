@@ -3,7 +3,8 @@
 use super::finding::{Finding, Level};
 use super::movement::Movement;
 use crate::meter::{
-    Choice, Counter, Kind, Meter, MeterDescription, MeterError, MeterSettings, select,
+    Choice, Counter, GpuError, Gpus, Kind, Meter, MeterDescription, MeterError, MeterSettings,
+    Sensors, nvml::Card, select,
 };
 use crate::samples::Domain;
 use crate::units;
@@ -32,17 +33,22 @@ pub(super) fn try_all(settings: &MeterSettings) -> Vec<Tried> {
     let try_one = |kind| {
         // A second of watching needs more than one sample.
         let interval = settings.interval.min(Duration::from_millis(200));
-        let settings = MeterSettings { choice: Choice::Only(kind), interval, ..settings.clone() };
+        let gpus = if kind == Kind::Nvml { settings.gpus.clone() } else { Gpus::All };
+        let choice = Choice::only(kind);
+        let settings = MeterSettings { choice, gpus, interval, ..settings.clone() };
         let outcome = select(&settings).map(|selected| selected.meter);
         Tried { kind, outcome, movement: Movement::default() }
     };
-    Kind::ALL.map(try_one).into()
+    let looked_for = |kind: &Kind| *kind != Kind::Nvml || settings.gpus != Gpus::None;
+    Kind::ALL.into_iter().filter(looked_for).map(try_one).collect()
 }
 
 /// What the meters are judged by.
 pub(super) struct Context {
     /// `--meter`.
     pub choice: Choice,
+    /// Whether cards were named, so that they have to work.
+    pub cards_named: bool,
     /// `--interval`.
     pub interval: Duration,
     /// Processor packages.
@@ -54,14 +60,20 @@ pub(super) struct Context {
 /// The verdict, then each meter.
 pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
     let chosen = match context.choice {
-        Choice::Only(kind) => Some(kind),
-        Choice::Auto => tried.iter().find(|t| t.outcome.is_ok()).map(|t| t.kind),
+        Choice::These(sensors) => Some(sensors),
+        Choice::Auto => {
+            let works = |t: &&Tried| t.outcome.is_ok() || context.cards_named;
+            let cards = tried.iter().filter(|t| t.kind == Kind::Nvml).find(works);
+            let mut processor = tried.iter().filter(|t| t.kind != Kind::Nvml);
+            let processor = processor.find(|t| t.outcome.is_ok());
+            Sensors::of(processor.into_iter().chain(cards).map(|tried| tried.kind))
+        }
     };
     let mut findings = vec![verdict(tried, chosen, context)];
     findings.extend(tried.iter().map(|tried| {
-        let wanted = chosen == Some(tried.kind);
+        let wanted = chosen.is_some_and(|sensors| sensors.has(tried.kind));
         match &tried.outcome {
-            Ok(meter) => working(&meter.describe(), &tried.movement, wanted, context),
+            Ok(meter) => working(tried.kind, &meter.describe(), &tried.movement, wanted, context),
             Err(error) => refused(tried.kind, error, wanted),
         }
     }));
@@ -73,11 +85,12 @@ fn titled(kind: Kind, level: Level, found: String) -> Finding {
         Kind::Energibridge => ("meter.energibridge", "EnergiBridge"),
         Kind::Rapl => ("meter.rapl", "RAPL"),
         Kind::Estimate => ("meter.estimate", "Estimate"),
+        Kind::Nvml => ("meter.nvml", "Graphics cards"),
     };
     Finding::new(id, title, level, found)
 }
 
-fn verdict(tried: &[Tried], chosen: Option<Kind>, context: &Context) -> Finding {
+fn verdict(tried: &[Tried], chosen: Option<Sensors>, context: &Context) -> Finding {
     let new = |level, found: String| {
         Finding::new("meter", "Meter", level, found)
             .with("asked", context.choice.to_string())
@@ -87,7 +100,11 @@ fn verdict(tried: &[Tried], chosen: Option<Kind>, context: &Context) -> Finding 
     match chosen {
         None => new(Level::Failure, "none works, not even the estimate".to_owned())
             .remedy("See below what each of them needs"),
-        Some(Kind::Estimate) if refusal(Kind::Estimate).is_none() => {
+        Some(sensors) if sensors.each().any(|kind| refusal(kind).is_some()) => {
+            new(Level::Failure, format!("{sensors} was asked for and does not work here"))
+                .remedy("See below what it needs, or take another: --meter auto")
+        }
+        Some(sensors) if sensors.has(Kind::Estimate) => {
             let found = "an estimate from processor time at stated powers, not a measurement: it shows \
                          no difference between two frameworks that are busy for equally long";
             let finding = new(Level::Warning, found.to_owned()).with("estimated", true);
@@ -102,11 +119,7 @@ fn verdict(tried: &[Tried], chosen: Option<Kind>, context: &Context) -> Finding 
                 ),
             }
         }
-        Some(kind) if refusal(kind).is_some() => {
-            new(Level::Failure, format!("--meter {kind} was asked for and does not work here"))
-                .remedy("See below what it needs, or take another: --meter auto")
-        }
-        Some(kind) => new(Level::Ok, format!("{kind} measures")),
+        Some(sensors) => new(Level::Ok, format!("{sensors} measures")),
     }
 }
 
@@ -159,18 +172,23 @@ fn explain(error: &MeterError) -> (String, Option<String>) {
                 path.display()
             ),
         ),
+        MeterError::Gpu(GpuError::Absent { library, .. }) => {
+            return (format!("no NVIDIA driver here ({} is not there)", library.display()), None);
+        }
         other => return (other.to_string(), None),
     };
     (found, Some(remedy))
 }
 
 fn working(
+    kind: Kind,
     about: &MeterDescription,
     movement: &Movement,
     wanted: bool,
     context: &Context,
 ) -> Finding {
-    let mut parts = vec![match about.kind {
+    let mut parts = vec![match kind {
+        Kind::Nvml => about.cards.iter().map(card).collect::<Vec<_>>().join("; "),
         Kind::Energibridge => format!("{}: {}", about.version, covers(&about.counters)),
         Kind::Rapl => covers(&about.counters),
         Kind::Estimate => about.counters[0].name.clone(),
@@ -181,13 +199,21 @@ fn working(
     parts.extend(movement.rest_w.zip(movement.load_w).map(|(rest, load)| {
         format!("{} W at rest, {} W under load", units::digits(rest), units::digits(load))
     }));
+    parts.extend(
+        about
+            .counters
+            .iter()
+            .filter_map(|c| c.update_ms)
+            .reduce(f64::max)
+            .map(|ms| format!("counter moves every {ms:.0} ms")),
+    );
     let wrap = wraps_after(&about.counters, movement);
     match wrap {
         Some(seconds) => parts.push(format!("wraps after {} of that", units::duration(seconds))),
-        None if about.kind == Kind::Energibridge => parts.push("range unknown".to_owned()),
+        None if kind == Kind::Energibridge => parts.push("range unknown".to_owned()),
         None => {}
     }
-    let (worry, remedy) = worry(about, movement, wrap, context).unzip();
+    let (worry, remedy) = worry(kind, about, movement, wrap, context).unzip();
     let level = match (&worry, wanted, &movement.fault) {
         (None, ..) => Level::Ok,
         (Some(_), false, _) => Level::Note,
@@ -205,7 +231,7 @@ fn working(
         found += &format!("; no counter behind {}: it never moves", about.absent.join(", "));
     }
     let names: Vec<&str> = about.counters.iter().map(|c| c.name.as_str()).collect();
-    let finding = titled(about.kind, level, found)
+    let finding = titled(kind, level, found)
         .with("works", true)
         .with("version", about.version.clone())
         .with("counters", names)
@@ -213,6 +239,7 @@ fn working(
         .with("rest_w", movement.rest_w)
         .with("load_w", movement.load_w)
         .with("wraps_after_s", wrap)
+        .with("cards", serde_json::to_value(&about.cards).unwrap_or_default())
         .with("absent", about.absent.clone())
         .with("notes", about.notes.clone());
     match remedy {
@@ -223,6 +250,7 @@ fn working(
 
 /// What speaks against a meter that works, and what to do.
 fn worry(
+    kind: Kind,
     about: &MeterDescription,
     movement: &Movement,
     wrap: Option<f64>,
@@ -232,7 +260,7 @@ fn worry(
     if let Some(fault) = &movement.fault {
         return warn(format!("it failed within two seconds: {fault}"), "Take another --meter");
     }
-    let packages = match about.kind {
+    let packages = match kind {
         Kind::Energibridge => Some(1),
         Kind::Rapl => {
             // Dies of one package have zones of their own: package-0-die-1.
@@ -241,8 +269,13 @@ fn worry(
             let names: std::collections::BTreeSet<_> = packages.filter_map(package).collect();
             Some(names.len())
         }
-        Kind::Estimate => None,
+        Kind::Estimate | Kind::Nvml => None,
     };
+    if kind == Kind::Nvml {
+        // The load of the processors is none of theirs.
+        return worry_of_cards(&about.cards)
+            .map(|(text, remedy)| ((Level::Warning, text), remedy.to_owned()));
+    }
     if let (Some(read), Some(sockets)) = (packages, context.sockets)
         && read < sockets
     {
@@ -275,6 +308,38 @@ fn worry(
         "it does not follow the load of all processors".to_owned(),
         "Do not trust it: measure on the machine itself, or take another --meter",
     )
+}
+
+/// `GPU 0 NVIDIA A30, driver 550.54, limit 165 W`.
+fn card(card: &Card) -> String {
+    let mut parts = vec![format!("GPU {} {}", card.gpu, card.name)];
+    parts.extend(card.driver.as_ref().map(|driver| format!("driver {driver}")));
+    parts.extend(card.power_limit_w.map(|watts| format!("limit {watts:.0} W")));
+    parts.extend(
+        card.persistence.map(|on| format!("persistence {}", if on { "on" } else { "off" })),
+    );
+    parts.extend(
+        card.clock_mhz.zip(card.clock_most_mhz).map(|(now, most)| format!("{now} of {most} MHz")),
+    );
+    parts.join(", ")
+}
+
+/// What speaks against the cards' numbers, and what to do.
+fn worry_of_cards(cards: &[Card]) -> Option<(String, &'static str)> {
+    let of = |wrong: fn(&Card) -> bool| cards.iter().find(|card| wrong(card)).map(|card| card.gpu);
+    if let Some(gpu) = of(|card| card.mig == Some(true)) {
+        let text = format!("GPU {gpu} is split (MIG): its counter covers what others do on it");
+        return Some((text, "Measure while nobody else computes on the card"));
+    }
+    if let Some(gpu) = of(|card| card.processes.is_some_and(|count| count > 0)) {
+        let text = format!("other processes compute on GPU {gpu}, and what they draw is counted");
+        return Some((text, "End them (nvidia-smi shows which), or leave the card out: --gpus"));
+    }
+    if let Some(gpu) = of(|card| card.persistence == Some(false)) {
+        let text = format!("GPU {gpu} falls asleep while nobody uses it, and waking takes energy");
+        return Some((text, "Keep it awake until the next reboot with\n  sudo nvidia-smi -pm 1"));
+    }
+    None
 }
 
 /// `package-0, package-1; dram of 2`: the counted ones by name, the others by their number.

@@ -2,7 +2,7 @@
 //! and who else works.
 
 use super::meters::Tried;
-use crate::meter::{Kind, Meter, MeterError, Session};
+use crate::meter::{Meter, MeterError, Session};
 use crate::process;
 use crate::run::settle::Load;
 use crate::snapshot::{Roots, proc};
@@ -105,7 +105,7 @@ struct Running {
 impl Running {
     fn start(meter: &Meter, csv: &Path, time: Duration) -> Result<Running, MeterError> {
         let session = meter.start(csv)?;
-        if meter.kind() != Kind::Energibridge {
+        if !meter.wraps() {
             return Ok(Running { session, wrapped: None });
         }
         let seconds = time.as_secs_f64().to_string();

@@ -2,9 +2,9 @@
 
 use super::interference;
 use crate::clean;
-use crate::energy::{self, Accounts, Wrapping};
+use crate::energy::{self, Accounts};
 use crate::events::{Event, Observer};
-use crate::meter::{Kind, Meter, SessionReport};
+use crate::meter::{Meter, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
 use crate::process::Exit;
@@ -249,7 +249,7 @@ impl Bench<'_> {
 
     /// EnergiBridge's own processor time, as far as it can be seen: until a tick before its end.
     fn look_at_wrapper(&self, heard: &mut Heard) {
-        if self.meter.kind() != Kind::Energibridge {
+        if !self.meter.wraps() {
             return;
         }
         if let Some((pid, cpu_s)) = &mut heard.outermost
@@ -261,7 +261,7 @@ impl Bench<'_> {
 
     fn with_wrapper_time(&self, report: SessionReport, heard: &Heard) -> SessionReport {
         match heard.outermost {
-            Some((_, cpu_s)) if self.meter.kind() == Kind::Energibridge => {
+            Some((_, cpu_s)) if self.meter.wraps() => {
                 SessionReport { cpu_seconds: Some(cpu_s), ..report }
             }
             _ => report,
@@ -302,15 +302,24 @@ impl Bench<'_> {
         worked: bool,
     ) -> Result<(), Trouble> {
         let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
-        let wrapping = match self.meter.kind() {
-            Kind::Energibridge => Wrapping::Infer,
-            Kind::Rapl | Kind::Estimate => Wrapping::Never,
-        };
-        let accounts: Accounts =
+        let wrapping = self.meter.wrapping();
+        let mut accounts: Accounts =
             energy::account_file(csv, &record.marks, &wrapping).map_err(|e| failed(&e))?;
         let report = report.map_err(|e| Trouble::Unmeasured(e.to_string()))?;
+        for domain in report.unknown_domains() {
+            // Its column stands still at the end, which is not 0 J.
+            let all = accounts.phases.values_mut().chain(accounts.window.as_mut());
+            for energy in all.chain([&mut accounts.whole]) {
+                energy.joules.remove(&domain);
+                energy.total_j = f64::NAN;
+            }
+        }
+        // Where nobody asked for more readings than at the edges, what lies between them is no gap.
+        let edges = self.settings.interval >= crate::meter::EDGES;
         for flag in accounts.integrity.flags() {
-            record.flag(flag.name());
+            if !(edges && flag == energy::Flag::Gap) {
+                record.flag(flag.name());
+            }
         }
         if report.missed > 0 {
             record.flag("missed-samples");
@@ -318,6 +327,16 @@ impl Bench<'_> {
         if report.wraps > 0 {
             record.flag("wrap");
         }
+        if !report.lost.is_empty() {
+            record.flag("lost-sensor");
+        }
+        if !report.disagreements.is_empty() {
+            record.flag("sensors-disagree");
+        }
+        if accounts.window.as_ref().is_some_and(|window| report.is_short(window.seconds)) {
+            record.flag("short-window");
+        }
+        let lost = report.lost.iter().chain(&report.unmeasured).next().map(|lost| lost.why.clone());
         let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
         let unknown = accounts.integrity.unknown_energy();
         let uncovered = accounts.integrity.uncovered_s;
@@ -326,6 +345,9 @@ impl Bench<'_> {
         record.whole = Some(accounts.whole);
         record.integrity = Some(accounts.integrity);
         record.sampler = Some(report);
+        if let Some(why) = lost {
+            return Err(Trouble::Unmeasured(why));
+        }
         if reset {
             return Err(Trouble::Failed(
                 "a counter was reset in the middle, so a part of its energy is unknown".to_owned(),
@@ -401,7 +423,7 @@ impl Bench<'_> {
             started: jiff::Timestamp::now(),
             wall_seconds: 0.0,
             cpu_seconds: 0.0,
-            meter: self.meter.kind(),
+            meter: self.meter.sensors(),
             estimated: self.meter.is_estimate(),
             window: None,
             phases: Default::default(),

@@ -1,7 +1,7 @@
 //! What `joulerace measure` came to, for people and for programs.
 
-use crate::meter::MeterDescription;
 use crate::meter::measure::Measured;
+use crate::meter::{Kind, MeterDescription};
 use crate::paths::shown;
 use crate::process::Exit;
 use crate::samples::Domain;
@@ -88,8 +88,16 @@ impl Run {
 }
 
 fn by(meter: &MeterDescription) -> String {
-    if meter.estimated {
+    if meter.estimated && meter.kind == Kind::Estimate.into() {
         return "an estimate from processor time, not a measurement".to_owned();
+    }
+    if meter.estimated {
+        let others = meter.kind.each().filter(|kind| *kind != Kind::Estimate);
+        let others: Vec<String> = others.map(|kind| kind.to_string()).collect();
+        return format!(
+            "the processor's part an estimate, not a measurement; the rest measured by {}",
+            others.join("+")
+        );
     }
     format!("measured by {}", meter.kind)
 }
@@ -103,6 +111,23 @@ fn notes(measured: &Measured) -> Vec<String> {
             "the machine was suspended for {} meanwhile, which is not in the seconds; the joules hold \
              whatever the counters went on to count",
             units::duration(report.suspended_s)
+        ));
+    }
+    for found in &report.disagreements {
+        notes.push(format!(
+            "the counter of {} says {} J and its power {} J: they may differ by {} J, and one of them is \
+             wrong",
+            found.domain,
+            digits(found.counter_j),
+            digits(found.power_j),
+            digits(found.limit_j)
+        ));
+    }
+    notes.extend(report.unmeasured.iter().map(|sensor| sensor.why.clone()));
+    if report.unmeasured.is_empty() && report.is_short(report.seconds) {
+        notes.push(format!(
+            "a counter moves only every {}: so short a command is measured coarsely",
+            units::duration(report.update_ms.unwrap_or_default() / 1e3)
         ));
     }
     // EnergiBridge shows what it lacks in every file; what the built-in meter leaves out was seen at first.

@@ -1,7 +1,7 @@
 //! A trial's record: everything known about it, beside its samples and its log.
 
 use crate::energy::{Energy, Integrity};
-use crate::meter::{Kind, SessionReport};
+use crate::meter::{Sensors, SessionReport};
 use crate::phase::{Phase, PhaseMark};
 use crate::plan::Trial;
 use crate::process::Exit;
@@ -108,7 +108,7 @@ pub struct TrialRecord {
     /// Processor seconds of the worker and all that it started, the wrapping meter included.
     pub cpu_seconds: f64,
     /// What read the energy.
-    pub meter: Kind,
+    pub meter: Sensors,
     /// Whether the joules are an estimate.
     pub estimated: bool,
     /// The headline: build, train and evaluate together.

@@ -2,6 +2,7 @@ use super::*;
 
 const CONTEXT: Context = Context {
     choice: Choice::Auto,
+    cards_named: false,
     interval: Duration::from_millis(200),
     sockets: Some(1),
     elsewhere: Some(0.0),
@@ -14,13 +15,18 @@ fn package(name: &str) -> Counter {
         name: name.into(),
         path: String::new(),
         range_j: Some(65_532.610_987),
+        sensor: None,
+        column: None,
+        update_ms: None,
     }
 }
 
 fn rapl(counters: Vec<Counter>) -> MeterDescription {
-    let (version, notes) = (String::new(), Vec::new());
-    let absent = Vec::new();
-    MeterDescription { kind: Kind::Rapl, estimated: false, version, counters, absent, notes }
+    let counters = serde_json::to_value(counters).unwrap();
+    serde_json::from_value(serde_json::json!({
+        "kind": "rapl", "estimated": false, "version": "", "counters": counters, "notes": [],
+    }))
+    .unwrap()
 }
 
 fn moves(rest_w: f64, load_w: f64) -> Movement {
@@ -41,7 +47,7 @@ fn estimate_only() -> Vec<Tried> {
     let stat = "cpu  1 0 0 9 0 0 0 0 0 0\ncpu0 1 0 0 9 0 0 0 0 0 0\n";
     std::fs::write(folder.path().join("stat"), stat).unwrap();
     let settings = MeterSettings {
-        choice: Choice::Only(Kind::Estimate),
+        choice: Choice::only(Kind::Estimate),
         proc_root: folder.path().to_owned(),
         ..MeterSettings::default()
     };
@@ -62,8 +68,8 @@ fn an_estimate_is_a_warning_unless_a_meter_was_asked_for() {
     use Level::{Failure, Note, Ok, Warning};
     let tried = estimate_only();
     assert_eq!(levels(&tried, Choice::Auto), [Warning, Note, Note, Ok]);
-    assert_eq!(levels(&tried, Choice::Only(Kind::Rapl)), [Failure, Note, Failure, Ok]);
-    assert_eq!(levels(&tried, Choice::Only(Kind::Estimate)), [Warning, Note, Note, Ok]);
+    assert_eq!(levels(&tried, Choice::only(Kind::Rapl)), [Failure, Note, Failure, Ok]);
+    assert_eq!(levels(&tried, Choice::only(Kind::Estimate)), [Warning, Note, Note, Ok]);
 }
 
 #[test]
@@ -82,7 +88,8 @@ fn a_machine_whose_counters_are_locked_is_told_how_to_open_them() {
 
 #[test]
 fn unit_range_and_movement_are_told_in_numbers() {
-    let finding = working(&rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &CONTEXT);
+    let finding =
+        working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &CONTEXT);
     assert_eq!(finding.level, Level::Ok);
     // A 2^-16 J counter wraps at 65.5 kJ: after 655 s of 100 W.
     assert!(finding.found.contains("15.26 µJ"), "{}", finding.found);
@@ -94,7 +101,7 @@ fn unit_range_and_movement_are_told_in_numbers() {
 fn a_counter_that_ignores_the_load_is_not_trusted_and_one_on_a_busy_machine_not_judged() {
     let about = rapl(vec![package("package-0")]);
     let level = |movement: &Movement, wanted, elsewhere| {
-        working(&about, movement, wanted, &Context { elsewhere, ..CONTEXT }).level
+        working(Kind::Rapl, &about, movement, wanted, &Context { elsewhere, ..CONTEXT }).level
     };
     assert_eq!(level(&moves(50.0, 50.0), true, Some(0.0)), Level::Warning);
     assert_eq!(level(&moves(50.0, 50.0), false, Some(0.0)), Level::Note);
@@ -108,7 +115,7 @@ fn a_socket_that_is_not_read_is_missed_and_dies_are_no_sockets() {
     let level = |names: &[&str], sockets| {
         let counters = names.iter().map(|name| package(name)).collect();
         let context = Context { sockets: Some(sockets), ..CONTEXT };
-        working(&rapl(counters), &moves(8.0, 100.0), true, &context).level
+        working(Kind::Rapl, &rapl(counters), &moves(8.0, 100.0), true, &context).level
     };
     assert_eq!(level(&["package-0"], 2), Level::Warning);
     assert_eq!(level(&["package-0", "package-1"], 2), Level::Ok);
@@ -118,7 +125,8 @@ fn a_socket_that_is_not_read_is_missed_and_dies_are_no_sockets() {
 #[test]
 fn an_interval_in_which_the_counter_may_wrap_twice_is_too_long() {
     let context = Context { interval: Duration::from_secs(600), ..CONTEXT };
-    let finding = working(&rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &context);
+    let finding =
+        working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &context);
     assert_eq!(finding.level, Level::Warning);
     assert!(finding.remedy.unwrap().contains("--interval"));
 }

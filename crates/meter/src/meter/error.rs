@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Kind;
+pub use super::nvml::GpuError;
 use crate::process::Exit;
 use crate::samples::ReadError;
 
@@ -14,8 +15,31 @@ use crate::samples::ReadError;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MeterError {
     /// `--meter` names none of the meters.
-    #[error("'{0}' is no meter. --meter takes auto, energibridge, rapl or estimate")]
+    #[error(
+        "'{0}' is no meter. --meter takes auto, energibridge, rapl, estimate or nvml, and with a + \
+         nvml beside one of the others, such as rapl+nvml"
+    )]
     UnknownKind(String),
+    /// `--meter` names two for the same thing.
+    #[error(
+        "'{0}' would read the processor twice. --meter takes one of energibridge, rapl and estimate, \
+         and nvml beside it, such as rapl+nvml"
+    )]
+    TwoForOne(String),
+    /// `--gpus` is no choice of cards.
+    #[error("'{0}' names no graphics cards. --gpus takes all, none or numbers such as 0,1")]
+    Gpus(String),
+    /// The meter asked for reads no cards, and some were named, or the other way round.
+    #[error(
+        "--gpus {gpus} and --meter {meter} do not go together: nvml is what reads graphics cards, as \
+         in --meter rapl+nvml"
+    )]
+    GpusAgainstMeter {
+        /// `--gpus`.
+        gpus: String,
+        /// `--meter`.
+        meter: String,
+    },
     /// `--cpu-watts` is not two powers.
     #[error(
         "'{0}' is no IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
@@ -25,6 +49,12 @@ pub enum MeterError {
     /// `--interval` is too short to be a sampling interval.
     #[error("--interval {0:?} is too short: the meters need at least 1ms between two samples")]
     Interval(std::time::Duration),
+    /// A wrapping meter reads at its own intervals only.
+    #[error(
+        "EnergiBridge reads at its own intervals and cannot be asked for a reading at a phase's edge: take \
+         another --meter, or an --interval below 30s"
+    )]
+    NoEdges,
     /// `auto` tried every meter in vain.
     #[error("no meter works on this machine:\n{}", .0.iter().map(|(kind, why)| format!("  {kind}: {why}")).collect::<Vec<_>>().join("\n"))]
     NoneWorks(Vec<(Kind, String)>),
@@ -131,6 +161,10 @@ pub enum MeterError {
         /// What the last attempt gave.
         source: Arc<io::Error>,
     },
+
+    /// A graphics card cannot be read, or not any more.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
 
     /// There is no EnergiBridge.
     #[error(

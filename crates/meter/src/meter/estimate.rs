@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::proc::{Ticks, cpu_lines, read_at_start, ticks_per_second};
-use super::sampler::{Fault, Source, Tally};
+use super::sampler::{Fault, Named, Source, Tally};
 use super::{CpuWatts, MeterError};
 use crate::samples::Domain;
 
@@ -81,14 +81,14 @@ impl Estimate {
 }
 
 impl Source for Estimate {
-    fn columns(&self) -> Vec<(String, Domain)> {
-        vec![(COLUMN.to_owned(), Domain::Estimated)]
+    fn columns(&self) -> Vec<Named> {
+        vec![Named::counter(COLUMN, Domain::Estimated)]
     }
 
     fn read(&mut self, at: Instant, _all: bool, joules: &mut [f64]) -> Result<(), Fault> {
         let now = self
             .ticks()
-            .map_err(|source| Fault { file: self.path.clone(), source: Arc::new(source) })?;
+            .map_err(|source| Fault::File { file: self.path.clone(), source: Arc::new(source) })?;
         let (start, first) = *self.start.get_or_insert((at, now));
         let seconds = at.duration_since(start).as_secs_f64();
         let busy = now.busy.saturating_sub(first.busy) as f64 / self.ticks_per_second;

@@ -55,12 +55,11 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Opens what there is under `proc_root` (usually `/proc`) and `cpu_root` (usually
-    /// `/sys/devices/system/cpu`); what is missing gives no columns.
-    pub fn open(proc_root: &Path, cpu_root: &Path) -> Machine {
-        let mut machine = Machine {
-            stat: File::open(proc_root.join("stat")).ok(),
-            meminfo: File::open(proc_root.join("meminfo")).ok(),
+    /// A machine of which nothing is read.
+    pub fn none() -> Machine {
+        Machine {
+            stat: None,
+            meminfo: None,
             cpuinfo: None,
             cpus: Vec::new(),
             buffer: Vec::new(),
@@ -68,6 +67,16 @@ impl Machine {
             cpuinfo_due: None,
             busy: None,
             memory: [0.0; 4],
+        }
+    }
+
+    /// Opens what there is under `proc_root` (usually `/proc`) and `cpu_root` (usually
+    /// `/sys/devices/system/cpu`); what is missing gives no columns.
+    pub fn open(proc_root: &Path, cpu_root: &Path) -> Machine {
+        let mut machine = Machine {
+            stat: File::open(proc_root.join("stat")).ok(),
+            meminfo: File::open(proc_root.join("meminfo")).ok(),
+            ..Machine::none()
         };
         let text = fs::read(proc_root.join("stat")).unwrap_or_default();
         cpu_lines(&text, |cpu, seen| {

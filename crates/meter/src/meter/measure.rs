@@ -190,8 +190,8 @@ impl Measurer {
         };
         let session = self.meter.start(&file)?;
         // No summary of EnergiBridge's own: it would stand amid what the command prints.
-        let line = self.meter.wrap_quietly(&file, argv);
-        let wrapped = self.meter.kind() == Kind::Energibridge;
+        let line = self.meter.wrapped(&file, false, argv);
+        let wrapped = self.meter.wraps();
         let ended = match self.runtime.block_on(attend(&line, wrapped, stdout, &mut self.signals)) {
             Ok(ended) => ended,
             Err(error) => {
@@ -215,7 +215,17 @@ impl Measurer {
             return Err(lost(MeterError::Reset { resets: report.resets }));
         }
         if let Some(why) = &report.unknown {
-            return Err(lost(MeterError::UnknownTotal(why.clone())));
+            let rest: Vec<String> = report.joules.iter().map(others).collect();
+            let rest = match rest.is_empty() || report.lost.is_empty() {
+                true => String::new(),
+                false => format!(
+                    ". What the other sensors read is in {}: {}",
+                    csv.display(),
+                    rest.join(", ")
+                ),
+            };
+            let why = why.trim_end_matches(['.', ' ']);
+            return Err(lost(MeterError::UnknownTotal(format!("{why}{rest}"))));
         }
         Ok(Measured {
             exit,
@@ -228,15 +238,8 @@ impl Measurer {
     }
 }
 
-impl Meter {
-    fn wrap_quietly(&self, csv: &Path, argv: Vec<OsString>) -> Vec<OsString> {
-        match &self.instrument {
-            super::Instrument::Energibridge(program) => {
-                program.wrap(csv, self.settings.interval, false, argv)
-            }
-            _ => argv,
-        }
-    }
+fn others((domain, joules): (&Domain, &f64)) -> String {
+    format!("{domain} {joules:.1} J")
 }
 
 /// Whether there is such a program. A wrapping meter would report it in its own words only.

@@ -1,4 +1,5 @@
-//! What reads the machine's energy: EnergiBridge, the built-in RAPL reader, or the estimate.
+//! What reads the machine's energy: EnergiBridge, the built-in RAPL reader or the estimate for the processor,
+//! and NVIDIA's library for graphics cards.
 //!
 //! [`select`] finds a [`Meter`] that works; [`Meter::start`] begins a [`Session`] per trial.
 
@@ -7,6 +8,8 @@ mod error;
 mod estimate;
 mod machine;
 pub mod measure;
+mod merge;
+pub mod nvml;
 mod proc;
 mod rapl;
 mod sampler;
@@ -21,13 +24,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use error::MeterError;
+pub use nvml::GpuError;
+pub use sampler::{Disagreement, LostSensor};
 pub use session::{Session, SessionReport};
-pub use settings::{Choice, CpuWatts, Kind, MeterSettings};
+pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, Sensors};
 
+use crate::energy::Wrapping;
 use crate::process::Exit;
 use crate::samples::Domain;
 use energibridge::Energibridge;
 use machine::Machine;
+use nvml::Cards;
 use rapl::Rapl;
 use sampler::{Sampler, Source};
 use suspend::Slept;
@@ -45,39 +52,56 @@ pub struct Counter {
     pub path: String,
     /// Joules after which it starts again at 0; `None` where it does not.
     pub range_j: Option<f64>,
+    /// Which sensor reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<Kind>,
+    /// Its column in the file of samples, where it has one; several sockets share one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// How often it moves, in milliseconds, where that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_ms: Option<f64>,
 }
 
 /// What a meter is, for the record of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeterDescription {
-    /// Which meter.
-    pub kind: Kind,
-    /// Whether its joules are worked out instead of measured.
+    /// Its sensors.
+    pub kind: Sensors,
+    /// Whether joules of its total are worked out instead of measured.
     pub estimated: bool,
-    /// Version of the program that measures.
+    /// Versions of the programs that measure.
     pub version: String,
     /// What it reads.
     pub counters: Vec<Counter>,
+    /// What its total adds up.
+    #[serde(default)]
+    pub total: Vec<Domain>,
     /// Counters that are shown and never move: registers that this machine lacks. They are not read, or
     /// not counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<String>,
+    /// The graphics cards that it reads, and how they are set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cards: Vec<nvml::Card>,
     /// What a reader of the results should know.
     pub notes: Vec<String>,
 }
 
-/// A meter that was found to work.
+/// A meter that was found to work: sensors that are read together.
 #[derive(Debug, Clone)]
 pub struct Meter {
     settings: MeterSettings,
-    instrument: Instrument,
+    /// The processor's sensor, or the cards', or both in this order.
+    sensors: Vec<Sensor>,
 }
 
 #[derive(Debug, Clone)]
-enum Instrument {
+enum Sensor {
     Energibridge(Energibridge),
     Rapl(Rapl),
     Estimate { cpus: usize },
+    Nvml(Cards),
 }
 
 /// The meter to use, and why the ones before it in line could not be.
@@ -89,53 +113,154 @@ pub struct Selected {
     pub rejected: Vec<(Kind, String)>,
 }
 
-/// Finds a meter that works: the one that was asked for, or the first of EnergiBridge, RAPL and the
-/// estimate.
+/// Finds sensors that work: those that were asked for, or, for the processor, the first of EnergiBridge,
+/// RAPL and the estimate, and beside it the cards that there are.
 ///
 /// # Errors
 ///
-/// Why the meter asked for does not work, or [`MeterError::NoneWorks`] with all reasons.
+/// Why a sensor asked for does not work, or [`MeterError::NoneWorks`] with all reasons.
 pub fn select(settings: &MeterSettings) -> Result<Selected, MeterError> {
     if settings.interval.as_millis() == 0 {
         return Err(MeterError::Interval(settings.interval));
     }
-    let kind = match settings.choice {
-        Choice::Only(kind) => {
-            return Ok(Selected { meter: Meter::probe(settings, kind)?, rejected: Vec::new() });
-        }
-        Choice::Auto => Kind::ALL,
+    let sensors = match settings.choice {
+        Choice::These(sensors) => sensors,
+        Choice::Auto => return automatic(settings),
     };
-    let mut rejected = Vec::new();
-    for kind in kind {
-        match Meter::probe(settings, kind) {
-            Ok(meter) => return Ok(Selected { meter, rejected }),
+    let fits = match settings.gpus {
+        Gpus::All => true,
+        Gpus::None => !sensors.has(Kind::Nvml),
+        Gpus::These(_) => sensors.has(Kind::Nvml),
+    };
+    if !fits {
+        let (gpus, meter) = (settings.gpus.to_string(), sensors.to_string());
+        return Err(MeterError::GpusAgainstMeter { gpus, meter });
+    }
+    let sensors = sensors.each().map(|kind| Sensor::probe(settings, kind));
+    let meter = Meter { settings: settings.clone(), sensors: sensors.collect::<Result<_, _>>()? };
+    Ok(Selected { meter, rejected: Vec::new() })
+}
+
+fn automatic(settings: &MeterSettings) -> Result<Selected, MeterError> {
+    let (mut sensors, mut rejected) = (Vec::new(), Vec::new());
+    for kind in Kind::OF_PROCESSOR {
+        match Sensor::probe(settings, kind) {
+            Ok(sensor) => {
+                sensors.push(sensor);
+                break;
+            }
             Err(error) => rejected.push((kind, error.to_string())),
         }
     }
-    Err(MeterError::NoneWorks(rejected))
+    if settings.gpus != Gpus::None {
+        match Sensor::probe(settings, Kind::Nvml) {
+            Ok(cards) => sensors.push(cards),
+            // A card that was named and cannot be read must not pass for one that draws nothing.
+            Err(error) if settings.gpus != Gpus::All => return Err(error),
+            // A machine without cards, the ordinary case.
+            Err(MeterError::Gpu(GpuError::Absent { .. } | GpuError::NoCards)) => {}
+            Err(error) => rejected.push((Kind::Nvml, error.to_string())),
+        }
+    }
+    if sensors.is_empty() {
+        return Err(MeterError::NoneWorks(rejected));
+    }
+    Ok(Selected { meter: Meter { settings: settings.clone(), sensors }, rejected })
 }
 
-impl Meter {
-    fn probe(settings: &MeterSettings, kind: Kind) -> Result<Meter, MeterError> {
-        let instrument = match kind {
-            Kind::Energibridge => Instrument::Energibridge(Energibridge::probe(
+impl Sensor {
+    fn probe(settings: &MeterSettings, kind: Kind) -> Result<Sensor, MeterError> {
+        Ok(match kind {
+            // It cannot be asked for a reading at a mark.
+            Kind::Energibridge if settings.interval >= EDGES => return Err(MeterError::NoEdges),
+            Kind::Energibridge => Sensor::Energibridge(Energibridge::probe(
                 settings.energibridge.as_deref(),
                 settings.search_path.as_deref(),
                 settings.interval,
             )?),
-            Kind::Rapl => Instrument::Rapl(Rapl::probe(&settings.powercap, &rapl::files())?),
-            Kind::Estimate => Instrument::Estimate { cpus: estimate::probe(&settings.proc_root)? },
-        };
-        Ok(Meter { settings: settings.clone(), instrument })
+            Kind::Rapl => Sensor::Rapl(Rapl::probe(&settings.powercap, &rapl::files())?),
+            Kind::Estimate => Sensor::Estimate { cpus: estimate::probe(&settings.proc_root)? },
+            Kind::Nvml => Sensor::Nvml(Cards::probe(&settings.nvml, &settings.gpus)?),
+        })
     }
 
-    /// Which meter it is.
-    pub fn kind(&self) -> Kind {
-        match self.instrument {
-            Instrument::Energibridge(_) => Kind::Energibridge,
-            Instrument::Rapl(_) => Kind::Rapl,
-            Instrument::Estimate { .. } => Kind::Estimate,
+    fn kind(&self) -> Kind {
+        match self {
+            Sensor::Energibridge(_) => Kind::Energibridge,
+            Sensor::Rapl(_) => Kind::Rapl,
+            Sensor::Estimate { .. } => Kind::Estimate,
+            Sensor::Nvml(_) => Kind::Nvml,
         }
+    }
+
+    /// Its version, its counters, and what to know about them.
+    fn describe(&self, settings: &MeterSettings) -> (String, Vec<Counter>, Vec<String>) {
+        match self {
+            Sensor::Energibridge(program) => {
+                (program.version.clone(), program.counters(), program.notes())
+            }
+            Sensor::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes.clone()),
+            Sensor::Estimate { cpus } => {
+                let CpuWatts { idle_w, busy_w } = settings.cpu_watts;
+                let counter = Counter {
+                    domain: Domain::Estimated,
+                    counted: true,
+                    name: format!("{idle_w} W idle, {busy_w} W with all {cpus} processors busy"),
+                    path: settings.proc_root.join("stat").display().to_string(),
+                    range_j: None,
+                    sensor: Some(Kind::Estimate),
+                    column: Some(estimate::COLUMN.to_owned()),
+                    update_ms: None,
+                };
+                let note = "estimated from processor busy time and a stated power, not measured";
+                (own_version(), vec![counter], vec![note.to_owned()])
+            }
+            Sensor::Nvml(cards) => {
+                (format!("driver {}", cards.driver), cards.counters(), cards.notes())
+            }
+        }
+    }
+
+    /// What this program's own sampler reads of it; nothing where another program samples.
+    fn sources(&self, settings: &MeterSettings) -> Result<Vec<Box<dyn Source>>, MeterError> {
+        Ok(match self {
+            Sensor::Energibridge(_) => Vec::new(),
+            Sensor::Rapl(rapl) => vec![Box::new(rapl.open(rapl::files())?)],
+            Sensor::Estimate { .. } => {
+                vec![Box::new(estimate::Estimate::open(&settings.proc_root, settings.cpu_watts)?)]
+            }
+            // Each card by itself, so that one that is lost takes no other along.
+            Sensor::Nvml(cards) => {
+                let boxed = |card| Box::new(card) as Box<dyn Source>;
+                cards.open()?.into_iter().map(boxed).collect()
+            }
+        })
+    }
+}
+
+impl Meter {
+    /// Which sensors it reads.
+    pub fn sensors(&self) -> Sensors {
+        Sensors::of(self.sensors.iter().map(Sensor::kind)).unwrap_or_else(|| Kind::Estimate.into())
+    }
+
+    /// The program that wraps what is measured, where there is one.
+    fn wrapper(&self) -> Option<&Energibridge> {
+        self.sensors.iter().find_map(|sensor| match sensor {
+            Sensor::Energibridge(program) => Some(program),
+            _ => None,
+        })
+    }
+
+    /// Whether it puts a program of its own around what is measured, see [`wrap`](Meter::wrap).
+    pub fn wraps(&self) -> bool {
+        self.wrapper().is_some()
+    }
+
+    /// How the counters in its files wrap.
+    pub fn wrapping(&self) -> Wrapping {
+        // This program's own sampler undoes wraps before it writes.
+        if self.wraps() { Wrapping::Infer } else { Wrapping::Never }
     }
 
     /// Time between two samples.
@@ -146,52 +271,57 @@ impl Meter {
     /// The same meter with another time between two samples.
     pub fn at_interval(&self, interval: Duration) -> Meter {
         let settings = MeterSettings { interval, ..self.settings.clone() };
-        Meter { settings, instrument: self.instrument.clone() }
+        Meter { settings, sensors: self.sensors.clone() }
     }
 
-    /// Whether its joules are worked out instead of measured.
+    /// Whether joules of its total are worked out instead of measured.
     pub fn is_estimate(&self) -> bool {
-        self.kind() == Kind::Estimate
+        self.sensors().has(Kind::Estimate)
     }
 
     /// What it reads, for the record.
     pub fn describe(&self) -> MeterDescription {
-        let (version, counters, notes) = match &self.instrument {
-            Instrument::Energibridge(program) => {
-                (program.version.clone(), program.counters(), program.notes())
-            }
-            Instrument::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes.clone()),
-            Instrument::Estimate { cpus } => {
-                let CpuWatts { idle_w, busy_w } = self.settings.cpu_watts;
-                let counter = Counter {
-                    domain: Domain::Estimated,
-                    counted: true,
-                    name: format!("{idle_w} W idle, {busy_w} W with all {cpus} processors busy"),
-                    path: self.settings.proc_root.join("stat").display().to_string(),
-                    range_j: None,
-                };
-                let note = "estimated from processor busy time and a stated power, not measured";
-                (own_version(), vec![counter], vec![note.to_owned()])
-            }
+        let mut about = MeterDescription {
+            kind: self.sensors(),
+            estimated: self.is_estimate(),
+            version: String::new(),
+            counters: Vec::new(),
+            total: Vec::new(),
+            absent: Vec::new(),
+            cards: Vec::new(),
+            notes: Vec::new(),
         };
-        let kind = self.kind();
-        let absent = match &self.instrument {
-            Instrument::Energibridge(program) => program.absent.clone(),
-            Instrument::Rapl(rapl) => rapl.absent.clone(),
-            Instrument::Estimate { .. } => Vec::new(),
-        };
-        let estimated = self.is_estimate();
-        MeterDescription { kind, estimated, version, counters, absent, notes }
+        let mut versions = Vec::new();
+        for sensor in &self.sensors {
+            let (version, counters, notes) = sensor.describe(&self.settings);
+            versions.push(version);
+            about.counters.extend(counters);
+            about.notes.extend(notes);
+            match sensor {
+                Sensor::Energibridge(program) => about.absent.extend(program.absent.clone()),
+                Sensor::Rapl(rapl) => about.absent.extend(rapl.absent.clone()),
+                Sensor::Estimate { .. } => {}
+                Sensor::Nvml(cards) => {
+                    about.cards.extend(cards.cards.iter().map(|(card, _)| card.clone()));
+                }
+            }
+        }
+        let domains: Vec<Domain> = about.counters.iter().map(|counter| counter.domain).collect();
+        about.total = Domain::in_total(&domains);
+        about.version = versions.join(", ");
+        about
     }
 
     /// The command line that measures `argv` into `csv`: EnergiBridge puts itself in front, the
-    /// built-in meters leave it as it is.
+    /// built-in sensors leave it as it is.
     pub fn wrap(&self, csv: &Path, argv: Vec<OsString>) -> Vec<OsString> {
-        match &self.instrument {
-            Instrument::Energibridge(program) => {
-                program.wrap(csv, self.settings.interval, true, argv)
-            }
-            _ => argv,
+        self.wrapped(csv, true, argv)
+    }
+
+    fn wrapped(&self, csv: &Path, summary: bool, argv: Vec<OsString>) -> Vec<OsString> {
+        match self.wrapper() {
+            Some(program) => program.wrap(csv, self.settings.interval, summary, argv),
+            None => argv,
         }
     }
 
@@ -202,10 +332,7 @@ impl Meter {
     /// A wrapper that this program killed looks like one that failed: ask only about one that ended by
     /// itself.
     pub fn failure(&self, exit: Exit, log: &Path, csv: &Path) -> Option<MeterError> {
-        match &self.instrument {
-            Instrument::Energibridge(_) => energibridge::judge::judge(exit, log, csv),
-            _ => None,
-        }
+        self.wrapper().and_then(|_| energibridge::judge::judge(exit, log, csv))
     }
 
     /// Begins to measure into `csv`. A built-in meter has taken its first reading when this returns;
@@ -216,26 +343,28 @@ impl Meter {
     ///
     /// Where the counters cannot be read, `csv` cannot be created, or no thread can be started.
     pub fn start(&self, csv: &Path) -> Result<Session, MeterError> {
-        let source: Box<dyn Source> = match &self.instrument {
-            Instrument::Energibridge(_) => {
-                return Session::watch(csv, self.settings.interval, &Slept::of_the_system());
-            }
-            Instrument::Rapl(rapl) => Box::new(rapl.open(rapl::files())?),
-            Instrument::Estimate { .. } => Box::new(estimate::Estimate::open(
-                &self.settings.proc_root,
-                self.settings.cpu_watts,
-            )?),
+        let mut sources = Vec::new();
+        for sensor in &self.sensors {
+            let own = sensor.sources(&self.settings)?;
+            sources.extend(own.into_iter().map(|source| (sensor.kind(), source)));
+        }
+        let (interval, slept) = (self.settings.interval, Slept::of_the_system());
+        if sources.is_empty() {
+            return Session::watch(csv, interval, &slept);
+        }
+        // Processors and memory are in the other program's file already.
+        let machine = match self.wraps() {
+            true => Machine::none(),
+            false => Machine::open(&self.settings.proc_root, &self.settings.cpu_root),
         };
-        let machine = Machine::open(&self.settings.proc_root, &self.settings.cpu_root);
-        let (kind, interval) = (self.kind(), self.settings.interval);
-        Session::start(
-            |shared| {
-                let report = SessionReport::new(kind);
-                Sampler::begin(source, machine, csv.to_owned(), interval, shared, report)
-            },
-            csv,
-            &Slept::of_the_system(),
-        )
+        let file = if self.wraps() { merge::beside(csv) } else { csv.to_owned() };
+        let report = SessionReport::new(self.sensors());
+        let begin =
+            |shared| Sampler::begin(sources, machine, file.clone(), interval, shared, report);
+        match self.wraps() {
+            true => Session::watch(csv, interval, &slept)?.with(begin, file.clone()),
+            false => Session::start(begin, csv, &slept),
+        }
     }
 }
 

@@ -4,14 +4,17 @@
 //! absolute (start + k · interval), so that the time spent on one sample does not push the next; a
 //! deadline that passed while the thread could not run is counted, not made up for.
 //!
+//! Several sensors are read one after the other into one row. One that fails there keeps its last value, and
+//! the next row makes up for it; one that is lost falls to 0 in the file, and the others go on.
+//!
 //! What is part of the total is read for every row. What is for information (cores, use of processors,
 //! memory) is read about once a second, cores at every mark as well, and repeated in between; rows go to
 //! the file with it. That disturbs the machine less (benches/README.md), at the price that a meter that is
 //! killed leaves up to a second's rows unwritten.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,11 +22,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
 use super::error::MeterError;
 use super::machine::Machine;
+use super::nvml::GpuError;
 use super::session::{SessionReport, Shared};
-use crate::samples::Domain;
 use crate::samples::write::Writer;
+use crate::samples::{Domain, Quantity};
 
 /// Rows missed one after the other before the counter is given up: a second at 200 ms.
 const LOST_AFTER: u64 = 5;
@@ -32,16 +39,78 @@ const LOST_AFTER: u64 = 5;
 /// second is never just too early.
 const ALL_EVERY: Duration = Duration::from_millis(950);
 
+/// The time over which power is shown where counters move seldom; a little less than a second as well.
+const SHOWN_OVER: Duration = Duration::from_millis(950);
+
 /// How often and how far apart the first, the last and a mark's reading are tried, because no later
 /// row can stand for them.
 const ATTEMPTS: u32 = 20;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(1);
 
-/// A reading that failed: the file and what it gave.
+/// A reading that failed.
 #[derive(Debug, Clone)]
-pub(crate) struct Fault {
-    pub file: PathBuf,
-    pub source: Arc<io::Error>,
+pub(crate) enum Fault {
+    /// Of a file, and what it gave.
+    File { file: PathBuf, source: Arc<io::Error> },
+    /// Of a graphics card.
+    Gpu(GpuError),
+}
+
+impl Fault {
+    /// Where this one reading was needed.
+    fn now(self) -> MeterError {
+        match self {
+            Fault::File { file, source } => MeterError::Counter { file, source },
+            Fault::Gpu(error) => error.into(),
+        }
+    }
+
+    /// Where so many failed in a row.
+    fn at_last(self, misses: u64) -> MeterError {
+        match self {
+            Fault::File { file, source } => MeterError::Lost { file, misses, source },
+            Fault::Gpu(error) => error.into(),
+        }
+    }
+}
+
+/// A column of a source.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub name: String,
+    pub domain: Domain,
+    pub quantity: Quantity,
+}
+
+impl Named {
+    /// A counter.
+    pub fn counter(name: &str, domain: Domain) -> Named {
+        Named { name: name.to_owned(), domain, quantity: Quantity::Counter }
+    }
+}
+
+/// A counter and the power beside it that tell different joules, by more than their delays explain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// What they cover.
+    pub domain: Domain,
+    /// What the counter counted, J.
+    pub counter_j: f64,
+    /// The power, integrated over the same time, J.
+    pub power_j: f64,
+    /// By how much they may differ, J.
+    pub limit_j: f64,
+}
+
+/// A sensor that failed while others went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LostSensor {
+    /// Which kind.
+    pub sensor: Kind,
+    /// What is unknown without it.
+    pub domains: Vec<Domain>,
+    /// What happened, in words.
+    pub why: String,
 }
 
 /// What a source noticed since it was opened.
@@ -58,7 +127,7 @@ pub(crate) struct Tally {
 /// Something with cumulative joules to be read.
 pub(crate) trait Source: Send {
     /// Column names and what they cover, in the order of `joules`.
-    fn columns(&self) -> Vec<(String, Domain)>;
+    fn columns(&self) -> Vec<Named>;
 
     /// Reads every column that is part of the total, and with `all` the others too: joules since the
     /// first successful reading. The first call is with `all`.
@@ -91,6 +160,21 @@ pub(crate) trait Source: Send {
     fn never_moved(&self, _seconds: f64) -> Option<MeterError> {
         None
     }
+
+    /// Called at the end: why so short a time was not measured at all.
+    fn unmeasured(&self, _seconds: f64) -> Option<MeterError> {
+        None
+    }
+
+    /// Called at the end: a counter and its power that tell different joules.
+    fn disagreement(&self) -> Option<Disagreement> {
+        None
+    }
+
+    /// How often its counter moves, where that is a time worth telling.
+    fn update_period(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What the host asks of the sampler.
@@ -101,9 +185,21 @@ pub(crate) enum Request {
     Finish,
 }
 
+/// One sensor of the sampler.
+struct Part {
+    kind: Kind,
+    source: Box<dyn Source>,
+    /// Its columns among all.
+    columns: Range<usize>,
+    domains: Vec<Domain>,
+    misses_in_a_row: u64,
+    /// Why it is not read any more.
+    lost: Option<MeterError>,
+}
+
 /// Everything the loop works with.
 pub(crate) struct Sampler {
-    source: Box<dyn Source>,
+    parts: Vec<Part>,
     machine: Machine,
     writer: Writer<File>,
     csv: PathBuf,
@@ -111,7 +207,7 @@ pub(crate) struct Sampler {
     shared: Arc<Shared>,
     /// Energy columns first, then the machine's.
     values: Vec<f64>,
-    domains: Vec<Domain>,
+    energy: Vec<Named>,
     total: Vec<usize>,
     start: Instant,
     /// Instants of the first and of the last row, and the energies of the first.
@@ -119,7 +215,6 @@ pub(crate) struct Sampler {
     last: Instant,
     /// When everything was read for the last time.
     all_read: Option<Instant>,
-    misses_in_a_row: u64,
     /// Total and instant of the last reading at an interval, for the power shown.
     shown: Option<(Instant, f64)>,
     report: SessionReport,
@@ -133,42 +228,54 @@ impl Sampler {
     /// [`MeterError::Create`] and [`MeterError::Write`] for the file, [`MeterError::Counter`] where the
     /// counters cannot be read.
     pub fn begin(
-        source: Box<dyn Source>,
+        sources: Vec<(Kind, Box<dyn Source>)>,
         machine: Machine,
         csv: PathBuf,
         interval: Duration,
         shared: Arc<Shared>,
         report: SessionReport,
     ) -> Result<Sampler, MeterError> {
-        let energy = source.columns();
-        let domains: Vec<Domain> = energy.iter().map(|(_, domain)| *domain).collect();
+        let mut energy: Vec<Named> = Vec::new();
+        let mut parts = Vec::new();
+        for (kind, source) in sources {
+            let own = source.columns();
+            let mut domains: Vec<Domain> = own.iter().map(|column| column.domain).collect();
+            domains.dedup();
+            let columns = energy.len()..energy.len() + own.len();
+            energy.extend(own);
+            parts.push(Part { kind, source, columns, domains, misses_in_a_row: 0, lost: None });
+        }
+        let domains: Vec<Domain> = energy.iter().map(|column| column.domain).collect();
         let counted = Domain::in_total(&domains);
-        let total = (0..domains.len()).filter(|i| counted.contains(&domains[*i])).collect();
-        let mut columns: Vec<String> = energy.into_iter().map(|(name, _)| name).collect();
+        let is_counted = |c: &Named| c.quantity == Quantity::Counter && counted.contains(&c.domain);
+        let total = (0..energy.len()).filter(|i| is_counted(&energy[*i])).collect();
+        let mut columns: Vec<String> = energy.iter().map(|column| column.name.clone()).collect();
         columns.extend(machine.columns());
         let create = |source| MeterError::Create { path: csv.clone(), source: Arc::new(source) };
         let writer = Writer::new(crate::store::create(&csv).map_err(create)?, &columns)
             .map_err(|source| MeterError::Write { path: csv.clone(), source: Arc::new(source) })?;
         let now = Instant::now();
         let mut sampler = Sampler {
-            source,
+            parts,
             machine,
             writer,
             csv,
             interval,
             shared,
             values: vec![0.0; columns.len()],
-            domains,
+            energy,
             total,
             start: now,
             first: None,
             last: now,
             all_read: None,
-            misses_in_a_row: 0,
             shown: None,
             report,
         };
-        sampler.insist()?;
+        // At the very start every sensor has to work.
+        if let Some((_, fault)) = sampler.insist()?.pop() {
+            return Err(fault.now());
+        }
         sampler.start = sampler.last;
         sampler.shown = Some((sampler.last, 0.0));
         Ok(sampler)
@@ -201,45 +308,70 @@ impl Sampler {
 
     /// The last row, and what there is to say about all of them.
     fn end(mut self) -> Result<SessionReport, MeterError> {
-        if self.shared.health().is_ok()
-            && let Err(error) = self.insist()
-        {
-            self.shared.fail(error);
+        if self.shared.health().is_ok() {
+            match self.insist() {
+                Ok(failed) => {
+                    // No later row makes up for these.
+                    failed.into_iter().for_each(|(part, fault)| self.lose(part, fault.now()));
+                }
+                Err(error) => self.shared.fail(error.into()),
+            }
         }
         let seconds = self.last.duration_since(self.start).as_secs_f64();
-        let frozen = self.source.frozen(self.last, &mut self.machine, true);
-        if let Some(error) = frozen.or_else(|| self.source.never_moved(seconds)) {
-            self.shared.fail(error);
-        }
+        self.look_for_frozen(true, seconds);
         self.shared.health()?;
-        let Tally { wraps, resets, read_errors } = self.source.tally();
-        let reset = self.source.reset();
-        let known = |domain: &Domain| !reset.contains(domain);
-        let total_known = self.total.iter().all(|index| known(&self.domains[*index]));
-        let all = self.domains.iter().copied().zip(self.values.iter().copied());
-        let joules: BTreeMap<Domain, f64> = all.filter(|(domain, _)| known(domain)).collect();
-        Ok(SessionReport {
-            seconds,
-            total_j: total_known.then(|| self.total_joules()),
-            joules,
-            wraps,
-            resets,
-            read_errors,
-            cpu_seconds: thread_cpu_seconds(),
-            ..self.report
-        })
+        let mut report = SessionReport { seconds, ..self.report.clone() };
+        let mut unknown: Vec<Domain> = Vec::new();
+        for part in &self.parts {
+            let Tally { wraps, resets, read_errors } = part.source.tally();
+            report.wraps += wraps;
+            report.resets += resets;
+            report.read_errors += read_errors;
+            unknown.extend(part.source.reset());
+            if let Some(error) = &part.lost {
+                unknown.extend(&part.domains);
+                let (sensor, domains) = (part.kind, part.domains.clone());
+                report.lost.push(LostSensor { sensor, domains, why: error.to_string() });
+            } else if let Some(error) = part.source.unmeasured(seconds) {
+                unknown.extend(&part.domains);
+                let (sensor, domains) = (part.kind, part.domains.clone());
+                report.unmeasured.push(LostSensor { sensor, domains, why: error.to_string() });
+            } else {
+                report.disagreements.extend(part.source.disagreement());
+            }
+            let period = part.source.update_period().map(|period| period.as_secs_f64() * 1e3);
+            report.update_ms = report.update_ms.into_iter().chain(period).reduce(f64::max);
+        }
+        let known = |domain: &Domain| !unknown.contains(domain);
+        let total_known = self.total.iter().all(|index| known(&self.energy[*index].domain));
+        let counters = self.energy.iter().zip(self.values.iter().copied());
+        let counters = counters.filter(|(column, _)| column.quantity == Quantity::Counter);
+        report.joules = counters
+            .filter(|(column, _)| known(&column.domain))
+            .map(|(column, joules)| (column.domain, joules))
+            .collect();
+        report.unknown = report.lost.first().map(|lost| lost.why.clone());
+        report.total_j = total_known.then(|| self.total_joules());
+        report.cpu_seconds = thread_cpu_seconds();
+        Ok(report)
     }
 
-    /// A row at an interval. One that fails is missed; several in a row are the counter's end.
+    /// A row at an interval. One that fails is missed; several in a row are the sensor's end.
     fn sample(&mut self) {
         if self.shared.health().is_err() {
             return;
         }
         match self.row(false) {
-            Ok(()) => {
-                let frozen = self.source.frozen(self.last, &mut self.machine, false);
-                if let Some(error) = frozen {
-                    self.shared.fail(error);
+            Ok(failed) => {
+                self.count_misses(failed);
+                self.look_for_frozen(false, 0.0);
+                // A counter that moves seldom says little about the power of a moment.
+                let coarse = self.parts.iter().any(|part| part.source.update_period().is_some());
+                let recent = |(then, _): &(Instant, f64)| {
+                    self.last.saturating_duration_since(*then) < SHOWN_OVER
+                };
+                if coarse && self.shown.as_ref().is_some_and(recent) {
+                    return;
                 }
                 let now = (self.last, self.total_joules());
                 if let Some((then, before)) = self.shown.replace(now) {
@@ -251,8 +383,56 @@ impl Sampler {
                     }
                 }
             }
-            Err(Missed::Row(fault)) => self.miss(fault),
+            Err(Missed::Row(failed)) => {
+                self.report.missed += 1;
+                self.count_misses(failed);
+            }
             Err(Missed::File(error)) => self.shared.fail(error),
+        }
+    }
+
+    /// Gives up the sensors that failed too often.
+    fn count_misses(&mut self, failed: Vec<(usize, Fault)>) {
+        let in_time = |part: usize| !failed.iter().any(|(other, _)| *other == part);
+        for part in (0..self.parts.len()).filter(|part| in_time(*part)) {
+            self.parts[part].misses_in_a_row = 0;
+        }
+        for (part, fault) in failed {
+            let misses = &mut self.parts[part].misses_in_a_row;
+            *misses += 1;
+            if *misses >= LOST_AFTER {
+                let error = fault.at_last(*misses);
+                self.lose(part, error);
+            }
+        }
+    }
+
+    /// Says which counters have stopped, and at the end which never moved.
+    fn look_for_frozen(&mut self, ending: bool, seconds: f64) {
+        for index in 0..self.parts.len() {
+            let part = &mut self.parts[index];
+            if part.lost.is_some() {
+                continue;
+            }
+            let frozen = part.source.frozen(self.last, &mut self.machine, ending);
+            let found =
+                frozen.or_else(|| ending.then(|| part.source.never_moved(seconds)).flatten());
+            if let Some(error) = found {
+                self.lose(index, error);
+            }
+        }
+    }
+
+    /// From now on without this sensor; without the last one there is nothing left to measure.
+    fn lose(&mut self, part: usize, error: MeterError) {
+        if self.parts.len() > 1 {
+            let lost = &mut self.parts[part];
+            lost.lost.get_or_insert(error.clone());
+            // As where a counter is set back: the file itself shows that energy is missing from here on.
+            self.values[lost.columns.clone()].fill(0.0);
+        }
+        if self.parts.iter().all(|part| part.lost.is_some()) || self.parts.len() == 1 {
+            self.shared.fail(error);
         }
     }
 
@@ -262,55 +442,80 @@ impl Sampler {
             return;
         }
         match self.insist() {
-            Ok(()) => {
+            Ok(failed) => {
+                self.count_misses(failed);
                 let late = self.last.saturating_duration_since(asked).as_secs_f64() * 1e3;
                 self.report.slowest_mark_ms = self.report.slowest_mark_ms.max(late);
             }
-            Err(MeterError::Counter { file, source }) => self.miss(Fault { file, source }),
-            Err(error) => self.shared.fail(error),
+            Err(Missed::Row(failed)) => {
+                self.report.missed += 1;
+                self.count_misses(failed);
+            }
+            Err(Missed::File(error)) => self.shared.fail(error),
         }
     }
 
-    fn miss(&mut self, fault: Fault) {
-        self.report.missed += 1;
-        self.misses_in_a_row += 1;
-        if self.misses_in_a_row >= LOST_AFTER {
-            self.shared.fail(MeterError::Lost {
-                file: fault.file,
-                misses: self.misses_in_a_row,
-                source: fault.source,
-            });
-        }
-    }
-
-    /// A row that has to be there, with everything in it.
-    fn insist(&mut self) -> Result<(), MeterError> {
+    /// A row that has to be there, with everything in it, as far as trying again helps.
+    fn insist(&mut self) -> Result<Vec<(usize, Fault)>, Missed> {
         let mut attempt = 1;
         loop {
-            match self.row(true) {
-                Ok(()) => return Ok(()),
-                Err(Missed::File(error)) => return Err(error),
-                Err(Missed::Row(_)) if attempt < ATTEMPTS => sleep(BETWEEN_ATTEMPTS),
-                Err(Missed::Row(Fault { file, source })) => {
-                    return Err(MeterError::Counter { file, source });
-                }
+            match self.read(true) {
+                Err(_) if attempt < ATTEMPTS => sleep(BETWEEN_ATTEMPTS),
+                Ok(reading) => return self.write(reading).map(|()| Vec::new()),
+                Err((reading, failed)) => return self.write_part(reading, failed),
             }
             attempt += 1;
         }
     }
 
-    /// Reads the energy, then the rest, and adds one row. Its time is the middle of the energy's
-    /// reading. All there is to read is read, and the rows so far are written, where it is asked for or
-    /// was a second ago.
-    fn row(&mut self, all: bool) -> Result<(), Missed> {
+    /// One row, and the sensors that failed and repeat their last values in it.
+    fn row(&mut self, all: bool) -> Result<Vec<(usize, Fault)>, Missed> {
+        match self.read(all) {
+            Ok(reading) => self.write(reading).map(|()| Vec::new()),
+            Err((reading, failed)) => self.write_part(reading, failed),
+        }
+    }
+
+    /// Reads the energy, then the rest. All there is to read is read where it is asked for or was a second
+    /// ago.
+    fn read(&mut self, all: bool) -> Result<Reading, (Reading, Vec<(usize, Fault)>)> {
         let (wall, begun) = crate::clock::together();
         let stale = |last| begun.saturating_duration_since(last) >= ALL_EVERY;
         let all = all || self.all_read.is_none_or(stale);
-        let (energy, machine) = self.values.split_at_mut(self.domains.len());
-        self.source.read(begun, all, energy).map_err(Missed::Row)?;
+        let (mut failed, mut first) = (Vec::new(), None);
+        for (index, part) in self.parts.iter_mut().enumerate().filter(|(_, p)| p.lost.is_none()) {
+            let values = &mut self.values[part.columns.clone()];
+            if let Err(fault) = part.source.read(begun, all, values) {
+                failed.push((index, fault));
+            }
+            // The processor's counters come first and take microseconds, cards move in steps of many
+            // milliseconds: the row's time is that of the first.
+            first.get_or_insert_with(|| begun.elapsed());
+        }
         let took = begun.elapsed();
-        self.machine.read(begun, machine);
-        let (at, time) = (begun + took / 2, wall + took / 2);
+        let reading = Reading { wall, begun, first: first.unwrap_or(took), took, all };
+        if failed.is_empty() { Ok(reading) } else { Err((reading, failed)) }
+    }
+
+    /// Writes a row in which some sensors failed, unless none is left that did not.
+    fn write_part(
+        &mut self,
+        reading: Reading,
+        failed: Vec<(usize, Fault)>,
+    ) -> Result<Vec<(usize, Fault)>, Missed> {
+        if failed.len() >= self.parts.iter().filter(|part| part.lost.is_none()).count() {
+            return Err(Missed::Row(failed));
+        }
+        self.report.missed += 1;
+        self.write(reading).map(|()| failed)
+    }
+
+    /// Adds one row. Its time is the middle of the first sensor's reading. The rows so far are written where
+    /// everything was read.
+    fn write(&mut self, reading: Reading) -> Result<(), Missed> {
+        let Reading { wall, begun, first, took, all } = reading;
+        self.machine.read(begun, &mut self.values[self.energy.len()..]);
+        let (at, time) = (begun + first / 2, wall + first / 2);
         let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut written = self.writer.row(unix.as_millis() as i64, &self.values);
         if all {
@@ -322,7 +527,6 @@ impl Sampler {
         })?;
         self.report.samples += 1;
         self.report.slowest_read_ms = self.report.slowest_read_ms.max(took.as_secs_f64() * 1e3);
-        self.misses_in_a_row = 0;
         self.last = at;
         let (first, first_wall) = *self.first.get_or_insert((at, time));
         let step = clock_step(first_wall, time, at.duration_since(first));
@@ -337,10 +541,32 @@ impl Sampler {
     }
 }
 
+/// When the energy of a row was read.
+struct Reading {
+    wall: SystemTime,
+    begun: Instant,
+    first: Duration,
+    took: Duration,
+    all: bool,
+}
+
 /// Why a row is missing.
 enum Missed {
-    Row(Fault),
+    /// The sensors that failed: all of them.
+    Row(Vec<(usize, Fault)>),
     File(MeterError),
+}
+
+impl From<Missed> for MeterError {
+    fn from(missed: Missed) -> MeterError {
+        match missed {
+            Missed::File(error) => error,
+            Missed::Row(mut failed) => match failed.pop() {
+                Some((_, fault)) => fault.now(),
+                None => MeterError::Sampler("has nothing to read".into()),
+            },
+        }
+    }
 }
 
 /// Seconds by which the wall clock went further than the steady one.

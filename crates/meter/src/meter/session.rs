@@ -10,19 +10,22 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
 use super::energibridge::watch::Watch;
 use super::error::MeterError;
-use super::sampler::{Request, Sampler, no_watts};
+use super::sampler::{Disagreement, LostSensor, Request, Sampler, no_watts};
 use super::suspend::{Nap, Slept};
+use super::{Kind, Sensors, merge};
 use crate::energy::{Wrapping, account_file};
 use crate::samples::Domain;
+
+/// A stretch of fewer updates than this is known coarsely only.
+const UPDATES_LEAST: f64 = 10.0;
 
 /// What a measurement came to, and how well it went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionReport {
-    /// The meter.
-    pub meter: Kind,
+    /// The sensors of the meter.
+    pub meter: Sensors,
     /// Whether its joules are worked out instead of measured.
     pub estimated: bool,
     /// Rows in the file.
@@ -47,6 +50,19 @@ pub struct SessionReport {
     /// Energy columns that never moved: counters that the machine lacks. No part of the total.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<String>,
+    /// Sensors that failed while others went on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostSensor>,
+    /// Why so short a time was not measured by some sensors, whose joules are unknown and not 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmeasured: Vec<LostSensor>,
+    /// Counters and powers of one thing that tell different joules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disagreements: Vec<Disagreement>,
+    /// The most milliseconds between two moves of a counter, where that is long enough to be found: what is
+    /// not many times longer is known coarsely only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_ms: Option<f64>,
     /// Why the total is not known, where that is told beside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
@@ -66,11 +82,22 @@ pub struct SessionReport {
 }
 
 impl SessionReport {
+    /// What is unknown of this measurement, and not 0: the domains of sensors that were lost or measured
+    /// nothing.
+    pub fn unknown_domains(&self) -> impl Iterator<Item = Domain> + '_ {
+        self.lost.iter().chain(&self.unmeasured).flat_map(|sensor| sensor.domains.iter().copied())
+    }
+
+    /// Whether a stretch of so many seconds is short beside the time between two moves of a counter.
+    pub fn is_short(&self, seconds: f64) -> bool {
+        self.update_ms.is_some_and(|ms| seconds * 1e3 < UPDATES_LEAST * ms)
+    }
+
     /// A report of nothing yet.
-    pub(crate) fn new(meter: Kind) -> SessionReport {
+    pub(crate) fn new(meter: Sensors) -> SessionReport {
         SessionReport {
             meter,
-            estimated: meter == Kind::Estimate,
+            estimated: meter.has(Kind::Estimate),
             samples: 0,
             missed: 0,
             wraps: 0,
@@ -79,6 +106,10 @@ impl SessionReport {
             clock_step_s: 0.0,
             suspended_s: 0.0,
             absent: Vec::new(),
+            lost: Vec::new(),
+            disagreements: Vec::new(),
+            unmeasured: Vec::new(),
+            update_ms: None,
             unknown: None,
             slowest_mark_ms: 0.0,
             slowest_read_ms: 0.0,
@@ -121,30 +152,27 @@ impl Shared {
 pub struct Session {
     csv: PathBuf,
     nap: Nap,
-    work: Work,
+    /// A thread of this program samples, with EnergiBridge into a file of its own.
+    here: Option<Here>,
+    /// EnergiBridge samples; this program looks at what it writes.
+    elsewhere: Option<Box<Mutex<Watch>>>,
 }
 
 #[derive(Debug)]
-enum Work {
-    /// A thread of this program samples.
-    Here {
-        shared: Arc<Shared>,
-        requests: Sender<Request>,
-        thread: JoinHandle<Result<SessionReport, MeterError>>,
-    },
-    /// EnergiBridge samples; this program looks at what it writes.
-    Elsewhere(Box<Mutex<Watch>>),
+struct Here {
+    csv: PathBuf,
+    shared: Arc<Shared>,
+    requests: Sender<Request>,
+    thread: JoinHandle<Result<SessionReport, MeterError>>,
 }
 
-impl Session {
+impl Here {
     /// Takes the first reading on this thread, so that it is in the file when this returns, and hands
     /// the rest to a thread of its own.
-    pub(crate) fn start(
+    fn start(
         begin: impl FnOnce(Arc<Shared>) -> Result<Sampler, MeterError>,
-        csv: &Path,
-        slept: &Slept,
-    ) -> Result<Session, MeterError> {
-        let nap = slept.watch();
+        csv: PathBuf,
+    ) -> Result<Here, MeterError> {
         let shared = Arc::new(Shared { watts: no_watts(), fault: Mutex::new(None) });
         let sampler = begin(Arc::clone(&shared))?;
         let (requests, inbox) = channel();
@@ -152,7 +180,50 @@ impl Session {
             .name("sampler".into())
             .spawn(move || sampler.run(&inbox))
             .map_err(|error| MeterError::Sampler(format!("could not be started ({error})")))?;
-        Ok(Session { csv: csv.to_owned(), nap, work: Work::Here { shared, requests, thread } })
+        Ok(Here { csv, shared, requests, thread })
+    }
+
+    fn health(&self) -> Result<(), MeterError> {
+        self.shared.health()?;
+        if self.thread.is_finished() {
+            return Err(MeterError::Sampler("ended by itself".into()));
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<SessionReport, MeterError> {
+        let _ = self.requests.send(Request::Finish);
+        self.thread.join().unwrap_or_else(|panic| {
+            let why = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
+            Err(MeterError::Sampler(format!("panicked ({why})")))
+        })
+    }
+}
+
+impl Session {
+    /// Takes the first reading, and begins to sample into `csv`.
+    pub(crate) fn start(
+        begin: impl FnOnce(Arc<Shared>) -> Result<Sampler, MeterError>,
+        csv: &Path,
+        slept: &Slept,
+    ) -> Result<Session, MeterError> {
+        let nap = slept.watch();
+        let here = Here::start(begin, csv.to_owned())?;
+        Ok(Session { csv: csv.to_owned(), nap, here: Some(here), elsewhere: None })
+    }
+
+    /// The same session with this program's own sampler beside, into `csv`; both files become one at the
+    /// end.
+    pub(crate) fn with(
+        self,
+        begin: impl FnOnce(Arc<Shared>) -> Result<Sampler, MeterError>,
+        csv: PathBuf,
+    ) -> Result<Session, MeterError> {
+        Ok(Session { here: Some(Here::start(begin, csv)?), ..self })
     }
 
     /// Follows a file that another process is about to write. One of that name is removed, so that
@@ -168,25 +239,27 @@ impl Session {
             return Err(MeterError::Create { path: csv.to_owned(), source: Arc::new(error) });
         }
         let watch = Box::new(Mutex::new(Watch::new(csv, interval)));
-        Ok(Session { csv: csv.to_owned(), nap, work: Work::Elsewhere(watch) })
+        Ok(Session { csv: csv.to_owned(), nap, here: None, elsewhere: Some(watch) })
     }
 
     /// Asks for a row now, for the edge of a phase. Costs a message to the sampler's thread and does
     /// not wait; the row's `Time` is the instant of its reading, a fraction of a millisecond later.
     /// EnergiBridge cannot be asked, and this does nothing.
     pub fn mark(&self) {
-        if let Work::Here { requests, .. } = &self.work {
+        if let Some(here) = &self.here {
             // A sampler that is gone is reported by `health`.
-            let _ = requests.send(Request::Mark(Instant::now()));
+            let _ = here.requests.send(Request::Mark(Instant::now()));
         }
     }
 
     /// Mean power in watts over the last interval, all counted domains together; `None` before the
     /// second row.
     pub fn watts(&self) -> Option<f64> {
-        match &self.work {
-            Work::Here { shared, .. } => shared.latest_watts(),
-            Work::Elsewhere(watch) => locked(watch).watts(),
+        let here = self.here.as_ref().map(|here| here.shared.latest_watts());
+        let elsewhere = self.elsewhere.as_ref().map(|watch| locked(watch).watts());
+        match (here, elsewhere) {
+            (Some(here), Some(elsewhere)) => here.zip(elsewhere).map(|(one, other)| one + other),
+            (one, other) => one.or(other).flatten(),
         }
     }
 
@@ -198,15 +271,11 @@ impl Session {
     /// written or does not grow, or a sampler that ended by itself. It does not heal: run the trial
     /// again.
     pub fn health(&self) -> Result<(), MeterError> {
-        match &self.work {
-            Work::Here { shared, thread, .. } => {
-                shared.health()?;
-                if thread.is_finished() {
-                    return Err(MeterError::Sampler("ended by itself".into()));
-                }
-                Ok(())
-            }
-            Work::Elsewhere(watch) => locked(watch).health(),
+        match (&self.elsewhere, &self.here) {
+            // What is lost of the sampler beside it loses nothing of EnergiBridge's.
+            (Some(watch), _) => locked(watch).health(),
+            (None, Some(here)) => here.health(),
+            (None, None) => Ok(()),
         }
     }
 
@@ -228,27 +297,52 @@ impl Session {
     }
 
     fn end(self) -> Result<SessionReport, MeterError> {
-        match self.work {
-            Work::Here { requests, thread, .. } => {
-                let _ = requests.send(Request::Finish);
-                thread.join().unwrap_or_else(|panic| {
-                    let why = panic
-                        .downcast_ref::<String>()
-                        .map(String::as_str)
-                        .or_else(|| panic.downcast_ref::<&str>().copied())
-                        .unwrap_or("no message");
-                    Err(MeterError::Sampler(format!("panicked ({why})")))
-                })
-            }
-            Work::Elsewhere(watch) => {
-                let fault = locked(&watch).health().err();
-                match fault {
-                    // Nothing more comes once its process has ended.
-                    None | Some(MeterError::Stalled { .. }) => from_file(&self.csv),
-                    Some(fault) => Err(fault),
-                }
-            }
+        let Some(watch) = self.elsewhere else {
+            return match self.here {
+                Some(here) => here.end(),
+                None => Err(MeterError::Sampler("never began".into())),
+            };
+        };
+        let beside = self.here.map(|here| (here.csv.clone(), here.end()));
+        match locked(&watch).health().err() {
+            // Nothing more comes once its process has ended.
+            None | Some(MeterError::Stalled { .. }) => {}
+            Some(fault) => return Err(fault),
         }
+        let Some((file, sampled)) = beside else { return from_file(&self.csv) };
+        let sampled = sampled.and_then(|report| {
+            merge::merge(&self.csv, &file)?;
+            Ok(report)
+        });
+        let mut report = from_file(&self.csv)?;
+        report.meter = Sensors::of([Kind::Energibridge, Kind::Nvml]).unwrap_or(report.meter);
+        match sampled {
+            Ok(own) => {
+                report.lost = own.lost;
+                report.disagreements = own.disagreements;
+                report.unmeasured = own.unmeasured;
+                report.update_ms = own.update_ms;
+                report.missed += own.missed;
+                report.read_errors = own.read_errors;
+                report.slowest_mark_ms = own.slowest_mark_ms;
+                report.slowest_read_ms = own.slowest_read_ms;
+            }
+            Err(error) => report.lost.push(LostSensor {
+                sensor: Kind::Nvml,
+                domains: Vec::new(),
+                why: error.to_string(),
+            }),
+        }
+        let unknown: Vec<Domain> = report.unknown_domains().collect();
+        report.joules.retain(|domain, _| !unknown.contains(domain));
+        if !unknown.is_empty() {
+            report.total_j = None;
+        }
+        if let Some(lost) = report.lost.first() {
+            report.unknown = Some(lost.why.clone());
+            report.total_j = None;
+        }
+        Ok(report)
     }
 }
 
@@ -268,7 +362,7 @@ fn from_file(csv: &Path) -> Result<SessionReport, MeterError> {
         absent: accounts.absent,
         unknown,
         joules: whole.joules,
-        ..SessionReport::new(Kind::Energibridge)
+        ..SessionReport::new(Kind::Energibridge.into())
     })
 }
 

@@ -1,5 +1,6 @@
 //! Which meter to use and where it finds what it reads.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MeterError;
 
-/// A meter.
+/// One way to read energy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -20,11 +21,16 @@ pub enum Kind {
     Rapl,
     /// Processor busy time times a stated power: no measurement.
     Estimate,
+    /// NVIDIA's management library: the counters of graphics cards.
+    Nvml,
 }
 
 impl Kind {
-    /// All meters, in the order in which they are tried.
-    pub const ALL: [Kind; 3] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate];
+    /// All ways, those for the processor first and in the order in which they are tried.
+    pub const ALL: [Kind; 4] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate, Kind::Nvml];
+
+    /// The ways to read the processor, in the order in which they are tried.
+    pub const OF_PROCESSOR: [Kind; 3] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate];
 }
 
 impl fmt::Display for Kind {
@@ -33,7 +39,86 @@ impl fmt::Display for Kind {
             Kind::Energibridge => "energibridge",
             Kind::Rapl => "rapl",
             Kind::Estimate => "estimate",
+            Kind::Nvml => "nvml",
         })
+    }
+}
+
+/// The sensors of one meter, which are read together: at most one for the processor, and the cards'.
+///
+/// Text form, in JSON as well: their names joined by `+`, such as `rapl+nvml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Sensors {
+    processor: Option<Kind>,
+    cards: bool,
+}
+
+impl Sensors {
+    /// These together; none where there are none, or two for the processor.
+    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Option<Sensors> {
+        let mut sensors = Sensors { processor: None, cards: false };
+        for kind in kinds {
+            match kind {
+                Kind::Nvml => sensors.cards = true,
+                kind if sensors.processor.is_none_or(|there| there == kind) => {
+                    sensors.processor = Some(kind);
+                }
+                _ => return None,
+            }
+        }
+        (sensors.processor.is_some() || sensors.cards).then_some(sensors)
+    }
+
+    /// Each of them, the processor's first.
+    pub fn each(self) -> impl Iterator<Item = Kind> {
+        self.processor.into_iter().chain(self.cards.then_some(Kind::Nvml))
+    }
+
+    /// Whether this one is among them.
+    pub fn has(self, kind: Kind) -> bool {
+        self.each().any(|each| each == kind)
+    }
+}
+
+impl From<Kind> for Sensors {
+    fn from(kind: Kind) -> Sensors {
+        match kind {
+            Kind::Nvml => Sensors { processor: None, cards: true },
+            kind => Sensors { processor: Some(kind), cards: false },
+        }
+    }
+}
+
+impl fmt::Display for Sensors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.each().map(|kind| kind.to_string()).collect();
+        f.write_str(&names.join("+"))
+    }
+}
+
+impl FromStr for Sensors {
+    type Err = MeterError;
+
+    fn from_str(text: &str) -> Result<Sensors, MeterError> {
+        let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.to_string() == name);
+        let kinds: Option<Vec<Kind>> = text.split('+').map(|name| kind(name.trim())).collect();
+        let kinds = kinds.ok_or_else(|| MeterError::UnknownKind(text.to_owned()))?;
+        Sensors::of(kinds).ok_or_else(|| MeterError::TwoForOne(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Sensors {
+    type Error = MeterError;
+
+    fn try_from(text: String) -> Result<Sensors, MeterError> {
+        text.parse()
+    }
+}
+
+impl From<Sensors> for String {
+    fn from(sensors: Sensors) -> String {
+        sensors.to_string()
     }
 }
 
@@ -41,18 +126,25 @@ impl fmt::Display for Kind {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Choice {
-    /// The first that works.
+    /// The first that works for the processor, and the cards that there are.
     #[default]
     Auto,
-    /// This one or none.
-    Only(Kind),
+    /// These or none.
+    These(Sensors),
+}
+
+impl Choice {
+    /// This one sensor or none.
+    pub fn only(kind: Kind) -> Choice {
+        Choice::These(kind.into())
+    }
 }
 
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Choice::Auto => f.write_str("auto"),
-            Choice::Only(kind) => kind.fmt(f),
+            Choice::These(sensors) => sensors.fmt(f),
         }
     }
 }
@@ -61,11 +153,7 @@ impl FromStr for Choice {
     type Err = MeterError;
 
     fn from_str(text: &str) -> Result<Choice, MeterError> {
-        if text == "auto" {
-            return Ok(Choice::Auto);
-        }
-        let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == text);
-        kind.map(Choice::Only).ok_or_else(|| MeterError::UnknownKind(text.to_owned()))
+        if text == "auto" { Ok(Choice::Auto) } else { text.parse().map(Choice::These) }
     }
 }
 
@@ -80,6 +168,64 @@ impl TryFrom<String> for Choice {
 impl From<Choice> for String {
     fn from(choice: Choice) -> String {
         choice.to_string()
+    }
+}
+
+/// Which graphics cards are part of what is measured.
+///
+/// Text form, in JSON as well: `all`, `none`, or their numbers such as `0,1`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Gpus {
+    /// Every card that there is.
+    #[default]
+    All,
+    /// No card, even if there are some.
+    None,
+    /// These, by the driver's numbers, and all of them have to work.
+    These(Vec<u32>),
+}
+
+impl fmt::Display for Gpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Gpus::All => f.write_str("all"),
+            Gpus::None => f.write_str("none"),
+            Gpus::These(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+                f.write_str(&numbers.join(","))
+            }
+        }
+    }
+}
+
+impl FromStr for Gpus {
+    type Err = MeterError;
+
+    fn from_str(text: &str) -> Result<Gpus, MeterError> {
+        match text {
+            "all" => return Ok(Gpus::All),
+            "none" => return Ok(Gpus::None),
+            _ => {}
+        }
+        let numbers: Result<BTreeSet<u32>, _> =
+            text.split(',').map(|number| number.trim().parse()).collect();
+        let numbers = numbers.map_err(|_| MeterError::Gpus(text.to_owned()))?;
+        Ok(Gpus::These(numbers.into_iter().collect()))
+    }
+}
+
+impl TryFrom<String> for Gpus {
+    type Error = MeterError;
+
+    fn try_from(text: String) -> Result<Gpus, MeterError> {
+        text.parse()
+    }
+}
+
+impl From<Gpus> for String {
+    fn from(gpus: Gpus) -> String {
+        gpus.to_string()
     }
 }
 
@@ -120,6 +266,10 @@ impl FromStr for CpuWatts {
     }
 }
 
+/// What `--interval edges` stands for: a reading at the start, at the end and at each mark, and in between
+/// only so often that no counter wraps unseen. RAPL's narrowest range, 65 kJ, lasts a socket of 1 kW for 65 s.
+pub const EDGES: Duration = Duration::from_secs(30);
+
 /// Everything a meter has to be told. Its roots are settings so that containers and tests can name
 /// their own.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,6 +286,10 @@ pub struct MeterSettings {
     pub powercap: PathBuf,
     /// The power that the estimate assumes.
     pub cpu_watts: CpuWatts,
+    /// Which graphics cards count.
+    pub gpus: Gpus,
+    /// NVIDIA's management library, as the system's loader finds it.
+    pub nvml: PathBuf,
     /// Where `stat`, `meminfo` and `cpuinfo` are, usually `/proc`.
     pub proc_root: PathBuf,
     /// Where `cpu<n>/cpufreq` is, usually `/sys/devices/system/cpu`.
@@ -152,6 +306,8 @@ impl Default for MeterSettings {
             search_path: std::env::var_os("PATH"),
             powercap: "/sys/class/powercap".into(),
             cpu_watts: CpuWatts::default(),
+            gpus: Gpus::All,
+            nvml: if cfg!(windows) { "nvml.dll" } else { "libnvidia-ml.so.1" }.into(),
             proc_root: "/proc".into(),
             cpu_root: "/sys/devices/system/cpu".into(),
         }
@@ -164,11 +320,25 @@ mod tests {
 
     #[test]
     fn every_choice_reads_back_as_it_is_shown() {
-        for choice in [Choice::Auto].into_iter().chain(Kind::ALL.map(Choice::Only)) {
+        for choice in [Choice::Auto].into_iter().chain(Kind::ALL.map(Choice::only)) {
             assert_eq!(choice.to_string().parse::<Choice>().unwrap(), choice);
         }
+        let both: Choice = "nvml+rapl".parse().unwrap();
+        assert_eq!(both.to_string(), "rapl+nvml");
+        let error = "rapl+estimate".parse::<Choice>().unwrap_err().to_string();
+        assert!(error.contains("rapl+estimate") && error.contains("twice"), "{error}");
         let error = "sensor".parse::<Choice>().unwrap_err().to_string();
         assert!(error.contains("'sensor'") && error.contains("estimate"), "{error}");
+    }
+
+    #[test]
+    fn cards_are_all_none_or_numbers_each_once() {
+        for (text, shown) in [("all", "all"), ("none", "none"), ("1, 0,1", "0,1")] {
+            assert_eq!(text.parse::<Gpus>().unwrap().to_string(), shown);
+        }
+        for bad in ["", "one", "-1", "0;1"] {
+            assert!(bad.parse::<Gpus>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Counter, MeterError};
+use super::{Counter, Kind, MeterError};
 use crate::energy::{Wrapping, account_file};
 use crate::process::{self, Exit};
 use crate::samples::{Column, Domain, Quantity};
@@ -80,6 +80,9 @@ impl Energibridge {
             path: self.path.display().to_string(),
             // It does not tell the range; the accounting infers it from the readings.
             range_j: None,
+            sensor: Some(Kind::Energibridge),
+            column: Some(column.name.clone()),
+            update_ms: None,
         };
         self.columns.iter().map(describe).collect()
     }

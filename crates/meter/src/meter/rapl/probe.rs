@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::zones::{self, Zone};
 use super::{Opener, Readable, Reader, raw};
-use crate::meter::{Counter, MeterError};
+use crate::meter::{Counter, Kind, MeterError};
 use crate::samples::Domain;
 
 /// How long a counter is watched for a first movement before it is called dead.
@@ -89,6 +89,9 @@ impl Rapl {
             name: zone.name.clone(),
             path: zone.energy.display().to_string(),
             range_j: Some(zone.range_uj as f64 / 1e6),
+            sensor: Some(Kind::Rapl),
+            column: Some(super::reader::column(zone.domain).to_owned()),
+            update_ms: None,
         };
         self.zones.iter().map(describe).collect()
     }

@@ -10,7 +10,7 @@ use super::zones::Zone;
 use super::{Opener, Readable, raw};
 use crate::meter::MeterError;
 use crate::meter::machine::Machine;
-use crate::meter::sampler::{Fault, Source, Tally};
+use crate::meter::sampler::{Fault, Named, Source, Tally};
 use crate::samples::Domain;
 
 /// RAPL is updated about every millisecond, also at idle. A counter that shows one value for this
@@ -76,6 +76,15 @@ fn most_watts(domain: Domain) -> f64 {
     domain.plausible_watts() / 4.0
 }
 
+/// What the column of a domain is called.
+pub(super) fn column(domain: Domain) -> &'static str {
+    match domain {
+        Domain::Package => "PACKAGE_ENERGY (J)",
+        Domain::Dram => "DRAM_ENERGY (J)",
+        _ => "PP0_ENERGY (J)",
+    }
+}
+
 /// All counters of a session.
 pub(crate) struct Reader {
     counters: Vec<Open>,
@@ -131,22 +140,17 @@ impl Reader {
 }
 
 impl Source for Reader {
-    fn columns(&self) -> Vec<(String, Domain)> {
-        let name = |domain: &Domain| match domain {
-            Domain::Package => "PACKAGE_ENERGY (J)",
-            Domain::Dram => "DRAM_ENERGY (J)",
-            _ => "PP0_ENERGY (J)",
-        };
-        self.domains.iter().map(|domain| (name(domain).to_owned(), *domain)).collect()
+    fn columns(&self) -> Vec<Named> {
+        let name = |domain: &Domain| column(*domain);
+        self.domains.iter().map(|domain| Named::counter(name(domain), *domain)).collect()
     }
 
     fn read(&mut self, at: Instant, all: bool, joules: &mut [f64]) -> Result<(), Fault> {
         for counter in &mut self.counters {
             counter.fresh = all || counter.domain != Domain::Core;
             if counter.fresh {
-                counter.read(&self.open, &mut self.tally.read_errors).map_err(|source| Fault {
-                    file: counter.path.clone(),
-                    source: Arc::new(source),
+                counter.read(&self.open, &mut self.tally.read_errors).map_err(|source| {
+                    Fault::File { file: counter.path.clone(), source: Arc::new(source) }
                 })?;
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Opener, Rapl, Readable};
 use crate::meter::machine::Machine;
-use crate::meter::sampler::Sampler;
+use crate::meter::sampler::{Sampler, Source};
 use crate::meter::session::{Session, SessionReport};
 use crate::meter::suspend::Slept;
 use crate::meter::{Kind, MeterError};
@@ -93,13 +93,13 @@ impl Bench {
     }
 
     fn start_with(&self, sensor: &Faulty, slept: &Slept) -> Result<Session, MeterError> {
-        let source = Box::new(self.rapl.open(sensor.opener())?);
+        let source: Box<dyn Source> = Box::new(self.rapl.open(sensor.opener())?);
         let machine = Machine::open(Path::new("/proc"), Path::new("/nowhere"));
         let (csv, every) = (self.csv(), Duration::from_millis(10));
         Session::start(
             |shared| {
-                let report = SessionReport::new(Kind::Rapl);
-                Sampler::begin(source, machine, csv, every, shared, report)
+                let report = SessionReport::new(Kind::Rapl.into());
+                Sampler::begin(vec![(Kind::Rapl, source)], machine, csv, every, shared, report)
             },
             &self.csv(),
             slept,
