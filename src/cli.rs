@@ -1,6 +1,7 @@
 //! The command line: what may be typed.
 
 mod analyze;
+mod audit;
 mod doctor;
 mod env;
 mod examples;
@@ -10,6 +11,7 @@ mod shell;
 mod verify;
 
 pub use analyze::AnalyzeArgs;
+pub use audit::AuditArgs;
 pub use doctor::DoctorArgs;
 pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
@@ -74,6 +76,12 @@ pub enum Command {
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     #[command(after_help = examples::ANALYZE)]
     Analyze(AnalyzeArgs),
+    /// Say what in published tables of energy cannot be trusted, and what is left of their ranking
+    ///
+    /// Reads CodeCarbon's emissions.csv, experiment-runner's run_table.csv, any table with a run in each row,
+    /// EnergiBridge's files, and experiments.
+    #[command(after_help = examples::AUDIT)]
+    Audit(AuditArgs),
     /// Show that all frameworks do the same work
     #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),

@@ -27,9 +27,10 @@ pub enum Status {
     Busy = 9,
     /// The analysis.
     Analysis = 10,
-    /// `doctor` warns; with `--strict`, the experiment was not started for that.
+    /// `doctor` warns; with `--strict`, the experiment was not started for that, or `audit` warns.
     Warnings = 11,
-    /// `doctor` finds what makes the experiment impossible; with `--strict`, as above.
+    /// `doctor` finds what makes the experiment impossible; with `--strict`, as above, or `audit` finds
+    /// something serious.
     Unfit = 12,
     /// The command to measure is there and cannot be run, as shells say it.
     NotExecutable = 126,

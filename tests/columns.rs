@@ -94,6 +94,8 @@ fn every_field_that_is_written_is_documented_and_none_is_invented() {
         .args(["measure", "--runs", "2", "--json", "--meter", "estimate", "--", "sleep", "0.05"])
         .output()
         .unwrap();
+    let audited =
+        scratch.program().args(["audit", "--json"]).arg(scratch.results()).output().unwrap();
     let doctor =
         scratch.program().args(["doctor", "--json", "--dataset", "digits"]).output().unwrap();
     let at = |name: &str| scratch.results().join(name);
@@ -107,6 +109,7 @@ fn every_field_that_is_written_is_documented_and_none_is_invented() {
         ("journal", scratch.journal()),
         ("measure", vec![serde_json::from_slice(&measured.stdout).unwrap()]),
         ("doctor", vec![serde_json::from_slice(&doctor.stdout).unwrap()]),
+        ("audit", vec![serde_json::from_slice(&audited.stdout).unwrap()]),
     ];
     let listed: Vec<Fields> = files();
     assert_eq!(

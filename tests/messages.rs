@@ -40,7 +40,7 @@ fn said(scratch: &Scratch, output: &Output) -> String {
 /// A mistake: what is typed, the status, and words of what, where and the remedy.
 type Mistake = (&'static str, i32, [&'static str; 3]);
 
-const MISTAKES: [Mistake; 42] = [
+const MISTAKES: [Mistake; 44] = [
     ("run --iterations 3", 2, ["unrecognized", "'run'", "write: joulerace --iterations 3"]),
     ("analyse x", 2, ["unrecognized", "'analyse'", "analyze"]),
     ("-iterations 3", 2, ["unexpected", "'-i'", "two dashes: --iterations"]),
@@ -83,6 +83,8 @@ const MISTAKES: [Mistake; 42] = [
     ("analyze nowhere", 10, ["cannot be read", "nowhere", "Name"]),
     ("analyze full", 10, ["no trials", "full", "<name>_<number>.csv"]),
     ("analyze full --price-per-kwh -1", 2, ["-1", "--price-per-kwh", "0"]),
+    ("audit", 2, ["required", "PATH", "--help"]),
+    ("audit full --columns grup=a", 2, ["no key 'grup'", "--columns", "group, energy"]),
     ("measure", 2, ["required", "<COMMAND>", "--help"]),
     ("measure --intervall 10ms sleep 1", 2, ["no flag", "'--intervall'", "--interval?"]),
     ("measure 'sleep 1'", 127, ["no program", "'sleep 1'", "joulerace measure -- sleep 1"]),
@@ -159,10 +161,11 @@ fn of_a_flag_that_is_repeated_the_last_counts() {
 }
 
 /// Screens that are the same each time, or become so with numbers taken out.
-const SCREENS: [&str; 9] = [
+const SCREENS: [&str; 10] = [
     "--help",
     "measure --help",
     "analyze --help",
+    "audit --help",
     "resume --help",
     "verify --help",
     "doctor --help",

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::record::TrialFacts;
 use super::scan::{Input, Source};
+use super::tables::TableRow;
 use crate::energy::{Accounts, account_file, account_file_split};
 use crate::samples::ReadError;
 
@@ -56,8 +57,8 @@ pub fn gather_with(
     let keep = kept_traces(inputs);
     let read = |(input, keep): (&Input, &bool)| {
         let mut trials = match hole {
-            Some(hole) => parts(input, hole),
-            None => vec![trial(input, source)],
+            Some(hole) if input.row.is_none() => parts(input, hole),
+            _ => vec![trial(input, source)],
         };
         if !keep {
             trials.iter_mut().for_each(forget_power);
@@ -90,6 +91,9 @@ fn forget_power(trial: &mut Trial) {
 }
 
 fn trial(input: &Input, source: Source) -> Trial {
+    if let Some(row) = &input.row {
+        return of_row(input, row);
+    }
     let (facts, unreadable) = match facts(input, source) {
         Ok(facts) => (facts, None),
         Err(reason) => (TrialFacts::default(), Some(reason)),
@@ -100,6 +104,19 @@ fn trial(input: &Input, source: Source) -> Trial {
         (Some(csv), None) => read(csv, &facts),
     };
     Trial { input: input.clone(), facts, outcome }
+}
+
+/// A row of a table of results.
+fn of_row(input: &Input, row: &TableRow) -> Trial {
+    let status = row.unfinished.is_some().then(|| "failed".to_owned());
+    let facts = TrialFacts {
+        status,
+        reason: row.unfinished.clone(),
+        meter: row.tool.clone().map(|tool| tool.to_lowercase()),
+        run_order: row.run_order(),
+        ..TrialFacts::default()
+    };
+    Trial { input: input.clone(), facts, outcome: Outcome::Read(Box::new(row.accounts())) }
 }
 
 fn facts(input: &Input, source: Source) -> Result<TrialFacts, String> {
@@ -165,6 +182,7 @@ mod tests {
             stamp: false,
             csv: None,
             record: None,
+            row: None,
         };
         let inputs: Vec<Input> = (0..7000).map(input).collect();
         let keep = kept_traces(&inputs);

@@ -66,9 +66,13 @@ pub fn output(settings: &AnalyzeSettings) -> io::Result<PathBuf> {
             named.canonicalize()
         }
         None => {
-            let dir = settings.dir.canonicalize()?;
-            Dir::open(&dir)?.make(OsStr::new("analysis"))?;
-            Ok(dir.join("analysis"))
+            let output = settings.output();
+            let (Some(dir), Some(name)) = (output.parent(), output.file_name()) else {
+                return Err(io::Error::other("it has no folder above it"));
+            };
+            let dir = dir.canonicalize()?;
+            Dir::open(&dir)?.make(name)?;
+            Ok(dir.join(name))
         }
     }
 }

@@ -110,7 +110,8 @@ pub async fn run(
         let _ = fs::remove_dir(&output);
     }
     let Heard { told, broken, result } = heard?;
-    if told.usable == 0 {
+    // An audit says what is wrong with trials that cannot be used, too.
+    if told.usable == 0 && !(settings.audit && result.is_some()) {
         let report = result.is_some().then(|| output.join("report.html"));
         let (dir, told) = (settings.dir, Box::new(told));
         return Err(AnalysisError::NothingUsable { dir, told, report });
@@ -182,7 +183,8 @@ impl Analysis<'_> {
         let request = Request {
             python: self.python.clone(),
             sys_path: vec![self.settings.python_dir.clone()],
-            module: "analysis.host".to_owned(),
+            module: if self.settings.audit { "analysis.audit.host" } else { "analysis.host" }
+                .to_owned(),
             function: "serve".to_owned(),
             argument,
             arrays: Some(arrays),

@@ -20,6 +20,7 @@ pub mod scan;
 pub(crate) mod settings;
 pub(crate) mod study;
 pub(crate) mod table;
+pub mod tables;
 mod walk;
 
 pub use error::AnalysisError;

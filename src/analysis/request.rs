@@ -49,6 +49,8 @@ struct Argument<'a> {
     /// Columns of text.
     strings: BTreeMap<&'a str, &'a [Option<String>]>,
     command: &'a str,
+    /// What the groups were found by, or a table's columns taken for.
+    by: &'a str,
     version: &'static str,
     #[serde(flatten)]
     decided: &'a Decided,
@@ -117,6 +119,7 @@ pub(super) fn argument(
         experiment,
         strings: table.texts.iter().map(|(name, column)| (*name, &column[..])).collect(),
         command: &settings.command,
+        by: &scan.by,
         version: env!("CARGO_PKG_VERSION"),
         decided,
     };

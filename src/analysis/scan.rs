@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
+use super::tables::{self, Columns, TableRow};
 use super::walk::{self, sorted};
 use crate::store::folder::Folder;
 
@@ -22,7 +23,7 @@ pub enum Source {
 }
 
 /// One trial's files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// A name that no other trial of the folder has: the file's, with its group where need be.
     pub trial: String,
@@ -39,6 +40,9 @@ pub struct Input {
     pub csv: Option<PathBuf>,
     /// joulerace's record of the trial.
     pub record: Option<PathBuf>,
+    /// The row of a table of results, where the trial is one.
+    #[serde(default)]
+    pub row: Option<Box<TableRow>>,
 }
 
 /// Something that was passed over.
@@ -57,10 +61,13 @@ pub struct Search {
     pub exclude: Vec<String>,
     /// A pattern with `(?P<group>…)` for a file's path, where names and folders do not tell.
     pub group_by: Option<String>,
+    /// Which columns of a table of results hold what.
+    #[serde(default)]
+    pub columns: Columns,
 }
 
 /// What a folder holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scan {
     /// Where the trials come from.
     pub source: Source,
@@ -131,6 +138,9 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
             return Ok(scan);
         }
     }
+    if dir.is_file() {
+        return of_tables(dir, vec![dir.to_owned()], Vec::new(), search);
+    }
     let exclude = globs(&search.exclude)?;
     let own = |path: &Path| path.join("experiment.json").is_file();
     let beside_trials = |path: &Path| {
@@ -148,6 +158,16 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
         exclude.is_match(path) || exclude.is_match(name)
     };
     let mut found = walk::walk(dir, skip, excluded)?;
+    if found.files.is_empty() && !own(dir) && !is_analysis(dir) {
+        let (files, others): (Vec<_>, Vec<_>) = found.ignored.into_iter().partition(|ignored| {
+            ignored.reason == walk::NO_SAMPLES && tables::is_table(&ignored.file)
+        });
+        let files: Vec<PathBuf> = files.into_iter().map(|ignored| ignored.file).collect();
+        if !files.is_empty() {
+            return of_tables(dir, files, others, search);
+        }
+        found.ignored = others;
+    }
     let copies = copies::take_out(&mut found.files);
     let paths: Vec<&str> = found.files.iter().map(|f| f.relative.as_str()).collect();
     let grouping = group(&paths, dir, search)?;
@@ -176,6 +196,7 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
             stamp: placed.stamp,
             csv: Some(file.path.clone()),
             record: None,
+            row: None,
         });
     }
     shorten(&mut inputs);
@@ -183,6 +204,25 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     let blocks_named = search.group_by.as_ref().is_some_and(|p| p.contains("<block>"));
     let by = grouping.by;
     Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named })
+}
+
+/// The trials of tables of results, which are read where there are no samples.
+fn of_tables(
+    dir: &Path,
+    files: Vec<PathBuf>,
+    mut ignored: Vec<Ignored>,
+    search: &Search,
+) -> Result<Scan, ScanError> {
+    let found = tables::find(dir, &files, &search.columns).map_err(ScanError::Refused)?;
+    ignored.extend(found.ignored);
+    Ok(Scan {
+        source: Source::Csv,
+        inputs: found.inputs,
+        ignored,
+        copies: Vec::new(),
+        by: found.by,
+        blocks_named: found.blocks,
+    })
 }
 
 fn order(input: &Input) -> (&str, Option<&str>, Option<u64>, &str) {
@@ -266,7 +306,16 @@ fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
                 continue;
             }
             let (trial, group, block) = (stem.clone(), group.clone(), number(stem));
-            inputs.push(Input { trial, group, session: None, block, stamp: false, csv, record });
+            inputs.push(Input {
+                trial,
+                group,
+                session: None,
+                block,
+                stamp: false,
+                csv,
+                record,
+                row: None,
+            });
         }
     }
     inputs.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -318,7 +367,8 @@ fn name(path: &Path) -> String {
 }
 
 fn is_analysis(folder: &Path) -> bool {
-    folder.join("summary.json").is_file() && folder.join("groups.csv").is_file()
+    let has = |name: &str| folder.join(name).is_file();
+    has("summary.json") && has("groups.csv") || has("audit.json") && has("audit.html")
 }
 
 fn same(a: &Path, b: &Path) -> bool {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pairing::Asked;
 use super::scan::Search;
+use super::tables::Columns;
 
 /// Which recipe the tables follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ impl fmt::Display for CarbonIntensity {
 pub struct AnalyzeSettings {
     /// An experiment's folder, or one of `<group>/<anything>_<n>.csv`.
     pub dir: PathBuf,
-    /// Where to write; `dir/analysis` where `None`.
+    /// Where to write; `dir/analysis`, or `dir/audit`, where `None`; beside a table.
     pub output: Option<PathBuf>,
     /// The report's title; the folder's name where `None`.
     pub title: Option<String>,
@@ -107,6 +108,9 @@ pub struct AnalyzeSettings {
     pub split_gaps: Option<Duration>,
     /// Groups whose difference lies surely within so many per cent count as equivalent.
     pub margin_pct: Option<f64>,
+    /// Whether the files are audited instead of compared.
+    #[serde(default)]
+    pub audit: bool,
     /// What else the report has to note, a sentence each.
     pub remarks: Vec<String>,
 }
@@ -142,6 +146,7 @@ impl AnalyzeSettings {
             domains: None,
             split_gaps: None,
             margin_pct: None,
+            audit: false,
             remarks: Vec::new(),
         }
     }
@@ -180,6 +185,7 @@ impl AnalyzeSettings {
             ("group-by", self.search.group_by.is_some()),
             ("exclude", !self.search.exclude.is_empty()),
             ("split-gaps", self.split_gaps.is_some()),
+            ("columns", self.search.columns != Columns::default()),
             ("pairing", matches!(self.pairing, Asked::Number | Asked::Time)),
         ];
         match flags.iter().find(|(_, given)| *given) {
@@ -190,7 +196,13 @@ impl AnalyzeSettings {
 
     /// Where the results go.
     pub fn output(&self) -> PathBuf {
-        self.output.clone().unwrap_or_else(|| self.dir.join("analysis"))
+        let name = if self.audit { "audit" } else { "analysis" };
+        self.output.clone().unwrap_or_else(|| match self.dir.file_stem() {
+            Some(stem) if self.dir.is_file() => {
+                self.dir.with_file_name(format!("{}-{name}", stem.to_string_lossy()))
+            }
+            _ => self.dir.join(name),
+        })
     }
 }
 

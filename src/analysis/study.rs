@@ -238,7 +238,7 @@ fn blocks(settings: &AnalyzeSettings, scan: &Scan, trials: &[Trial]) -> Result<P
             time: match &trial.outcome {
                 Outcome::Read(accounts) => {
                     let from = accounts.start_unix_ms / 1000.0;
-                    Some((from, from + accounts.whole.seconds))
+                    Some((from, from + accounts.whole.seconds)).filter(|t| t.1.is_finite())
                 }
                 _ => None,
             },

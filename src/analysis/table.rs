@@ -9,6 +9,7 @@ use super::gather::{Outcome, Trial};
 use super::record::CONDITIONS;
 use super::scan::Source;
 use super::settings::Method;
+use super::tables::TableRow;
 use crate::energy::{Accounts, Energy, PowerTrace};
 use crate::phase::Phase;
 use crate::samples::Domain;
@@ -26,6 +27,9 @@ pub const TEXTS: [&str; 10] = [
     "predecessor",
     "domains",
 ];
+
+/// What only rows of published tables have.
+const OF_ROWS: [&str; 5] = ["tool", "tool_version", "machine", "tracking", "table_block"];
 
 /// Where the trials that come out of sessions have them.
 const SESSION: &str = "session";
@@ -110,6 +114,11 @@ impl Table {
         table.texts = TEXTS.iter().map(text).collect();
         if rows.iter().any(|row| row.texts.contains_key(SESSION)) {
             table.texts.push(text(&SESSION));
+        }
+        for name in &OF_ROWS {
+            if rows.iter().any(|row| row.texts.contains_key(name)) {
+                table.texts.push(text(name));
+            }
         }
         let number = |name: String| {
             let cell = |row: &Cells| row.numbers.get(&name).copied().unwrap_or(f64::NAN);
@@ -240,6 +249,10 @@ pub(crate) fn names<'a>(rows: impl IntoIterator<Item = &'a Cells>) -> Vec<String
         ]
         .map(String::from),
     );
+    let of_rows = |n: &&&str| {
+        ["table_", "stated_", "other_"].iter().any(|p| n.starts_with(p)) && !CONDITIONS.contains(*n)
+    };
+    names.extend(present.iter().filter(of_rows).map(|n| (*n).to_owned()));
     names.extend(CONDITIONS.iter().filter(|n| present.contains(**n)).map(|n| (*n).to_owned()));
     names
 }
@@ -268,6 +281,10 @@ fn cells(
     cells.number("loss", facts.loss);
     for (name, value) in facts.conditions() {
         cells.number(name, Some(value));
+    }
+
+    if let Some(row) = &input.row {
+        cells.row(row);
     }
 
     let mut flags = facts.flags.clone();
@@ -311,7 +328,9 @@ fn cells(
         }
     }
     let positive = |name: &str| cells.numbers.get(name).is_some_and(|v| *v > 0.0);
-    let counts = positive("energy_j") && positive("time_s");
+    // A table may tell no times, and its energies can be compared all the same.
+    let timeless = input.row.as_ref().is_some_and(|row| row.seconds.is_none());
+    let counts = positive("energy_j") && (positive("time_s") || timeless);
     if status.0 == "ok" && !counts && method == Method::Joulerace {
         status = ("invalid".into(), Some("there is no positive energy or time".into()));
     }
@@ -338,6 +357,23 @@ impl Cells {
     fn number(&mut self, name: &str, value: Option<f64>) {
         if let Some(value) = value.filter(|v| v.is_finite()) {
             self.numbers.insert(name.into(), value);
+        }
+    }
+
+    fn row(&mut self, row: &TableRow) {
+        self.text("tool", row.tool.clone());
+        self.text("tool_version", row.version.clone());
+        self.text("machine", row.machine.clone());
+        self.text("tracking", row.tracking.clone());
+        self.text("table_block", row.block.clone());
+        self.number("table_row", Some(row.line as f64));
+        self.number("table_content", Some(row.content as f64));
+        self.number("table_energy_j", row.total_j);
+        for (domain, watts) in &row.watts {
+            self.number(&format!("stated_{domain}_w"), Some(*watts));
+        }
+        for (column, joules) in &row.others {
+            self.number(&format!("other_{column}"), Some(*joules));
         }
     }
 

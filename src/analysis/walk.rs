@@ -101,6 +101,10 @@ pub(super) fn walk(
     Ok(walk)
 }
 
+/// Of a CSV file that holds something else.
+pub(super) const NO_SAMPLES: &str =
+    "no file of samples: neither Time nor energy in its first lines";
+
 pub(super) const EXCLUDED: &str = "left out by --exclude";
 
 impl Walk {
@@ -118,8 +122,7 @@ impl Walk {
         // Of one that cannot be read, reading it will say what is wrong.
         let head = head(&path).unwrap_or_default();
         if !holds_samples(&head.1) {
-            let why = "no file of samples: neither Time nor energy in its first lines";
-            return self.pass_over(path, why.into());
+            return self.pass_over(path, NO_SAMPLES.into());
         }
         let mut hasher = DefaultHasher::new();
         head.1.hash(&mut hasher);
@@ -167,6 +170,9 @@ fn is_csv(path: &Path) -> bool {
 /// A path below `root`, with `/` on every system.
 pub(super) fn relative(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
+    // A table that was named itself.
+    let own = path.file_name().map(Path::new).filter(|_| below.as_os_str().is_empty());
+    let below = own.unwrap_or(below);
     let names: Vec<_> = below.iter().map(|name| name.to_string_lossy()).collect();
     names.join("/")
 }

@@ -1,6 +1,7 @@
 //! `joulerace analyze`: what may be typed.
 
 use crate::analysis::pairing::Asked;
+use crate::analysis::tables::Columns;
 use crate::analysis::{CarbonIntensity, Method, settings};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 /// `joulerace analyze`.
 #[derive(Debug, clap::Args)]
 pub struct AnalyzeArgs {
-    /// An experiment's folder, or any folder with EnergiBridge's CSV files in it or below it
+    /// An experiment's folder, any folder with EnergiBridge's CSV files in it or below it, or a table
+    /// with a run in each row
     pub dir: PathBuf,
     /// Further experiments of the same plan, of other days or machines: each is analysed, and then all
     /// together
@@ -48,6 +50,10 @@ pub struct AnalyzeArgs {
     /// (?P<group>…) and, where wanted, (?P<block>…) and (?P<session>…)
     #[arg(long, value_name = "REGEX", help_heading = "Files that are no experiment's")]
     pub group_by: Option<String>,
+    /// Of a table with a run in each row, which columns hold what: group=…,energy=…,unit=J|Wh|kWh,
+    /// time=…,block=… [default: guessed]
+    #[arg(long, value_name = "KEY=COLUMN", help_heading = "Files that are no experiment's")]
+    pub columns: Option<Columns>,
     /// Leaves out files and folders whose path below DIR, or name, matches; may be repeated
     #[arg(long, value_name = "GLOB", help_heading = "Files that are no experiment's")]
     pub exclude: Vec<String>,

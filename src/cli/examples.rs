@@ -24,6 +24,14 @@ Examples:
   joulerace analyze measurements --base old --output report
   joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
 
+/// Of `audit`.
+pub const AUDIT: &str = "\
+Examples:
+  joulerace audit emissions.csv                a table that CodeCarbon wrote
+  joulerace audit run_table.csv --columns group=language,block=algorithm
+  joulerace audit runs.csv --columns group=lang,energy=pkg,unit=Wh,time=secs
+  joulerace audit measurements --strict        a folder; the exit status says what was found";
+
 /// Of `verify`.
 pub const VERIFY: &str = "\
 Examples:

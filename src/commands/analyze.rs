@@ -40,7 +40,11 @@ pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     settings.currency = args.currency;
     settings.carbon_intensity = args.carbon_intensity.unwrap_or_default();
     settings.seed = args.seed;
-    settings.search = Search { exclude: args.exclude, group_by: args.group_by };
+    settings.search = Search {
+        exclude: args.exclude,
+        group_by: args.group_by,
+        columns: args.columns.unwrap_or_default(),
+    };
     settings.pairing = args.pairing;
     settings.domains = args.domains;
     settings.split_gaps = args.split_gaps;
@@ -128,7 +132,7 @@ async fn make(
 }
 
 /// What a folder holds, before anything is read.
-fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
+pub(super) fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_width(width().min(80));
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
@@ -150,12 +154,18 @@ fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
     let plural = if groups.len() == 1 { "group" } else { "groups" };
     let head = match by {
         by if by.starts_with("one group") => by.to_owned(),
+        by if by.starts_with("the table's columns") => {
+            format!("{} {plural}, by {by}", groups.len())
+        }
         by if by.starts_with("--group-by") || by.starts_with("the experiment") => {
             format!("{} {plural}, by {by}", groups.len())
         }
         by => format!("{} {plural}, by {by} (--group-by REGEX groups otherwise)", groups.len()),
     };
-    terminal.on(&Event::Preparing(&head));
+    let options = textwrap::Options::new(usize::from(width()).clamp(40, 100)).break_words(false);
+    for line in textwrap::wrap(&clean::line(&head), options) {
+        terminal.on(&Event::Preparing(&line));
+    }
     for line in table.lines() {
         terminal.on(&Event::Preparing(line.trim_end()));
     }
@@ -209,7 +219,7 @@ fn copied(copies: &[Copied]) -> Option<String> {
     Some(counted)
 }
 
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let mut words: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(first) = words.first_mut() {

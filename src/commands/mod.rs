@@ -2,6 +2,7 @@
 
 mod across;
 mod analyze;
+mod audit;
 mod doctor;
 mod dry_run;
 mod env;
@@ -49,6 +50,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         None => run::run(cli.run, talk),
         Some(Command::Resume(args)) => run::resume(args, talk),
         Some(Command::Analyze(args)) => analyze::analyze(args, talk),
+        Some(Command::Audit(args)) => audit::audit(args, talk),
         Some(Command::Verify(args)) => verify::verify(args, talk),
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => measure::measure(args, talk),

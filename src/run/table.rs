@@ -104,6 +104,7 @@ fn trial(bench: &Bench<'_>, record: &TrialRecord) -> gather::Trial {
         stamp: false,
         csv: record.whole.as_ref().map(|_| file("csv")),
         record: Some(file("json")),
+        row: None,
     };
     let outcome = match (accounts(record), &facts) {
         (_, Err(error)) => Outcome::Missing(error.to_string()),

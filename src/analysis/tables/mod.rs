@@ -1,0 +1,36 @@
+//! Tables of results with a run in each row, as studies publish them: CodeCarbon's `emissions.csv`,
+//! experiment-runner's `run_table.csv`, and tables of one's own. A row becomes a trial like any other.
+
+mod columns;
+mod guess;
+mod read;
+mod row;
+
+pub use columns::{Columns, Unit};
+pub use read::{Found, find, is_table};
+pub use row::TableRow;
+
+use serde::{Deserialize, Serialize};
+
+/// Who wrote a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// CodeCarbon: kilowatt-hours of processor, memory and graphics card.
+    CodeCarbon,
+    /// experiment-runner: factors, then what profilers measured.
+    ExperimentRunner,
+    /// Anybody.
+    Own,
+}
+
+impl Kind {
+    /// The name of what wrote it; `None` where that is not known.
+    pub fn tool(self) -> Option<&'static str> {
+        match self {
+            Kind::CodeCarbon => Some("CodeCarbon"),
+            Kind::ExperimentRunner => Some("experiment-runner"),
+            Kind::Own => None,
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! Finding tables, and reading their rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use super::Kind;
+use super::columns::Columns;
+use super::guess::{From, Layout};
+use super::row::TableRow;
+use crate::analysis::scan::{Ignored, Input};
+use crate::analysis::walk::relative;
+
+/// Larger than any study's table, in bytes.
+const LARGEST: u64 = 1 << 30;
+
+/// What tables hold.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// A trial for each row.
+    pub inputs: Vec<Input>,
+    /// Tables and rows that are none.
+    pub ignored: Vec<Ignored>,
+    /// What the columns were taken for, to be shown first.
+    pub by: String,
+    /// Whether there is a column of blocks.
+    pub blocks: bool,
+}
+
+/// A row of all tables that are read together.
+#[derive(Debug)]
+pub(super) struct Line {
+    file: usize,
+    line: u64,
+    cells: Vec<Option<String>>,
+}
+
+impl Line {
+    pub fn cell(&self, column: usize) -> Option<&str> {
+        self.cells.get(column).and_then(|c| c.as_deref())
+    }
+
+    fn number(&self, column: usize) -> Option<f64> {
+        number(self.cell(column)?)
+    }
+}
+
+/// Tables of one kind as one, with the columns of all.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    pub kind: Kind,
+    pub names: Vec<String>,
+    pub rows: Vec<Line>,
+    files: Vec<PathBuf>,
+}
+
+impl Sheet {
+    /// A column by its name; in any case where no name fits as it is.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        let exact = self.names.iter().position(|n| n == name);
+        exact.or_else(|| self.names.iter().position(|n| n.eq_ignore_ascii_case(name)))
+    }
+
+    pub fn levels(&self, column: usize) -> BTreeSet<&str> {
+        self.rows.iter().filter_map(|row| row.cell(column)).collect()
+    }
+
+    pub fn combinations(&self, columns: &[usize]) -> usize {
+        let key = |row: &Line| {
+            columns.iter().map(|c| row.cell(*c).map(str::to_owned)).collect::<Vec<_>>()
+        };
+        self.rows.iter().map(key).collect::<BTreeSet<_>>().len()
+    }
+
+    pub fn filled(&self, column: usize) -> bool {
+        self.rows.iter().any(|row| row.number(column).is_some())
+    }
+
+    /// Whether most of what it holds are numbers.
+    pub fn numeric(&self, column: usize) -> bool {
+        let all = self.rows.iter().filter(|row| row.cell(column).is_some()).count();
+        let numbers = self.rows.iter().filter(|row| row.number(column).is_some()).count();
+        all > 0 && 10 * numbers >= 9 * all
+    }
+
+    pub fn text(&self, row: &Line, from: &From) -> Option<String> {
+        let file = &self.files[row.file];
+        let name = |path: Option<&std::ffi::OsStr>| path.map(|n| n.to_string_lossy().into_owned());
+        match from {
+            From::Column(c) => row.cell(*c).map(str::to_owned),
+            From::Repetition(c) => {
+                row.cell(*c)?.rsplit_once("repetition_").map(|(_, n)| n.to_owned())
+            }
+            From::Folder => name(file.parent().and_then(Path::file_name)),
+            From::File => name(file.file_stem()),
+        }
+    }
+
+    /// Whether any row has a value there.
+    pub fn has(&self, from: &From) -> bool {
+        self.rows.iter().any(|row| self.text(row, from).is_some())
+    }
+
+    /// Whether rows of the same value stand one after another, a few strays aside.
+    pub fn in_stretches(&self, from: &From) -> bool {
+        let values: Vec<Option<String>> =
+            self.rows.iter().map(|row| self.text(row, from)).collect();
+        let distinct = values.iter().collect::<BTreeSet<_>>().len();
+        let changes = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        changes * 5 <= distinct * 6
+    }
+
+    pub fn group(&self, row: &Line, of: &[From]) -> String {
+        let words: Vec<String> = of.iter().filter_map(|from| self.text(row, from)).collect();
+        if words.is_empty() { "(none)".to_owned() } else { words.join(" ") }
+    }
+}
+
+/// Whether a file begins like a table with runs in its rows: a header with energy, and no samples.
+pub fn is_table(path: &Path) -> bool {
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    let mut head = String::new();
+    let mut lines = std::io::BufReader::new(std::io::Read::take(file, 1 << 16));
+    if std::io::BufRead::read_line(&mut lines, &mut head).is_err() {
+        return false;
+    }
+    let names: Vec<String> = head
+        .trim_start_matches('\u{feff}')
+        .split([',', ';', '\t'])
+        .map(|n| n.trim().trim_matches('"').to_lowercase())
+        .collect();
+    names.len() > 1
+        && (kind(&names) != Kind::Own
+            || names
+                .iter()
+                .any(|n| n.contains("energy") || n.contains("joule") || n.ends_with("wh")))
+}
+
+fn kind(names: &[String]) -> Kind {
+    let has = |name: &str| names.iter().any(|n| n.eq_ignore_ascii_case(name));
+    if has("__run_id") {
+        Kind::ExperimentRunner
+    } else if has("energy_consumed") && has("duration") && has("emissions") {
+        Kind::CodeCarbon
+    } else {
+        Kind::Own
+    }
+}
+
+/// Reads tables of one kind together; those of another kind, and what are no tables, are passed over.
+///
+/// # Errors
+///
+/// `--columns` names what is not there, or nothing stands for energy.
+pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, String> {
+    let mut found = Found::default();
+    let mut sheets: BTreeMap<Kind, Sheet> = BTreeMap::new();
+    for file in files {
+        match sheet(file) {
+            Ok(new) => match sheets.get_mut(&new.kind) {
+                Some(sheet) => sheet.append(new),
+                None => drop(sheets.insert(new.kind, new)),
+            },
+            Err(reason) => found.ignored.push(Ignored { file: file.clone(), reason }),
+        }
+    }
+    let Some(kind) = sheets.iter().max_by_key(|(_, s)| s.rows.len()).map(|(kind, _)| *kind) else {
+        return Ok(found);
+    };
+    let Some(sheet) = sheets.remove(&kind) else { return Ok(found) };
+    for file in sheets.into_values().flat_map(|other| other.files) {
+        let reason = "is a table of another kind than most; name it by itself".to_owned();
+        found.ignored.push(Ignored { file, reason });
+    }
+    let layout = Layout::of(&sheet, asked)?;
+    let replaced = along_the_way(&sheet, &layout);
+    let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
+    let all: Vec<Option<String>> =
+        sheet.rows.iter().map(|row| block(&sheet, row, &layout)).collect();
+    let numbers = all.iter().flatten().all(|b| b.parse::<u64>().is_ok_and(|n| n < 1 << 53));
+    let single = sheet.files.len() == 1;
+    let mut place = 0;
+    for ((row, block), replaced) in sheet.rows.iter().zip(all).zip(replaced) {
+        let file = &sheet.files[row.file];
+        if replaced {
+            let reason = format!(
+                "row {} was written along the way: a later row of the same run_id holds all of it",
+                row.line
+            );
+            found.ignored.push(Ignored { file: file.clone(), reason });
+            continue;
+        }
+        let next = blocks.len() as u64;
+        let number = block.as_ref().and_then(|name| {
+            if numbers {
+                name.parse().ok()
+            } else {
+                Some(*blocks.entry(name.clone()).or_insert(next))
+            }
+        });
+        let name = if single { String::new() } else { format!("{}:", relative(root, file)) };
+        found.inputs.push(Input {
+            trial: format!("{name}row {}", row.line),
+            group: sheet.group(row, &layout.group),
+            session: None,
+            block: number,
+            stamp: false,
+            csv: Some(file.clone()),
+            record: None,
+            row: Some(Box::new(values(&sheet, row, &layout, block, place))),
+        });
+        place += 1;
+    }
+    found.inputs.sort_by(|a, b| a.group.cmp(&b.group));
+    found.blocks = !layout.block.is_empty();
+    let tool = kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
+    found.by = format!("the table's columns, {tool}{}", layout.told);
+    Ok(found)
+}
+
+fn block(sheet: &Sheet, row: &Line, layout: &Layout) -> Option<String> {
+    let words: Vec<String> = layout.block.iter().filter_map(|from| sheet.text(row, from)).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// Rows that CodeCarbon wrote while a run went on: each later one of that `run_id` holds the former.
+fn along_the_way(sheet: &Sheet, layout: &Layout) -> Vec<bool> {
+    let mut replaced = vec![false; sheet.rows.len()];
+    let (Some(run), Some((time, _)), Kind::CodeCarbon) =
+        (sheet.column("run_id"), layout.time, sheet.kind)
+    else {
+        return replaced;
+    };
+    let mut runs: BTreeMap<(usize, &str, String), Vec<usize>> = BTreeMap::new();
+    for (at, row) in sheet.rows.iter().enumerate() {
+        if let Some(id) = row.cell(run) {
+            runs.entry((row.file, id, sheet.group(row, &layout.group))).or_default().push(at);
+        }
+    }
+    for rows in runs.into_values().filter(|rows| rows.len() > 1) {
+        let value = |at: usize| {
+            let energy = layout.energy.and_then(|(c, _)| sheet.rows[at].number(c));
+            (sheet.rows[at].number(time), energy)
+        };
+        let grows = rows.windows(2).all(|pair| {
+            let ((t, e), (later_t, later_e)) = (value(pair[0]), value(pair[1]));
+            t.is_some() && t < later_t && e <= later_e
+        });
+        if grows {
+            rows[..rows.len() - 1].iter().for_each(|at| replaced[*at] = true);
+        }
+    }
+    replaced
+}
+
+fn values(
+    sheet: &Sheet,
+    row: &Line,
+    layout: &Layout,
+    block: Option<String>,
+    place: u64,
+) -> TableRow {
+    let scaled = |(column, factor): (usize, f64)| row.number(column).map(|n| n * factor);
+    let seconds = layout.time.and_then(scaled);
+    let at = layout.start.and_then(|column| instant(row.cell(column)?));
+    let gpu = sheet.kind == Kind::CodeCarbon
+        && sheet.column("gpu_count").is_none_or(|c| row.number(c).is_none_or(|n| n == 0.0));
+    let mut joules = BTreeMap::new();
+    for (domain, column, factor) in &layout.parts {
+        let value = scaled((*column, *factor));
+        // CodeCarbon writes 0 for a card that the machine does not have.
+        let absent = gpu && *domain == crate::samples::Domain::Gpu(0) && value == Some(0.0);
+        joules.extend(value.filter(|_| !absent).map(|j| (*domain, j)));
+    }
+    let watts = layout.powers.iter().filter_map(|(d, c)| Some((*d, row.number(*c)?)));
+    let watts = watts.filter(|(domain, _)| joules.contains_key(domain)).collect();
+    let others = layout.others.iter();
+    let others =
+        others.filter_map(|(n, c, factor)| Some((n.clone(), scaled((*c, *factor))?))).collect();
+    let text = |column: Option<usize>| column.and_then(|c| row.cell(c)).map(str::to_owned);
+    let machine: Vec<&str> = layout.machine.iter().filter_map(|c| row.cell(*c)).collect();
+    let done = sheet.column("__done").and_then(|c| row.cell(c));
+    let unfinished = done.filter(|d| !d.eq_ignore_ascii_case("done"));
+    let mut hasher = DefaultHasher::new();
+    row.cells.hash(&mut hasher);
+    TableRow {
+        line: row.line,
+        place,
+        start_unix_s: at.map(|at| if layout.ends { at - seconds.unwrap_or(0.0) } else { at }),
+        seconds,
+        total_j: layout.energy.and_then(scaled),
+        joules,
+        watts,
+        others,
+        tool: sheet.kind.tool().map(str::to_owned),
+        version: text(layout.version),
+        machine: (!machine.is_empty()).then(|| machine.join(", ")),
+        tracking: text(layout.tracking),
+        block,
+        unfinished: unfinished.map(|d| format!("the table says '{d}' of it, not DONE")),
+        // Exact in JSON and in a float.
+        content: hasher.finish() >> 11,
+    }
+}
+
+impl Sheet {
+    fn append(&mut self, other: Sheet) {
+        let places: Vec<usize> = other
+            .names
+            .iter()
+            .map(|name| {
+                self.names.iter().position(|n| n == name).unwrap_or_else(|| {
+                    self.names.push(name.clone());
+                    self.names.len() - 1
+                })
+            })
+            .collect();
+        let first = self.files.len();
+        for row in other.rows {
+            let mut cells = vec![None; self.names.len()];
+            for (cell, place) in row.cells.into_iter().zip(&places) {
+                cells[*place] = cell;
+            }
+            self.rows.push(Line { file: first + row.file, line: row.line, cells });
+        }
+        self.files.extend(other.files);
+    }
+}
+
+/// One file.
+fn sheet(path: &Path) -> Result<Sheet, String> {
+    let bytes = crate::files::read(path, LARGEST).map_err(|e| format!("cannot be read ({e})"))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    let head = text.lines().next().unwrap_or_default();
+    let count = |c: char| head.matches(c).count();
+    let delimiter =
+        [',', ';', '\t'].into_iter().max_by_key(|c| (count(*c), *c == ',')).unwrap_or(',');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter as u8)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|e| format!("its header cannot be read ({e})"))?;
+    let names: Vec<String> = header.iter().map(str::to_owned).collect();
+    if names.len() < 2 {
+        return Err("is no table: its first line has fewer than two columns".to_owned());
+    }
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| format!("is no table ({e})"))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let known = |c: &str| {
+            !["", "na", "nan", "none", "null", "n/a", "-"].contains(&c.to_lowercase().as_str())
+        };
+        let comma = delimiter == ';';
+        let cell = |c: &str| if comma && !c.contains('.') { decimal(c) } else { c.to_owned() };
+        let cells =
+            (0..names.len()).map(|at| record.get(at).filter(|c| known(c)).map(cell)).collect();
+        rows.push(Line { file: 0, line, cells });
+    }
+    if rows.is_empty() {
+        return Err("is a table without a row".to_owned());
+    }
+    Ok(Sheet { kind: kind(&names), names, rows, files: vec![path.to_owned()] })
+}
+
+/// `1,5` as 1.5, as spreadsheets of some countries write it between semicolons.
+fn decimal(cell: &str) -> String {
+    let point = cell.replacen(',', ".", 1);
+    if point.parse::<f64>().is_ok() { point } else { cell.to_owned() }
+}
+
+fn number(cell: &str) -> Option<f64> {
+    cell.parse::<f64>().ok().filter(|n| n.is_finite())
+}
+
+/// Unix seconds of a time as it stands in tables; one without a zone is taken as UTC.
+fn instant(cell: &str) -> Option<f64> {
+    if let Ok(number) = cell.parse::<f64>() {
+        // Seconds, or milliseconds, since 1970; other numbers are no times.
+        return match number {
+            n if (1e8..1e11).contains(&n) => Some(n),
+            n if (1e11..1e14).contains(&n) => Some(n / 1000.0),
+            _ => None,
+        };
+    }
+    if let Ok(at) = cell.parse::<jiff::Timestamp>() {
+        return Some(at.as_millisecond() as f64 / 1000.0);
+    }
+    let civil: jiff::civil::DateTime = cell.parse().ok()?;
+    let at = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
+    Some(at.as_millisecond() as f64 / 1000.0)
+}
