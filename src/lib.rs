@@ -1,13 +1,8 @@
-//! joulerace: how much energy does the same training job cost in Keras, in PyTorch and in JAX?
+//! joulerace: which way of doing a job costs less energy?
 //!
 //! A host plans an [experiment](store::experiment), runs each [trial](plan::Trial) in a fresh [worker] process
-//! that embeds CPython, samples the machine's energy with a [meter] while it runs, and hands the
+//! that opens CPython, samples the machine's energy with a [meter] while it runs, and hands the
 //! [samples] to [energy] accounting and then to the [analysis].
-
-#![expect(
-    rustdoc::invalid_html_tags,
-    reason = "clap prints arguments' documentation as help, where <date-time> stands for itself"
-)]
 
 pub mod analysis;
 mod cli;

@@ -1,7 +1,7 @@
 //! From a folder of trials to tables, plots and a report.
 //!
-//! The host [scans](mod@scan) the folder, reads the samples on all cores, decides on [blocks](pairing) and
-//! [domains], writes `trials.csv`, and has a [worker](crate::worker) call `python/analysis`.
+//! The host [scans](mod@scan) the folder, reads the samples on all cores, decides on blocks and
+//! domains, writes `trials.csv`, and has a [worker](crate::worker) call `python/analysis`.
 
 mod aside;
 pub(crate) mod copies;

@@ -125,7 +125,7 @@ pub fn scan(dir: &Path, output: &Path) -> Result<Scan, ScanError> {
 /// In a folder with an `experiment.json` each folder is a treatment's, and a trial's record
 /// `torch_3.json` is taken with `torch_3.csv`; a CSV file without a record is no trial there unless
 /// none has one. Anywhere else all files of samples are trials, however deep they lie; their groups are
-/// found as [`grouping`](mod@super::grouping) says. Passed over are hidden files, experiments below
+/// found as the room `grouping` says. Passed over are hidden files, experiments below
 /// `dir`, and whatever an analysis wrote (`output`, and folders with a `summary.json` and a `groups.csv`).
 ///
 /// # Errors

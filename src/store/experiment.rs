@@ -31,7 +31,7 @@ pub struct Experiment {
     pub command: Vec<String>,
     /// What was asked for.
     pub settings: Settings,
-    /// What may not change in the middle: see [`Conditions`].
+    /// What may not change in the middle: see `Conditions`.
     pub conditions: Conditions,
     /// The machine and its state at the start, for the reader.
     #[serde(default)]

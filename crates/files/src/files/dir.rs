@@ -175,15 +175,32 @@ impl Dir {
         self.file(name, OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT)
     }
 
-    /// A new file, to be written; a plain file of that name is removed first, so that nobody who has it
-    /// open or under another name is written to.
+    /// A new file, to be written, in the place of a plain file of that name: nobody who has the old one
+    /// open or under another name is written to, and the name is never free in between, as another
+    /// program may have taken it to be.
     ///
     /// # Errors
     ///
     /// The system's; [`NotPlain`].
     pub fn create(&self, name: &OsStr) -> io::Result<File> {
-        self.remove(name)?;
-        self.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)
+        if !self.expect(name, SFlag::S_IFREG)? {
+            return self.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL);
+        }
+        let (draft, file) = self.draft()?;
+        match renameat(&self.fd, draft.as_os_str(), &self.fd, name) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                let _ = self.remove(&draft);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A new file under a name that nobody guesses.
+    fn draft(&self) -> io::Result<(OsString, File)> {
+        let name = OsString::from(format!("{HALF_WRITTEN}{:032x}", rand::rng().random::<u128>()));
+        let file = self.file(&name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+        Ok((name, file))
     }
 
     /// Removes a plain file, if it is there.
@@ -206,8 +223,7 @@ impl Dir {
     /// name.
     pub fn replace(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
         self.expect(name, SFlag::S_IFREG)?;
-        let draft = OsString::from(format!("{HALF_WRITTEN}{:032x}", rand::rng().random::<u128>()));
-        let mut file = self.file(&draft, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+        let (draft, mut file) = self.draft()?;
         let written = file
             .write_all(content)
             .and_then(|()| file.sync_data())

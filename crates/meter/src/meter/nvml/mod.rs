@@ -2,7 +2,7 @@
 //!
 //! To ask for a card's energy can take its driver milliseconds of processor time (3.1 ms on an H100 with
 //! driver 580), to ask for its power microseconds. So the counter is read at the edges and otherwise no more
-//! often than costs [a hundredth of a processor](reader::SHARE); rows in between repeat it.
+//! often than costs a hundredth of a processor; rows in between repeat it.
 //!
 //! A card's counter is not believed blindly: it moves in steps, whose period is found at the start; it is
 //! held against its power, integrated; and it is watched for standing still and for falling. What a card
