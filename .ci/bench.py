@@ -32,7 +32,7 @@ class Bench:
             (self.data / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(pixels))
             (self.data / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
         self.environment = folder / "environment"
-        python = os.environ.get("PYO3_PYTHON") or sys.executable
+        python = os.environ.get("JOULERACE_PYTHON") or sys.executable
         made = [python, "-m", "venv", "--without-pip", str(self.environment)]
         subprocess.run(made, check=True)
         self.named = [
