@@ -62,6 +62,7 @@ fn check_pauses(scratch: &Scratch, watts: Option<f64>) {
     let when: Vec<&str> = baselines.iter().map(|b| b["when"].as_str().unwrap()).collect();
     assert_eq!(when, ["before", "after"]);
     for baseline in baselines {
+        assert!(number(&baseline["other_cores"]) >= 0.0, "others are watched: {baseline}");
         let idle = number(&baseline["watts"]);
         assert!(idle > 0.0 && watts.is_none_or(|w| (idle / w - 1.0).abs() < 0.05), "{idle} W");
     }

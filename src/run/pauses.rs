@@ -5,6 +5,7 @@
 //! state: after a load and a cool-down.
 
 use super::gauge::Gauge;
+use super::interference::Watch;
 use super::settle::{self, CoolDown, Readings, Tick, WarmUp};
 use super::trial::Bench;
 use crate::events::{Event, IDLE_POWER};
@@ -157,11 +158,14 @@ impl<'a, 'b> Pauses<'a, 'b> {
     async fn idle(&self, file: &str, meter: &Meter) -> Baseline {
         let set = self.bench.settings.baseline;
         let pause = Pause { what: IDLE_POWER, file, set, longest: set * 2, meter };
+        let others = Watch::start(&self.bench.roots);
         let (baseline, measured) = self
             .watch(&pause, async |readings, tick| {
                 settle::baseline(set, readings, self.stop(), tick).await
             })
             .await;
+        let other_cores = others.finish(0.0).other_cores;
+        let baseline = Baseline { other_cores, ..baseline };
         match measured {
             Some((joules, seconds)) if !baseline.stopped => baseline.measured(joules, seconds),
             _ => baseline,

@@ -257,5 +257,6 @@ pub async fn baseline(
         celsius: log.celsius.last(),
         estimated: readings.estimated,
         stopped,
+        other_cores: None,
     }
 }

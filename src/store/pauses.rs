@@ -62,6 +62,9 @@ pub struct Baseline {
     pub estimated: bool,
     /// Whether it was cut short.
     pub stopped: bool,
+    /// Processors that other processes kept busy meanwhile, on average: beyond a trial's limit for that,
+    /// the machine was not idle.
+    pub other_cores: Option<f64>,
 }
 
 impl Baseline {
