@@ -88,27 +88,46 @@ fn a_clear_difference_ends_the_experiment_at_the_block_that_shows_it() {
     assert_eq!(scratch.json("experiment.json")["looks"], experiment["looks"]);
 }
 
+/// Two that are alike are told apart by chance in one experiment of twenty, which then ends early. So
+/// there are several tries; that all end early is one chance in hundreds of thousands.
 #[test]
 fn what_cannot_be_told_apart_runs_to_the_most_and_a_resume_keeps_the_looks() {
+    assert!((0..4).any(|_| runs_to_the_most()), "four of four experiments ended early");
+}
+
+/// False where chance ended the experiment before the most blocks.
+fn runs_to_the_most() -> bool {
     let (scratch, tree) = (Scratch::new(&ALIKE), Powercap::two_sockets());
     let flags = ["--iterations", "8", "--until-precise", "0.001"];
-    let host = start(measured(&scratch, &tree, "a,b", &flags));
-    scratch.await_event("looked", 2);
+    let mut host = start(measured(&scratch, &tree, "a,b", &flags));
+    let looked = || scratch.journal_text().matches("\"looked\"").count() >= 2;
+    experiment::eventually("two looks, or an end", || {
+        looked() || host.try_wait().unwrap().is_some()
+    });
+    if !looked() {
+        return false;
+    }
     send(&host, Signal::SIGINT);
-    assert_eq!(host.wait_with_output().unwrap().status.code(), Some(8));
+    let stopped = host.wait_with_output().unwrap();
     let before = scratch.journal();
+    let ended_early = |journal: &[Value]| of(journal, "looked").iter().any(|l| l["stop"] == true);
+    if ended_early(&before) {
+        return false;
+    }
+    assert_eq!(stopped.status.code(), Some(8), "{}", text(&stopped));
     let output = resume(&scratch, &tree).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    scratch.assert_complete(16);
     let journal = scratch.journal();
     let looks = of(&journal, "looked");
-    let numbers: Vec<u64> = looks.iter().map(|look| look["blocks"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, [3, 4, 5, 6, 7, 8]);
     let kept = of(&before, "looked");
     assert_eq!(looks[..kept.len()], kept[..], "earlier looks stay as they were");
     assert!(looks.iter().all(|look| look["comparisons"][0]["precise"] == false));
+    let numbers: Vec<u64> = looks.iter().map(|look| look["blocks"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [3, 4, 5, 6, 7, 8][..numbers.len()]);
     let written = scratch.json("experiment.json")["looks"].clone();
-    assert_eq!(written.as_array().unwrap().len(), 6);
+    assert_eq!(written.as_array().unwrap().len(), numbers.len());
+    scratch.assert_complete(2 * *numbers.last().unwrap() as usize);
+    numbers.len() == 6
 }
 
 #[test]
