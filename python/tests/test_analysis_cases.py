@@ -46,7 +46,7 @@ def agree(summary, rows, html):
         assert c["resolved"] == (c["p_parametric"] < 0.05)
         assert np.sign(float(row["statistic"])) == np.sign(c["pct_change"])
         shown = cells(table, f"{c['group']} against {c['base']}")
-        change, interval, resolved = shown[1], shown[2], shown[-1]
+        resolved, change, interval = shown[1:4]
         low, high = interval.split(" to ")
         assert f"{c['group']} against {c['base']}: {change} ({low} to {high})" in plot
         assert resolved.startswith("yes") == c["resolved"]
