@@ -36,7 +36,7 @@ def write(
         "figures": figures,
     }
     css, script = report._asset("report.css") + report._theme(), report._asset("report.js")
-    page = report._environment(html=True).get_template("across.html.j2")
+    page = report.environment(html=True).get_template("across.html.j2")
     html = page.render(
         context,
         style=Markup(css),  # our own file, no user's text in it
@@ -45,7 +45,7 @@ def write(
         pictures={f.name: Markup(f.svg) for f in figures},  # matplotlib escapes the text inside
     )
     files.write(settings.output / "report.html", html)
-    markdown = report._environment(html=False).get_template("across.md.j2").render(context)
+    markdown = report.environment(html=False).get_template("across.md.j2").render(context)
     files.write(settings.output / "report.md", markdown.strip() + "\n")
     return [name for f in figures for name in f.files] + ["report.html", "report.md"]
 

@@ -47,7 +47,7 @@ def write(
     """Write both reports and return their names."""
     context = _context(table, found, answer, rows, figures, settings)
     style, script = _asset("report.css") + _theme(), _asset("report.js")
-    page = _environment(html=True).get_template("report.html.j2")
+    page = environment(html=True).get_template("report.html.j2")
     html = page.render(
         context,
         style=Markup(style),  # our own file, no user's text in it
@@ -56,7 +56,7 @@ def write(
         pictures={f.name: Markup(f.svg) for f in figures},  # matplotlib escapes the text inside
     )
     write_text(settings.output / "report.html", html)
-    markdown = _environment(html=False).get_template("report.md.j2").render(context)
+    markdown = environment(html=False).get_template("report.md.j2").render(context)
     write_text(settings.output / "report.md", re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
     return ["report.html", "report.md"]
 
@@ -248,16 +248,17 @@ def _bibtex(settings: Settings, year: str) -> str:
     return _BIBTEX.format(title=title, year=dated, version=settings.version or "(unknown)")
 
 
-def _environment(html: bool) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+def environment(html: bool, folder: Path = _TEMPLATES) -> jinja2.Environment:
+    """The templates of ``folder``, with values escaped for HTML or, by ``md``, for Markdown."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
         autoescape=html,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["md"] = markdown_text
-    return environment
+    made.filters["md"] = markdown_text
+    return made
 
 
 def markdown_text(value: Any) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from analysis.audit.finding import SEVERITIES, Finding
@@ -14,7 +13,7 @@ from analysis.audit.trials import Trials
 from analysis.audit.words import join, plural
 from analysis.files import visible
 from analysis.files import write as write_text
-from analysis.report import markdown_text
+from analysis.report import environment
 from analysis.text import quantity
 
 #: Changes when a field is renamed, removed or changes its meaning.
@@ -55,15 +54,7 @@ def write(
         "style": Markup((_HERE.parent / "templates/report.css").read_text("utf-8")),
     }
     for name, html in (("audit.html", True), ("audit.md", False)):
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_HERE),
-            autoescape=html,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-        )
-        environment.filters["md"] = markdown_text
-        write_text(output / name, environment.get_template(f"{name}.j2").render(shown))
+        write_text(output / name, environment(html, _HERE).get_template(f"{name}.j2").render(shown))
     return answer, ["audit.json", "audit.md", "audit.html"]
 
 
