@@ -11,32 +11,26 @@ pub struct Project {
 
 /// The project's folder was not found.
 #[derive(Debug, thiserror::Error)]
-#[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}; run it from its repository, or set JOULERACE_HOME to the repository's folder", looked_in = looked_in.display())]
+#[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}, where this program was built or JOULERACE_HOME says; set JOULERACE_HOME to the repository's folder", looked_in = looked_in.display())]
 pub struct NoProject {
-    /// The last place that was looked in.
+    /// Where it was looked for.
     pub looked_in: PathBuf,
 }
 
 impl Project {
-    /// Finds the project: `JOULERACE_HOME`, else the folder this program was built in, else the
-    /// present folder.
+    /// Finds the project: `JOULERACE_HOME`, else the folder this program was built in. Never the present
+    /// folder: that may be one that somebody else made, and what lies in the project is run.
     ///
     /// # Errors
     ///
-    /// [`NoProject`] where none of them holds the project.
+    /// [`NoProject`] where that folder does not hold the project.
     pub fn find() -> Result<Project, NoProject> {
-        let built_in = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let named = std::env::var_os("JOULERACE_HOME").map(PathBuf::from);
-        let present = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        let candidates = match &named {
-            Some(named) => vec![named.clone()],
-            None => vec![built_in.clone(), present],
-        };
-        candidates
-            .into_iter()
-            .find(|root| root.join("python/workloads").is_dir())
-            .map(|root| Project { root })
-            .ok_or_else(|| NoProject { looked_in: named.unwrap_or(built_in) })
+        let named = std::env::var_os("JOULERACE_HOME").filter(|named| !named.is_empty());
+        let root = named.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        match root.join("python/workloads").is_dir() {
+            true => Ok(Project { root }),
+            false => Err(NoProject { looked_in: root }),
+        }
     }
 
     /// The training scripts.
