@@ -101,7 +101,12 @@ impl Domains {
         }
         let kinds = kinds.into_keys().map(|group| (group, kind(&compared))).collect();
         let beside: Vec<Domain> = added.iter().filter(|d| !compared.contains(d)).copied().collect();
-        let why = if beside.is_empty() {
+        let why = if beside.is_empty() && compared == [Domain::Estimated] {
+            // Nothing was measured, and no word here may say so.
+            "an estimate from processor time; nothing was measured".to_owned()
+        } else if beside.is_empty() && compared.contains(&Domain::Estimated) {
+            format!("{}; the processor's part is an estimate", list(&compared))
+        } else if beside.is_empty() {
             format!("{}: all that was measured", list(&compared))
         } else {
             let lacking: Vec<String> = beside.iter().map(|d| lacks(*d, &judged)).collect();
@@ -240,6 +245,15 @@ mod tests {
 
     fn decide(all: &[(&str, &'static [Domain])]) -> Domains {
         Domains::decide(&trials(all), None).unwrap()
+    }
+
+    #[test]
+    fn an_estimate_is_not_called_measured() {
+        let alone = decide(&[("a", &[Estimated]), ("b", &[Estimated])]);
+        assert!(alone.why.contains("nothing was measured"), "{}", alone.why);
+        let card = decide(&[("a", &[Estimated, Gpu(0)]), ("b", &[Estimated, Gpu(0)])]);
+        assert!(card.why.contains("part is an estimate"), "{}", card.why);
+        assert!(!card.why.contains("all that was measured"), "{}", card.why);
     }
 
     #[test]

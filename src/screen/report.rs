@@ -120,7 +120,7 @@ fn idle(settling: &Settling) -> String {
     let mut parts = Vec::new();
     if let Some(watts) = settling.idle_w() {
         let drift = settling.drift_w().map_or(String::new(), |w| {
-            format!(", {}{:.2} W at the end", if w < 0.0 { "−" } else { "+" }, w.abs())
+            format!(", {}{:.2} W at the end", if w <= -0.005 { "−" } else { "+" }, w.abs())
         });
         parts.push(format!("Idle power {} W{drift}.", digits(watts)));
     }
