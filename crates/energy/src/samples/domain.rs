@@ -3,14 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 /// A part of the machine whose energy is known.
 ///
 /// Text form (also in JSON and in column names of our tables): `package`, `core`, `uncore`, `dram`,
 /// `gpu0`, `system`, `platform`, `estimated`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, SerializeDisplay, DeserializeFromStr,
+)]
 pub enum Domain {
     /// All processor packages: cores, caches, integrated graphics, memory controller.
     Package,
@@ -116,20 +117,6 @@ impl FromStr for Domain {
                 .map(Domain::Gpu)
                 .ok_or_else(|| UnknownDomain(text.to_owned()))?,
         })
-    }
-}
-
-impl TryFrom<String> for Domain {
-    type Error = UnknownDomain;
-
-    fn try_from(text: String) -> Result<Domain, UnknownDomain> {
-        text.parse()
-    }
-}
-
-impl From<Domain> for String {
-    fn from(domain: Domain) -> String {
-        domain.to_string()
     }
 }
 

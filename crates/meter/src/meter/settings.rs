@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 use super::MeterError;
 
@@ -47,8 +48,7 @@ impl fmt::Display for Kind {
 /// The sensors of one meter, which are read together: at most one for the processor, and the cards'.
 ///
 /// Text form, in JSON as well: their names joined by `+`, such as `rapl+nvml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct Sensors {
     processor: Option<Kind>,
     cards: bool,
@@ -108,23 +108,8 @@ impl FromStr for Sensors {
     }
 }
 
-impl TryFrom<String> for Sensors {
-    type Error = MeterError;
-
-    fn try_from(text: String) -> Result<Sensors, MeterError> {
-        text.parse()
-    }
-}
-
-impl From<Sensors> for String {
-    fn from(sensors: Sensors) -> String {
-        sensors.to_string()
-    }
-}
-
 /// What `--meter` asks for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, SerializeDisplay, DeserializeFromStr)]
 pub enum Choice {
     /// The first that works for the processor, and the cards that there are.
     #[default]
@@ -157,25 +142,10 @@ impl FromStr for Choice {
     }
 }
 
-impl TryFrom<String> for Choice {
-    type Error = MeterError;
-
-    fn try_from(text: String) -> Result<Choice, MeterError> {
-        text.parse()
-    }
-}
-
-impl From<Choice> for String {
-    fn from(choice: Choice) -> String {
-        choice.to_string()
-    }
-}
-
 /// Which graphics cards are part of what is measured.
 ///
 /// Text form, in JSON as well: `all`, `none`, or their numbers such as `0,1`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDisplay, DeserializeFromStr)]
 pub enum Gpus {
     /// Every card that there is.
     #[default]
@@ -212,20 +182,6 @@ impl FromStr for Gpus {
             text.split(',').map(|number| number.trim().parse()).collect();
         let numbers = numbers.map_err(|_| MeterError::Gpus(text.to_owned()))?;
         Ok(Gpus::These(numbers.into_iter().collect()))
-    }
-}
-
-impl TryFrom<String> for Gpus {
-    type Error = MeterError;
-
-    fn try_from(text: String) -> Result<Gpus, MeterError> {
-        text.parse()
-    }
-}
-
-impl From<Gpus> for String {
-    fn from(gpus: Gpus) -> String {
-        gpus.to_string()
     }
 }
 
