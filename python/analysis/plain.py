@@ -9,13 +9,6 @@ from analysis.verdict import Verdict
 #: More names than this are counted.
 _MOST_NAMED = 6
 
-_METERS = {
-    "energibridge": "EnergiBridge",
-    "rapl": "RAPL",
-    "nvml": "NVML",
-    "estimate": "an estimate",
-}
-
 
 def head(table: Table, settings: Settings) -> list[str]:
     """What was run, on what, measured by what, in which versions; what is unknown is left out."""
@@ -33,9 +26,11 @@ def head(table: Table, settings: Settings) -> list[str]:
         work.append(f"{int(images):,} training images".replace(",", "\u202f"))
     cpu = machine.part(machine.part(experiment, "machine"), "cpu")
     place = [str(cpu["model"])] if cpu.get("model") else []
-    meters = [_METERS.get(m, m) for m in provenance.meters(table)]
-    if meters and meters != ["unknown"]:
-        place.append(f"measured by {text.join(meters)}")
+    measured, estimate = provenance.sources(provenance.meters(table))
+    if measured:
+        place.append(f"measured by {text.join(measured)}{', the rest an estimate' * estimate}")
+    elif estimate:
+        place.append("an estimate, not a measurement")
     packages = machine.part(machine.part(experiment, "environment"), "packages")
     versions = [f"{name} {packages[name]}" for name in machine.CHIEF if packages.get(name)]
     if versions and settings.version:
@@ -107,7 +102,7 @@ def _not(table: Table, answer: Verdict, settings: Settings) -> str:
     what = "this job, on this machine, with these versions and settings"
     if provenance.estimated(table) != "none":
         what += "; the energy is worked out from processor time, not measured"
-    compared = text.join([str(d) for d in settings.domains.get("compared") or []])
+    compared = text.domains(settings.domains.get("compared") or [])
     part = (
         f" Only the energy of {compared} was counted,"
         if compared

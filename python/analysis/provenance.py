@@ -1,6 +1,6 @@
 """How the trials were made: the meter, the work gate, the integrity of the samples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.settings import Settings
@@ -18,6 +18,19 @@ def estimated(table: Table) -> str:
 def meters(table: Table) -> list[str]:
     """The meters that the usable trials' energy comes from."""
     return sorted({str(m) for m in table.usable["meter"].dropna()})
+
+
+_NAMES = {"energibridge": "EnergiBridge", "rapl": "RAPL", "nvml": "NVML"}
+
+
+def sources(meters: Sequence[str]) -> tuple[list[str], bool]:
+    """What measured, out of meters such as ``rapl+nvml``; and whether an estimate is among them.
+
+    An estimate measures nothing, so it is never among the first.
+    """
+    kinds = dict.fromkeys(kind for meter in meters for kind in meter.split("+"))
+    measured = [_NAMES.get(k, k) for k in kinds if k not in ("estimate", "unknown")]
+    return measured, "estimate" in kinds
 
 
 def work_gate(settings: Settings) -> tuple[str, list[str]]:

@@ -203,8 +203,8 @@ def _domains(settings: Settings) -> str:
     domains = settings.domains
     if not domains:
         return ""
-    compared = text.join([str(d) for d in domains.get("compared") or []]) or "none"
-    beside = text.join([str(d) for d in domains.get("beside") or []])
+    compared = text.domains(domains.get("compared") or []) or "none"
+    beside = text.domains(domains.get("beside") or [])
     why = str(domains.get("why") or "").strip().rstrip(".")
     return (
         f"Compared: {compared}{f'; beside them: {beside}' if beside else ''}"

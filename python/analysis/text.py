@@ -191,3 +191,8 @@ def plural(number: int, noun: str) -> str:
 def count(number: int, noun: str) -> str:
     """``1 block``, ``2 blocks``."""
     return f"{number} {noun if number == 1 else noun + 's'}"
+
+
+def domains(names: Iterable[str]) -> str:
+    """Domains as a sentence names them: an estimate is the processor's, and measured nothing."""
+    return join(["the processor (an estimate)" if n == "estimated" else str(n) for n in names])

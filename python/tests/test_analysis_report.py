@@ -9,7 +9,7 @@ import pytest
 from test_analysis_made import pack, race, request
 
 import analysis
-from analysis import carbon, text
+from analysis import carbon, provenance, text
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -287,3 +287,17 @@ def test_the_head_says_data_epochs_processor_meter_and_versions(tmp_path):
     for part in ("digits (not MNIST) · 2 epochs", "A Fast One · measured by RAPL", "torch 2.6.0"):
         assert part in head
     assert "In plain words" in page and "What it does not mean" in page
+
+
+@pytest.mark.parametrize(
+    ("meters", "told"),
+    [
+        (["estimate"], ([], True)),
+        (["rapl", "energibridge"], (["RAPL", "EnergiBridge"], False)),
+        (["rapl+nvml"], (["RAPL", "NVML"], False)),
+        (["estimate+nvml"], (["NVML"], True)),
+        (["unknown"], ([], False)),
+    ],
+)
+def test_an_estimate_is_never_among_what_measured(meters, told):
+    assert provenance.sources(meters) == told

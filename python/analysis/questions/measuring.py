@@ -8,13 +8,6 @@ from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
 from analysis.table import Table
 
-_METERS = {
-    "energibridge": "EnergiBridge",
-    "rapl": "RAPL, built in",
-    "nvml": "NVML, built in",
-    "estimate": "none; an estimate from CPU load",
-}
-
 
 def same_work(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Was the work identical, with equal accuracy?"
@@ -39,7 +32,8 @@ def same_work(table: Table, found: Findings, settings: Settings) -> Answer:
 def domains(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Which domains were measured, by which meter, and what is missing?"
     domains = [m for m in table.metrics if metrics.is_domain(m.name)]
-    meters = text.join([_METERS.get(m, m) for m in provenance.meters(table)]) or "unknown"
+    measured, estimate = provenance.sources(provenance.meters(table))
+    meters = text.join(measured) or ("none; an estimate from CPU load" if estimate else "unknown")
     names = [m.label for m in domains]
     state = provenance.estimated(table)
     absent = [
@@ -51,11 +45,11 @@ def domains(table: Table, found: Findings, settings: Settings) -> Answer:
         if not any(m.name in keys for m in domains)
     ]
     lines = [f"Domains: {text.join(names) or 'not named'}."]
-    compared = [str(d) for d in settings.domains.get("compared") or []]
-    beside = [str(d) for d in settings.domains.get("beside") or []]
+    compared = text.domains(settings.domains.get("compared") or [])
+    beside = text.domains(settings.domains.get("beside") or [])
     if compared:
-        others = f"; beside them stand {text.join(beside)}" if beside else ""
-        lines.append(f"The totals that are compared are of {text.join(compared)}{others}.")
+        others = f"; beside them stand {beside}" if beside else ""
+        lines.append(f"The totals that are compared are of {compared}{others}.")
     if why := str(settings.domains.get("why") or "").rstrip("."):
         lines.append(f"{why[0].upper()}{why[1:]}.")
     for entry in settings.absent:
