@@ -6,6 +6,7 @@ mod doctor;
 mod env;
 mod examples;
 mod joined;
+mod mark;
 mod measure;
 mod shell;
 mod verify;
@@ -15,6 +16,7 @@ pub use audit::AuditArgs;
 pub use doctor::DoctorArgs;
 pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
+pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
@@ -97,6 +99,14 @@ pub enum Command {
     /// Measure any command: joulerace measure -- COMMAND
     #[command(after_help = examples::MEASURE)]
     Measure(MeasureArgs),
+    /// Say, within a command that is measured, that a phase of it begins or ends
+    ///
+    /// The phases that a command marks are told one by one, and are its window: what is reported and
+    /// compared; import and data only prepare. A command that marks none is reported as a whole. A
+    /// program that cannot start another writes the same line, "PHASE begin" or "PHASE end", to the file
+    /// that JOULERACE_MARKS names. Where nobody measures, this does nothing.
+    #[command(after_help = examples::MARK)]
+    Mark(MarkArgs),
     /// Make, list or remove joulerace's Python environments
     #[command(after_help = examples::ENV)]
     Env(EnvArgs),

@@ -57,7 +57,18 @@ Examples:
   joulerace measure --json -- ./new input.txt > result.json
 
 The result stands on standard error. The exit status is the command's own;
-127 where there is no such command, 126 where it cannot be run.";
+127 where there is no such command, 126 where it cannot be run. Phases that the
+command marks (joulerace mark --help) are told one by one.";
+
+/// Of `mark`.
+pub const MARK: &str = "\
+Examples, in a shell script that is measured:
+  joulerace mark sort begin
+  sort big.txt > sorted.txt
+  joulerace mark sort end
+In Python, where a mark costs less than starting a program:
+  marks = open(os.environ.get('JOULERACE_MARKS', os.devnull), 'a', buffering=1)
+  print('sort begin', file=marks)";
 
 /// Of `env`.
 pub const ENV: &str = "\

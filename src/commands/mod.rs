@@ -6,6 +6,7 @@ mod audit;
 mod doctor;
 mod dry_run;
 mod env;
+mod mark;
 mod measure;
 mod resolve;
 mod run;
@@ -26,13 +27,15 @@ pub fn main() -> ExitCode {
         Err(error) => return screen::misread(&error),
     };
     let is_worker = matches!(cli.command, Some(Command::Worker(_)));
+    // Within what is measured, nothing is done beside.
+    let is_mark = matches!(cli.command, Some(Command::Mark(_)));
     if is_worker {
         screen::out::directly();
     }
     screen::logging(cli.talk);
     // A file that grows beyond its limit is an error to be told, and ends nothing.
     process::ignore_file_size_signal();
-    let enough = if is_worker { Ok(()) } else { limits::enough() };
+    let enough = if is_worker || is_mark { Ok(()) } else { limits::enough() };
     let code = match enough.and_then(|()| dispatch(cli)) {
         Ok(code) => code,
         Err(error) => {
@@ -54,6 +57,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Some(Command::Verify(args)) => verify::verify(args, talk),
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => measure::measure(args, talk),
+        Some(Command::Mark(args)) => mark::mark(&args),
         Some(Command::Env(args)) => env::env(args, talk),
         Some(Command::Completions(args)) => shell::completions(args),
         Some(Command::Man(args)) => shell::man(args),
