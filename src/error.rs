@@ -44,9 +44,9 @@ pub enum Error {
     /// See [`crate::settings::SettingsError`].
     #[error(transparent)]
     Settings(#[from] crate::settings::SettingsError),
-    /// See [`crate::cli::race::RaceError`].
+    /// See [`crate::settings::RaceError`].
     #[error(transparent)]
-    Race(#[from] crate::cli::race::RaceError),
+    Race(#[from] crate::settings::RaceError),
     /// See [`crate::paths::NoProject`].
     #[error(transparent)]
     Project(#[from] crate::paths::NoProject),

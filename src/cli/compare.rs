@@ -49,7 +49,12 @@ pub struct CompareArgs {
     #[arg(short = 'L', long, value_names = ["NAME", "VALUES"], num_args = 2, action = clap::ArgAction::Append, help_heading = "Around the commands")]
     pub parameter_list: Vec<String>,
     /// The same with the numbers from FROM to TO
-    #[arg(short = 'P', long, value_name = "NAME FROM TO [STEP]", help_heading = "Around the commands")]
+    #[arg(
+        short = 'P',
+        long,
+        value_name = "NAME FROM TO [STEP]",
+        help_heading = "Around the commands"
+    )]
     pub parameter_scan: Vec<String>,
 
     /// All commands have to print the same on standard output, every time

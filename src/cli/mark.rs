@@ -15,7 +15,9 @@ pub struct MarkArgs {
 
 fn phase(text: &str) -> Result<Phase, String> {
     match text.parse() {
-        Ok(Phase::Run) => Err("run is the process itself; call the phase by another name".to_owned()),
+        Ok(Phase::Run) => {
+            Err("run is the process itself; call the phase by another name".to_owned())
+        }
         Ok(phase) => Ok(phase),
         Err(error) => Err(format!("{error}")),
     }

@@ -56,13 +56,15 @@ pub fn check_found(settings: &Settings) -> Result<(), Error> {
             }
             let at = commands.folder.join(program);
             if program.contains('/') && at.exists() {
-                let message = format!("'{program}' of '{}' cannot be run: it is no file", treatment.name);
+                let message =
+                    format!("'{program}' of '{}' cannot be run: it is no file", treatment.name);
                 return Err(Error::Told { message, status: Status::NotExecutable });
             }
-            let hint = match line.as_str() == program.as_str() || !line.contains(char::is_whitespace) {
-                true => "",
-                false => "; a line for a shell is run with --shell sh",
-            };
+            let hint =
+                match line.as_str() == program.as_str() || !line.contains(char::is_whitespace) {
+                    true => "",
+                    false => "; a line for a shell is run with --shell sh",
+                };
             let message = format!(
                 "there is no program '{program}', which '{}' runs. Check its name, or give its path{hint}; \
                  nothing was run",
@@ -162,8 +164,10 @@ async fn run_once(
         // The worker writes its own words last.
         let own = printed.last().is_some_and(|line| failure.contains(line));
         let printed = &printed[..printed.len() - usize::from(own)];
-        let tail: String =
-            printed[printed.len().saturating_sub(TAIL)..].iter().map(|l| format!("\n  {l}")).collect();
+        let tail: String = printed[printed.len().saturating_sub(TAIL)..]
+            .iter()
+            .map(|l| format!("\n  {l}"))
+            .collect();
         let said = if tail.is_empty() { String::new() } else { format!("; it printed:{tail}") };
         let message = format!("{what} failed before the first trial: {failure}{said}");
         let gone = failure.contains("exit status 127");
@@ -220,7 +224,9 @@ pub async fn try_out(
         }
         match &first {
             Some((of, output)) => {
-                if let Some(found) = gate::commands::difference(ran.result.get("output"), Some(output)) {
+                if let Some(found) =
+                    gate::commands::difference(ran.result.get("output"), Some(output))
+                {
                     let why = format!("the output of {what} differs from that of '{of}': {found}");
                     return Err(other_work(&format!("{why} (--same-output)")));
                 }
@@ -229,7 +235,8 @@ pub async fn try_out(
         }
         // Nothing of it was in the caches.
         let again = ran.seconds < SHORT && commands.repetitions.is_none();
-        let again = if again { run_once(&request, &what, stop).await?.seconds } else { ran.seconds };
+        let again =
+            if again { run_once(&request, &what, stop).await?.seconds } else { ran.seconds };
         took.push(ran.seconds.min(again));
     }
     let (shortest, longest) = ends(&took);
@@ -320,7 +327,8 @@ mod tests {
 
     #[test]
     fn the_window_that_was_marked_is_what_has_to_be_long_enough() {
-        let mark = |phase: &str, edge, unix_ns| PhaseMark { phase: phase.parse().unwrap(), edge, unix_ns };
+        let mark =
+            |phase: &str, edge, unix_ns| PhaseMark { phase: phase.parse().unwrap(), edge, unix_ns };
         let whole = [mark("run", Edge::Begin, 0), mark("run", Edge::End, 2_000_000_000)];
         assert_eq!(seconds(&whole), 2.0);
         let own = [

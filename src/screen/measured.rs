@@ -187,7 +187,9 @@ fn notes(measured: &Measured) -> Vec<String> {
     if let Some(Phases { each, window: None }) = &measured.phases {
         let ended: Vec<String> = each.keys().map(Phase::to_string).collect();
         let ended = if ended.is_empty() { "none".to_owned() } else { ended.join(", ") };
-        notes.push(format!("not every phase that it marked began and ended (those that did: {ended})"));
+        notes.push(format!(
+            "not every phase that it marked began and ended (those that did: {ended})"
+        ));
     }
     if report.unmeasured.is_empty() && report.is_short(report.seconds) {
         notes.push(format!(
@@ -357,10 +359,8 @@ mod tests {
         };
         let each = [("load", energy(1.0, 0.5)), ("sort", energy(8.0, 1.0))];
         let each = each.map(|(name, energy)| (name.parse().unwrap(), energy)).into();
-        let marked = Run {
-            phases: Some(Phases { each, window: Some(energy(9.0, 1.5)) }),
-            ..run(10.0, 2.0)
-        };
+        let marked =
+            Run { phases: Some(Phases { each, window: Some(energy(9.0, 1.5)) }), ..run(10.0, 2.0) };
         let meter: MeterDescription = serde_json::from_value(json!({
             "kind": "rapl", "estimated": false, "version": "1", "counters": [], "notes": [],
         }))

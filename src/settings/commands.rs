@@ -1,6 +1,6 @@
 //! Commands that are compared: how they are run, and what stands around them.
 
-use super::{Levels, Treatment};
+use super::{Factor, Levels, Treatment};
 use serde::{Deserialize, Serialize};
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 use std::fmt;
@@ -116,7 +116,8 @@ impl FromStr for Shell {
 }
 
 /// What only a shell understands: pipes, lists, redirections, substitutions, patterns.
-const OF_A_SHELL: &[char] = &['|', '&', ';', '<', '>', '(', ')', '$', '`', '*', '?', '~', '\n', '!'];
+const OF_A_SHELL: &[char] =
+    &['|', '&', ';', '<', '>', '(', ')', '$', '`', '*', '?', '~', '\n', '!'];
 
 impl Shell {
     /// The shell that was asked for; with `auto`, sh where one of the commands needs one.
@@ -150,7 +151,9 @@ impl Shell {
                 words.extend(["-c".to_owned(), line.to_owned()]);
                 words
             }
-            Shell::None => shell_words::split(line).map_err(|_| "a quote is not closed".to_owned())?,
+            Shell::None => {
+                shell_words::split(line).map_err(|_| "a quote is not closed".to_owned())?
+            }
         };
         if words.first().is_none_or(String::is_empty) {
             return Err("it names no program".to_owned());
@@ -179,9 +182,6 @@ fn needs_shell(line: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A factor of a scan, and its levels in their order.
-pub type Factor = (String, Vec<String>);
-
 /// Fills `{NAME}` in with a level.
 fn filled(text: &str, levels: &[(&String, &String)]) -> String {
     levels
@@ -189,21 +189,34 @@ fn filled(text: &str, levels: &[(&String, &String)]) -> String {
         .fold(text.to_owned(), |text, (name, level)| text.replace(&format!("{{{name}}}"), level))
 }
 
-/// Every command at every combination of levels; called by its name, or as it is typed with the levels
-/// filled in.
+/// Whether every command has every parameter in it. Then these are factors, and what is compared is compared
+/// at their levels; else they only make commands that differ.
+pub fn vary(commands: &[(Option<String>, CommandLine)], factors: &[Factor]) -> bool {
+    let has = |command: &CommandLine, factor: &Factor| command.line.contains(&mark(factor));
+    commands.iter().all(|(_, command)| factors.iter().all(|factor| has(command, factor)))
+}
+
+/// What a level of it is put for.
+pub fn mark(factor: &Factor) -> String {
+    format!("{{{}}}", factor.factor)
+}
+
+/// Every command at every combination of levels of the parameters that are in it; called by its name, or as
+/// it is typed with the levels filled in.
 pub fn treatments(
     commands: &[(Option<String>, CommandLine)],
     factors: &[Factor],
 ) -> Vec<Treatment> {
-    let mut combinations: Vec<Vec<(&String, &String)>> = vec![Vec::new()];
-    for (name, levels) in factors {
-        combinations = combinations
-            .into_iter()
-            .flat_map(|begun| {
-                levels.iter().map(move |level| [begun.clone(), vec![(name, level)]].concat())
-            })
-            .collect();
-    }
+    let vary = vary(commands, factors);
+    let combinations = |command: &CommandLine| {
+        let own = factors.iter().filter(|factor| command.line.contains(&mark(factor)));
+        own.fold(vec![Vec::new()], |begun: Vec<Vec<(&String, &String)>>, factor| {
+            let with = |level| {
+                move |at: &Vec<(_, _)>| [at.clone(), vec![(&factor.factor, level)]].concat()
+            };
+            begun.iter().flat_map(|at| factor.levels.iter().map(move |l| with(l)(at))).collect()
+        })
+    };
     let one = |(name, command): &(Option<String>, CommandLine), at: &Vec<(&String, &String)>| {
         let fill = |text: &String| filled(text, at);
         let own = |text: &Option<String>| text.as_ref().map(fill);
@@ -211,12 +224,13 @@ pub fn treatments(
         let line = fill(&command.line);
         let name = match name {
             Some(name) if fill(name) != *name => fill(name),
+            Some(name) if levels.is_empty() => name.clone(),
             Some(name) => format!("{name}{}", super::at_levels(&levels)),
             None => crate::clean::line(line.trim()),
         };
         Treatment {
             name,
-            levels,
+            levels: if vary { levels } else { Levels::new() },
             command: Some(CommandLine {
                 line,
                 setup: own(&command.setup),
@@ -227,7 +241,10 @@ pub fn treatments(
             ..Treatment::default()
         }
     };
-    combinations.iter().flat_map(|at| commands.iter().map(move |c| one(c, at))).collect()
+    let each = |command: &(Option<String>, CommandLine)| -> Vec<Treatment> {
+        combinations(&command.1).iter().map(|at| one(command, at)).collect()
+    };
+    commands.iter().flat_map(each).collect()
 }
 
 #[cfg(test)]
@@ -240,7 +257,9 @@ mod tests {
             let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
             Shell::choose("auto", lines.iter()).unwrap().to_string()
         };
-        for plain in ["sleep 1", "a 'b | c'", "a \\; b", "python -c 'print(1); x = {}'", "a=b", "./x --k=v"] {
+        for plain in
+            ["sleep 1", "a 'b | c'", "a \\; b", "python -c 'print(1); x = {}'", "a=b", "./x --k=v"]
+        {
             let expected = if plain == "a=b" { "sh" } else { "none" };
             assert_eq!(chosen(&[plain]), expected, "{plain}");
         }
@@ -255,7 +274,10 @@ mod tests {
         assert_eq!(words("a 'b c' d\\ e \"f g\"").unwrap(), ["a", "b c", "d e", "f g"]);
         assert!(words("a 'b").unwrap_err().contains("quote"));
         assert!(words("  ").is_err() && words("'' a").is_err());
-        assert_eq!(Shell::Of("bash -e".into()).words("a | b").unwrap(), ["bash", "-e", "-c", "a | b"]);
+        assert_eq!(
+            Shell::Of("bash -e".into()).words("a | b").unwrap(),
+            ["bash", "-e", "-c", "a | b"]
+        );
     }
 
     #[test]
@@ -265,16 +287,22 @@ mod tests {
             prepare: Some("rm -f {n}".to_owned()),
             ..CommandLine::default()
         };
-        let commands = [(None, command("a {n} {x}")), (Some("bee".to_owned()), command("b {n}"))];
-        let texts = |of: &[&str]| of.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
-        let factors = [("n".to_owned(), texts(&["1", "2"])), ("x".to_owned(), texts(&["u", "v"]))];
+        let factor = |name: &str, levels: &[&str]| Factor {
+            factor: name.to_owned(),
+            levels: levels.iter().map(|level| (*level).to_owned()).collect(),
+        };
+        let factors = [factor("n", &["1", "2"]), factor("x", &["u", "v"])];
+        let names = |all: &[Treatment]| all.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
+        let commands =
+            [(None, command("a {n} {x}")), (Some("bee".to_owned()), command("b {n} {x}"))];
         let all = treatments(&commands, &factors);
-        let names: Vec<&str> = all.iter().map(|t| t.name.as_str()).collect();
-        assert_eq!(
-            names,
-            ["a 1 u", "bee[n=1,x=u]", "a 1 v", "bee[n=1,x=v]", "a 2 u", "bee[n=2,x=u]", "a 2 v", "bee[n=2,x=v]"]
-        );
-        assert_eq!(all[2].levels["x"], "v");
-        assert_eq!(all[4].command.as_ref().unwrap().prepare.as_deref(), Some("rm -f 2"));
+        assert_eq!(names(&all)[..5], ["a 1 u", "a 1 v", "a 2 u", "a 2 v", "bee[n=1,x=u]"]);
+        assert_eq!(all[1].levels["x"], "v");
+        assert_eq!(all[2].command.as_ref().unwrap().prepare.as_deref(), Some("rm -f 2"));
+        // One that lacks a parameter is run once, and then nothing is compared by levels.
+        let commands = [(None, command("a {n}")), (None, command("b"))];
+        let all = treatments(&commands, &factors[..1]);
+        assert_eq!(names(&all), ["a 1", "a 2", "b"]);
+        assert!(all.iter().all(|treatment| treatment.levels.is_empty()));
     }
 }

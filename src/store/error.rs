@@ -34,7 +34,10 @@ pub enum ExperimentError {
         flags: Vec<String>,
     },
     /// It runs commands.
-    #[error("the experiment in {folder} runs commands that whoever made it wrote there; nothing of it was run:\n  {}\nGo on where you trust them: joulerace resume {folder} --run-commands", listed(commands))]
+    #[error(
+        "the experiment in {folder} runs commands that whoever made it wrote there; nothing of it was run:\n  {}\nGo on where you trust them: joulerace resume {folder} --run-commands",
+        listed(commands)
+    )]
     Commands {
         /// The folder.
         folder: String,

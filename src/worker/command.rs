@@ -181,7 +181,8 @@ fn repeat(
         if request.same_output {
             let output = look(&printed, n == 0).map_err(|e| failed(e.to_string()))?;
             if runs.output.as_ref().is_some_and(|first| *first != output) {
-                let again = format!("{:?} did not print the same again (--same-output)", request.line);
+                let again =
+                    format!("{:?} did not print the same again (--same-output)", request.line);
                 return Err(failed(again));
             }
             runs.output = Some(output);
@@ -281,7 +282,8 @@ mod tests {
     fn repetitions_are_one_run_unless_something_stands_between_them() {
         let (status, said) = served(|r| r.repetitions = 3);
         assert_eq!((status, marks_of(&said)), (0, vec!["run begin".into(), "run end".into()]));
-        let around = |line: &str| Around { flag: "--prepare".into(), line: line.into(), argv: sh(line) };
+        let around =
+            |line: &str| Around { flag: "--prepare".into(), line: line.into(), argv: sh(line) };
         let (_, said) = served(|r| {
             r.repetitions = 2;
             r.prepare = Some(around("true"));
@@ -297,8 +299,9 @@ mod tests {
 
     #[test]
     fn a_commands_own_marks_stand_within_its_run() {
-        let (_, said) =
-            served(|r| r.argv = sh("echo sort begin >> $JOULERACE_MARKS; echo sort end >> $JOULERACE_MARKS"));
+        let (_, said) = served(|r| {
+            r.argv = sh("echo sort begin >> $JOULERACE_MARKS; echo sort end >> $JOULERACE_MARKS")
+        });
         let mut marks = marks_of(&said);
         marks.sort();
         assert_eq!(marks, ["run begin", "run end", "sort begin", "sort end"]);

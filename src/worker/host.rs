@@ -340,10 +340,7 @@ async fn listen(
     let mut greeted = false;
     let vanished = |greeted: bool| match greeted {
         true => Failure::Vanished { exit: Exit::Unknown },
-        false => Failure::NotStarted {
-            python: launch.task.program(),
-            exit: Exit::Unknown,
-        },
+        false => Failure::NotStarted { python: launch.task.program(), exit: Exit::Unknown },
     };
     let mut ticks = tokio::time::interval(TICK);
     // The writing half stays open until the process is gone: its closing tells a worker that the

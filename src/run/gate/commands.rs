@@ -1,10 +1,8 @@
 //! Commands: whether each did its work, and all the same.
 
 use crate::clean;
-use crate::phase::Phase;
 use crate::store::record::TrialRecord;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// Holds one trial's account of itself against what was asked for.
 ///
@@ -28,26 +26,20 @@ pub fn differences(records: &[TrialRecord], ok: &[usize]) -> Vec<(usize, String)
     let mut found = Vec::new();
     for &i in ok {
         let record = &records[i];
-        let (own, others) = (window(record), window(first));
+        let (own, others) = (record.window_name(), first.window_name());
         if own != others {
             found.push((i, format!(
                 "its window is {own}, and that of '{}' is {others}: other parts would be compared",
                 first.treatment
             )));
         } else if let Some(difference) = difference(output(record), output(first)) {
-            found.push((i, format!("its output differs from that of '{}': {difference}", first.treatment)));
+            found.push((
+                i,
+                format!("its output differs from that of '{}': {difference}", first.treatment),
+            ));
         }
     }
     found
-}
-
-/// The window in words.
-fn window(record: &TrialRecord) -> String {
-    let phases: BTreeSet<Phase> = Phase::window(&record.marks).into_iter().collect();
-    if phases.contains(&Phase::Run) {
-        return "the process".to_owned();
-    }
-    phases.iter().map(Phase::to_string).collect::<Vec<_>>().join(" + ")
 }
 
 fn output(record: &TrialRecord) -> Option<&Value> {
@@ -85,7 +77,8 @@ mod tests {
 
     #[test]
     fn the_first_line_that_differs_is_told() {
-        let output = |head: &str, sha: &str| json!({ "head": head, "sha256": sha, "bytes": head.len() });
+        let output =
+            |head: &str, sha: &str| json!({ "head": head, "sha256": sha, "bytes": head.len() });
         let told = |a: &str, b: &str| difference(Some(&output(a, a)), Some(&output(b, b)));
         assert_eq!(told("1\n2\n", "1\n2\n"), None);
         assert_eq!(told("1\n2\n", "1\n3\n").unwrap(), "line 2 is '3' there and '2' here");
