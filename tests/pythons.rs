@@ -63,14 +63,14 @@ fn call(
     let ended = runtime.block_on(async {
         let listener = Listener::bind().unwrap();
         let launch = Launch {
-            request: Request {
+            task: Request {
                 python,
                 sys_path: vec![folder.path().to_owned()],
                 module: "made".to_owned(),
                 function: "run".to_owned(),
                 argument,
                 arrays,
-            },
+            }.into(),
             argv: vec![
                 env!("CARGO_BIN_EXE_joulerace").into(),
                 "worker".into(),

@@ -56,7 +56,11 @@ pub(super) fn dry_run(
         units::duration(expected.total_s()),
     );
     let columns = usize::from(width()).max(40);
-    let lines = text.lines().flat_map(|line| textwrap::wrap(line, columns));
+    // A treatment's name is not cut at its hyphens.
+    let options = textwrap::Options::new(columns)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace);
+    let lines = text.lines().flat_map(|line| textwrap::wrap(line, &options));
     say(&(lines.collect::<Vec<_>>().join("\n") + "\n"));
     say(&doctors_worst());
     Ok(ExitCode::SUCCESS)

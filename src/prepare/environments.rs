@@ -266,6 +266,26 @@ fn others(script: &Script, package: &str) -> Vec<String> {
     others.map(str::to_owned).collect()
 }
 
+/// The releases of a package that have wheels here: see [`env::releases`]. Ctrl-C stops it.
+///
+/// # Errors
+///
+/// The index cannot be reached, or knows no such package.
+pub async fn releases(project: &Project, package: String) -> Result<Vec<String>, Error> {
+    let settings = env_settings(project, Profile::Training, None, false);
+    let settings = EnvSettings { cancel: token()?, ..settings };
+    let ask =
+        move |progress: &mut dyn FnMut(EnvEvent)| env::releases(&settings, &package, progress);
+    in_background(ask, &Silent).await
+}
+
+/// Nobody is told.
+struct Silent;
+
+impl Observer for Silent {
+    fn on(&self, _: &Event<'_>) {}
+}
+
 /// What a version's lock would add to the disk, in bytes: packages that another one brings too lie there
 /// once. Negative where the index did not say.
 fn new_bytes(text: &str, weighed: &mut BTreeSet<(String, u64)>) -> f64 {

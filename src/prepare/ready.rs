@@ -93,7 +93,10 @@ fn ready_for_commands(
 ) -> Result<Ready, Error> {
     let mut now = conditions::of_commands();
     if let Some(then) = then {
-        let (meter, commands) = (then.meter.clone(), then.commands.clone());
+        // Where they run is known already.
+        let place = conditions::place_of_commands(settings);
+        let files = then.commands.iter().skip(1).cloned();
+        let (meter, commands) = (then.meter.clone(), place.into_iter().chain(files).collect());
         agree(&Conditions { meter, commands, ..now.clone() })?;
     }
     let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;

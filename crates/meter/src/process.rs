@@ -53,7 +53,7 @@ pub fn is_self(program: &OsStr) -> bool {
 pub fn found(program: &OsStr, folder: &Path) -> Option<std::path::PathBuf> {
     let path = Path::new(program);
     if path.components().count() > 1 || path.is_absolute() {
-        return Some(folder.join(path)).filter(|path| path.is_file());
+        return Some(folder.join(path)).filter(|path| path.is_file() && is_executable(path));
     }
     let search = std::env::var_os("PATH")?;
     let endings: &[&str] = if cfg!(windows) { &["", ".exe", ".bat", ".cmd"] } else { &[""] };
