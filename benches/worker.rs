@@ -96,7 +96,7 @@ impl Bench {
                 "dataset": "mnist", "data_dir": self.data,
             });
             let launch = Launch {
-                request: Request {
+                task: Request {
                     python: self.interpreter.clone(),
                     sys_path: vec![self.workloads.clone()],
                     module: "harness".to_owned(),

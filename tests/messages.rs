@@ -139,7 +139,8 @@ fn command(scratch: &Scratch, line: &str) -> Command {
     let mut command = scratch.program();
     command.current_dir(scratch.at(".")).env("COLUMNS", "80").env("LC_ALL", "C.UTF-8");
     if words[0].starts_with('-') {
-        let list = words.iter().any(|word| word.starts_with("--frameworks"));
+        let lists = ["--frameworks", "--treatments", "--versions"];
+        let list = words.iter().any(|word| lists.iter().any(|list| word.starts_with(list)));
         command.arg("--workloads").arg(scratch.at("workloads"));
         if !list {
             command.args(["--frameworks", "a,b"]);

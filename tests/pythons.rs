@@ -70,7 +70,8 @@ fn call(
                 function: "run".to_owned(),
                 argument,
                 arrays,
-            }.into(),
+            }
+            .into(),
             argv: vec![
                 env!("CARGO_BIN_EXE_joulerace").into(),
                 "worker".into(),
