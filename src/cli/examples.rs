@@ -17,14 +17,14 @@ pub const COMPARE: &str = "\
 Examples:
   joulerace compare 'python a.py' 'python b.py'
   joulerace compare -n new -n old './new in.txt' './old in.txt' --same-output
-  joulerace compare 'gzip -k -f in.txt' 'xz -k -f in.txt' --prepare 'rm -f in.txt.*'
+  joulerace compare 'gzip -k in.txt' 'xz -k in.txt' --prepare 'rm -f in.txt.*'
   joulerace compare 'sleep {s}' --parameter-list s 0.1,0.2
   joulerace compare 'sort -R in.txt | tail -1' 'shuf -n 1 in.txt' --runs 20
   joulerace compare 'python a.py' 'python b.py' --save race.toml
 
-A command that is too short for the meter runs several times within a trial; what
-is told is for one. Its window is the process, or the phases that it marks
-(joulerace mark --help).";
+A command that is too short for the meter runs several times within a trial;
+what is told is for one. Its window is the process, or the phases that it
+marks (joulerace mark --help).";
 
 /// Of `run`.
 pub const RUN: &str = "\
