@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Ignored, Input, OWN_EXPERIMENT, Scan, Source, is_analysis, name, order, same};
 use crate::analysis::walk::sorted;
+use crate::plan::{folder_of, is_label};
 use crate::store::folder::Folder;
 
 /// The trials of an experiment of ours.
@@ -13,9 +14,12 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     let mut inputs = Vec::new();
     let mut ignored = Vec::new();
     let mut recorded = false;
+    let labels = labels(dir);
     for path in sorted(dir)? {
         let group = name(&path);
-        let other = group.starts_with('.') || !path.is_dir() || group == Folder::PAUSES;
+        let other = group.starts_with('.')
+            || !path.is_dir()
+            || [Folder::PAUSES, Folder::LOCKS].contains(&group.as_str());
         if other || same(&path, output) || is_analysis(&path) {
             continue;
         }
@@ -25,6 +29,7 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
         }
         let files = Files::of(&path)?;
         recorded |= !files.json.is_empty();
+        let group = labels.get(&group).cloned().unwrap_or(group);
         let stems: BTreeSet<&String> = files.csv.keys().chain(files.json.keys()).collect();
         for stem in stems {
             let (csv, record) = (files.csv.get(stem).cloned(), files.json.get(stem).cloned());
@@ -56,6 +61,27 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     let source = if recorded { Source::Experiment } else { Source::Csv };
     let by = "the experiment's plan".to_owned();
     Ok(Scan { source, inputs, ignored, copies: Vec::new(), by, blocks_named: false })
+}
+
+/// What the treatments of an experiment are called, by their folders: a label need not be a file's name.
+fn labels(dir: &Path) -> BTreeMap<String, String> {
+    #[derive(Default, serde::Deserialize)]
+    struct Planned {
+        settings: Compared,
+    }
+    #[derive(Default, serde::Deserialize)]
+    struct Compared {
+        treatments: Vec<Named>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let text = crate::files::read(&dir.join("experiment.json"), LARGEST).unwrap_or_default();
+    // One that cannot be read is told of by who needs it; folders have names of their own.
+    let planned: Planned = serde_json::from_slice(&text).unwrap_or_default();
+    let names = planned.settings.treatments.into_iter().map(|named| named.name);
+    names.filter(|name| is_label(name)).map(|name| (folder_of(&name), name)).collect()
 }
 
 /// CSV files and records of one treatment's folder, by their names without ending.
