@@ -156,8 +156,8 @@ pub struct ResumeArgs {
     /// Where RAPL's zones are, where the experiment named a folder
     #[arg(long, value_name = "DIR")]
     pub powercap: Option<PathBuf>,
-    /// The folder of training scripts, where the experiment named one
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// The folder of the workload's scripts, where the experiment named one
+    #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
     pub workloads: Option<PathBuf>,
     /// Do not analyse at the end
     #[arg(long)]
@@ -166,6 +166,9 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "N")]
     pub max_failures: Option<u32>,
 }
+
+/// What is compared where nothing is named.
+pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
 
 /// A duration such as `90s`, `5m`, `200ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -211,6 +214,9 @@ pub struct RunArgs {
     /// What to compare
     #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
     pub frameworks: Vec<String>,
+    /// The job: cnn, mlp, inference, or a folder of your own scripts
+    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
+    pub workload: String,
     /// Run this framework twice in every block, to learn what the experiment cannot tell apart
     #[arg(long, value_name = "FRAMEWORK")]
     pub control: Option<String>,
@@ -334,7 +340,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Failures")]
     pub max_failures: u32,
 
-    /// Another folder of training scripts
+    /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
 }

@@ -9,6 +9,9 @@ pub struct VerifyArgs {
     /// What to compare; the first is what the others are held against
     #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
     pub frameworks: Vec<String>,
+    /// The job: cnn, mlp, inference, or a folder of your own scripts
+    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
+    pub workload: String,
     /// Steps whose losses are compared
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
@@ -45,7 +48,7 @@ pub struct VerifyArgs {
     /// Print the comparison as JSON
     #[arg(long)]
     pub json: bool,
-    /// Another folder of training scripts
+    /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
 }

@@ -1,27 +1,29 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
 use crate::clean;
-use crate::cli::{ResumeArgs, RunArgs};
+use crate::cli::{DEFAULT_FRAMEWORKS, ResumeArgs, RunArgs};
 use crate::dataset;
 use crate::env;
 use crate::error::Error;
 use crate::meter::{self, MeterSettings};
-use crate::paths::{self, Project};
+use crate::paths::Project;
 use crate::plan::sequential;
 use crate::prepare::{self, dataset_settings};
 use crate::screen::shown;
-use crate::settings::{Failures, Job, Settings, SettingsError, cnn, is_percent, treatments};
+use crate::settings::{Failures, Job, Settings, SettingsError, is_percent, treatments};
 use crate::store::ExperimentError;
 use crate::store::conditions::fields_changed;
 use crate::store::folder::Folder;
 use rand::RngExt as _;
+use crate::workload::{Workload, WorkloadError};
 use std::path::{Path, PathBuf};
 
 /// Checks the flags against each other and fills in what was left out.
 pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
-    let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
-    let known = paths::frameworks(&scripts);
-    let (treatments, control) = treatments(&args.frameworks, args.control.as_deref(), &known)?;
+    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
+    let known = workload.frameworks();
+    let asked = frameworks(&args.frameworks, &workload);
+    let (treatments, control) = treatments(&asked, args.control.as_deref(), &known)?;
     let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
     let threads = job_ranges(args.learning_rate, args.threads)?;
     if args.meter.interval.as_millis() == 0 {
@@ -46,7 +48,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         iterations: args.iterations,
         treatments,
         control,
-        workload: cnn(),
+        workload: workload.name.clone(),
         job: Job {
             epochs: args.epochs,
             batch_size: args.batch_size,
@@ -82,10 +84,32 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
             trial_timeout: args.trial_timeout,
             max_failures: args.max_failures,
         },
-        workloads: args.workloads.as_deref().map(prepare::absolute),
+        workloads: Some(workload.folder.clone())
+            .filter(|folder| *folder != project.workloads().join(&workload.name)),
     };
     check_comparisons(&settings)?;
     Ok(settings)
+}
+
+/// The workload that is named; `folder` is another place for its scripts.
+pub(super) fn workload(
+    given: &str,
+    folder: Option<&Path>,
+    project: &Project,
+) -> Result<Workload, WorkloadError> {
+    match folder {
+        Some(folder) => Ok(Workload { name: given.to_owned(), folder: prepare::absolute(folder) }),
+        None => Workload::find(given, project),
+    }
+}
+
+/// What is compared: what was named, or all that a workload has which lacks what is compared by default.
+pub(super) fn frameworks(named: &[String], workload: &Workload) -> Vec<String> {
+    let known = workload.frameworks();
+    match named.iter().eq(DEFAULT_FRAMEWORKS) && !named.iter().all(|name| known.contains(name)) {
+        true => known,
+        false => named.to_vec(),
+    }
 }
 
 /// Checks the numbers of a job that the command line does not, and gives its threads: all processors
@@ -182,7 +206,8 @@ pub(super) fn own_or_named(
 ) -> Result<Settings, ExperimentError> {
     let active = env::active_environment();
     let on_path = meter::energibridge_on_path();
-    let (workloads, powercap) = (project.workloads(), MeterSettings::default().powercap);
+    let workloads = project.workloads().join(&then.workload);
+    let powercap = MeterSettings::default().powercap;
     let mut flags = Vec::new();
     let mut choose = |flag: &str,
                       then: &Option<PathBuf>,
@@ -212,7 +237,7 @@ pub(super) fn own_or_named(
             Some(&powercap),
         )
         .unwrap_or_else(|| powercap.clone()),
-        workloads: choose("--workloads", &then.workloads, &args.workloads, Some(&workloads)),
+        workloads: choose("--workload", &then.workloads, &args.workloads, Some(&workloads)),
         failures: Failures {
             max_failures: args.max_failures.unwrap_or(then.failures.max_failures),
             ..then.failures.clone()

@@ -1,21 +1,22 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
-use super::resolve::{check_samples, job_ranges};
+use super::resolve::{check_samples, frameworks, job_ranges, workload};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
 use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
-use crate::paths::{self, Project};
+use crate::paths::Project;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
-use crate::settings::{Job, treatments};
+use crate::settings::{Job, Levels, SettingsError, Treatment, treatments};
 use crate::units;
+use crate::workload::{Workload, frameworks as frameworks_in};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// `joulerace verify`.
@@ -49,12 +50,9 @@ async fn compare(
     terminal: &Terminal,
 ) -> Result<Value, Error> {
     let own = project.workloads();
-    let scripts = args.workloads.as_deref().map_or(own.clone(), prepare::absolute);
-    let mut known: Vec<String> =
-        search_path(&scripts, &own).iter().flat_map(|folder| paths::frameworks(folder)).collect();
-    known.sort();
-    known.dedup();
-    let (treatments, _) = treatments(&args.frameworks, None, &known)?;
+    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
+    let asked = frameworks(&args.frameworks, &workload);
+    let treatments = contestants(&asked, &workload, project)?;
     let environment = prepare::environment(
         project,
         Profile::Training,
@@ -86,19 +84,24 @@ async fn compare(
     let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
     for treatment in &treatments {
-        let name = &treatment.framework;
-        let output = scratch.path().join(format!("{name}.npz"));
+        let name = &treatment.name;
+        let output = scratch.path().join(format!("{}.npz", treatment.folder()));
         terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
-        let argument =
-            json!({ "framework": name, "job": job, "steps": args.steps, "output": output });
-        let path = search_path(&scripts, &own);
+        let mut argument = json!({
+            "framework": treatment.framework, "workload": workload.name, "job": job,
+            "steps": args.steps, "output": output,
+        });
+        if let Some(variant) = &treatment.variant {
+            argument["variant"] = json!(variant);
+        }
+        let path = search_path(&workload, project);
         prepare::call(python, path, "verify", "collect", argument, &stop, |_| ())
             .await
             .map_err(|why| failed(name, why))?;
         files.insert(name.clone(), json!(output));
     }
     let argument = json!({ "files": files });
-    let path = search_path(&scripts, &own);
+    let path = search_path(&workload, project);
     let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())
         .await
         .map_err(|why| failed("the comparison", why))?;
@@ -109,17 +112,43 @@ async fn compare(
         .ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
 }
 
-/// The folder that was named first, then the project's own for what that one does not replace.
-fn search_path(scripts: &Path, own: &Path) -> Vec<PathBuf> {
-    let mut path = vec![scripts.to_owned()];
-    if scripts != own {
-        path.push(own.to_owned());
+/// `NAME[:VARIANT]` each; a variant is checked where its script is, in the worker.
+fn contestants(
+    asked: &[String],
+    workload: &Workload,
+    project: &Project,
+) -> Result<Vec<Treatment>, Error> {
+    let mut known = workload.frameworks();
+    known.extend(frameworks_in(&project.workloads().join(&workload.name), &workload.name));
+    let split = |one: &String| match one.split_once(':') {
+        Some((name, variant)) => (name.to_owned(), Some(variant.to_owned())),
+        None => (one.clone(), None),
+    };
+    let mut found: Vec<Treatment> = Vec::new();
+    for (name, variant) in asked.iter().map(split) {
+        let (mut one, _) = treatments(&[name], None, &known)?;
+        let one = Treatment::new(one.remove(0).framework, variant, None, Levels::new());
+        if found.contains(&one) {
+            return Err(SettingsError::Twice(one.name).into());
+        }
+        found.push(one);
+    }
+    Ok(found)
+}
+
+/// The folder that was named first, then the project's own of the same name for what that one does not
+/// replace, and what all share.
+fn search_path(workload: &Workload, project: &Project) -> Vec<PathBuf> {
+    let own = project.workloads().join(&workload.name);
+    let mut path = workload.search_path(project);
+    if workload.folder != own && own.is_dir() {
+        path.insert(1, own);
     }
     path
 }
 
 /// Columns of the comparison as people read them; those without a tolerance must be equal.
-const ROWS: [(&str, &str); 13] = [
+const ROWS: [(&str, &str); 14] = [
     ("parameters", "Parameters"),
     ("batches", "Batches in an epoch"),
     ("images", "Images in an epoch"),
@@ -127,6 +156,7 @@ const ROWS: [(&str, &str); 13] = [
     ("start_difference", "Initial weights, largest difference"),
     ("logit_difference", "Logits before training, largest difference"),
     ("first_update_difference", "First update, relative"),
+    ("first_loss_difference", "First loss, relative"),
     ("early_loss_difference", "Losses of the first 3 steps, relative"),
     ("short_weight_difference", "Weights after a short call, relative"),
     ("loss_difference", "Losses of all steps, relative"),
@@ -145,7 +175,8 @@ fn table(found: &Value, columns: u16) -> String {
     table.set_header(
         std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
     );
-    for (key, title) in ROWS {
+    let told = |key: &str| rows.iter().any(|row| row.get(key).is_some());
+    for (key, title) in ROWS.into_iter().filter(|(key, _)| told(key)) {
         let cells = rows.iter().map(|row| show(key, &row[key]));
         let allowed = match found["tolerances"][key].as_f64() {
             Some(tolerance) if tolerance > 0.0 => format!("{tolerance:.1e}"),

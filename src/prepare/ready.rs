@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
 use crate::worker::protocol::Interpreter;
+use crate::workload::{About, Workload};
 use std::path::PathBuf;
 
 /// What a run measures with.
@@ -19,8 +20,10 @@ pub struct Ready {
     pub environment: Environment,
     /// Its interpreter.
     pub python: Interpreter,
-    /// The folder of the training scripts.
+    /// The folder of the workload's scripts.
     pub scripts: PathBuf,
+    /// What the workload says of itself.
+    pub about: About,
     /// What they train on.
     pub dataset: Dataset,
     /// What reads the energy.
@@ -45,8 +48,9 @@ pub async fn ready(
     let unlocked = settings.allow_unlocked;
     let environment = environment(project, Profile::Training, named, unlocked, observer).await?;
     let workloads = project.workloads();
-    let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
-    let mut now = conditions::conditions(&environment, &scripts);
+    let scripts = settings.scripts(project);
+    let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
+    let mut now = conditions::conditions(&environment, &[&scripts, &workloads]);
     let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
     if let Some(then) = then {
         // Data that is there already is compared as well.
@@ -67,5 +71,5 @@ pub async fn ready(
     if then.is_some() {
         agree(&now)?;
     }
-    Ok(Ready { environment, python, scripts, dataset, meter, rejected, conditions: now })
+    Ok(Ready { environment, python, scripts, about, dataset, meter, rejected, conditions: now })
 }

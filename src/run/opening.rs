@@ -114,7 +114,11 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
         }),
         environment: Part::Known(ready.environment.clone()),
         dataset: Part::Known(ready.dataset.clone()),
-        protocol: Protocol::of(settings),
+        protocol: Protocol {
+            window: ready.about.window.clone(),
+            work: Some(ready.about.title.clone()).filter(|title| !title.is_empty()),
+            ..Protocol::of(settings)
+        },
         plan: Plan::of(settings),
         settling: Settling::default(),
         looks: Vec::new(),

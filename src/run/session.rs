@@ -79,7 +79,7 @@ impl Session {
             folder: &self.folder,
             meter: &ready.meter,
             python: &ready.python,
-            sys_path: vec![ready.scripts.clone()],
+            sys_path: vec![ready.scripts.clone(), self.project.workloads()],
             dataset: ready.dataset.name.to_string(),
             data_dir: ready.dataset.dir.clone(),
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
