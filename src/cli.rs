@@ -22,6 +22,7 @@ pub use verify::VerifyArgs;
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
 use crate::plan::Order;
+use crate::settings::Factor;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -147,6 +148,9 @@ pub struct ResumeArgs {
     /// The environment to embed, where the experiment named one
     #[arg(long, value_name = "DIR")]
     pub python_env: Option<PathBuf>,
+    /// A folder of an environment that the experiment named
+    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
+    pub environment: Vec<(String, PathBuf)>,
     /// Where the data set's files are, where the experiment named a folder
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -169,6 +173,12 @@ pub struct ResumeArgs {
 
 /// What is compared where nothing is named.
 pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
+/// `NAME=DIR`, the folder in full.
+pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
+    let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), folder))
+}
 
 /// A duration such as `90s`, `5m`, `200ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -208,20 +218,41 @@ pub struct MeterArgs {
 /// The experiment.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Blocks; each runs every framework once, in an order of its own
+    /// Blocks; each runs every treatment once, in an order of its own
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
-    /// What to compare
-    #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
-    pub frameworks: Vec<String>,
+    /// What to compare, each NAME[:VARIANT][@ENVIRONMENT]: torch, torch:compile, torch@current, torch@2.4.1
+    #[arg(
+        long,
+        alias = "frameworks",
+        value_name = "LIST",
+        default_value = "keras,torch,jax",
+        value_delimiter = ','
+    )]
+    pub treatments: Vec<String>,
+    /// Show what --treatments can name, and end
+    #[arg(long)]
+    pub list_treatments: bool,
+    /// Compare releases of a framework, each with its neighbour: jax=0.4.30..0.6.2
+    #[arg(long, value_name = "NAME=FROM..TO", conflicts_with = "treatments")]
+    pub versions: Option<String>,
+    /// Of those releases take so many, evenly spread, the first and the last among them
+    #[arg(long, value_name = "N", requires = "versions", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub releases: u32,
+    /// Vary this too, over all treatments: batch-size=32,64,128; may stand several times
+    #[arg(long, value_name = "FACTOR=LEVELS", value_parser = Factor::parse)]
+    pub vary: Vec<Factor>,
+    /// An environment of your own: a folder with pyproject.toml and poetry.lock
+    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
+    pub environment: Vec<(String, PathBuf)>,
     /// The job: cnn, mlp, inference, or a folder of your own scripts
     #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
     pub workload: String,
-    /// Run this framework twice in every block, to learn what the experiment cannot tell apart
-    #[arg(long, value_name = "FRAMEWORK")]
+    /// Run this treatment twice in every block, to learn what the experiment cannot tell apart
+    #[arg(long, value_name = "TREATMENT")]
     pub control: Option<String>,
-    /// Compare every other framework with this one, and no other pairs [default: all pairs]
-    #[arg(long, value_name = "FRAMEWORK")]
+    /// Compare every other treatment with this one, and no other pairs [default: all pairs]
+    #[arg(long, value_name = "TREATMENT")]
     pub compare_to: Option<String>,
     /// The largest difference that counts as none: tests for equivalence within ±PCT percent
     #[arg(long, value_name = "PCT")]
@@ -255,7 +286,7 @@ pub struct RunArgs {
         help_heading = "Training job"
     )]
     pub seed: u64,
-    /// Train each block from a seed of its own, the same for all its frameworks, drawn from --seed
+    /// Train each block from a seed of its own, the same for all its treatments, drawn from --seed
     #[arg(long, help_heading = "Training job")]
     pub seed_per_block: bool,
     /// Use the first N training images only [default: all]
@@ -264,7 +295,7 @@ pub struct RunArgs {
     /// Use the first N test images only [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub test_samples: Option<u32>,
-    /// The same cap on processors for every framework [default: all]
+    /// The same cap on processors for every treatment [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub threads: Option<u32>,
     /// mnist, digits, or auto: MNIST where it can be had
@@ -359,7 +390,9 @@ mod tests {
     fn the_studys_settings_are_the_defaults() {
         let run = Cli::parse_from(["joulerace"]).run;
         assert_eq!((run.iterations, run.epochs, run.batch_size, run.seed), (30, 3, 64, 42));
-        assert_eq!(run.frameworks, ["keras", "torch", "jax"]);
+        assert_eq!(run.treatments, ["keras", "torch", "jax"]);
+        let before = Cli::parse_from(["joulerace", "--frameworks", "torch,jax"]).run;
+        assert_eq!(before.treatments, ["torch", "jax"]);
         assert_eq!((run.warmup.as_secs(), run.cooldown.as_secs()), (300, 60));
         assert_eq!(run.meter.interval.as_millis(), 200);
     }

@@ -122,6 +122,11 @@ impl Workload {
     }
 }
 
+/// A framework's script.
+pub fn script(folder: &Path, workload: &str, framework: &str) -> PathBuf {
+    folder.join(format!("{framework}_{workload}.py"))
+}
+
 /// The names before `_<workload>.py` in a folder, sorted.
 pub fn frameworks(folder: &Path, workload: &str) -> Vec<String> {
     let ending = format!("_{workload}.py");

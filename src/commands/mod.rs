@@ -6,11 +6,13 @@ mod audit;
 mod doctor;
 mod dry_run;
 mod env;
+mod list;
 mod measure;
 mod resolve;
 mod run;
 mod shell;
 mod verify;
+mod versions;
 
 use crate::cli::{Cli, Command, Service, WorkerArgs, joined};
 use crate::error::{Error, Status};

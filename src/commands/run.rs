@@ -2,7 +2,8 @@
 
 use super::doctor;
 use super::dry_run::dry_run;
-use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
+use super::list::list;
+use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs, Talk};
@@ -26,6 +27,11 @@ use std::process::ExitCode;
 /// `joulerace`.
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
+    if args.list_treatments {
+        let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+        say(&list(&known_to(&args, &workload, &project)?)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = resolve(&args, &project)?;
     let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;

@@ -1,19 +1,20 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
-use super::resolve::{check_samples, frameworks, job_ranges, workload};
+use super::resolve::{asked, check_samples, job_ranges, workload};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
-use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::paths::Project;
+use crate::prepare::environments::{Wanted, environments};
+use crate::prepare::known::known;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
-use crate::settings::{Job, Levels, SettingsError, Treatment, treatments};
+use crate::settings::{Job, treatments};
 use crate::units;
-use crate::workload::{Workload, frameworks as frameworks_in};
+use crate::workload::Workload;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -51,23 +52,26 @@ async fn compare(
 ) -> Result<Value, Error> {
     let own = project.workloads();
     let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
-    let asked = frameworks(&args.frameworks, &workload);
-    let treatments = contestants(&asked, &workload, project)?;
-    let environment = prepare::environment(
-        project,
-        Profile::Training,
-        args.python_env.clone(),
-        args.allow_unlocked,
-        terminal,
-    )
-    .await?;
+    let path = search_path(&workload, project);
+    let known = known(&path, &workload.name, project, &args.environment)?;
+    let typed = asked(&args.treatments, &workload);
+    let (treatments, _) = treatments(&typed, None, &[], &known)?;
+    let wanted = Wanted {
+        treatments: &treatments,
+        python_env: args.python_env.clone(),
+        allow_unlocked: args.allow_unlocked,
+        folders: &args.environment.iter().cloned().collect(),
+        known: &known,
+        kept: None,
+    };
+    let environments = environments(project, &wanted, terminal).await?;
     let failed = |what: &str, why: String| Error::Told {
         message: format!("{what}: {why}"),
         status: Status::Trials,
     };
-    let python = &environment.interpreter()?;
+    let digits = environments.digits(project)?;
     let dataset =
-        prepare::data(args.dataset, args.data_dir.as_deref(), python, &own, terminal).await?;
+        prepare::data(args.dataset, args.data_dir.as_deref(), &digits, &own, terminal).await?;
     let mut job = serde_json::to_value(Job {
         epochs: 1,
         batch_size: args.batch_size,
@@ -83,6 +87,7 @@ async fn compare(
     let stop = prepare::token()?;
     let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
+    let mut last = None;
     for treatment in &treatments {
         let name = &treatment.name;
         let output = scratch.path().join(format!("{}.npz", treatment.folder()));
@@ -94,14 +99,17 @@ async fn compare(
         if let Some(variant) = &treatment.variant {
             argument["variant"] = json!(variant);
         }
-        let path = search_path(&workload, project);
-        prepare::call(python, path, "verify", "collect", argument, &stop, |_| ())
+        let made = environments.of_treatment(treatment);
+        let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
+        let python = &made.python;
+        last = Some(python);
+        prepare::call(python, path.clone(), "verify", "collect", argument, &stop, |_| ())
             .await
             .map_err(|why| failed(name, why))?;
         files.insert(name.clone(), json!(output));
     }
+    let python = last.ok_or_else(|| failed("the comparison", "nothing was trained".to_owned()))?;
     let argument = json!({ "files": files });
-    let path = search_path(&workload, project);
     let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())
         .await
         .map_err(|why| failed("the comparison", why))?;
@@ -110,30 +118,6 @@ async fn compare(
         .rev()
         .find(|event| event["event"] == "result")
         .ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
-}
-
-/// `NAME[:VARIANT]` each; a variant is checked where its script is, in the worker.
-fn contestants(
-    asked: &[String],
-    workload: &Workload,
-    project: &Project,
-) -> Result<Vec<Treatment>, Error> {
-    let mut known = workload.frameworks();
-    known.extend(frameworks_in(&project.workloads().join(&workload.name), &workload.name));
-    let split = |one: &String| match one.split_once(':') {
-        Some((name, variant)) => (name.to_owned(), Some(variant.to_owned())),
-        None => (one.clone(), None),
-    };
-    let mut found: Vec<Treatment> = Vec::new();
-    for (name, variant) in asked.iter().map(split) {
-        let (mut one, _) = treatments(&[name], None, &known)?;
-        let one = Treatment::new(one.remove(0).framework, variant, None, Levels::new());
-        if found.contains(&one) {
-            return Err(SettingsError::Twice(one.name).into());
-        }
-        found.push(one);
-    }
-    Ok(found)
 }
 
 /// The folder that was named first, then the project's own of the same name for what that one does not

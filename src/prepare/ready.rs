@@ -1,25 +1,26 @@
 //! All that a run measures with, made ready before anything is written: environment, data, meter.
 
-use super::{conditions, data, dataset_settings, environment};
+use super::environments::{Environments, Wanted, environments};
+use super::known::known;
+use super::{conditions, data, dataset_settings};
 use crate::dataset::{self, Dataset, Found};
-use crate::env::{Environment, Profile};
 use crate::error::Error;
 use crate::events::Observer;
 use crate::meter::{self, Meter};
 use crate::paths::Project;
-use crate::settings::Settings;
+use crate::settings::{Known, Settings};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
-use crate::worker::protocol::Interpreter;
+use crate::store::folder::Folder;
 use crate::workload::{About, Workload};
 use std::path::PathBuf;
 
 /// What a run measures with.
 pub struct Ready {
-    /// The environment of the training scripts.
-    pub environment: Environment,
-    /// Its interpreter.
-    pub python: Interpreter,
+    /// The environments of the training scripts.
+    pub environments: Environments,
+    /// What the scripts declare of themselves.
+    pub known: Known,
     /// The folder of the workload's scripts.
     pub scripts: PathBuf,
     /// What the workload says of itself.
@@ -40,28 +41,31 @@ pub struct Ready {
 pub async fn ready(
     project: &Project,
     settings: &Settings,
+    folder: &Folder,
     then: Option<&Conditions>,
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
     observer: &dyn Observer,
 ) -> Result<Ready, Error> {
-    let named = settings.python_env.clone();
-    let unlocked = settings.allow_unlocked;
-    let environment = environment(project, Profile::Training, named, unlocked, observer).await?;
     let workloads = project.workloads();
     let scripts = settings.scripts(project);
     let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
-    let mut now = conditions::conditions(&environment, &[&scripts, &workloads]);
-    let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
+    let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+    let known = known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?;
+    let kept = then.is_some().then_some(folder);
+    let wanted = Wanted::of(settings, &known, kept);
+    let environments = environments(project, &wanted, observer).await?;
+    let mut now = conditions::conditions(&environments, &[&scripts, &workloads]);
+    let (name, data_dir) = (settings.dataset, settings.data_dir.as_deref());
     if let Some(then) = then {
         // Data that is there already is compared as well.
-        let data = match dataset::find(&dataset_settings(name, folder)) {
+        let data = match dataset::find(&dataset_settings(name, data_dir)) {
             Ok(Found::Ready(dataset)) => conditions::data(&dataset),
             _ => then.data.clone(),
         };
         agree(&Conditions { data, meter: then.meter.clone(), ..now.clone() })?;
     }
-    let python = environment.interpreter()?;
-    let dataset = data(name, folder, &python, &workloads, observer).await?;
+    let python = environments.digits(project)?;
+    let dataset = data(name, data_dir, &python, &workloads, observer).await?;
     now.data = conditions::data(&dataset);
     let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
     for (kind, why) in &rejected {
@@ -71,5 +75,5 @@ pub async fn ready(
     if then.is_some() {
         agree(&now)?;
     }
-    Ok(Ready { environment, python, scripts, about, dataset, meter, rejected, conditions: now })
+    Ok(Ready { environments, known, scripts, about, dataset, meter, rejected, conditions: now })
 }

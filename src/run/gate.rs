@@ -1,7 +1,7 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
 use crate::dataset::Dataset;
-use crate::settings::Job;
+use crate::settings::{Job, Levels, of_the_work};
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
@@ -12,16 +12,21 @@ use std::collections::BTreeMap;
 pub struct Expected<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Images in the test set that were used.
+    /// Images in the test set that are used, where a treatment's levels say nothing else.
     pub test_images: u32,
 }
 
 impl Expected<'_> {
     /// Of a job on a data set.
     pub fn of<'a>(job: &'a Job, dataset: &Dataset) -> Expected<'a> {
-        let test_images = dataset.test_images.min(job.test_samples.unwrap_or(u32::MAX));
+        let test_images = used(dataset.test_images, job.test_samples);
         Expected { job, test_images }
     }
+}
+
+/// Images that are used of those that are there.
+fn used(there: u32, asked: Option<u32>) -> u32 {
+    there.min(asked.unwrap_or(u32::MAX))
 }
 
 /// Holds one trial's account of itself against what was asked for, and against what the workload's
@@ -34,7 +39,7 @@ pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String
     let Some(result) = &record.result else {
         return Err("the script returned without a result".to_owned());
     };
-    let job = expected.job;
+    let job = &expected.job.at(&record.levels).map_err(|error| error.to_string())?;
     losses(result, job)?;
     loaded(result, &record.framework)?;
     let Some(wanted) = result["expected"].as_object() else {
@@ -107,22 +112,27 @@ pub fn accuracy_tolerance(accuracy: f64, test_images: u32) -> f64 {
 
 /// Holds the finished trials against each other: parameters and data must be equal, and among those
 /// that trained from one seed (all of them, or a block's) accuracies within [`accuracy_tolerance`] of
-/// their median, and the losses of one framework equal from trial to trial. Marks those that are not as
-/// invalid and returns their places in `records`.
+/// their median, and the losses of one treatment equal from trial to trial. Trials at other levels of a
+/// factor that changes the work are held against their like only. Marks those that are not as invalid and
+/// returns their places in `records`.
 pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Verdict) {
     let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
-    let mut seeds: BTreeMap<Option<u64>, Vec<usize>> = BTreeMap::new();
+    let mut seeds: BTreeMap<(Levels, Option<u64>), Vec<usize>> = BTreeMap::new();
     for &i in &ok {
-        seeds.entry(records[i].seed).or_default().push(i);
+        let key = (of_the_work(&records[i].levels), records[i].seed);
+        seeds.entry(key).or_default().push(i);
     }
     let mut invalid: Vec<(usize, String)> = Vec::new();
     let mut reasons: Vec<String> = Vec::new();
-    for alike in seeds.values() {
-        far_off(records, alike, test_images, &mut invalid);
+    for ((levels, _), alike) in &seeds {
+        let own = levels.get("test-samples").and_then(|level| level.parse().ok());
+        far_off(records, alike, own.unwrap_or(test_images), &mut invalid);
         not_repeated(records, alike, &mut reasons);
     }
+    let mut firsts: BTreeMap<Levels, usize> = BTreeMap::new();
     for &i in &ok {
-        let (record, first) = (&records[i], &records[ok[0]]);
+        let first = *firsts.entry(of_the_work(&records[i].levels)).or_insert(i);
+        let (record, first) = (&records[i], &records[first]);
         for what in ["parameters", "data", "outcome"] {
             if field(record, what) != field(first, what) {
                 invalid.push((i, format!("its {what} differ from those of {}", first.trial)));
@@ -173,12 +183,13 @@ fn far_off(
     }
 }
 
-/// Trials of one seed whose losses are not those of the first of the same treatment, or of its twin.
+/// Trials of one seed whose losses are not those of the first that did the same in the same way: an A/A twin
+/// repeats its own.
 fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<String>) {
-    let mut firsts = BTreeMap::new();
+    let mut firsts: BTreeMap<_, &TrialRecord> = BTreeMap::new();
     for record in alike.iter().map(|i| &records[*i]) {
-        let what = (&record.framework, &record.variant, &record.environment, &record.levels);
-        let first: &mut &TrialRecord = firsts.entry(what).or_insert(record);
+        let TrialRecord { framework, variant, environment, levels, .. } = record;
+        let first = firsts.entry((framework, variant, environment, levels)).or_insert(record);
         if field(first, "losses") != field(record, "losses") {
             reasons.push(format!(
                 "{} did not repeat the losses of {}: the same seed gave other numbers",

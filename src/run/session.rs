@@ -70,7 +70,8 @@ impl Session {
     ) -> Result<Outcome, Error> {
         let then = self.then.as_ref().map(|then| &then.conditions);
         let agree = |now: &Conditions| self.agree_to_changes(now);
-        let ready = ready(&self.project, &self.settings, then, agree, observer).await?;
+        let ready =
+            ready(&self.project, &self.settings, &self.folder, then, agree, observer).await?;
         let Opened { mut experiment, mut journal, so_far, _lock } = open(self, &ready, observer)?;
         let plan = experiment.plan.clone();
         let bench = Bench {
@@ -78,7 +79,7 @@ impl Session {
             plan: &plan,
             folder: &self.folder,
             meter: &ready.meter,
-            python: &ready.python,
+            environments: &ready.environments,
             sys_path: vec![ready.scripts.clone(), self.project.workloads()],
             dataset: ready.dataset.name.to_string(),
             data_dir: ready.dataset.dir.clone(),

@@ -7,6 +7,7 @@ use crate::events::{Event, Observer};
 use crate::meter::{Meter, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
+use crate::prepare::environments::Environments;
 use crate::process::Exit;
 use crate::settings::Settings;
 use crate::snapshot::Roots;
@@ -34,8 +35,8 @@ pub struct Bench<'a> {
     pub folder: &'a Folder,
     /// What reads the energy.
     pub meter: &'a Meter,
-    /// The environment's interpreter.
-    pub python: &'a Interpreter,
+    /// What the scripts run in.
+    pub environments: &'a Environments,
     /// Folders that the scripts are imported from.
     pub sys_path: Vec<PathBuf>,
     /// The data set's name, as the script is told.
@@ -97,7 +98,7 @@ impl Bench<'_> {
             Ok(()) => {}
             Err(Trouble::Interrupted) => return Err(Interrupted),
             Err(Trouble::Failed(reason)) => {
-                let gone = self.gone();
+                let gone = self.gone(trial);
                 record.status = Status::Failed;
                 record.unmeasured = gone.is_some() || speaks_of_full_disk(&reason);
                 record.reason = Some(match gone {
@@ -146,7 +147,7 @@ impl Bench<'_> {
             lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
         let session = self.meter.start(&csv).map_err(|e| lost(&e))?;
-        let launch = self.launch(trial, &listener, &csv, &log);
+        let launch = self.launch(trial, &listener, &csv, &log).map_err(Trouble::Unmeasured)?;
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
@@ -224,10 +225,12 @@ impl Bench<'_> {
     }
 
     /// What a trial needs and is not there any more, in words.
-    fn gone(&self) -> Option<String> {
-        let python = self.python.executable.as_path();
-        let packages = python.parent().and_then(Path::parent).map(crate::env::packages_folder);
-        let mut needed = vec![("the interpreter", python), ("the data", &*self.data_dir)];
+    fn gone(&self, trial: &Trial) -> Option<String> {
+        let python = self.python(trial).map(|python| python.executable.as_path());
+        let packages = python.and_then(Path::parent).and_then(Path::parent);
+        let packages = packages.map(crate::env::packages_folder);
+        let mut needed = vec![("the data", &*self.data_dir)];
+        needed.extend(python.map(|python| ("the interpreter", python)));
         needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
         needed
             .extend(self.sys_path.iter().map(|folder| ("the folder of scripts", folder.as_path())));
@@ -369,23 +372,42 @@ impl Bench<'_> {
     }
 
     /// The worker of a trial, under its meter.
-    fn launch(&self, trial: &Trial, listener: &Listener, csv: &Path, log: &Path) -> Launch {
+    ///
+    /// # Errors
+    ///
+    /// There is no environment for it.
+    fn launch(
+        &self,
+        trial: &Trial,
+        listener: &Listener,
+        csv: &Path,
+        log: &Path,
+    ) -> Result<Launch, String> {
         let worker = vec![
             OsString::from(&self.program),
             "worker".into(),
             "--socket".into(),
             listener.path().into(),
         ];
-        Launch {
-            request: self.request(trial),
+        Ok(Launch {
+            request: self.request(trial)?,
             argv: self.meter.wrap(csv, worker),
             log: log.to_owned(),
             limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
-        }
+        })
     }
 
-    fn request(&self, trial: &Trial) -> Request {
-        let mut job = serde_json::to_value(&self.settings.job).unwrap_or_default();
+    /// What the trial's script runs in.
+    fn python(&self, trial: &Trial) -> Option<&Interpreter> {
+        self.environments.of(trial).map(|made| &made.python)
+    }
+
+    fn request(&self, trial: &Trial) -> Result<Request, String> {
+        let python = self.python(trial).cloned();
+        let python =
+            python.ok_or_else(|| format!("there is no environment for {}", trial.treatment))?;
+        let job = self.settings.job.at(&trial.levels).map_err(|error| error.to_string())?;
+        let mut job = serde_json::to_value(&job).unwrap_or_default();
         job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
@@ -395,14 +417,14 @@ impl Bench<'_> {
         if let Some(variant) = &trial.variant {
             argument["variant"] = json!(variant);
         }
-        Request {
-            python: self.python.clone(),
+        Ok(Request {
+            python,
             sys_path: self.sys_path.clone(),
             module: "harness".to_owned(),
             function: "run".to_owned(),
             argument,
             arrays: None,
-        }
+        })
     }
 
     /// What a trial trains from.
