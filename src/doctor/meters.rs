@@ -4,7 +4,7 @@ use super::finding::{Finding, Level};
 use super::movement::Movement;
 use crate::meter::{
     Choice, Counter, GpuError, Gpus, Kind, Meter, MeterDescription, MeterError, MeterSettings,
-    Sensors, nvml::Card, select,
+    PerfError, Sensors, nvml::Card, select,
 };
 use crate::samples::Domain;
 use crate::units;
@@ -108,12 +108,12 @@ fn verdict(tried: &[Tried], chosen: Option<Sensors>, context: &Context) -> Findi
             let found = "an estimate from processor time at stated powers, not a measurement: it shows \
                          no difference between two frameworks that are busy for equally long";
             let finding = new(Level::Warning, found.to_owned()).with("estimated", true);
-            match refusal(Kind::Rapl) {
-                Some(MeterError::Permission { command, .. }) => finding.remedy(format!(
+            match refusal(Kind::Rapl).and_then(MeterError::granted_by) {
+                Some(command) => finding.remedy(format!(
                     "This machine has counters; allow reading them until the next reboot with\n  \
                      {command}"
                 )),
-                _ => finding.remedy(
+                None => finding.remedy(
                     "Measure on a machine whose counters can be read (see EnergiBridge and RAPL), or \
                      state the processor's real powers: --cpu-watts IDLE:BUSY",
                 ),
@@ -146,6 +146,13 @@ fn explain(error: &MeterError) -> (String, Option<String>) {
             format!("no permission to read {}: the kernel keeps it for root", file.display()),
             format!("Allow it until the next reboot with\n  {command}"),
         ),
+        MeterError::NeitherWay { powercap, perf } => {
+            let (found, remedy) = explain(powercap);
+            let (other, second) = explain_perf(perf);
+            let both = remedy.into_iter().chain(second).collect::<Vec<_>>().join("\nOr, for perf events: ");
+            return (format!("{found}; nor through perf events: {other}"), Some(both));
+        }
+        MeterError::Perf(perf) => return explain_perf(perf),
         MeterError::StandsStill { file, value, .. } => (
             format!("{} stands still at {value} µJ: it measures nothing", file.display()),
             "Some virtual machines show such zones; measure on the machine itself".to_owned(),
@@ -180,6 +187,34 @@ fn explain(error: &MeterError) -> (String, Option<String>) {
     (found, Some(remedy))
 }
 
+/// The same of RAPL's second way in.
+fn explain_perf(error: &PerfError) -> (String, Option<String>) {
+    let (found, remedy) = match error {
+        PerfError::Absent { folder } => (
+            format!("the kernel has none ({} is not there)", folder.display()),
+            "load their driver\n  sudo modprobe rapl".to_owned(),
+        ),
+        PerfError::Paranoid { level, program } => (
+            format!(
+                "kernel.perf_event_paranoid is {level}, so that they are for privileged programs"
+            ),
+            format!(
+                "allow them until the next reboot\n  sudo sysctl kernel.perf_event_paranoid=0\n\
+                 or this program for good\n  sudo setcap cap_perfmon=ep {}",
+                program.display()
+            ),
+        ),
+        PerfError::Forbidden { source } => (
+            format!("something else than kernel.perf_event_paranoid forbids them ({source})"),
+            "a container's filter of system calls lets them through with\n  \
+             docker run --cap-add PERFMON IMAGE"
+                .to_owned(),
+        ),
+        other => return (other.to_string(), None),
+    };
+    (found, Some(remedy))
+}
+
 fn working(
     kind: Kind,
     about: &MeterDescription,
@@ -193,6 +228,11 @@ fn working(
         Kind::Rapl => covers(&about.counters),
         Kind::Estimate => about.counters[0].name.clone(),
     }];
+    parts.extend(about.way.as_ref().map(|way| match about.notes.iter().any(|n| n.contains(way)) {
+        // A second way is taken for a reason, which is told beside it.
+        true => format!("through {way}, as powercap cannot be read"),
+        false => format!("through {way}"),
+    }));
     parts.extend(
         resolution(&about.counters).map(|j| format!("steps of {} µJ", units::digits(j * 1e6))),
     );
@@ -234,6 +274,7 @@ fn working(
     let finding = titled(kind, level, found)
         .with("works", true)
         .with("version", about.version.clone())
+        .with("way", about.way.clone())
         .with("counters", names)
         .with("resolution_j", resolution(&about.counters))
         .with("rest_w", movement.rest_w)

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::MeterError;
 pub use nvml::GpuError;
+pub use rapl::PerfError;
 pub use sampler::{Disagreement, LostSensor};
 pub use session::{Session, SessionReport};
 pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, Sensors};
@@ -77,6 +78,9 @@ pub struct MeterDescription {
     /// What its total adds up.
     #[serde(default)]
     pub total: Vec<Domain>,
+    /// The way in to RAPL's counters, where they are read: powercap or perf events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
     /// Counters that are shown and never move: registers that this machine lacks. They are not read, or
     /// not counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -178,7 +182,16 @@ impl Sensor {
                 settings.search_path.as_deref(),
                 settings.interval,
             )?),
-            Kind::Rapl => Sensor::Rapl(Rapl::probe(&settings.powercap, &rapl::files())?),
+            Kind::Rapl => {
+                let own = settings.powercap == Path::new(rapl::POWERCAP);
+                let roots = rapl::Roots {
+                    powercap: &settings.powercap,
+                    events: own.then_some(settings.events.as_path()),
+                    cpu: &settings.cpu_root,
+                    proc: &settings.proc_root,
+                };
+                Sensor::Rapl(Rapl::probe(&roots, &rapl::files(), &rapl::kernel())?)
+            }
             Kind::Estimate => Sensor::Estimate { cpus: estimate::probe(&settings.proc_root)? },
             Kind::Nvml => Sensor::Nvml(Cards::probe(&settings.nvml, &settings.gpus)?),
         })
@@ -199,7 +212,7 @@ impl Sensor {
             Sensor::Energibridge(program) => {
                 (program.version.clone(), program.counters(), program.notes())
             }
-            Sensor::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes.clone()),
+            Sensor::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes()),
             Sensor::Estimate { cpus } => {
                 let CpuWatts { idle_w, busy_w } = settings.cpu_watts;
                 let counter = Counter {
@@ -225,7 +238,7 @@ impl Sensor {
     fn sources(&self, settings: &MeterSettings) -> Result<Vec<Box<dyn Source>>, MeterError> {
         Ok(match self {
             Sensor::Energibridge(_) => Vec::new(),
-            Sensor::Rapl(rapl) => vec![Box::new(rapl.open(rapl::files())?)],
+            Sensor::Rapl(rapl) => vec![Box::new(rapl.open(rapl::files(), &rapl::kernel())?)],
             Sensor::Estimate { .. } => {
                 vec![Box::new(estimate::Estimate::open(&settings.proc_root, settings.cpu_watts)?)]
             }
@@ -287,6 +300,7 @@ impl Meter {
             version: String::new(),
             counters: Vec::new(),
             total: Vec::new(),
+            way: None,
             absent: Vec::new(),
             cards: Vec::new(),
             notes: Vec::new(),
@@ -299,7 +313,10 @@ impl Meter {
             about.notes.extend(notes);
             match sensor {
                 Sensor::Energibridge(program) => about.absent.extend(program.absent.clone()),
-                Sensor::Rapl(rapl) => about.absent.extend(rapl.absent.clone()),
+                Sensor::Rapl(rapl) => {
+                    about.way = Some(rapl.way().to_owned());
+                    about.absent.extend(rapl.absent().to_vec());
+                }
                 Sensor::Estimate { .. } => {}
                 Sensor::Nvml(cards) => {
                     about.cards.extend(cards.cards.iter().map(|(card, _)| card.clone()));
