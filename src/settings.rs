@@ -2,7 +2,9 @@
 
 mod treatment;
 
-pub use treatment::{Order, Treatment, is_name};
+pub use treatment::{
+    CommandLine, Levels, Order, Treatment, at_levels, folder_of, is_label, is_name,
+};
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
@@ -100,6 +102,9 @@ pub struct Settings {
     pub treatments: Vec<Treatment>,
     /// The A/A twin's name, where there is one.
     pub control: Option<Treatment>,
+    /// Which job is done: the ending of the scripts' names.
+    #[serde(default = "cnn")]
+    pub workload: String,
     /// The training job.
     pub job: Job,
     /// How the order within blocks is made.
@@ -160,6 +165,11 @@ pub struct Settings {
     pub workloads: Option<PathBuf>,
 }
 
+/// What every experiment ran before there was a choice.
+pub fn cnn() -> String {
+    "cnn".to_owned()
+}
+
 impl Settings {
     /// What the meters need to know.
     pub fn meter_settings(&self) -> MeterSettings {
@@ -210,10 +220,18 @@ impl Settings {
             if let Some(other) = same_folder(&self.treatments[..place], &treatment.name) {
                 return Err(format!("it compares {:?} and {other:?}, one folder", treatment.name));
             }
-        }
-        let mut names = self.treatments.iter().flat_map(|t| [&t.name, &t.framework]);
-        if let Some(name) = names.find(|name| !is_name(name)) {
-            return Err(format!("it compares {name:?}, which is no name for a file"));
+            if treatment.framework.is_empty() && treatment.command.is_none() {
+                return Err(format!("it compares {:?}, which runs nothing", treatment.name));
+            }
+            if !is_label(&treatment.name) {
+                return Err(format!("it compares {:?}, which is no label", treatment.name));
+            }
+            let parts = [&treatment.variant, &treatment.environment].into_iter().flatten();
+            if let Some(name) =
+                parts.chain([&treatment.framework]).find(|n| !n.is_empty() && !is_name(n))
+            {
+                return Err(format!("it compares {name:?}, which is no name for a file"));
+            }
         }
         Ok(())
     }
@@ -325,7 +343,8 @@ pub enum SettingsError {
 
 /// A treatment whose folder `name` would have too; not all file systems tell cases apart.
 fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
-    let same = treatments.iter().find(|t| t.name.eq_ignore_ascii_case(name))?;
+    let folder = folder_of(name);
+    let same = treatments.iter().find(|t| t.folder().eq_ignore_ascii_case(&folder))?;
     Some(same.name.clone())
 }
 
@@ -358,7 +377,7 @@ pub fn treatments(
                 other,
             });
         }
-        treatments.push(Treatment { name: name.to_owned(), framework: name.to_owned() });
+        treatments.push(Treatment::of(name));
     }
     if treatments.is_empty() {
         return Err(SettingsError::NoFramework);
@@ -368,8 +387,11 @@ pub fn treatments(
         let all: Vec<&str> = treatments.iter().map(|t| t.name.as_str()).collect();
         return Err(SettingsError::Control(control.to_owned(), all.join(", ")));
     }
-    let twin = Treatment { name: format!("{control}-control"), framework: control.to_owned() };
-    if !is_name(&twin.name) {
+    let twin = Treatment {
+        name: format!("{control}-control"),
+        ..treatments.iter().find(|t| t.name == control).cloned().unwrap_or_default()
+    };
+    if !is_label(&twin.name) {
         return Err(SettingsError::NoName(twin.name));
     }
     if let Some(other) = same_folder(&treatments, &twin.name) {
@@ -391,7 +413,7 @@ mod tests {
             settings.comparisons().iter().map(|pair| pair.join("-")).collect()
         };
         assert_eq!(told(&settings), ["keras-torch", "keras-jax", "torch-jax"]);
-        let twin = Treatment { name: "jax-control".into(), framework: "jax".into() };
+        let twin = Treatment { name: "jax-control".into(), ..Treatment::of("jax") };
         settings.treatments.push(twin.clone());
         settings.control = Some(twin);
         assert_eq!(told(&settings).len(), 3);

@@ -10,7 +10,7 @@ use crate::paths::{self, Project};
 use crate::plan::sequential;
 use crate::prepare::{self, dataset_settings};
 use crate::screen::shown;
-use crate::settings::{Failures, Job, Settings, SettingsError, is_percent, treatments};
+use crate::settings::{Failures, Job, Settings, SettingsError, cnn, is_percent, treatments};
 use crate::store::ExperimentError;
 use crate::store::conditions::fields_changed;
 use crate::store::folder::Folder;
@@ -46,6 +46,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         iterations: args.iterations,
         treatments,
         control,
+        workload: cnn(),
         job: Job {
             epochs: args.epochs,
             batch_size: args.batch_size,

@@ -327,7 +327,7 @@ async fn set_interrupted_aside(
     attempt: u32,
 ) {
     let kept = match bench.folder.set_aside(trial, attempt, "interrupted") {
-        Ok(_) => format!("{}/interrupted", trial.treatment),
+        Ok(_) => format!("{}/interrupted", trial.folder()),
         Err(error) => format!("nowhere ({error})"),
     };
     let event = journal::Event::TrialInterrupted { trial: trial.name.clone(), kept };

@@ -6,7 +6,7 @@ use crate::clean;
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::files::FolderLock;
-use crate::plan::Plan;
+use crate::plan::{Plan, Treatment};
 use crate::prepare::ready::Ready;
 use crate::snapshot::{self, Roots};
 use crate::store::ExperimentError;
@@ -52,8 +52,8 @@ pub(super) fn open(
         Some(_) => session.agree_to_damage(audit(&experiment.plan, &so_far, folder))?,
         None => Vec::new(),
     };
-    let treatments = || session.settings.treatments.iter().map(|t| t.name.as_str());
-    folder.create(treatments()).map_err(|e| unwritten(session, e))?;
+    let folders = || session.settings.treatments.iter().map(Treatment::folder);
+    folder.create(folders()).map_err(|e| unwritten(session, e))?;
     let (mut journal, so_far) = Journal::open(&folder.journal())?;
     if let Some(torn) = &so_far.torn {
         let bytes = torn.len();
@@ -61,7 +61,7 @@ pub(super) fn open(
             "the journal's last line was cut off ({bytes} bytes) and is set aside"
         )));
     }
-    if let Err(error) = folder.sweep(treatments()) {
+    if let Err(error) = folder.sweep(folders()) {
         let told = format!("half-written files stay where they are: {error}");
         observer.on(&Event::Warning(&told));
     }
@@ -137,7 +137,8 @@ fn set_damaged_aside(
         moved.map_err(|e| unwritten(session, e))?;
         let told = format!(
             "{}: {why}; it is run again, and what there is of it is in {}/damaged",
-            trial.name, trial.treatment
+            trial.name,
+            trial.folder()
         );
         observer.on(&Event::Warning(&told));
         let (trial, why) = (trial.name.clone(), why.clone());
@@ -161,7 +162,7 @@ fn set_unfinished_aside(
             "{name} was running when the experiment ended; it is run again, and what it left is in {}",
             kept.display()
         )));
-        let kept = format!("{}/interrupted", trial.treatment);
+        let kept = format!("{}/interrupted", trial.folder());
         journal.write(journal::Event::TrialInterrupted { trial: name, kept })?;
     }
     Ok(())

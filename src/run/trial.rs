@@ -389,12 +389,18 @@ impl Bench<'_> {
         job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
+        let workload = &self.settings.workload;
+        let mut argument =
+            json!({ "framework": trial.framework, "workload": workload, "job": job });
+        if let Some(variant) = &trial.variant {
+            argument["variant"] = json!(variant);
+        }
         Request {
             python: self.python.clone(),
             sys_path: self.sys_path.clone(),
             module: "harness".to_owned(),
             function: "run".to_owned(),
-            argument: json!({ "framework": trial.framework, "job": job }),
+            argument,
             arrays: None,
         }
     }
@@ -410,6 +416,9 @@ impl Bench<'_> {
             trial: trial.name.clone(),
             treatment: trial.treatment.clone(),
             framework: trial.framework.clone(),
+            variant: trial.variant.clone(),
+            environment: trial.environment.clone(),
+            levels: trial.levels.clone(),
             block: trial.block,
             position: trial.position,
             run_order: trial.run_order,

@@ -53,7 +53,7 @@ impl Folder {
 
     /// A trial's samples (`csv`), record (`json`) or log (`log`).
     pub fn file(&self, trial: &Trial, ending: &str) -> PathBuf {
-        self.root.join(&trial.treatment).join(format!("{}.{ending}", trial.name))
+        self.root.join(trial.folder()).join(format!("{}.{ending}", trial.name))
     }
 
     /// Samples of a pause: `pauses/after-torch_3.csv`.
@@ -72,18 +72,18 @@ impl Folder {
 
     /// A treatment's folder, open; links are not followed.
     fn treatment(&self, trial: &Trial) -> io::Result<Dir> {
-        self.open()?.sub(OsStr::new(&trial.treatment))
+        self.open()?.sub(OsStr::new(&trial.folder()))
     }
 
-    /// Makes one folder for each treatment in the folder, which is there.
+    /// Makes these folders, one for each treatment, in the folder, which is there.
     ///
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`] where a link has such a name.
-    pub fn create<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
+    pub fn create(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
         let root = self.open()?;
-        for treatment in treatments {
-            root.make(OsStr::new(treatment))?;
+        for treatment in folders {
+            root.make(OsStr::new(&treatment))?;
         }
         root.sync()
     }
@@ -103,10 +103,10 @@ impl Folder {
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`] where such a name is no file's.
-    pub fn sweep<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
+    pub fn sweep(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
         let root = self.open()?;
-        for treatment in treatments {
-            sweep(&root.sub(OsStr::new(treatment))?)?;
+        for treatment in folders {
+            sweep(&root.sub(OsStr::new(&treatment))?)?;
         }
         sweep(&root)
     }
@@ -137,7 +137,7 @@ impl Folder {
     ///
     /// The system's; [`files::NotPlain`].
     pub fn set_aside(&self, trial: &Trial, attempt: u32, why: &str) -> io::Result<PathBuf> {
-        let kept = self.root.join(&trial.treatment).join(why);
+        let kept = self.root.join(trial.folder()).join(why);
         let from = match self.treatment(trial) {
             Ok(from) => from,
             // Nothing was left.

@@ -78,6 +78,15 @@ pub struct TrialRecord {
     pub treatment: String,
     /// The script's framework.
     pub framework: String,
+    /// The script's variant, where it ran in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The environment that it ran in, where it was another than the experiment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The levels of the factors that are varied.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub levels: crate::plan::Levels,
     /// From 0.
     pub block: u32,
     /// Within the block, from 0.

@@ -3,10 +3,12 @@
 if __name__ == "__main__":
     # The harness settles threads and variables, then imports this file as a module.
     import sys
+    from pathlib import Path
 
+    sys.path.insert(1, str(Path(__file__).absolute().parents[1]))
     import harness
 
-    sys.exit(harness.main("jax"))
+    sys.exit(harness.main(__file__))
 
 import math
 import os
