@@ -1,7 +1,9 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
+mod device;
 mod treatment;
 
+pub use device::{Device, DeviceError};
 pub use treatment::{
     CommandLine, Levels, Order, Treatment, at_levels, folder_of, is_label, is_name,
 };
@@ -62,6 +64,9 @@ pub struct Job {
     pub test_samples: Option<u32>,
     /// Processors that a script may use.
     pub threads: u32,
+    /// Where it runs.
+    #[serde(default)]
+    pub device: Device,
 }
 
 /// What is done when something goes wrong.

@@ -35,6 +35,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         let value = args.cooldown_until_idle.unwrap_or_default().to_string();
         return Err(range("--cooldown-until-idle", value, "percent above 0").into());
     }
+    args.device.fits(&args.meter.gpus, args.meter.meter)?;
     data_dir(args)?;
     let percents = [("--margin", args.margin), ("--until-precise", args.until_precise)];
     for (flag, pct) in percents.into_iter().filter_map(|(flag, pct)| Some((flag, pct?))) {
@@ -55,6 +56,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
             train_samples: args.train_samples,
             test_samples: args.test_samples,
             threads,
+            device: args.device,
         },
         order: args.order,
         seed_per_block: args.seed_per_block,

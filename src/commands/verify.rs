@@ -6,6 +6,7 @@ use crate::cli::VerifyArgs;
 use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
+use crate::meter::{MeterSettings, nvml::cards};
 use crate::paths::{self, Project};
 use crate::prepare::{self, block_on};
 use crate::process;
@@ -23,6 +24,8 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let threads = job_ranges(args.learning_rate, args.threads)?;
     check_samples(args.dataset, args.data_dir.as_deref(), args.train_samples, args.test_samples)?;
     let project = Project::find()?;
+    let library = MeterSettings::default().nvml;
+    args.device.is_there(|| cards(&library))?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
     let outcome = block_on(compare(&args, threads, &project, &terminal))?;
@@ -78,6 +81,7 @@ async fn compare(
         train_samples: args.train_samples,
         test_samples: args.test_samples,
         threads,
+        device: args.device,
     })
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());

@@ -41,6 +41,9 @@ pub async fn ready(
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
     observer: &dyn Observer,
 ) -> Result<Ready, Error> {
+    let device = settings.job.device;
+    let meters = settings.meter_settings();
+    device.is_there(|| meter::nvml::cards(&meters.nvml))?;
     let named = settings.python_env.clone();
     let unlocked = settings.allow_unlocked;
     let environment = environment(project, Profile::Training, named, unlocked, observer).await?;
@@ -59,7 +62,8 @@ pub async fn ready(
     let python = environment.interpreter()?;
     let dataset = data(name, folder, &python, &workloads, observer).await?;
     now.data = conditions::data(&dataset);
-    let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
+    let meter::Selected { meter, rejected } = meter::select(&meters)?;
+    device.is_measured(&meter.describe(), &rejected)?;
     for (kind, why) in &rejected {
         tracing::info!("{kind} is not used: {why}");
     }

@@ -389,6 +389,9 @@ impl Bench<'_> {
         job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
+        if let Some(card) = self.settings.job.device.card(&self.settings.gpus) {
+            job["card"] = json!(card);
+        }
         let workload = &self.settings.workload;
         let mut argument =
             json!({ "framework": trial.framework, "workload": workload, "job": job });

@@ -162,7 +162,8 @@ mod tests {
     use super::*;
 
     fn marks(names: &[&str]) -> Vec<PhaseMark> {
-        let mark = |edge| move |name: &&str| PhaseMark { phase: name.parse().unwrap(), edge, unix_ns: 0 };
+        let mark =
+            |edge| move |name: &&str| PhaseMark { phase: name.parse().unwrap(), edge, unix_ns: 0 };
         names.iter().map(mark(Edge::Begin)).chain(names.iter().map(mark(Edge::End))).collect()
     }
 
@@ -171,7 +172,10 @@ mod tests {
         let told = |names: &[&str]| -> Vec<String> {
             Phase::window(&marks(names)).iter().map(Phase::to_string).collect()
         };
-        assert_eq!(told(&["import", "data", "build", "train", "evaluate"]), ["build", "train", "evaluate"]);
+        assert_eq!(
+            told(&["import", "data", "build", "train", "evaluate"]),
+            ["build", "train", "evaluate"]
+        );
         assert_eq!(told(&["run"]), ["run"]);
         assert_eq!(told(&["run", "data"]), ["run"]);
         assert_eq!(told(&["run", "data", "sort", "train"]), ["sort", "train"]);

@@ -82,7 +82,8 @@ impl Heard {
                 Some(mark)
             }
             Err(why) => {
-                let said: String = String::from_utf8_lossy(line).trim_end().chars().take(60).collect();
+                let said: String =
+                    String::from_utf8_lossy(line).trim_end().chars().take(60).collect();
                 self.fault(format!("no mark of a phase: {said:?}: {why}"));
                 None
             }
@@ -101,7 +102,8 @@ fn read(line: &[u8], begun_ns: i64, arrived_ns: i64) -> Result<Option<PhaseMark>
     let text = std::str::from_utf8(line).map_err(|_| "it is no text".to_owned())?;
     let mut words = text.split_whitespace();
     let Some(phase) = words.next() else { return Ok(None) };
-    let phase: Phase = phase.parse().map_err(|error: joulerace_energy::phase::NoPhase| error.to_string())?;
+    let phase: Phase =
+        phase.parse().map_err(|error: joulerace_energy::phase::NoPhase| error.to_string())?;
     if phase == Phase::Run {
         return Err("run is the process itself, which is marked by who measures it".to_owned());
     }

@@ -85,7 +85,8 @@ mod tests {
     fn what_lies_within_two_phases_counts_once_and_a_missing_phase_leaves_no_window() {
         use Phase::*;
         let span = |phase, begin_ns, end_ns| Span { phase, begin_ns, end_ns };
-        let spans = [span(Train, 0, 10), span(Evaluate, 4, 6), span(Evaluate, 9, 14), span(Build, 20, 21)];
+        let spans =
+            [span(Train, 0, 10), span(Evaluate, 4, 6), span(Evaluate, 9, 14), span(Build, 20, 21)];
         let told = |phases: &[Phase]| {
             together(&spans, phases)
                 .map(|all| all.iter().map(|s| (s.begin_ns, s.end_ns)).collect::<Vec<_>>())

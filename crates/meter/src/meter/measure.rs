@@ -212,10 +212,8 @@ impl Measurer {
         let begun = process_mark(Edge::Begin);
         let start = Start { line: &line, wrapped: self.meter.wraps(), stdout, marks: inbox.path() };
         let (runtime, signals) = (&self.runtime, &mut self.signals);
-        let attended = inbox.during(
-            |_| session.mark(),
-            || runtime.block_on(attend(&start, signals)),
-        );
+        let attended =
+            inbox.during(|_| session.mark(), || runtime.block_on(attend(&start, signals)));
         let (ended, heard) = match attended {
             Ok((Ok(ended), heard)) => (ended, heard),
             Ok((Err(error), _)) => {
