@@ -48,6 +48,9 @@ pub enum Error {
     /// See [`crate::settings::DeviceError`].
     #[error(transparent)]
     Device(#[from] crate::settings::DeviceError),
+    /// See [`crate::cli::race::RaceError`].
+    #[error(transparent)]
+    Race(#[from] crate::cli::race::RaceError),
     /// See [`crate::paths::NoProject`].
     #[error(transparent)]
     Project(#[from] crate::paths::NoProject),
@@ -92,7 +95,8 @@ impl Error {
     /// The exit status that this error ends the program with.
     pub fn status(&self) -> Status {
         match self {
-            Error::Settings(_) | Error::Device(DeviceError::LeftOut { .. }) => Status::Usage,
+            Error::Settings(_) | Error::Race(_) => Status::Usage,
+            Error::Device(DeviceError::LeftOut { .. }) => Status::Usage,
             Error::Device(_) => Status::Meter,
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,

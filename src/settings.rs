@@ -1,12 +1,12 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
+pub mod commands;
 mod device;
 mod treatment;
 
+pub use commands::{CommandLine, Commands, Shell};
 pub use device::{Device, DeviceError};
-pub use treatment::{
-    CommandLine, Levels, Order, Treatment, at_levels, folder_of, is_label, is_name,
-};
+pub use treatment::{Levels, Order, Treatment, at_levels, folder_of, is_label, is_name};
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
@@ -48,7 +48,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The training job, the same for every framework.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Passes over the training set.
     pub epochs: u32,
@@ -67,6 +67,13 @@ pub struct Job {
     /// Where it runs.
     #[serde(default)]
     pub device: Device,
+}
+
+impl Job {
+    /// Whether nothing is trained: commands are compared.
+    pub fn is_none(&self) -> bool {
+        *self == Job::default()
+    }
 }
 
 /// What is done when something goes wrong.
@@ -110,8 +117,12 @@ pub struct Settings {
     /// Which job is done: the ending of the scripts' names.
     #[serde(default = "cnn")]
     pub workload: String,
-    /// The training job.
+    /// The training job; of commands there is none.
+    #[serde(default, skip_serializing_if = "Job::is_none")]
     pub job: Job,
+    /// What commands have in common, where these are compared instead of scripts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
     /// How the order within blocks is made.
     #[serde(default)]
     pub order: Order,
@@ -197,17 +208,20 @@ impl Settings {
     /// What is wrong with them, in words.
     pub fn check(&self) -> Result<(), String> {
         let job = &self.job;
-        let counts = [
-            ("iterations", self.iterations),
-            ("epochs", job.epochs),
-            ("batch_size", job.batch_size),
-            ("threads", job.threads),
-            ("max_failures", self.failures.max_failures),
-        ];
+        let mut counts =
+            vec![("iterations", self.iterations), ("max_failures", self.failures.max_failures)];
+        match &self.commands {
+            Some(commands) => commands.check(&self.treatments)?,
+            None => counts.extend([
+                ("epochs", job.epochs),
+                ("batch_size", job.batch_size),
+                ("threads", job.threads),
+            ]),
+        }
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(format!("its {name} are 0"));
         }
-        if !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
+        if self.commands.is_none() && !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
             return Err(format!("its learning rate is {}", job.learning_rate));
         }
         for (name, pct) in [("margin", self.margin_pct), ("precision", self.until_precise)] {
@@ -334,6 +348,49 @@ pub enum SettingsError {
     /// A single treatment has nothing to be compared with.
     #[error("{0}: one framework alone is compared with nothing; name more with --frameworks")]
     Alone(&'static str),
+    /// More names than commands.
+    #[error(
+        "--name: there are {names} names for {commands} commands; name each once, in their order"
+    )]
+    Names {
+        /// How many names.
+        names: usize,
+        /// How many commands.
+        commands: usize,
+    },
+    /// A command that could not be started in any way.
+    #[error("{line:?} cannot be run: {why}")]
+    Command {
+        /// As it was typed.
+        line: String,
+        /// In words.
+        why: String,
+    },
+    /// No shell.
+    #[error("--shell: {why}")]
+    Shell {
+        /// In words.
+        why: String,
+    },
+    /// What cannot be shown in one line.
+    #[error(
+        "--name: {0:?} cannot be a label; give the command a shorter one of one line with --name"
+    )]
+    NoLabel(String),
+    /// A command that is typed twice.
+    #[error("'{0}' stands there twice; to measure it against itself use --control '{0}'")]
+    SameCommand(String),
+    /// Two commands of one name.
+    #[error("--name: two commands are called '{0}'; give each a name of its own")]
+    SameName(String),
+    /// What is put into commands.
+    #[error("--parameter-list, --parameter-scan: {name}: {why}")]
+    Parameter {
+        /// The parameter.
+        name: String,
+        /// In words.
+        why: String,
+    },
     /// A number outside its range.
     #[error("{flag}: {value} is out of range; {allowed}")]
     Range {
@@ -347,7 +404,7 @@ pub enum SettingsError {
 }
 
 /// A treatment whose folder `name` would have too; not all file systems tell cases apart.
-fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
+pub fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
     let folder = folder_of(name);
     let same = treatments.iter().find(|t| t.folder().eq_ignore_ascii_case(&folder))?;
     Some(same.name.clone())

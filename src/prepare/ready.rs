@@ -15,20 +15,26 @@ use std::path::PathBuf;
 
 /// What a run measures with.
 pub struct Ready {
-    /// The environment of the training scripts.
-    pub environment: Environment,
-    /// Its interpreter.
-    pub python: Interpreter,
-    /// The folder of the training scripts.
-    pub scripts: PathBuf,
-    /// What they train on.
-    pub dataset: Dataset,
+    /// What scripts need; none where commands are compared.
+    pub training: Option<Training>,
     /// What reads the energy.
     pub meter: Meter,
     /// Which meters do not work here, and why.
     pub rejected: Vec<(meter::Kind, String)>,
     /// All this, as an experiment has to have it from its first trial to its last.
     pub conditions: Conditions,
+}
+
+/// What training scripts need.
+pub struct Training {
+    /// Their environment.
+    pub environment: Environment,
+    /// Its interpreter.
+    pub python: Interpreter,
+    /// The folder that they lie in.
+    pub scripts: PathBuf,
+    /// What they train on.
+    pub dataset: Dataset,
 }
 
 /// Makes ready what a run measures with. Where an experiment goes on, `then` is what it began under, and
@@ -41,6 +47,9 @@ pub async fn ready(
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
     observer: &dyn Observer,
 ) -> Result<Ready, Error> {
+    if settings.commands.is_some() {
+        return ready_for_commands(settings, then, agree);
+    }
     let device = settings.job.device;
     let meters = settings.meter_settings();
     device.is_there(|| meter::nvml::cards(&meters.nvml))?;
@@ -71,5 +80,26 @@ pub async fn ready(
     if then.is_some() {
         agree(&now)?;
     }
-    Ok(Ready { environment, python, scripts, dataset, meter, rejected, conditions: now })
+    let training = Some(Training { environment, python, scripts, dataset });
+    Ok(Ready { training, meter, rejected, conditions: now })
+}
+
+/// The same for commands: there is only the meter to choose. What they are made of is known once what
+/// sets them up has run.
+fn ready_for_commands(
+    settings: &Settings,
+    then: Option<&Conditions>,
+    agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
+) -> Result<Ready, Error> {
+    let mut now = conditions::of_commands();
+    if let Some(then) = then {
+        let (meter, commands) = (then.meter.clone(), then.commands.clone());
+        agree(&Conditions { meter, commands, ..now.clone() })?;
+    }
+    let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
+    for (kind, why) in &rejected {
+        tracing::info!("{kind} is not used: {why}");
+    }
+    now.meter = conditions::meter(settings, &meter);
+    Ok(Ready { training: None, meter, rejected, conditions: now })
 }

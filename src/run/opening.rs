@@ -112,14 +112,19 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
             chosen: ready.meter.describe(),
             rejected: ready.rejected.clone(),
         }),
-        environment: Part::Known(ready.environment.clone()),
-        dataset: Part::Known(ready.dataset.clone()),
+        environment: part(ready.training.as_ref().map(|t| &t.environment)),
+        dataset: part(ready.training.as_ref().map(|t| &t.dataset)),
         protocol: Protocol::of(settings),
         plan: Plan::of(settings),
         settling: Settling::default(),
         looks: Vec::new(),
         work: None,
     }
+}
+
+/// What only scripts have.
+fn part<T: Clone>(known: Option<&T>) -> Part<T> {
+    known.cloned().map_or_else(Part::default, Part::Known)
 }
 
 fn unwritten(session: &Session, source: io::Error) -> ExperimentError {

@@ -69,11 +69,11 @@ impl Terminal {
         let left = if remaining < trials { format!(", {remaining} to run") } else { String::new() };
         let most = if plan.may_stop { "at most " } else { "" };
         self.line(&format!(
-            "{most}{trials} trials{left}, roughly {}, done about {}; {}; {}",
+            "{most}{trials} trials{left}, roughly {}, done about {}; {}{}",
             units::duration(plan.expected_s),
             day_and_time(plan.expected_s),
             meter_words(plan.meter),
-            data_words(plan.dataset),
+            plan.dataset.map_or(String::new(), |data| format!("; {}", data_words(data))),
         ));
         self.line(&format!("into {}", shown(plan.folder)));
     }
@@ -171,12 +171,13 @@ fn day_and_time(seconds: f64) -> String {
 fn came_to(record: &TrialRecord, retry: bool) -> String {
     match (&record.window, record.status) {
         (Some(window), Status::Ok) => format!(
-            "{} J{} in {}, {} W, accuracy {}",
+            "{} J{} in {}, {} W{}",
             units::digits(window.total_j),
             if record.estimated { " (estimate)" } else { "" },
             units::duration(window.seconds),
             units::digits(window.total_j / window.seconds),
-            record.accuracy.map_or("–".to_owned(), |a| format!("{:.2}%", a * 100.0)),
+            // A command has none.
+            record.accuracy.map_or(String::new(), |a| format!(", accuracy {:.2}%", a * 100.0)),
         ),
         (_, status) => format!(
             "{}: {}{}",

@@ -19,6 +19,9 @@ pub struct Conditions {
     pub data: Vec<String>,
     /// The training scripts by their checksums.
     pub scripts: Vec<String>,
+    /// Where commands run, and the programs and files that they name by their checksums.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// The meter and what it counts.
     pub meter: String,
     /// Processor, its number of threads, memory and kernel.
@@ -31,7 +34,14 @@ pub struct Conditions {
 impl Conditions {
     /// What differs, each in a line of its own.
     pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let mut differences = fields_changed(self, now, &["variables"]);
+        let mut differences = fields_changed(self, now, &["variables", "commands"]);
+        // Many lines, of which few differ.
+        let private = |lines: &[String]| -> Vec<String> {
+            lines.iter().map(|line| clean::private(line)).collect()
+        };
+        let (were, are) = (private(&self.commands), private(&now.commands));
+        differences.extend(were.iter().filter(|l| !are.contains(l)).map(|l| format!("was: {l}")));
+        differences.extend(are.iter().filter(|l| !were.contains(l)).map(|l| format!("is: {l}")));
         let names: BTreeSet<&String> = self.variables.keys().chain(now.variables.keys()).collect();
         let word = |value: Option<&String>| value.map_or("unset".to_owned(), |v| format!("{v:?}"));
         for name in names {

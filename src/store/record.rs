@@ -98,6 +98,10 @@ pub struct TrialRecord {
     /// What it was to train from: the job's seed, or its block's.
     #[serde(default)]
     pub seed: Option<u64>,
+    /// How often it did its work: joules and seconds of window and phases are told for one of these, their
+    /// mean. Marks and samples are of all.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub repetitions: u32,
     /// From 1.
     pub attempt: u32,
     /// How it ended.
@@ -156,6 +160,14 @@ pub struct TrialRecord {
     /// How the cool-down after it went.
     #[serde(default)]
     pub cooldown: Option<crate::store::pauses::Cooldown>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn is_once(repetitions: &u32) -> bool {
+    *repetitions == 1
 }
 
 impl TrialRecord {
