@@ -30,6 +30,21 @@ impl Kind {
     /// All ways, those for the processor first and in the order in which they are tried.
     pub const ALL: [Kind; 4] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate, Kind::Nvml];
 
+    /// Whether it measures; else its joules are worked out.
+    pub fn measures(self) -> bool {
+        self != Kind::Estimate
+    }
+
+    /// Whether it is a program of its own around what is measured.
+    pub fn wraps(self) -> bool {
+        self == Kind::Energibridge
+    }
+
+    /// Whether it reads graphics cards, and not the processor.
+    pub fn reads_cards(self) -> bool {
+        self == Kind::Nvml
+    }
+
     /// The ways to read the processor, in the order in which they are tried.
     pub const OF_PROCESSOR: [Kind; 3] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate];
 }
