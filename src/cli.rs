@@ -10,7 +10,7 @@ mod examples;
 mod joined;
 mod mark;
 mod measure;
-pub mod race;
+mod run;
 mod shell;
 mod verify;
 
@@ -23,12 +23,13 @@ pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
 pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
+pub use run::RaceArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
-use crate::settings::Device;
+use crate::settings::{Device, Factor};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -92,7 +93,7 @@ pub enum Command {
     /// The file is TOML. Its keys are the flags of joulerace without their dashes, or those of joulerace
     /// compare where it has a list of commands; flags after the file count instead of its keys.
     #[command(after_help = examples::RUN)]
-    Run(race::RaceArgs),
+    Run(RaceArgs),
     /// Go on with an experiment that was stopped: run what was not run or could not be measured
     ///
     /// Trials that failed by themselves stay failed; --failed runs them again. The folder may come
@@ -183,6 +184,9 @@ pub struct ResumeArgs {
     /// The environment to embed, where the experiment named one
     #[arg(long, value_name = "DIR")]
     pub python_env: Option<PathBuf>,
+    /// A folder of an environment that the experiment named
+    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
+    pub environment: Vec<(String, PathBuf)>,
     /// Where the data set's files are, where the experiment named a folder
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -204,6 +208,13 @@ pub struct ResumeArgs {
     /// Failed attempts before it stops, counted anew
     #[arg(long, value_name = "N")]
     pub max_failures: Option<u32>,
+}
+
+/// `NAME=DIR`, the folder in full.
+pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
+    let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), folder))
 }
 
 /// A duration such as `90s`, `5m`, `200ms`.
@@ -244,17 +255,38 @@ pub struct MeterArgs {
 /// The experiment.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Blocks; each runs every framework once, in an order of its own
+    /// Blocks; each runs every treatment once, in an order of its own
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
-    /// What to compare
-    #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
-    pub frameworks: Vec<String>,
-    /// Run this framework twice in every block, to learn what the experiment cannot tell apart
-    #[arg(long, value_name = "FRAMEWORK")]
+    /// What to compare, each NAME[:VARIANT][@ENVIRONMENT]: torch, torch:compile, torch@current, torch@2.4.1
+    #[arg(
+        long,
+        alias = "frameworks",
+        value_name = "LIST",
+        default_value = "keras,torch,jax",
+        value_delimiter = ','
+    )]
+    pub treatments: Vec<String>,
+    /// Show what --treatments can name, and end
+    #[arg(long)]
+    pub list_treatments: bool,
+    /// Compare releases of a framework, each with its neighbour: jax=0.4.30..0.6.2
+    #[arg(long, value_name = "NAME=FROM..TO", conflicts_with = "treatments")]
+    pub versions: Option<String>,
+    /// Of those releases take so many, evenly spread, the first and the last among them
+    #[arg(long, value_name = "N", requires = "versions", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub releases: u32,
+    /// Vary this too, over all treatments: batch-size=32,64,128; may stand several times
+    #[arg(long, value_name = "FACTOR=LEVELS", value_parser = Factor::parse)]
+    pub vary: Vec<Factor>,
+    /// An environment of your own: a folder with pyproject.toml and poetry.lock
+    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
+    pub environment: Vec<(String, PathBuf)>,
+    /// Run this treatment twice in every block, to learn what the experiment cannot tell apart
+    #[arg(long, value_name = "TREATMENT")]
     pub control: Option<String>,
-    /// Compare every other framework with this one, and no other pairs [default: all pairs]
-    #[arg(long, value_name = "FRAMEWORK")]
+    /// Compare every other treatment with this one, and no other pairs [default: all pairs]
+    #[arg(long, value_name = "TREATMENT")]
     pub compare_to: Option<String>,
     /// The largest difference that counts as none: tests for equivalence within ±PCT percent
     #[arg(long, value_name = "PCT")]
@@ -288,7 +320,7 @@ pub struct RunArgs {
         help_heading = "Training job"
     )]
     pub seed: u64,
-    /// Train each block from a seed of its own, the same for all its frameworks, drawn from --seed
+    /// Train each block from a seed of its own, the same for all its treatments, drawn from --seed
     #[arg(long, help_heading = "Training job")]
     pub seed_per_block: bool,
     /// Use the first N training images only [default: all]
@@ -297,7 +329,7 @@ pub struct RunArgs {
     /// Use the first N test images only [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub test_samples: Option<u32>,
-    /// The same cap on processors for every framework [default: all]
+    /// The same cap on processors for every treatment [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub threads: Option<u32>,
     /// Where the job runs: cpu, or gpu for an NVIDIA graphics card, in an environment with CUDA
@@ -347,7 +379,9 @@ mod tests {
     fn the_studys_settings_are_the_defaults() {
         let run = Cli::parse_from(["joulerace"]).run;
         assert_eq!((run.iterations, run.epochs, run.batch_size, run.seed), (30, 3, 64, 42));
-        assert_eq!(run.frameworks, ["keras", "torch", "jax"]);
+        assert_eq!(run.treatments, ["keras", "torch", "jax"]);
+        let before = Cli::parse_from(["joulerace", "--frameworks", "torch,jax"]).run;
+        assert_eq!(before.treatments, ["torch", "jax"]);
         assert_eq!((run.warmup.as_secs(), run.cooldown.as_secs()), (300, 60));
         assert_eq!(run.meter.interval.as_millis(), 200);
     }

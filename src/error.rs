@@ -48,9 +48,9 @@ pub enum Error {
     /// See [`crate::settings::DeviceError`].
     #[error(transparent)]
     Device(#[from] crate::settings::DeviceError),
-    /// See [`crate::cli::race::RaceError`].
+    /// See [`crate::settings::RaceError`].
     #[error(transparent)]
-    Race(#[from] crate::cli::race::RaceError),
+    Race(#[from] crate::settings::RaceError),
     /// See [`crate::paths::NoProject`].
     #[error(transparent)]
     Project(#[from] crate::paths::NoProject),

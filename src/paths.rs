@@ -82,6 +82,11 @@ pub fn lock_file() -> Option<PathBuf> {
     if cfg!(target_os = "linux") { file } else { file.or(Some("/tmp/joulerace.lock".into())) }
 }
 
+/// A framework's script in `workloads`.
+pub fn script(workloads: &Path, framework: &str) -> PathBuf {
+    workloads.join(format!("{framework}_cnn.py"))
+}
+
 /// The frameworks that have a script in `workloads`: the names before `_cnn.py`, sorted.
 pub fn frameworks(workloads: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(workloads).into_iter().flatten().flatten();

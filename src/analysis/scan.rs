@@ -10,6 +10,7 @@ use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
 use super::tables::{self, Columns, TableRow};
 use super::walk::{self, sorted};
+use crate::plan::{folder_of, is_label};
 use crate::store::folder::Folder;
 
 /// Where trials come from.
@@ -122,6 +123,9 @@ pub fn scan(dir: &Path, output: &Path) -> Result<Scan, ScanError> {
 
 /// Finds the trials of `dir`.
 ///
+/// Larger than any experiment's description.
+const LARGEST: u64 = 1 << 30;
+
 /// In a folder with an `experiment.json` each folder is a treatment's, and a trial's record
 /// `torch_3.json` is taken with `torch_3.csv`; a CSV file without a record is no trial there unless
 /// none has one. Anywhere else all files of samples are trials, however deep they lie; their groups are
@@ -285,9 +289,12 @@ fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     let mut inputs = Vec::new();
     let mut ignored = Vec::new();
     let mut recorded = false;
+    let labels = labels(dir);
     for path in sorted(dir)? {
         let group = name(&path);
-        let other = group.starts_with('.') || !path.is_dir() || group == Folder::PAUSES;
+        let other = group.starts_with('.')
+            || !path.is_dir()
+            || [Folder::PAUSES, Folder::LOCKS].contains(&group.as_str());
         if other || same(&path, output) || is_analysis(&path) {
             continue;
         }
@@ -297,6 +304,7 @@ fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
         }
         let files = Files::of(&path)?;
         recorded |= !files.json.is_empty();
+        let group = labels.get(&group).cloned().unwrap_or(group);
         let stems: BTreeSet<&String> = files.csv.keys().chain(files.json.keys()).collect();
         for stem in stems {
             let (csv, record) = (files.csv.get(stem).cloned(), files.json.get(stem).cloned());
@@ -328,6 +336,27 @@ fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     let source = if recorded { Source::Experiment } else { Source::Csv };
     let by = "the experiment's plan".to_owned();
     Ok(Scan { source, inputs, ignored, copies: Vec::new(), by, blocks_named: false })
+}
+
+/// What the treatments of an experiment are called, by their folders: a label need not be a file's name.
+fn labels(dir: &Path) -> BTreeMap<String, String> {
+    #[derive(Default, serde::Deserialize)]
+    struct Planned {
+        settings: Compared,
+    }
+    #[derive(Default, serde::Deserialize)]
+    struct Compared {
+        treatments: Vec<Named>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let text = crate::files::read(&dir.join("experiment.json"), LARGEST).unwrap_or_default();
+    // One that cannot be read is told of by who needs it; folders have names of their own.
+    let planned: Planned = serde_json::from_slice(&text).unwrap_or_default();
+    let names = planned.settings.treatments.into_iter().map(|named| named.name);
+    names.filter(|name| is_label(name)).map(|name| (folder_of(&name), name)).collect()
 }
 
 /// CSV files and records of one treatment's folder, by their names without ending.

@@ -7,7 +7,9 @@ Examples:
   joulerace --iterations 7 --epochs 1 --train-samples 9600 --test-samples 2000 \\
       --warmup 30s --cooldown 5s               the same in ten minutes
   joulerace --dry-run                          the plan and how long it takes
-  joulerace --frameworks torch,jax --control torch
+  joulerace --treatments torch,jax --control torch
+  joulerace --versions jax=0.4.30..0.6.2       a history of releases
+  joulerace --vary batch-size=32,64,128        a second question
   joulerace doctor --meter rapl                is this machine fit for it?";
 
 /// Of `compare`.
@@ -58,7 +60,7 @@ Examples:
 pub const VERIFY: &str = "\
 Examples:
   joulerace verify
-  joulerace verify --frameworks torch,jax --steps 20
+  joulerace verify --treatments torch,jax --steps 20
   joulerace verify --json > work.json";
 
 /// Of `doctor`.
@@ -97,6 +99,7 @@ pub const ENV: &str = "\
 Examples:
   joulerace env list
   joulerace env sync                           make them now, not at the first experiment
+  joulerace env lock torch@2.4.1               fix a version's packages beforehand
   joulerace env prune                          remove those that no clone needs";
 
 /// Of `completions`.

@@ -12,9 +12,10 @@ use crate::plan::Plan;
 use crate::prepare;
 use crate::run::commands::check_found;
 use crate::screen::now_as_name;
-use crate::settings::commands::{Factor, treatments};
+use crate::settings::commands::{mark, treatments, vary};
 use crate::settings::{
-    CommandLine, Commands, Failures, Job, Settings, SettingsError, Shell, Treatment, is_label,
+    CommandLine, Commands, Factor, Failures, Job, Settings, SettingsError, Shell, Treatment,
+    is_label,
 };
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
@@ -55,14 +56,16 @@ pub fn compare(args: &CompareArgs, talk: Talk) -> Result<ExitCode, Error> {
 fn resolve(args: &CompareArgs) -> Result<Settings, Error> {
     ranges(&args.design, &args.meter, &args.failures)?;
     check_percents(args.margin, args.until_precise)?;
-    let (mut treatments, shell) = commands(args)?;
+    let Made { mut treatments, factors, shell } = commands(args)?;
     let control = twin(&treatments, args.control.as_deref())?;
     treatments.extend(control.clone());
     let MeterSettings { choice, interval, energibridge, powercap, cpu_watts, gpus, .. } =
         meter_of(&args.meter);
     let settings = Settings {
         iterations: args.runs,
+        environments: Default::default(),
         treatments,
+        factors,
         control,
         workload: String::new(),
         job: Job::default(),
@@ -111,8 +114,14 @@ fn label(text: &str) -> String {
     clean::private(&clean::line(text.trim()))
 }
 
-/// What is compared, and what runs it.
-fn commands(args: &CompareArgs) -> Result<(Vec<Treatment>, Shell), SettingsError> {
+/// What is compared, by which factors it varies, and what runs it.
+struct Made {
+    treatments: Vec<Treatment>,
+    factors: Vec<Factor>,
+    shell: Shell,
+}
+
+fn commands(args: &CompareArgs) -> Result<Made, SettingsError> {
     if args.name.len() > args.commands.len() {
         return Err(SettingsError::Names { names: args.name.len(), commands: args.commands.len() });
     }
@@ -127,7 +136,8 @@ fn commands(args: &CompareArgs) -> Result<(Vec<Treatment>, Shell), SettingsError
     let lines =
         args.commands.iter().map(|line| CommandLine { line: line.clone(), ..around.clone() });
     let commands: Vec<(Option<String>, CommandLine)> = names.zip(lines).collect();
-    let mut found = treatments(&commands, &factors(args)?);
+    let factors = factors(args)?;
+    let mut found = treatments(&commands, &factors);
     for treatment in &mut found {
         treatment.name = label(&treatment.name);
     }
@@ -152,7 +162,8 @@ fn commands(args: &CompareArgs) -> Result<(Vec<Treatment>, Shell), SettingsError
             return Err(SettingsError::Collides { flag: "name", one, other });
         }
     }
-    Ok((found, shell))
+    let factors = if vary(&commands, &factors) { factors } else { Vec::new() };
+    Ok(Made { treatments: found, factors, shell })
 }
 
 /// The A/A twin of the command that `control` names.
@@ -182,14 +193,15 @@ fn factors(args: &CompareArgs) -> Result<Vec<Factor>, SettingsError> {
         let [name, values] = pair else { continue };
         let levels: Vec<String> =
             values.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect();
-        factors.push((name.clone(), levels));
+        factors.push(Factor { factor: name.clone(), levels });
     }
     for scan in &args.parameter_scan {
         factors.push(scanned(scan)?);
     }
-    for (at, (name, levels)) in factors.iter().enumerate() {
+    for (at, factor) in factors.iter().enumerate() {
+        let Factor { factor: name, levels } = factor;
         let wrong = |why: String| Err(SettingsError::Parameter { name: name.clone(), why });
-        let mark = format!("{{{name}}}");
+        let mark = mark(factor);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if name.is_empty() || !name.chars().all(plain) {
             return wrong("a name is a word of letters, digits, '_' and '-'".to_owned());
@@ -203,7 +215,7 @@ fn factors(args: &CompareArgs) -> Result<Vec<Factor>, SettingsError> {
         if let Some(twice) = levels.iter().enumerate().find(|(n, l)| levels[..*n].contains(l)) {
             return wrong(format!("it has {} twice", twice.1));
         }
-        if factors[..at].iter().any(|(other, _)| other == name) {
+        if factors[..at].iter().any(|other| other.factor == *name) {
             return wrong("it is there twice".to_owned());
         }
     }
@@ -236,7 +248,7 @@ fn scanned(text: &str) -> Result<Factor, SettingsError> {
         return Err(wrong("it has more than 100 values; take a larger STEP"));
     }
     let level = |n: u32| format!("{:.decimals$}", first + f64::from(n) * by);
-    Ok((name, (0..=count as u32).map(level).collect()))
+    Ok(Factor { factor: name, levels: (0..=count as u32).map(level).collect() })
 }
 
 /// A scan has no more levels.
@@ -259,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_scan_has_both_its_ends_and_the_decimals_that_were_typed() {
-        let levels = |text: &str| scanned(text).unwrap().1;
+        let levels = |text: &str| scanned(text).unwrap().levels;
         assert_eq!(levels("n 1 3"), ["1", "2", "3"]);
         assert_eq!(levels("n 0 0.3 0.1"), ["0.0", "0.1", "0.2", "0.3"]);
         assert_eq!(levels("n,-1,1,0.75"), ["-1.00", "-0.25", "0.50"]);

@@ -7,17 +7,19 @@ mod compare;
 mod doctor;
 mod dry_run;
 mod env;
+mod list;
 mod mark;
 mod measure;
 mod resolve;
 mod run;
 mod shell;
 mod verify;
+mod versions;
 
-use crate::cli::{Cli, Command, Service, Talk, WorkerArgs, joined, race};
+use crate::cli::{Cli, Command, RaceArgs, Service, Talk, WorkerArgs, joined};
 use crate::error::{Error, Status};
 use crate::prepare::limits;
-use crate::{process, screen};
+use crate::{process, race, screen};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use std::ffi::OsString;
 use std::path::Path;
@@ -57,7 +59,7 @@ fn parsed(words: Vec<OsString>) -> Result<(Cli, ArgMatches), clap::Error> {
 }
 
 /// `joulerace run`: what the file means, as if it had been typed.
-fn race(args: &race::RaceArgs, talk: Talk) -> Result<ExitCode, Error> {
+fn run_file(args: &RaceArgs, talk: Talk) -> Result<ExitCode, Error> {
     let (cli, matches) = match parsed(race::command_line(args)?) {
         Ok(parsed) => parsed,
         Err(error) => return Ok(screen::misread(&error)),
@@ -86,7 +88,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Compare(args)) => compare::compare(&args, talk),
-        Some(Command::Run(args)) => race(&args, talk),
+        Some(Command::Run(args)) => run_file(&args, talk),
         Some(Command::Resume(args)) => run::resume(args, talk),
         Some(Command::Analyze(args)) => analyze::analyze(args, talk),
         Some(Command::Audit(args)) => audit::audit(args, talk),

@@ -1,47 +1,60 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
+use super::versions::versions;
 use crate::clean;
 use crate::cli::{DesignArgs, FailureArgs, MeterArgs, ResumeArgs, RunArgs};
 use crate::dataset;
 use crate::env;
 use crate::error::Error;
 use crate::meter::{self, MeterSettings};
-use crate::paths::{self, Project};
+use crate::paths::Project;
 use crate::plan::sequential;
+use crate::prepare::known::known;
 use crate::prepare::{self, dataset_settings};
 use crate::screen::shown;
-use crate::settings::{Failures, Job, Settings, SettingsError, cnn, is_percent, treatments};
+use crate::settings::{
+    Failures, Job, Known, Settings, SettingsError, Treatment, check_factors, cnn, is_percent,
+    treatments,
+};
 use crate::store::ExperimentError;
 use crate::store::conditions::fields_changed;
 use crate::store::folder::Folder;
 use rand::RngExt as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Checks the flags against each other and fills in what was left out.
 pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
-    let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
-    let known = paths::frameworks(&scripts);
-    let (treatments, control) = treatments(&args.frameworks, args.control.as_deref(), &known)?;
+    let known = known_to(args, project)?;
+    let typed = match &args.versions {
+        Some(typed) => versions(typed, args.releases, &known, project)?,
+        None => args.treatments.clone(),
+    };
+    let (treatments, control) = treatments(&typed, args.control.as_deref(), &args.vary, &known)?;
     let threads = job_ranges(args.learning_rate, args.threads)?;
     ranges(&args.design, &args.meter, &args.failures)?;
     args.device.fits(&args.meter.gpus, args.meter.meter)?;
     data_dir(args)?;
     check_percents(args.margin, args.until_precise)?;
+    let job = Job {
+        epochs: args.epochs,
+        batch_size: args.batch_size,
+        learning_rate: args.learning_rate,
+        seed: args.seed,
+        train_samples: args.train_samples,
+        test_samples: args.test_samples,
+        threads,
+        device: args.device,
+    };
+    check_factors(&args.vary, &job, cores())?;
     let settings = Settings {
         iterations: args.iterations,
+        environments: used(&treatments, &args.environment),
         treatments,
+        factors: args.vary.clone(),
         control,
         workload: cnn(),
-        job: Job {
-            epochs: args.epochs,
-            batch_size: args.batch_size,
-            learning_rate: args.learning_rate,
-            seed: args.seed,
-            train_samples: args.train_samples,
-            test_samples: args.test_samples,
-            threads,
-            device: args.device,
-        },
+        job,
         commands: None,
         order: args.design.order,
         seed_per_block: args.seed_per_block,
@@ -129,11 +142,27 @@ pub(super) fn draw_seed() -> u64 {
     rand::rng().random_range(0..=MAX_DRAWN)
 }
 
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
+}
+
+/// What `--treatments` can name under these flags.
+pub(super) fn known_to(args: &RunArgs, project: &Project) -> Result<Known, SettingsError> {
+    let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
+    known(&[scripts], project, &args.environment)
+}
+
+/// Those of the named environments that a treatment runs in.
+fn used(treatments: &[Treatment], named: &[(String, PathBuf)]) -> BTreeMap<String, PathBuf> {
+    let is_used = |name: &String| treatments.iter().any(|t| t.environment.as_ref() == Some(name));
+    named.iter().filter(|(name, _)| is_used(name)).cloned().collect()
+}
+
 /// Checks the numbers of a job that the command line does not, and gives its threads: all processors
 /// where none are named.
 pub(super) fn job_ranges(learning_rate: f64, threads: Option<u32>) -> Result<u32, SettingsError> {
     let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let cores = cores();
     if !(learning_rate > 0.0 && learning_rate.is_finite()) {
         return Err(range("--learning-rate", learning_rate.to_string(), "a number above 0"));
     }
@@ -150,9 +179,10 @@ pub(super) fn check_comparisons(
     settings: &Settings,
     blocks: &'static str,
 ) -> Result<(), SettingsError> {
-    let names: Vec<&str> = settings.compared().map(|t| t.name.as_str()).collect();
+    let mut names: Vec<String> = settings.compared().map(Treatment::without_levels).collect();
+    names.dedup();
     if let Some(base) = &settings.compare_to
-        && !names.contains(&base.as_str())
+        && !names.contains(base)
     {
         return Err(SettingsError::CompareTo(base.clone(), names.join(", ")));
     }
@@ -161,7 +191,9 @@ pub(super) fn check_comparisons(
         ("--until-precise", settings.until_precise.is_some()),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((flag, _)) if names.len() < 2 => return Err(SettingsError::Alone(flag)),
+        Some((flag, _)) if settings.comparisons().is_empty() => {
+            return Err(SettingsError::Alone(flag));
+        }
         _ => {}
     }
     if settings.until_precise.is_some() && settings.iterations < sequential::FIRST_LOOK {
@@ -263,12 +295,25 @@ pub(super) fn own_or_named(
         )
         .unwrap_or_else(|| powercap.clone()),
         workloads: choose("--workloads", &then.workloads, &args.workloads, Some(&workloads)),
+        environments: then
+            .environments
+            .iter()
+            .map(|(name, folder)| {
+                let named = args.environment.iter().find(|(named, _)| named == name);
+                (name.clone(), named.map_or(folder, |(_, folder)| folder).clone())
+            })
+            .collect(),
         failures: Failures {
             max_failures: args.max_failures.unwrap_or(then.failures.max_failures),
             ..then.failures.clone()
         },
         ..then.clone()
     };
+    for (name, folder) in &settings.environments {
+        if !args.environment.iter().any(|(named, _)| named == name) {
+            flags.push(format!("--environment {name}={}", quoted(folder)));
+        }
+    }
     if flags.is_empty() {
         return Ok(settings);
     }

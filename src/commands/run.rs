@@ -3,7 +3,8 @@
 use super::compare::here;
 use super::doctor;
 use super::dry_run::dry_run;
-use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
+use super::list::list;
+use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve};
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
@@ -14,7 +15,7 @@ use crate::plan::Plan;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::run::{Ending, Outcome, Session};
-use crate::screen::{Terminal, now_as_name, out, report, say, shown, width};
+use crate::screen::{Terminal, compared, now_as_name, out, report, say, shown, width};
 use crate::settings::{Commands, Settings};
 use crate::stop::Stopper;
 use crate::store::ExperimentError;
@@ -27,6 +28,10 @@ use std::process::ExitCode;
 /// `joulerace`.
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
+    if args.list_treatments {
+        say(&list(&known_to(&args, &project)?)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = resolve(&args, &project)?;
     let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
@@ -154,6 +159,10 @@ fn tell(session: &Session, outcome: &Outcome) {
     let treatments: Vec<String> =
         session.settings.treatments.iter().map(|t| t.name.clone()).collect();
     let work = verdict.as_ref();
+    if session.settings.commands.is_some() {
+        say(&compared::result(records, &session.settings, work, settling, width()));
+        return;
+    }
     say(&report::result(
         records,
         &treatments,

@@ -1,13 +1,13 @@
 //! What has to stay equal from the first trial of an experiment to its last, as it is now.
 
+use super::environments::{Environments, Made};
 use crate::clean;
 use crate::dataset::Dataset;
-use crate::env::Environment;
 use crate::meter::Meter;
 use crate::process;
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
-use crate::store::conditions::Conditions;
+use crate::store::conditions::{Conditions, Locked};
 use crate::store::record::Samples;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Reads the present conditions as far as they are known without running anything: data and meter are
 /// left empty. `scripts` is the folder of the training scripts.
-pub fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
+pub fn conditions(environments: &Environments, scripts: &Path) -> Conditions {
     let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
         .into_iter()
         .flatten()
@@ -30,11 +30,19 @@ pub fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
         let digest = clean::hex(&Sha256::digest(&content));
         format!("{name} {digest}")
     };
+    let own = environments.own.as_ref().map(|made| &made.environment);
+    let locked = |made: &Made| Locked {
+        python: made.environment.version.clone(),
+        lock: made.environment.lock_hash.clone(),
+    };
+    let others = environments.others.iter().map(|(name, made)| (name.clone(), locked(made)));
     Conditions {
         joulerace: env!("CARGO_PKG_VERSION").to_owned(),
-        python: environment.version.clone(),
-        lock: environment.lock_hash.clone(),
-        unlocked: environment.differences.iter().map(ToString::to_string).collect(),
+        python: own.map_or(String::new(), |own| own.version.clone()),
+        lock: own.map_or(String::new(), |own| own.lock_hash.clone()),
+        unlocked: own
+            .map_or(Vec::new(), |own| own.differences.iter().map(ToString::to_string).collect()),
+        environments: others.collect(),
         data: Vec::new(),
         scripts: scripts.iter().map(hash).collect(),
         commands: Vec::new(),
@@ -51,6 +59,7 @@ pub fn of_commands() -> Conditions {
         python: String::new(),
         lock: String::new(),
         unlocked: Vec::new(),
+        environments: Default::default(),
         data: Vec::new(),
         scripts: Vec::new(),
         commands: Vec::new(),

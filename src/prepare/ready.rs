@@ -1,16 +1,17 @@
 //! All that a run measures with, made ready before anything is written: environment, data, meter.
 
-use super::{conditions, data, dataset_settings, environment};
+use super::environments::{Environments, Wanted, environments};
+use super::known::known;
+use super::{conditions, data, dataset_settings};
 use crate::dataset::{self, Dataset, Found};
-use crate::env::{Environment, Profile};
 use crate::error::Error;
 use crate::events::Observer;
 use crate::meter::{self, Meter};
 use crate::paths::Project;
-use crate::settings::Settings;
+use crate::settings::{Known, Settings};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
-use crate::worker::protocol::Interpreter;
+use crate::store::folder::Folder;
 use std::path::PathBuf;
 
 /// What a run measures with.
@@ -27,10 +28,10 @@ pub struct Ready {
 
 /// What training scripts need.
 pub struct Training {
-    /// Their environment.
-    pub environment: Environment,
-    /// Its interpreter.
-    pub python: Interpreter,
+    /// Their environments.
+    pub environments: Environments,
+    /// What the scripts declare of themselves.
+    pub known: Known,
     /// The folder that they lie in.
     pub scripts: PathBuf,
     /// What they train on.
@@ -43,6 +44,7 @@ pub struct Training {
 pub async fn ready(
     project: &Project,
     settings: &Settings,
+    folder: &Folder,
     then: Option<&Conditions>,
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
     observer: &dyn Observer,
@@ -53,23 +55,25 @@ pub async fn ready(
     let device = settings.job.device;
     let meters = settings.meter_settings();
     device.is_there(|| meter::nvml::cards(&meters.nvml))?;
-    let named = settings.python_env.clone();
-    let unlocked = settings.allow_unlocked;
-    let environment = environment(project, Profile::Training, named, unlocked, observer).await?;
     let workloads = project.workloads();
     let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
-    let mut now = conditions::conditions(&environment, &scripts);
-    let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
+    let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+    let known = known(std::slice::from_ref(&scripts), project, &named)?;
+    let kept = then.is_some().then_some(folder);
+    let wanted = Wanted::of(settings, &known, kept);
+    let environments = environments(project, &wanted, observer).await?;
+    let mut now = conditions::conditions(&environments, &scripts);
+    let (name, data_dir) = (settings.dataset, settings.data_dir.as_deref());
     if let Some(then) = then {
         // Data that is there already is compared as well.
-        let data = match dataset::find(&dataset_settings(name, folder)) {
+        let data = match dataset::find(&dataset_settings(name, data_dir)) {
             Ok(Found::Ready(dataset)) => conditions::data(&dataset),
             _ => then.data.clone(),
         };
         agree(&Conditions { data, meter: then.meter.clone(), ..now.clone() })?;
     }
-    let python = environment.interpreter()?;
-    let dataset = data(name, folder, &python, &workloads, observer).await?;
+    let python = environments.digits(project)?;
+    let dataset = data(name, data_dir, &python, &workloads, observer).await?;
     now.data = conditions::data(&dataset);
     let meter::Selected { meter, rejected } = meter::select(&meters)?;
     device.is_measured(&meter.describe(), &rejected)?;
@@ -80,7 +84,7 @@ pub async fn ready(
     if then.is_some() {
         agree(&now)?;
     }
-    let training = Some(Training { environment, python, scripts, dataset });
+    let training = Some(Training { environments, known, scripts, dataset });
     Ok(Ready { training, meter, rejected, conditions: now })
 }
 

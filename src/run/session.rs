@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::events::{Event, Observer, Planned};
 use crate::paths::{self, Project};
 use crate::plan::duration;
+use crate::prepare::environments::Environments;
 use crate::prepare::ready::{Ready, ready};
 use crate::prepare::{self, conditions};
 use crate::settings::{Settings, Treatment};
@@ -71,7 +72,8 @@ impl Session {
     ) -> Result<Outcome, Error> {
         let then = self.then.as_ref().map(|then| &then.conditions);
         let agree = |now: &Conditions| self.agree_to_changes(now);
-        let mut ready = ready(&self.project, &self.settings, then, agree, observer).await?;
+        let mut ready =
+            ready(&self.project, &self.settings, &self.folder, then, agree, observer).await?;
         if self.settings.commands.is_none() {
             return self.run(ready, stopper, observer).await;
         }
@@ -109,6 +111,7 @@ impl Session {
     ) -> Result<Outcome, Error> {
         let Opened { mut experiment, mut journal, so_far, _lock } = open(self, &ready, observer)?;
         let plan = experiment.plan.clone();
+        let none = Environments::default();
         let training = ready.training.as_ref();
         let dataset = training.map(|training| &training.dataset);
         let bench = Bench {
@@ -116,7 +119,7 @@ impl Session {
             plan: &plan,
             folder: &self.folder,
             meter: &ready.meter,
-            python: training.map(|training| &training.python),
+            environments: training.map_or(&none, |training| &training.environments),
             sys_path: training.map(|training| training.scripts.clone()).into_iter().collect(),
             dataset: dataset.map(|dataset| dataset.name.to_string()).unwrap_or_default(),
             data_dir: dataset.map(|dataset| dataset.dir.clone()).unwrap_or_default(),

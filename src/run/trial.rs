@@ -7,6 +7,7 @@ use crate::events::{Event, Observer};
 use crate::meter::{Meter, MeterError, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
+use crate::prepare::environments::Environments;
 use crate::process::Exit;
 use crate::settings::{Commands, Settings};
 use crate::snapshot::Roots;
@@ -33,8 +34,8 @@ pub struct Bench<'a> {
     pub folder: &'a Folder,
     /// What reads the energy.
     pub meter: &'a Meter,
-    /// The environment's interpreter; none where commands are compared.
-    pub python: Option<&'a Interpreter>,
+    /// What the scripts run in.
+    pub environments: &'a Environments,
     /// Folders that the scripts are imported from.
     pub sys_path: Vec<PathBuf>,
     /// The data set's name, as the script is told.
@@ -94,7 +95,7 @@ impl Bench<'_> {
             Ok(()) => {}
             Err(Trouble::Interrupted) => return Err(Interrupted),
             Err(Trouble::Failed(reason)) => {
-                let gone = self.gone();
+                let gone = self.gone(trial);
                 record.status = Status::Failed;
                 record.unmeasured = gone.is_some() || speaks_of_full_disk(&reason);
                 record.reason = Some(match gone {
@@ -143,7 +144,8 @@ impl Bench<'_> {
             lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
         let mut run = self.meter.run(&csv, self.worker(&listener)).map_err(|e| lost(&e))?;
-        let launch = self.launch(trial, run.line().to_vec(), &log);
+        let argv = run.line().to_vec();
+        let launch = self.launch(trial, argv, &log).map_err(Trouble::Unmeasured)?;
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
@@ -222,14 +224,16 @@ impl Bench<'_> {
     }
 
     /// What a trial needs and is not there any more, in words.
-    fn gone(&self) -> Option<String> {
+    fn gone(&self, trial: &Trial) -> Option<String> {
         if let Some(commands) = &self.settings.commands {
             let folder = &commands.folder;
             return (!folder.is_dir()).then(|| format!("the folder {} has gone", folder.display()));
         }
-        let python = self.python.map(|python| python.executable.as_path()).unwrap_or(Path::new(""));
-        let packages = python.parent().and_then(Path::parent).map(crate::env::packages_folder);
-        let mut needed = vec![("the interpreter", python), ("the data", &*self.data_dir)];
+        let python = self.python(trial).map(|python| python.executable.as_path());
+        let packages = python.and_then(Path::parent).and_then(Path::parent);
+        let packages = packages.map(crate::env::packages_folder);
+        let mut needed = vec![("the data", &*self.data_dir)];
+        needed.extend(python.map(|python| ("the interpreter", python)));
         needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
         needed
             .extend(self.sys_path.iter().map(|folder| ("the folder of scripts", folder.as_path())));
@@ -348,23 +352,39 @@ impl Bench<'_> {
     }
 
     /// The worker of a trial, started as `argv`.
-    fn launch(&self, trial: &Trial, argv: Vec<OsString>, log: &Path) -> Launch {
+    ///
+    /// # Errors
+    ///
+    /// There is no environment for it.
+    fn launch(&self, trial: &Trial, argv: Vec<OsString>, log: &Path) -> Result<Launch, String> {
         let limits = Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() };
-        Launch { task: self.task(trial), argv, log: log.to_owned(), limits }
+        Ok(Launch { task: self.task(trial)?, argv, log: log.to_owned(), limits })
     }
 
     /// What the trial's worker does: it runs the treatment's command, or calls its script.
-    fn task(&self, trial: &Trial) -> Task {
+    fn task(&self, trial: &Trial) -> Result<Task, String> {
         let treatments = &self.settings.treatments;
         let command = self.settings.commands.as_ref().and_then(|commands| {
             let own = treatments.iter().find(|t| t.name == trial.treatment)?;
             Some(commands::request(commands, own.command.as_ref()?))
         });
-        command.map_or_else(|| Task::Python(self.request(trial)), Task::Command)
+        match command {
+            Some(request) => Ok(Task::Command(request)),
+            None => self.request(trial).map(Task::Python),
+        }
     }
 
-    fn request(&self, trial: &Trial) -> Request {
-        let mut job = serde_json::to_value(&self.settings.job).unwrap_or_default();
+    /// What the trial's script runs in.
+    fn python(&self, trial: &Trial) -> Option<&Interpreter> {
+        self.environments.of(trial).map(|made| &made.python)
+    }
+
+    fn request(&self, trial: &Trial) -> Result<Request, String> {
+        let python = self.python(trial).cloned();
+        let python =
+            python.ok_or_else(|| format!("there is no environment for {}", trial.treatment))?;
+        let job = self.settings.job.at(&trial.levels).map_err(|error| error.to_string())?;
+        let mut job = serde_json::to_value(&job).unwrap_or_default();
         job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
@@ -377,14 +397,14 @@ impl Bench<'_> {
         if let Some(variant) = &trial.variant {
             argument["variant"] = json!(variant);
         }
-        Request {
-            python: self.python.cloned().unwrap_or_default(),
+        Ok(Request {
+            python,
             sys_path: self.sys_path.clone(),
             module: "harness".to_owned(),
             function: "run".to_owned(),
             argument,
             arrays: None,
-        }
+        })
     }
 
     /// How often a trial does its work.

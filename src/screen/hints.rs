@@ -90,11 +90,12 @@ fn subcommand(words: &[String]) -> &str {
     words.iter().skip(1).find(|word| !word.starts_with('-')).map_or("", String::as_str)
 }
 
-/// `--frameworks keras torch jax`: the list as it should be.
+/// `--treatments keras torch jax`: the list as it should be.
 fn spaced_list(words: &[String]) -> Option<String> {
-    const FLAG: &str = "--frameworks";
-    let flag = |word: &String| word == FLAG || word.starts_with("--frameworks=");
+    const FLAGS: [&str; 2] = ["--treatments", "--frameworks"];
+    let flag = |word: &String| word.split('=').next().filter(|word| FLAGS.contains(word)).is_some();
     let at = words.iter().position(flag)?;
+    let flag = words[at].split('=').next().unwrap_or_default();
     let first = words[at].split_once('=').map(|(_, first)| first);
     let rest = words[at + 1..].iter().take_while(|word| !word.starts_with('-'));
     let all: Vec<&str> = first
@@ -105,7 +106,7 @@ fn spaced_list(words: &[String]) -> Option<String> {
         .collect();
     let command = Cli::command();
     let foreign = all.iter().any(|word| command.find_subcommand(word).is_some());
-    (all.len() > 1 && !foreign).then(|| format!("{FLAG} {}", all.join(",")))
+    (all.len() > 1 && !foreign).then(|| format!("{flag} {}", all.join(",")))
 }
 
 #[cfg(test)]

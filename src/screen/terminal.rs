@@ -93,7 +93,11 @@ impl Terminal {
     fn trial_started(&self, progress: &mut Progress, trial: &Trial, attempt: u32) {
         progress.begin_trial();
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        progress.at = format!("{} {}{again}", progress.place(progress.done + 1), trial.name);
+        progress.at = format!(
+            "{} {}{again}",
+            progress.place(progress.done + 1),
+            called(&trial.name, &trial.treatment)
+        );
         if !self.moves {
             self.step(progress, &progress.at);
         }
@@ -116,7 +120,8 @@ impl Terminal {
             flags => format!(" · flagged {}", flags.join(", ")),
         };
         let what = came_to(record, retry);
-        self.step(progress, &format!("{place} {} {what}{flags}", record.trial));
+        let trial = called(&record.trial, &record.treatment);
+        self.step(progress, &format!("{place} {trial} {what}{flags}"));
         progress.at.clear();
     }
 
@@ -165,6 +170,11 @@ fn day_and_time(seconds: f64) -> String {
         "%a %d %b "
     };
     then.strftime(&format!("{day}%H:%M")).to_string()
+}
+
+/// A trial by the name of its files where that begins as its treatment is called, else by its treatment.
+fn called<'n>(trial: &'n str, treatment: &'n str) -> &'n str {
+    if trial.starts_with(treatment) { trial } else { treatment }
 }
 
 /// What a trial's attempt came to: energy, time, power and accuracy, or why there are none.

@@ -1,6 +1,6 @@
 //! Commands that are compared: how they are run, and what stands around them.
 
-use super::{Levels, Treatment};
+use super::{Factor, Levels, Treatment};
 use serde::{Deserialize, Serialize};
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 use std::fmt;
@@ -182,9 +182,6 @@ fn needs_shell(line: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A factor of a scan, and its levels in their order.
-pub type Factor = (String, Vec<String>);
-
 /// Fills `{NAME}` in with a level.
 fn filled(text: &str, levels: &[(&String, &String)]) -> String {
     levels
@@ -192,21 +189,34 @@ fn filled(text: &str, levels: &[(&String, &String)]) -> String {
         .fold(text.to_owned(), |text, (name, level)| text.replace(&format!("{{{name}}}"), level))
 }
 
-/// Every command at every combination of levels; called by its name, or as it is typed with the levels
-/// filled in.
+/// Whether every command has every parameter in it. Then these are factors, and what is compared is compared
+/// at their levels; else they only make commands that differ.
+pub fn vary(commands: &[(Option<String>, CommandLine)], factors: &[Factor]) -> bool {
+    let has = |command: &CommandLine, factor: &Factor| command.line.contains(&mark(factor));
+    commands.iter().all(|(_, command)| factors.iter().all(|factor| has(command, factor)))
+}
+
+/// What a level of it is put for.
+pub fn mark(factor: &Factor) -> String {
+    format!("{{{}}}", factor.factor)
+}
+
+/// Every command at every combination of levels of the parameters that are in it; called by its name, or as
+/// it is typed with the levels filled in.
 pub fn treatments(
     commands: &[(Option<String>, CommandLine)],
     factors: &[Factor],
 ) -> Vec<Treatment> {
-    let mut combinations: Vec<Vec<(&String, &String)>> = vec![Vec::new()];
-    for (name, levels) in factors {
-        combinations = combinations
-            .into_iter()
-            .flat_map(|begun| {
-                levels.iter().map(move |level| [begun.clone(), vec![(name, level)]].concat())
-            })
-            .collect();
-    }
+    let vary = vary(commands, factors);
+    let combinations = |command: &CommandLine| {
+        let own = factors.iter().filter(|factor| command.line.contains(&mark(factor)));
+        own.fold(vec![Vec::new()], |begun: Vec<Vec<(&String, &String)>>, factor| {
+            let with = |level| {
+                move |at: &Vec<(_, _)>| [at.clone(), vec![(&factor.factor, level)]].concat()
+            };
+            begun.iter().flat_map(|at| factor.levels.iter().map(move |l| with(l)(at))).collect()
+        })
+    };
     let one = |(name, command): &(Option<String>, CommandLine), at: &Vec<(&String, &String)>| {
         let fill = |text: &String| filled(text, at);
         let own = |text: &Option<String>| text.as_ref().map(fill);
@@ -214,12 +224,13 @@ pub fn treatments(
         let line = fill(&command.line);
         let name = match name {
             Some(name) if fill(name) != *name => fill(name),
+            Some(name) if levels.is_empty() => name.clone(),
             Some(name) => format!("{name}{}", super::at_levels(&levels)),
             None => crate::clean::line(line.trim()),
         };
         Treatment {
             name,
-            levels,
+            levels: if vary { levels } else { Levels::new() },
             command: Some(CommandLine {
                 line,
                 setup: own(&command.setup),
@@ -230,7 +241,10 @@ pub fn treatments(
             ..Treatment::default()
         }
     };
-    combinations.iter().flat_map(|at| commands.iter().map(move |c| one(c, at))).collect()
+    let each = |command: &(Option<String>, CommandLine)| -> Vec<Treatment> {
+        combinations(&command.1).iter().map(|at| one(command, at)).collect()
+    };
+    commands.iter().flat_map(each).collect()
 }
 
 #[cfg(test)]
@@ -273,25 +287,22 @@ mod tests {
             prepare: Some("rm -f {n}".to_owned()),
             ..CommandLine::default()
         };
-        let commands = [(None, command("a {n} {x}")), (Some("bee".to_owned()), command("b {n}"))];
-        let texts = |of: &[&str]| of.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
-        let factors = [("n".to_owned(), texts(&["1", "2"])), ("x".to_owned(), texts(&["u", "v"]))];
+        let factor = |name: &str, levels: &[&str]| Factor {
+            factor: name.to_owned(),
+            levels: levels.iter().map(|level| (*level).to_owned()).collect(),
+        };
+        let factors = [factor("n", &["1", "2"]), factor("x", &["u", "v"])];
+        let names = |all: &[Treatment]| all.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
+        let commands =
+            [(None, command("a {n} {x}")), (Some("bee".to_owned()), command("b {n} {x}"))];
         let all = treatments(&commands, &factors);
-        let names: Vec<&str> = all.iter().map(|t| t.name.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "a 1 u",
-                "bee[n=1,x=u]",
-                "a 1 v",
-                "bee[n=1,x=v]",
-                "a 2 u",
-                "bee[n=2,x=u]",
-                "a 2 v",
-                "bee[n=2,x=v]"
-            ]
-        );
-        assert_eq!(all[2].levels["x"], "v");
-        assert_eq!(all[4].command.as_ref().unwrap().prepare.as_deref(), Some("rm -f 2"));
+        assert_eq!(names(&all)[..5], ["a 1 u", "a 1 v", "a 2 u", "a 2 v", "bee[n=1,x=u]"]);
+        assert_eq!(all[1].levels["x"], "v");
+        assert_eq!(all[2].command.as_ref().unwrap().prepare.as_deref(), Some("rm -f 2"));
+        // One that lacks a parameter is run once, and then nothing is compared by levels.
+        let commands = [(None, command("a {n}")), (None, command("b"))];
+        let all = treatments(&commands, &factors[..1]);
+        assert_eq!(names(&all), ["a 1", "a 2", "b"]);
+        assert!(all.iter().all(|treatment| treatment.levels.is_empty()));
     }
 }

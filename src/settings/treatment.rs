@@ -1,6 +1,7 @@
 //! What is compared, by which names, and in which order.
 
 use super::commands::CommandLine;
+use super::release::{Place, place};
 use crate::clean;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -64,16 +65,30 @@ impl Treatment {
         label + &at_levels(&self.levels)
     }
 
+    /// What it is called without its levels: what is ranked within levels.
+    pub fn without_levels(&self) -> String {
+        self.name.strip_suffix(&at_levels(&self.levels)).unwrap_or(&self.name).to_owned()
+    }
+
+    /// The environment that it runs in, as an experiment's records name it: a folder's name, or the framework
+    /// at a version (`jax@0.4.30`), whatever the variant. None for the experiment's own.
+    pub fn environment_key(&self) -> Option<String> {
+        environment_key(&self.framework, self.environment.as_deref())
+    }
+
     /// What names its files: see [`folder_of`].
     pub fn folder(&self) -> String {
         folder_of(&self.name)
     }
+}
 
-    /// Whether another treatment does the same in the same way, whatever the two are called.
-    pub fn is_as(&self, other: &Treatment) -> bool {
-        let unnamed = |t: &Treatment| Treatment { name: String::new(), ..t.clone() };
-        unnamed(self) == unnamed(other)
-    }
+/// See [`Treatment::environment_key`].
+pub fn environment_key(framework: &str, environment: Option<&str>) -> Option<String> {
+    let environment = environment?;
+    Some(match place(environment) {
+        Ok(Place::Version { .. }) => format!("{framework}@{environment}"),
+        _ => environment.to_owned(),
+    })
 }
 
 /// `[batch-size=64,threads=2]`; nothing where nothing is varied.

@@ -48,6 +48,12 @@ pub struct Experiment {
     /// The Python environment.
     #[serde(default)]
     pub environment: Part<Environment>,
+    /// Environments of treatments that do not run in that one, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, Part<Environment>>,
+    /// What each treatment is: its variant, its versions and its lock.
+    #[serde(default)]
+    pub contestants: Vec<Contestant>,
     /// The data set and its files' checksums.
     #[serde(default)]
     pub dataset: Part<Dataset>,
@@ -81,6 +87,37 @@ impl<T> Default for Part<T> {
     fn default() -> Part<T> {
         Part::Other(Value::Null)
     }
+}
+
+/// What a treatment is, for the reader: everything here follows from the rest, from the scripts and from the
+/// environments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contestant {
+    /// The treatment's name.
+    pub treatment: String,
+    /// Its framework.
+    pub framework: String,
+    /// Its variant.
+    #[serde(default)]
+    pub variant: Option<String>,
+    /// What the script says of that variant.
+    #[serde(default)]
+    pub sentence: Option<String>,
+    /// Its environment, or its version; none for the experiment's own environment.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// Python's version.
+    #[serde(default)]
+    pub python: Option<String>,
+    /// The framework's packages and their versions.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
+    /// The hash of its environment's lock.
+    #[serde(default)]
+    pub lock: Option<String>,
+    /// Where in the experiment's folder the lock of a version is.
+    #[serde(default)]
+    pub lock_file: Option<String>,
 }
 
 /// The meter that was chosen, what it reads, and why others were not.

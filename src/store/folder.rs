@@ -3,7 +3,7 @@
 use super::record::{Samples, TrialRecord};
 use crate::files::{self, Dir};
 use crate::paths;
-use crate::plan::Trial;
+use crate::plan::{Trial, folder_of};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,9 @@ const ENDINGS: [&str; 3] = ["csv", "json", "log"];
 impl Folder {
     /// Where samples of the pauses lie; no treatment has this name.
     pub const PAUSES: &str = "pauses";
+
+    /// Where locks of versions lie; no treatment has this name.
+    pub const LOCKS: &str = "locks";
 
     /// The folder at `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Folder {
@@ -49,6 +52,11 @@ impl Folder {
     /// One row per trial.
     pub fn trials(&self) -> PathBuf {
         self.root.join("trials.csv")
+    }
+
+    /// The lock of a version that treatments run in, by the environment's name: `jax@0.4.30`.
+    pub fn version_lock(&self, environment: &str) -> PathBuf {
+        self.root.join(Folder::LOCKS).join(format!("{}.txt", folder_of(environment)))
     }
 
     /// A trial's samples (`csv`), record (`json`) or log (`log`).

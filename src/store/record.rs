@@ -8,7 +8,7 @@ use crate::process::Exit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 /// How a trial ended.
@@ -180,6 +180,15 @@ impl TrialRecord {
     /// Whether the record is that of `trial`.
     pub fn is_of(&self, trial: &Trial) -> bool {
         self.trial == trial.name
+    }
+
+    /// Its window in words: `the process`, or the phases that make it up.
+    pub fn window_name(&self) -> String {
+        let phases: BTreeSet<Phase> = Phase::window(&self.marks).into_iter().collect();
+        if phases.contains(&Phase::Run) {
+            return "the process".to_owned();
+        }
+        phases.iter().map(Phase::to_string).collect::<Vec<_>>().join(" + ")
     }
 
     /// Adds a word to the flags, once.

@@ -1,10 +1,8 @@
 //! Commands: whether each did its work, and all the same.
 
 use crate::clean;
-use crate::phase::Phase;
 use crate::store::record::TrialRecord;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// Holds one trial's account of itself against what was asked for.
 ///
@@ -28,7 +26,7 @@ pub fn differences(records: &[TrialRecord], ok: &[usize]) -> Vec<(usize, String)
     let mut found = Vec::new();
     for &i in ok {
         let record = &records[i];
-        let (own, others) = (window(record), window(first));
+        let (own, others) = (record.window_name(), first.window_name());
         if own != others {
             found.push((i, format!(
                 "its window is {own}, and that of '{}' is {others}: other parts would be compared",
@@ -42,15 +40,6 @@ pub fn differences(records: &[TrialRecord], ok: &[usize]) -> Vec<(usize, String)
         }
     }
     found
-}
-
-/// The window in words.
-fn window(record: &TrialRecord) -> String {
-    let phases: BTreeSet<Phase> = Phase::window(&record.marks).into_iter().collect();
-    if phases.contains(&Phase::Run) {
-        return "the process".to_owned();
-    }
-    phases.iter().map(Phase::to_string).collect::<Vec<_>>().join(" + ")
 }
 
 fn output(record: &TrialRecord) -> Option<&Value> {

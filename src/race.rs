@@ -3,7 +3,8 @@
 //! Keys, their types and what they may be come from the same definitions as the flags: a flag that is added
 //! there is a key without a line here.
 
-use super::Cli;
+use crate::cli::{Cli, RaceArgs};
+use crate::settings::RaceError;
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -13,17 +14,6 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 use toml::Value;
-
-/// `joulerace run`.
-#[derive(Debug, clap::Args)]
-pub struct RaceArgs {
-    /// The file; its keys are the flags of joulerace, or of joulerace compare where it has commands
-    #[arg(value_name = "FILE")]
-    pub file: std::path::PathBuf,
-    /// Flags that count instead of the file's keys; all of joulerace, or of joulerace compare
-    #[arg(value_name = "FLAGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub flags: Vec<OsString>,
-}
 
 /// What is said of one invocation and not of an experiment.
 const NO_KEYS: [&str; 8] =
@@ -37,82 +27,6 @@ const COMPARE: &str = "compare";
 
 /// How a file that was written here begins.
 const HEAD: &str = "# An experiment of joulerace; run it with: joulerace run";
-
-/// What is wrong with a file.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum RaceError {
-    /// It cannot be read.
-    #[error("{file} cannot be read: {why}")]
-    Unreadable {
-        /// As it was typed.
-        file: String,
-        /// The system's word, or the place of a mistake.
-        why: String,
-    },
-    /// A flag stands where the file should.
-    #[error(
-        "run: the file stands first: joulerace run FILE [FLAGS]; an experiment without a file has no \
-         subcommand: joulerace {0}"
-    )]
-    NoFile(String),
-    /// There is no such flag.
-    #[error(
-        "{file}: there is no key '{key}'{near}. Keys are the flags of {help}, without their dashes"
-    )]
-    Unknown {
-        /// As it was typed.
-        file: String,
-        /// The key.
-        key: String,
-        /// `; did you mean 'iterations'?`, or nothing.
-        near: String,
-        /// The command whose help lists them.
-        help: &'static str,
-    },
-    /// What is not of the experiment.
-    #[error(
-        "{file}: '{key}' is said on the command line, for one run: joulerace run {file} --{key}"
-    )]
-    NotOfIt {
-        /// As it was typed.
-        file: String,
-        /// The key.
-        key: String,
-    },
-    /// A value of another type.
-    #[error("{file}: {key} has to be {wanted}, and is {found}")]
-    Type {
-        /// As it was typed.
-        file: String,
-        /// The key.
-        key: String,
-        /// In words, with an example.
-        wanted: String,
-        /// In words.
-        found: String,
-    },
-    /// A value that its flag refuses.
-    #[error("{file}: {key}: {why}")]
-    Value {
-        /// As it was typed.
-        file: String,
-        /// The key.
-        key: String,
-        /// The flag's own words.
-        why: String,
-    },
-    /// It would write over something else.
-    #[error("--save: {0} is there and is no experiment of joulerace; name another file")]
-    Foreign(String),
-    /// It cannot be written.
-    #[error("--save: {file} cannot be written: {why}")]
-    Unwritten {
-        /// As it was typed.
-        file: String,
-        /// The system's word.
-        why: String,
-    },
-}
 
 /// The program with all that is derived filled in.
 fn program() -> Command {
@@ -212,7 +126,7 @@ fn known<'c>(
     }
     let names = keys(command).filter(|arg| !arg.is_hide_set()).map(key);
     let near = crate::screen::hints::nearest(&name.replace('_', "-"), names)
-        .map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+        .map_or(".".to_owned(), |near| format!("; did you mean '{near}'?"));
     let help = if compares { "joulerace compare --help" } else { "joulerace --help" };
     Err(RaceError::Unknown { file, key: name, near, help })
 }
