@@ -135,7 +135,9 @@ def _kind(reason: str) -> str:
     """A reason without what is one trial's own, so that like ones can be counted."""
     if _SAMPLED(reason):
         return "too little of the time was sampled"
-    return re.split(r"[:;(]", reason, maxsplit=1)[0].strip().rstrip(".")
+    reason = re.sub(r" fell from .*", " fell otherwise than by a wrap", reason)
+    # A column's unit, as in 'PACKAGE_ENERGY (J)', belongs to its name.
+    return re.split(r"[:;]|\((?!J\))", reason, maxsplit=1)[0].strip().rstrip(".")
 
 
 def _domains(table: Table, settings: Settings) -> list[str]:
