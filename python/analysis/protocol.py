@@ -1,6 +1,6 @@
-"""What the experiment declared before its first trial, and where this analysis departs from it."""
+"""What the experiment declared before its first trial; :mod:`analysis.departures` checks it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,45 +53,6 @@ class Protocol:
         """The group that all declared comparisons are made with, where there is one such."""
         bases = {a for a, _ in self.comparisons}
         return next(iter(bases)) if len(bases) == 1 and len(self.comparisons) > 1 else None
-
-    def departures(
-        self,
-        alpha: float,
-        margin_pct: float | None,
-        groups: Sequence[str],
-        coverage: Mapping[str, float],
-    ) -> list[str]:
-        """Where this analysis departs from what was declared, a sentence each.
-
-        ``coverage`` is the measured share of each trial that is part of the numbers.
-        """
-        if not self.declared:
-            return []
-        found = []
-        if self.alpha is not None and abs(self.alpha - alpha) > 1e-12:
-            found.append(f"α {self.alpha:g} was declared, {alpha:g} is used")
-        if margin_pct is not None and self.margin_pct != margin_pct:
-            was = "no margin" if self.margin_pct is None else f"a margin of ±{self.margin_pct:g}%"
-            found.append(f"{was} was declared, ±{margin_pct:g}% is used")
-        if self.primary_test not in (None, "paired-t-log"):
-            found.append(f"the declared test is {self.primary_test}; the paired t on logs is used")
-        if self.correction not in (None, "holm"):
-            found.append(f"the declared correction is {self.correction}; Holm's is used")
-        missing = [f"{b} against {a}" for a, b in self.comparisons if not {a, b} <= set(groups)]
-        if missing:
-            found.append(f"declared and not possible: {', '.join(missing)}")
-        if self.comparisons:
-            unknown = set(groups) - {name for pair in self.comparisons for name in pair}
-            if unknown:
-                found.append(f"no declared comparison has {', '.join(sorted(unknown))}")
-        if self.coverage_limit is not None:
-            low = [t for t, share in coverage.items() if share < self.coverage_limit]
-            if low:
-                found.append(
-                    f"{len(low)} trials below the declared coverage of {self.coverage_limit:.0%} "
-                    "are part of the numbers"
-                )
-        return found
 
 
 def _pairs(raw: Any) -> tuple[tuple[str, str], ...]:

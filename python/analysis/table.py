@@ -16,7 +16,7 @@ MOST_IN_FULL = 6
 #: String columns that every table has, even when the host knows nothing about them.
 _STRINGS = (
     "trial", "group", "file", "meter", "estimated", "status", "reason", "flags", "predecessor",
-    "domains",
+    "domains", "machine",
 )  # fmt: skip
 
 #: Numeric columns that other modules may ask for without checking.
