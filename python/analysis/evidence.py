@@ -13,12 +13,17 @@ from analysis.table import Table
 def comparisons(table: Table, settings: Settings) -> tuple[tuple[str, str], ...]:
     """The pairs of groups that are compared, each base first, in the order of presentation.
 
-    All pairs, unless the experiment declared fewer before its first trial.
+    All pairs, unless the experiment declared fewer before its first trial; those of a history or of
+    levels as they were declared, the earlier one first.
     """
     declared = settings.protocol.comparisons
     pairs = list(combinations(table.groups, 2))
     if not declared:
         return tuple(pairs)
+    if settings.protocol.structured:
+        known = tuple(pair for pair in declared if set(pair) <= set(table.groups))
+        if known:
+            return known
     wanted = {frozenset(pair) for pair in declared}
     return tuple(pair for pair in pairs if frozenset(pair) in wanted) or tuple(pairs)
 

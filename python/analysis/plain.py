@@ -90,7 +90,7 @@ def _means(answer: Verdict, settings: Settings) -> str:
         else "Read the points above first: they say why it may look surer than it is."
     )
     return (
-        f"What it means: {some}{text.plural(len(resolved), 'difference')} "
+        f"What it means: {some}{text.plural(len(answer.pairs), 'difference')} "
         f"{'is' if len(resolved) == 1 else 'are'} larger than chance would make "
         f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most['group']} against "
         f"{most['base']}, {change}; were the whole experiment done again and again, an interval "

@@ -116,6 +116,8 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "order": found.order,
         "conditions": found.conditions,
         "published": found.published,
+        "history": found.history,
+        "factors": found.factors and {k: v for k, v in found.factors.items() if k != "design"},
         "baseline": settings.baseline,
         "settings": {k: v for k, v in asdict(settings).items() if k != "place"}
         | {

@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 from analysis import files
 from analysis.findings import Findings
-from analysis.plots import drift, effects, matrix, paired, phases, power, quantiles, violins
+from analysis.plots import (
+    drift,
+    effects,
+    factors,
+    history,
+    matrix,
+    paired,
+    phases,
+    power,
+    quantiles,
+    violins,
+)
 from analysis.plots.style import Figure, Palette, configure
 from analysis.settings import Settings
 from analysis.table import Table
@@ -17,6 +28,8 @@ _Painter = Callable[[Table, Findings, Settings, Palette], list[Figure]]
 _PAINTERS: tuple[_Painter, ...] = (
     violins.draw,
     effects.draw,
+    history.draw,
+    factors.draw,
     matrix.draw,
     paired.draw,
     power.draw,
