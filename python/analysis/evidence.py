@@ -56,8 +56,17 @@ def trials(table: Table, metric: str, settings: Settings, order: bool = True) ->
         control=(place[settings.control.treatment], place[table.twin]) if twin else None,
         alpha=settings.alpha,
         margin=_margin(settings) if metric == "energy_j" else None,
+        strata=strata(table, wide),
         looks=settings.protocol.looks if metric == "energy_j" else None,
     )
+
+
+def strata(table: Table, wide: pd.DataFrame) -> np.ndarray | None:
+    """The machine of every block as a number; None where there is one, or it is not on record."""
+    known = table.machines().reindex(wide.index)
+    if known.isna().any() or known.nunique() < 2:
+        return None
+    return pd.factorize(known)[0]
 
 
 def decided(table: Table, settings: Settings) -> Decision:

@@ -16,6 +16,7 @@ from analysis import (
     groups,
     history,
     idle,
+    machines,
     omnibus,
     order,
     pairs,
@@ -61,6 +62,7 @@ class Findings:
     published: dict[str, Any] | None
     history: dict[str, Any] | None = None
     factors: dict[str, Any] | None = None
+    machines: dict[str, Any] | None = None
     _index: list[pairs.Index] = field(default_factory=list, repr=False, compare=False)
 
     def pair(self, a: str, b: str, *tests: str, metric: str = "energy_j") -> dict[str, Any] | None:
@@ -102,6 +104,7 @@ def analyse(
         published=published.analyse(table, settings) if settings.published else None,
         history=history.analyse(table, settings, decision, compared),
         factors=factors.analyse(table, settings, decision, compared),
+        machines=machines.analyse(table, settings, decision, compared),
     )
 
 

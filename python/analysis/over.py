@@ -1,12 +1,12 @@
 """One comparison over several experiments or machines: what is pooled, and how it is written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis import text
-from analysis.cells import Column, Tabulation, number, words
+from analysis.cells import Column, Tabulation, number, p_cell, words
 from analysis.decision import student
 from analysis.decision.pooled import Pooled, pool
 
@@ -59,8 +59,13 @@ def interval(low: float, high: float) -> str:
     return f"{text.percent(ends[0], decimals)} to {text.percent(ends[1], decimals)}"
 
 
-def table(found: Sequence[Over], kind: str) -> Tabulation:
-    """Every comparison over all of a ``kind``, such as ``experiment``."""
+def table(
+    found: Sequence[Over], kind: str, alike: Mapping[tuple[str, str], float] | None = None
+) -> Tabulation:
+    """Every comparison over all of a ``kind``, such as ``experiment``.
+
+    ``alike`` has the p-values of Brown and Forsythe's test, where single blocks are at hand.
+    """
     columns = [
         Column("Comparison", False), Column(f"{kind.capitalize()}s"), Column("Change"),
         Column("95% interval"), Column("p, Holm"), Column("These alone"), Column("Next one"),
@@ -80,14 +85,15 @@ def table(found: Sequence[Over], kind: str) -> Tabulation:
                 number(p.next_low, interval(p.next_low, p.next_high)),
                 number(p.tau, f"{text.significant(100 * np.expm1(p.tau), 2)}%"),
                 number(p.i2, f"{100 * p.i2:.0f}%"),
-                number(p.q_p, text.p_value(p.q_p)),
+                p_cell(p.q_p if alike is None else alike[o.a, o.b]),
             ]
         )
+    test = "Cochran’s Q" if alike is None else "Brown and Forsythe’s test on the blocks"
     notes = [
         f"Change of the plain mean of the {kind}s’ log ratios. The 95% interval is over {kind}s "
         "and holds for others like these; “these alone” says nothing of others; “next one” is "
         f"where a further {kind}’s result is expected. Between: the standard deviation between "
         f"{kind}s beyond what their blocks explain (Paule–Mandel); I²: its share; p, alike: "
-        "Cochran’s Q."
+        f"{test}."
     ]
     return Tabulation(f"Over all {kind}s", columns, rows, notes)

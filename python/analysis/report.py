@@ -20,6 +20,7 @@ from analysis import (
     history,
     limits,
     machine,
+    machines,
     metrics,
     plain,
     provenance,
@@ -141,6 +142,10 @@ def _structure(table: Table, found: Findings, settings: Settings) -> list[Sectio
         sections.append(
             Section("factors", "At each level", said, names, factors.tables(found.factors))
         )
+    if found.machines is not None:
+        said = machines.sentence(found.machines).rstrip(".")
+        told = machines.tables(found.machines)
+        sections.append(Section("machines", "The machines", said, ("forest",), told))
     return sections
 
 

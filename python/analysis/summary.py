@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import cautions, departures, limits, provenance
+from analysis import cautions, departures, limits, machines, provenance
 from analysis.decision.power import POWER
 from analysis.files import cell
 from analysis.files import write as write_text
@@ -117,6 +117,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "conditions": found.conditions,
         "published": found.published,
         "history": found.history,
+        "machines": found.machines and machines.plain(found.machines),
         "factors": found.factors and {k: v for k, v in found.factors.items() if k != "design"},
         "baseline": settings.baseline,
         "settings": {k: v for k, v in asdict(settings).items() if k != "place"}

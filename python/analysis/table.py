@@ -120,9 +120,23 @@ class Table:
         return self._wide[metric]
 
     def _in_time(self, blocks: pd.Index) -> pd.Index:
-        """The blocks by their first trial's place in the order, by number where it is unknown."""
+        """The blocks by their first trial's place in the order, by number where it is unknown.
+
+        Those of one machine stay together, machines in the order of their first blocks.
+        """
         ran = self.frame.groupby("block")["run_order"].min().reindex(blocks)
-        return blocks if ran.isna().any() else ran.sort_values(kind="stable").index
+        if ran.isna().any():
+            return blocks
+        ordered = ran.sort_values(kind="stable").index
+        machine = self.machines().reindex(ordered)
+        if machine.isna().any() or machine.nunique() < 2:
+            return ordered
+        return ordered[np.argsort(pd.factorize(machine)[0], kind="stable")]
+
+    def machines(self) -> pd.Series:
+        """The machine of every block, by its usable trials; missing where it is not on record."""
+        rows = self.usable.dropna(subset=["block", "machine"])
+        return rows.groupby("block")["machine"].first()
 
     def complete_blocks(self) -> set[float]:
         """The blocks in which every group has exactly one usable trial.

@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from analysis import cautions, factors, history, limits, pairs, provenance, text, wording
+from analysis import (
+    cautions,
+    factors,
+    history,
+    limits,
+    machines,
+    pairs,
+    provenance,
+    text,
+    wording,
+)
 from analysis.decision import Comparison
 from analysis.findings import Findings
 from analysis.settings import Settings
@@ -68,6 +78,8 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
             sentence,
         )
     sentence = prefix + sentence + _measured(settings) + _sparse(table)
+    if found.machines is not None and level not in ("too few", "not comparable"):
+        sentence = f"{sentence} {machines.sentence(found.machines)}".rstrip()
     sure = _sure(everything, level, found, settings, caps)
     own = [c for c in everything if c["base"] == table.base]
     return Verdict(level, sentence, sure, limits_of_it, own, everything, ranking)
