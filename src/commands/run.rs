@@ -21,6 +21,7 @@ use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use crate::store::journal::Again;
 use crate::store::{lock, record};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `joulerace`.
@@ -31,7 +32,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
     let folder = Folder::at(match &args.output {
         Some(folder) => prepare::followed(folder),
-        None => project.root.join("results").join(now_as_name()),
+        None => prepare::absolute(Path::new("results")).join(now_as_name()),
     });
     let analyse = !args.no_analysis;
     if args.dry_run {
