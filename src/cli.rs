@@ -7,6 +7,7 @@ mod env;
 mod examples;
 mod joined;
 mod measure;
+mod pack;
 mod shell;
 mod verify;
 
@@ -16,6 +17,7 @@ pub use doctor::DoctorArgs;
 pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
 pub use measure::MeasureArgs;
+pub use pack::{PackArgs, ReplayArgs};
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
@@ -97,6 +99,18 @@ pub enum Command {
     /// Measure any command: joulerace measure -- COMMAND
     #[command(after_help = examples::MEASURE)]
     Measure(MeasureArgs),
+    /// Pack an experiment and its report into one archive for a paper's artifact
+    ///
+    /// A ZIP file with raw samples, records, journal, locks, the scripts' checksums, tables, report,
+    /// CITATION.cff, and a description as an RO-Crate. Home folders and what looks like a secret are struck
+    /// out; the scripts' own output is left out.
+    #[command(after_help = examples::PACK)]
+    Pack(PackArgs),
+    /// Make an archive's tables again from its raw samples, and say whether every number is the same
+    ///
+    /// The archive may come from anybody: nothing in it is run. Ends with status 13 where something differs.
+    #[command(after_help = examples::REPLAY)]
+    Replay(ReplayArgs),
     /// Make, list or remove joulerace's Python environments
     #[command(after_help = examples::ENV)]
     Env(EnvArgs),

@@ -7,6 +7,8 @@ mod doctor;
 mod dry_run;
 mod env;
 mod measure;
+mod pack;
+mod replay;
 mod resolve;
 mod run;
 mod shell;
@@ -54,6 +56,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Some(Command::Verify(args)) => verify::verify(args, talk),
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => measure::measure(args, talk),
+        Some(Command::Pack(args)) => pack::pack(args),
+        Some(Command::Replay(args)) => replay::replay(args, talk),
         Some(Command::Env(args)) => env::env(args, talk),
         Some(Command::Completions(args)) => shell::completions(args),
         Some(Command::Man(args)) => shell::man(args),

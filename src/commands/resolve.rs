@@ -225,7 +225,7 @@ pub(super) fn own_or_named(
 }
 
 /// A path as a shell takes it, on one line.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = clean::line(&path.to_string_lossy());
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
