@@ -168,7 +168,7 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are, where the experiment named a folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "JOULERACE_POWERCAP", hide_env = true)]
     pub powercap: Option<PathBuf>,
     /// The folder of training scripts, where the experiment named one
     #[arg(long, value_name = "DIR", hide = true)]
@@ -209,7 +209,13 @@ pub struct MeterArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are
-    #[arg(long, value_name = "DIR", default_value = "/sys/class/powercap")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/sys/class/powercap",
+        env = "JOULERACE_POWERCAP",
+        hide_env = true
+    )]
     pub powercap: PathBuf,
     /// The estimate's power in watts, idle and with all cores busy
     #[arg(long, value_name = "IDLE:BUSY", default_value_t = CpuWatts::default())]

@@ -60,13 +60,21 @@ pub(super) fn metadata(of: &Described<'_>) -> Value {
     }));
     graph.extend(actions(of));
     graph.extend(of.entries.iter().map(|entry| file(of, entry)));
-    let context =
-        [format!("{CRATE}/context"), "https://w3id.org/ro/terms/workflow-run/context".into()];
+    // The one term that RO-Crate 1.1 lacks.
+    let context = json!([
+        format!("{CRATE}/context"),
+        { "sha256": "https://w3id.org/ro/terms/workflow-run#sha256" },
+    ]);
     json!({ "@context": context, "@graph": graph })
 }
 
 fn id(of: &str) -> Value {
     json!({ "@id": of })
+}
+
+/// ISO 8601, to the second.
+fn moment(at: jiff::Timestamp) -> String {
+    at.strftime("%FT%TZ").to_string()
 }
 
 fn author(n: usize) -> String {
@@ -138,8 +146,8 @@ fn actions(of: &Described<'_>) -> [Value; 2] {
         "@type": "CreateAction",
         "name": "The experiment",
         "description": clean::line(&of.experiment.command.join(" ")),
-        "startTime": of.experiment.created.to_string(),
-        "endTime": of.finished.to_string(),
+        "startTime": moment(of.experiment.created),
+        "endTime": moment(of.finished),
         "instrument": id("#joulerace"),
         "object": below(&inputs),
         "result": below(&measured),
@@ -149,7 +157,7 @@ fn actions(of: &Described<'_>) -> [Value; 2] {
         "@type": "CreateAction",
         "name": "The analysis",
         "description": "Tables, statistics, plots and report from the raw samples",
-        "endTime": of.finished.to_string(),
+        "endTime": moment(of.finished),
         "instrument": id("#joulerace"),
         "object": below(&measured),
         "result": below(&analysed),

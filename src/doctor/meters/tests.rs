@@ -6,6 +6,7 @@ const CONTEXT: Context = Context {
     interval: Duration::from_millis(200),
     sockets: Some(1),
     elsewhere: Some(0.0),
+    in_container: false,
 };
 
 fn package(name: &str) -> Counter {
@@ -129,4 +130,24 @@ fn an_interval_in_which_the_counter_may_wrap_twice_is_too_long() {
         working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &context);
     assert_eq!(finding.level, Level::Warning);
     assert!(finding.remedy.unwrap().contains("--interval"));
+}
+
+#[test]
+fn in_a_container_the_remedy_is_the_hosts() {
+    let denied = Tried {
+        kind: Kind::Rapl,
+        outcome: Err(MeterError::Permission { file: "/powercap/x".into(), command: "sudo x".into() }),
+        movement: Movement::default(),
+    };
+    let remedy = |tried: Tried, in_container| -> String {
+        let mut all = estimate_only();
+        all[1] = tried;
+        let judged = judge(&all, &Context { in_container, ..CONTEXT });
+        let remedies = judged.into_iter().filter_map(|finding| finding.remedy);
+        remedies.collect::<Vec<_>>().join("\n")
+    };
+    assert!(remedy(missing(Kind::Rapl), true).contains("-v /sys/devices/virtual/powercap"));
+    assert!(remedy(missing(Kind::Rapl), false).contains("modprobe"));
+    let told = remedy(denied, true);
+    assert!(told.contains("On the host") && !told.contains("sudo x"), "{told}");
 }
