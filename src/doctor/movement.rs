@@ -108,8 +108,7 @@ impl Running {
         if !meter.wraps() {
             return Ok(Running { session, wrapped: None });
         }
-        let seconds = time.as_secs_f64().to_string();
-        let line = meter.wrap(csv, vec!["sleep".into(), seconds.into()]);
+        let line = meter.wrap(csv, process::sleeper(time));
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         process::own_group(&mut command);
