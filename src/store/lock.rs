@@ -49,6 +49,7 @@ pub enum LockError {
     #[error(
         "the machine-wide lock cannot be used: {0}; set JOULERACE_LOCK_FILE to a file that all who measure here can write"
     )]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux keeps such names"))]
     Name(io::Error),
     /// The lock file cannot be used.
     #[error("the machine-wide lock {path} cannot be used: {source}; set JOULERACE_LOCK_FILE to a file that all who measure here can write",

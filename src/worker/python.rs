@@ -13,7 +13,6 @@
 
 use super::WorkerError;
 use super::protocol::Request;
-use crate::process;
 use libloading::Library;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -176,7 +175,7 @@ fn start(
     }
     let status = child.wait().map_err(failed)?;
     // The host is to see what happened to Python.
-    process::end_likewise(status);
+    crate::process::end_likewise(status);
     Ok(status.code().unwrap_or(1))
 }
 
