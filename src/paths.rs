@@ -98,6 +98,11 @@ fn shared_lock_file() -> PathBuf {
     data.join("joulerace.lock")
 }
 
+/// A framework's script in `workloads`.
+pub fn script(workloads: &Path, framework: &str) -> PathBuf {
+    workloads.join(format!("{framework}_cnn.py"))
+}
+
 /// The frameworks that have a script in `workloads`: the names before `_cnn.py`, sorted.
 pub fn frameworks(workloads: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(workloads).into_iter().flatten().flatten();

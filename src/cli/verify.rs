@@ -7,8 +7,17 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// What to compare; the first is what the others are held against
-    #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
-    pub frameworks: Vec<String>,
+    #[arg(
+        long,
+        alias = "frameworks",
+        value_name = "LIST",
+        default_value = "keras,torch,jax",
+        value_delimiter = ','
+    )]
+    pub treatments: Vec<String>,
+    /// An environment of your own: a folder with pyproject.toml and poetry.lock
+    #[arg(long, value_name = "NAME=DIR", value_parser = super::named_folder)]
+    pub environment: Vec<(String, PathBuf)>,
     /// Steps whose losses are compared
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
@@ -27,7 +36,7 @@ pub struct VerifyArgs {
     /// Use the first N test images only [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub test_samples: Option<u32>,
-    /// Processors for every framework [default: all]
+    /// Processors for every treatment [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
     /// mnist, digits, or auto: MNIST where it can be had

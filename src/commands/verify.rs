@@ -3,15 +3,16 @@
 use super::resolve::{check_samples, job_ranges};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
-use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
-use crate::paths::{self, Project};
+use crate::paths::Project;
+use crate::prepare::environments::{Wanted, environments};
+use crate::prepare::known::known;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
-use crate::settings::{Job, treatments};
+use crate::settings::{Job, cnn, treatments};
 use crate::units;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
@@ -50,26 +51,24 @@ async fn compare(
 ) -> Result<Value, Error> {
     let own = project.workloads();
     let scripts = args.workloads.as_deref().map_or(own.clone(), prepare::absolute);
-    let mut known: Vec<String> =
-        search_path(&scripts, &own).iter().flat_map(|folder| paths::frameworks(folder)).collect();
-    known.sort();
-    known.dedup();
-    let (treatments, _) = treatments(&args.frameworks, None, &known)?;
-    let environment = prepare::environment(
-        project,
-        Profile::Training,
-        args.python_env.clone(),
-        args.allow_unlocked,
-        terminal,
-    )
-    .await?;
+    let known = known(&search_path(&scripts, &own), project, &args.environment)?;
+    let (treatments, _) = treatments(&args.treatments, None, &[], &known)?;
+    let wanted = Wanted {
+        treatments: &treatments,
+        python_env: args.python_env.clone(),
+        allow_unlocked: args.allow_unlocked,
+        folders: &args.environment.iter().cloned().collect(),
+        known: &known,
+        kept: None,
+    };
+    let environments = environments(project, &wanted, terminal).await?;
     let failed = |what: &str, why: String| Error::Told {
         message: format!("{what}: {why}"),
         status: Status::Trials,
     };
-    let python = &environment.interpreter()?;
+    let digits = environments.digits(project)?;
     let dataset =
-        prepare::data(args.dataset, args.data_dir.as_deref(), python, &own, terminal).await?;
+        prepare::data(args.dataset, args.data_dir.as_deref(), &digits, &own, terminal).await?;
     let mut job = serde_json::to_value(Job {
         epochs: 1,
         batch_size: args.batch_size,
@@ -85,18 +84,29 @@ async fn compare(
     let stop = prepare::token()?;
     let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
+    let mut last = None;
     for treatment in &treatments {
-        let name = &treatment.framework;
-        let output = scratch.path().join(format!("{name}.npz"));
+        let name = &treatment.name;
+        let output = scratch.path().join(format!("{}.npz", treatment.folder()));
         terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
-        let argument =
-            json!({ "framework": name, "job": job, "steps": args.steps, "output": output });
+        let mut argument = json!({
+            "framework": treatment.framework, "workload": cnn(), "job": job, "steps": args.steps,
+            "output": output,
+        });
+        if let Some(variant) = &treatment.variant {
+            argument["variant"] = json!(variant);
+        }
+        let made = environments.of_treatment(treatment);
+        let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
+        let python = &made.python;
+        last = Some(python);
         let path = search_path(&scripts, &own);
         prepare::call(python, path, "verify", "collect", argument, &stop, |_| ())
             .await
             .map_err(|why| failed(name, why))?;
         files.insert(name.clone(), json!(output));
     }
+    let python = last.ok_or_else(|| failed("the comparison", "nothing was trained".to_owned()))?;
     let argument = json!({ "files": files });
     let path = search_path(&scripts, &own);
     let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())

@@ -1,7 +1,9 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
+pub mod commands;
+
 use crate::dataset::Dataset;
-use crate::settings::Job;
+use crate::settings::{Job, Levels, of_the_work};
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
@@ -9,37 +11,74 @@ use std::collections::BTreeMap;
 
 /// What a trial has to have done.
 #[derive(Debug, Clone)]
-pub struct Expected<'a> {
+pub enum Expected<'a> {
+    /// A training.
+    Training(Trained<'a>),
+    /// Commands; whether all have to print the same was told to those that ran them.
+    Commands,
+}
+
+/// What a training has to have done.
+#[derive(Debug, Clone)]
+pub struct Trained<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Images in the training set that were used.
-    pub train_images: u32,
-    /// Images in the test set that were used.
+    /// Images in the training set.
+    pub train_there: u32,
+    /// Images in the test set.
+    pub test_there: u32,
+    /// Images in the test set that are used, where a treatment's levels say nothing else.
     pub test_images: u32,
 }
 
 impl Expected<'_> {
-    /// Of a job on a data set.
-    pub fn of<'a>(job: &'a Job, dataset: &Dataset) -> Expected<'a> {
-        let used = |there: u32, asked: Option<u32>| there.min(asked.unwrap_or(u32::MAX));
-        Expected {
+    /// Of a job on a data set; of commands where there is none.
+    pub fn of<'a>(job: &'a Job, dataset: Option<&Dataset>) -> Expected<'a> {
+        let Some(dataset) = dataset else { return Expected::Commands };
+        Expected::Training(Trained {
             job,
-            train_images: used(dataset.train_images, job.train_samples),
+            train_there: dataset.train_images,
+            test_there: dataset.test_images,
             test_images: used(dataset.test_images, job.test_samples),
+        })
+    }
+
+    /// Holds one trial's account of itself against what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is not as it has to be, in words.
+    pub fn check(&self, record: &TrialRecord) -> Result<(), String> {
+        match self {
+            Expected::Training(trained) => check_training(record, trained),
+            Expected::Commands => commands::check(record),
+        }
+    }
+
+    /// Holds the finished trials against each other: see [`compare`] for trainings; commands have to have
+    /// the same window, and to have printed the same where that was asked for. Marks those that do not
+    /// agree as invalid and returns their places in `records`.
+    pub fn compare(&self, records: &mut [TrialRecord]) -> (Vec<usize>, Verdict) {
+        match self {
+            Expected::Training(trained) => compare(records, trained.test_images),
+            Expected::Commands => mark(records, commands::differences, Vec::new()),
         }
     }
 }
 
-/// Holds one trial's account of itself against what was asked for.
-///
-/// # Errors
-///
-/// The first thing that is not as it has to be, in words.
-pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String> {
+/// Images that are used of those that are there.
+fn used(there: u32, asked: Option<u32>) -> u32 {
+    there.min(asked.unwrap_or(u32::MAX))
+}
+
+/// Holds one training's account of itself against what was asked for.
+fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), String> {
     let Some(result) = &record.result else {
         return Err("the script returned without a result".to_owned());
     };
-    let job = expected.job;
+    let job = expected.job.at(&record.levels).map_err(|error| error.to_string())?;
+    let train_images = used(expected.train_there, job.train_samples);
+    let test_images = used(expected.test_there, job.test_samples);
     let losses = result["losses"].as_array().cloned().unwrap_or_default();
     if losses.len() != job.epochs as usize {
         return Err(format!("it reports {} losses for {} epochs", losses.len(), job.epochs));
@@ -63,8 +102,8 @@ pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String
     if result.get("test_loss").is_some_and(|loss| loss.as_f64().is_none()) {
         return Err("its loss on the test set is not a number".to_owned());
     }
-    let batches = u64::from(job.epochs) * u64::from(expected.train_images.div_ceil(job.batch_size));
-    let images = u64::from(job.epochs) * u64::from(expected.train_images);
+    let batches = u64::from(job.epochs) * u64::from(train_images.div_ceil(job.batch_size));
+    let images = u64::from(job.epochs) * u64::from(train_images);
     let Some(parameters) = result["specified_parameters"].as_u64() else {
         return Err("it does not report how many parameters are specified".to_owned());
     };
@@ -72,7 +111,7 @@ pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String
         ("parameters", parameters),
         ("batches", batches),
         ("images_seen", images),
-        ("test_images_seen", u64::from(expected.test_images)),
+        ("test_images_seen", u64::from(test_images)),
         ("threads", u64::from(job.threads)),
     ];
     for (name, wanted) in counts {
@@ -112,28 +151,44 @@ pub fn accuracy_tolerance(accuracy: f64, test_images: u32) -> f64 {
 
 /// Holds the finished trials against each other: parameters and data must be equal, and among those
 /// that trained from one seed (all of them, or a block's) accuracies within [`accuracy_tolerance`] of
-/// their median, and the losses of one framework equal from trial to trial. Marks those that are not as
-/// invalid and returns their places in `records`.
+/// their median, and the losses of one treatment equal from trial to trial. Trials at other levels of a
+/// factor that changes the work are held against their like only. Marks those that are not as invalid and
+/// returns their places in `records`.
 pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Verdict) {
     let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
-    let mut seeds: BTreeMap<Option<u64>, Vec<usize>> = BTreeMap::new();
+    let mut seeds: BTreeMap<(Levels, Option<u64>), Vec<usize>> = BTreeMap::new();
     for &i in &ok {
-        seeds.entry(records[i].seed).or_default().push(i);
+        let key = (of_the_work(&records[i].levels), records[i].seed);
+        seeds.entry(key).or_default().push(i);
     }
     let mut invalid: Vec<(usize, String)> = Vec::new();
     let mut reasons: Vec<String> = Vec::new();
-    for alike in seeds.values() {
-        far_off(records, alike, test_images, &mut invalid);
+    for ((levels, _), alike) in &seeds {
+        let own = levels.get("test-samples").and_then(|level| level.parse().ok());
+        far_off(records, alike, own.unwrap_or(test_images), &mut invalid);
         not_repeated(records, alike, &mut reasons);
     }
+    let mut firsts: BTreeMap<Levels, usize> = BTreeMap::new();
     for &i in &ok {
-        let (record, first) = (&records[i], &records[ok[0]]);
+        let first = *firsts.entry(of_the_work(&records[i].levels)).or_insert(i);
+        let (record, first) = (&records[i], &records[first]);
         for what in ["parameters", "data"] {
             if field(record, what) != field(first, what) {
                 invalid.push((i, format!("its {what} differ from those of {}", first.trial)));
             }
         }
     }
+    mark(records, |_, _| invalid, reasons)
+}
+
+/// Marks the trials of `invalid` (their places among the good ones, with the reason) and gives the verdict.
+fn mark(
+    records: &mut [TrialRecord],
+    invalid: impl FnOnce(&[TrialRecord], &[usize]) -> Vec<(usize, String)>,
+    mut reasons: Vec<String>,
+) -> (Vec<usize>, Verdict) {
+    let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
+    let mut invalid = invalid(records, &ok);
     invalid.sort_by_key(|(place, _)| *place);
     for (i, reason) in &invalid {
         let record = &mut records[*i];
@@ -175,11 +230,13 @@ fn far_off(
     }
 }
 
-/// Trials of one seed whose losses are not those of the first of the same framework.
+/// Trials of one seed whose losses are not those of the first that did the same in the same way: an A/A twin
+/// repeats its own.
 fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<String>) {
-    let mut firsts: BTreeMap<&str, &TrialRecord> = BTreeMap::new();
+    let mut firsts: BTreeMap<_, &TrialRecord> = BTreeMap::new();
     for record in alike.iter().map(|i| &records[*i]) {
-        let first = firsts.entry(&record.framework).or_insert(record);
+        let TrialRecord { framework, variant, environment, levels, .. } = record;
+        let first = firsts.entry((framework, variant, environment, levels)).or_insert(record);
         if field(first, "losses") != field(record, "losses") {
             reasons.push(format!(
                 "{} did not repeat the losses of {}: the same seed gave other numbers",

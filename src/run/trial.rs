@@ -1,14 +1,15 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
-use super::interference;
+use super::{commands, interference};
 use crate::clean;
 use crate::energy::{self, Accounts};
 use crate::events::{Event, Observer};
 use crate::meter::{Meter, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
+use crate::prepare::environments::Environments;
 use crate::process::Exit;
-use crate::settings::Settings;
+use crate::settings::{Commands, Settings};
 use crate::snapshot::Roots;
 use crate::snapshot::proc;
 use crate::stop::{Stop, Stopper};
@@ -17,7 +18,7 @@ use crate::store::interference::Interference;
 use crate::store::journal::Again;
 use crate::store::record::{Status, TrialRecord};
 use crate::worker::protocol::{self, Interpreter, Message, Request};
-use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
+use crate::worker::{self, Failure, Launch, Limits, Listener, Seen, Task};
 use joulerace_meter::clock;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -34,8 +35,8 @@ pub struct Bench<'a> {
     pub folder: &'a Folder,
     /// What reads the energy.
     pub meter: &'a Meter,
-    /// The environment's interpreter.
-    pub python: &'a Interpreter,
+    /// What the scripts run in.
+    pub environments: &'a Environments,
     /// Folders that the scripts are imported from.
     pub sys_path: Vec<PathBuf>,
     /// The data set's name, as the script is told.
@@ -97,7 +98,7 @@ impl Bench<'_> {
             Ok(()) => {}
             Err(Trouble::Interrupted) => return Err(Interrupted),
             Err(Trouble::Failed(reason)) => {
-                let gone = self.gone();
+                let gone = self.gone(trial);
                 record.status = Status::Failed;
                 record.unmeasured = gone.is_some() || speaks_of_full_disk(&reason);
                 record.reason = Some(match gone {
@@ -146,7 +147,7 @@ impl Bench<'_> {
             lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
         let session = self.meter.start(&csv).map_err(|e| lost(&e))?;
-        let launch = self.launch(trial, &listener, &csv, &log);
+        let launch = self.launch(trial, &listener, &csv, &log).map_err(Trouble::Unmeasured)?;
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
@@ -224,10 +225,16 @@ impl Bench<'_> {
     }
 
     /// What a trial needs and is not there any more, in words.
-    fn gone(&self) -> Option<String> {
-        let python = self.python.executable.as_path();
-        let packages = python.parent().and_then(Path::parent).map(crate::env::packages_folder);
-        let mut needed = vec![("the interpreter", python), ("the data", &*self.data_dir)];
+    fn gone(&self, trial: &Trial) -> Option<String> {
+        if let Some(commands) = &self.settings.commands {
+            let folder = &commands.folder;
+            return (!folder.is_dir()).then(|| format!("the folder {} has gone", folder.display()));
+        }
+        let python = self.python(trial).map(|python| python.executable.as_path());
+        let packages = python.and_then(Path::parent).and_then(Path::parent);
+        let packages = packages.map(crate::env::packages_folder);
+        let mut needed = vec![("the data", &*self.data_dir)];
+        needed.extend(python.map(|python| ("the interpreter", python)));
         needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
         needed
             .extend(self.sys_path.iter().map(|folder| ("the folder of scripts", folder.as_path())));
@@ -336,6 +343,7 @@ impl Bench<'_> {
         if accounts.window.as_ref().is_some_and(|window| report.is_short(window.seconds)) {
             record.flag("short-window");
         }
+        accounts.of_one(self.repetitions());
         let lost = report.lost.iter().chain(&report.unmeasured).next().map(|lost| lost.why.clone());
         let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
         let unknown = accounts.integrity.unknown_energy();
@@ -357,6 +365,9 @@ impl Bench<'_> {
             return Err(Trouble::Failed(why));
         }
         match &record.window {
+            None if worked && self.settings.commands.is_some() => Err(Trouble::Failed(
+                "a phase that it marked never ended (or never began)".to_owned(),
+            )),
             None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
             Some(window) if worked && !window.total_j.is_finite() => {
                 Err(Trouble::Failed("its energy could not be worked out".to_owned()))
@@ -369,34 +380,77 @@ impl Bench<'_> {
     }
 
     /// The worker of a trial, under its meter.
-    fn launch(&self, trial: &Trial, listener: &Listener, csv: &Path, log: &Path) -> Launch {
+    ///
+    /// # Errors
+    ///
+    /// There is no environment for it.
+    fn launch(
+        &self,
+        trial: &Trial,
+        listener: &Listener,
+        csv: &Path,
+        log: &Path,
+    ) -> Result<Launch, String> {
         let worker = vec![
             OsString::from(&self.program),
             "worker".into(),
             "--socket".into(),
             listener.path().into(),
         ];
-        Launch {
-            request: self.request(trial),
+        Ok(Launch {
+            task: self.task(trial)?,
             argv: self.meter.wrap(csv, worker),
             log: log.to_owned(),
             limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
+        })
+    }
+
+    /// What the trial's worker does: it runs the treatment's command, or calls its script.
+    fn task(&self, trial: &Trial) -> Result<Task, String> {
+        let treatments = &self.settings.treatments;
+        let command = self.settings.commands.as_ref().and_then(|commands| {
+            let own = treatments.iter().find(|t| t.name == trial.treatment)?;
+            Some(commands::request(commands, own.command.as_ref()?))
+        });
+        match command {
+            Some(request) => Ok(Task::Command(request)),
+            None => self.request(trial).map(Task::Python),
         }
     }
 
-    fn request(&self, trial: &Trial) -> Request {
-        let mut job = serde_json::to_value(&self.settings.job).unwrap_or_default();
+    /// What the trial's script runs in.
+    fn python(&self, trial: &Trial) -> Option<&Interpreter> {
+        self.environments.of(trial).map(|made| &made.python)
+    }
+
+    fn request(&self, trial: &Trial) -> Result<Request, String> {
+        let python = self.python(trial).cloned();
+        let python =
+            python.ok_or_else(|| format!("there is no environment for {}", trial.treatment))?;
+        let job = self.settings.job.at(&trial.levels).map_err(|error| error.to_string())?;
+        let mut job = serde_json::to_value(&job).unwrap_or_default();
         job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
-        Request {
-            python: self.python.clone(),
+        let workload = &self.settings.workload;
+        let mut argument =
+            json!({ "framework": trial.framework, "workload": workload, "job": job });
+        if let Some(variant) = &trial.variant {
+            argument["variant"] = json!(variant);
+        }
+        Ok(Request {
+            python,
             sys_path: self.sys_path.clone(),
             module: "harness".to_owned(),
             function: "run".to_owned(),
-            argument: json!({ "framework": trial.framework, "job": job }),
+            argument,
             arrays: None,
-        }
+        })
+    }
+
+    /// How often a trial does its work.
+    fn repetitions(&self) -> u32 {
+        self.settings.commands.as_ref().map_or(1, Commands::repetitions)
     }
 
     /// What a trial trains from.
@@ -410,11 +464,15 @@ impl Bench<'_> {
             trial: trial.name.clone(),
             treatment: trial.treatment.clone(),
             framework: trial.framework.clone(),
+            variant: trial.variant.clone(),
+            environment: trial.environment.clone(),
+            levels: trial.levels.clone(),
             block: trial.block,
             position: trial.position,
             run_order: trial.run_order,
             predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
-            seed: Some(self.seed(trial)),
+            seed: self.settings.commands.is_none().then(|| self.seed(trial)),
+            repetitions: self.repetitions(),
             attempt,
             status: Status::Ok,
             reason: None,
@@ -450,8 +508,8 @@ const LONGEST_TRACEBACK: usize = 64 << 10;
 /// Larger than any workload's account of itself, as JSON.
 const LARGEST_RESULT: usize = 1 << 20;
 
-/// More marks than any workload makes: five phases with two edges each.
-const MOST_MARKS: usize = 1000;
+/// More marks than any workload makes, and than are heard of a command.
+const MOST_MARKS: usize = 3 * joulerace_meter::marks::MOST;
 
 /// Whether a failure is the disk's: a script says it in Python's words or in the system's.
 fn speaks_of_full_disk(reason: &str) -> bool {

@@ -4,7 +4,7 @@ use crate::energy::COVERAGE_LEAST;
 use crate::phase::Phase;
 use crate::plan::sequential::Sequential;
 use crate::plan::{detectable::ALPHA, seeds};
-use crate::settings::Settings;
+use crate::settings::{Factor, History, Levels, Settings, Treatment};
 use crate::store::interference::Limits;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,12 @@ pub struct Protocol {
     /// The pairs of treatments that are told apart, the base first; none where they were not declared.
     #[serde(default)]
     pub comparisons: Vec<[String; 2]>,
+    /// The releases of one package that the treatments are, where they are a history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+    /// What is varied over the treatments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factors: Option<Factors>,
     /// The test that decides.
     #[serde(default)]
     pub primary_test: Test,
@@ -69,6 +75,51 @@ pub struct Protocol {
     /// When it stops before its last block, and at what levels it then concludes.
     #[serde(default)]
     pub sequential: Option<Sequential>,
+}
+
+/// What is varied over the treatments, in complete blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Factors {
+    /// The factors and their levels, in the order in which they were typed.
+    pub levels: Vec<Factor>,
+    /// Every treatment at its levels, but for the A/A twin.
+    pub cells: Vec<Cell>,
+}
+
+/// A treatment at levels of the factors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The treatment's name.
+    pub treatment: String,
+    /// What it is called without its levels.
+    pub of: String,
+    /// Its levels.
+    pub levels: Levels,
+}
+
+impl Factors {
+    fn of(settings: &Settings) -> Option<Factors> {
+        let cell = |treatment: &Treatment| Cell {
+            treatment: treatment.name.clone(),
+            of: treatment.without_levels(),
+            levels: treatment.levels.clone(),
+        };
+        (!settings.factors.is_empty()).then(|| Factors {
+            levels: settings.factors.clone(),
+            cells: settings.compared().map(cell).collect(),
+        })
+    }
+}
+
+/// The design in words.
+fn design(settings: &Settings) -> String {
+    let design = settings.order.describe(settings.iterations, settings.treatments.len());
+    if settings.factors.is_empty() {
+        return design;
+    }
+    let factors: Vec<&str> = settings.factors.iter().map(|f| f.factor.as_str()).collect();
+    let factors = factors.join(" and ");
+    format!("{design}; every block holds every treatment at every level of {factors}")
 }
 
 fn first() -> u32 {
@@ -103,8 +154,10 @@ impl Protocol {
             schema: Protocol::SCHEMA,
             primary_metric: "energy_j of the window, on the log scale".to_owned(),
             window: Phase::WINDOW.to_vec(),
-            design: settings.order.describe(settings.iterations, settings.treatments.len()),
+            design: design(settings),
             comparisons,
+            history: settings.history(),
+            factors: Factors::of(settings),
             primary_test: Test::default(),
             correction: Correction::default(),
             alpha: ALPHA,
