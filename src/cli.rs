@@ -196,8 +196,8 @@ pub struct ResumeArgs {
     /// Where RAPL's zones are, where the experiment named a folder
     #[arg(long, value_name = "DIR")]
     pub powercap: Option<PathBuf>,
-    /// The folder of training scripts, where the experiment named one
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// The folder of the workload's scripts, where the experiment named one
+    #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
     pub workloads: Option<PathBuf>,
     /// Run the commands that the experiment compares: they are whatever its maker wrote there
     #[arg(long)]
@@ -210,6 +210,8 @@ pub struct ResumeArgs {
     pub max_failures: Option<u32>,
 }
 
+/// What is compared where nothing is named.
+pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
 /// `NAME=DIR`, the folder in full.
 pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
     let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
@@ -282,6 +284,9 @@ pub struct RunArgs {
     /// An environment of your own: a folder with pyproject.toml and poetry.lock
     #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
     pub environment: Vec<(String, PathBuf)>,
+    /// The job: cnn, mlp, inference, or a folder of your own scripts
+    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
+    pub workload: String,
     /// Run this treatment twice in every block, to learn what the experiment cannot tell apart
     #[arg(long, value_name = "TREATMENT")]
     pub control: Option<String>,
@@ -357,7 +362,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub failures: FailureArgs,
 
-    /// Another folder of training scripts
+    /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
 }
@@ -379,7 +384,7 @@ mod tests {
         assert_eq!(run.treatments, ["keras", "torch", "jax"]);
         let before = Cli::parse_from(["joulerace", "--frameworks", "torch,jax"]).run;
         assert_eq!(before.treatments, ["torch", "jax"]);
-        assert_eq!((run.warmup.as_secs(), run.cooldown.as_secs()), (300, 60));
+        assert_eq!((run.design.warmup.as_secs(), run.design.cooldown.as_secs()), (300, 60));
         assert_eq!(run.meter.interval.as_millis(), 200);
     }
 

@@ -50,6 +50,9 @@ pub enum Error {
     /// See [`crate::paths::NoProject`].
     #[error(transparent)]
     Project(#[from] crate::paths::NoProject),
+    /// See [`crate::workload::WorkloadError`].
+    #[error(transparent)]
+    Workload(#[from] crate::workload::WorkloadError),
     /// See [`crate::env::EnvError`].
     #[error(transparent)]
     Env(#[from] crate::env::EnvError),
@@ -91,7 +94,7 @@ impl Error {
     /// The exit status that this error ends the program with.
     pub fn status(&self) -> Status {
         match self {
-            Error::Settings(_) | Error::Race(_) => Status::Usage,
+            Error::Settings(_) | Error::Race(_) | Error::Workload(_) => Status::Usage,
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,

@@ -33,7 +33,7 @@ impl Project {
         }
     }
 
-    /// The training scripts.
+    /// What all workloads share; each is a folder in it.
     pub fn workloads(&self) -> PathBuf {
         self.root.join("python/workloads")
     }
@@ -96,19 +96,4 @@ fn shared_lock_file() -> PathBuf {
     }
     let data = std::env::var_os("ProgramData").map_or_else(std::env::temp_dir, PathBuf::from);
     data.join("joulerace.lock")
-}
-
-/// A framework's script in `workloads`.
-pub fn script(workloads: &Path, framework: &str) -> PathBuf {
-    workloads.join(format!("{framework}_cnn.py"))
-}
-
-/// The frameworks that have a script in `workloads`: the names before `_cnn.py`, sorted.
-pub fn frameworks(workloads: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(workloads).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix("_cnn.py").map(str::to_owned))
-        .collect();
-    names.sort();
-    names
 }

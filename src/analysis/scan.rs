@@ -124,9 +124,6 @@ pub fn scan(dir: &Path, output: &Path) -> Result<Scan, ScanError> {
 
 /// Finds the trials of `dir`.
 ///
-/// Larger than any experiment's description.
-const LARGEST: u64 = 1 << 30;
-
 /// In a folder with an `experiment.json` each folder is a treatment's, and a trial's record
 /// `torch_3.json` is taken with `torch_3.csv`; a CSV file without a record is no trial there unless
 /// none has one. Anywhere else all files of samples are trials, however deep they lie; their groups are

@@ -9,6 +9,9 @@ use crate::analysis::walk::sorted;
 use crate::plan::{folder_of, is_label};
 use crate::store::folder::Folder;
 
+/// Larger than any experiment's description.
+const LARGEST: u64 = 1 << 30;
+
 /// The trials of an experiment of ours.
 pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     let mut inputs = Vec::new();
