@@ -42,18 +42,30 @@ pub(super) fn dry_run(
              known to within ±{pct}%.\n"
         );
     }
+    let trials = match settings.commands {
+        Some(_) => {
+            "How long the commands take, and how often a trial repeats them, is known once each has \
+             run.\n"
+                .to_owned()
+        }
+        None => format!(
+            "Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and \
+             second as on the machine this was tried on; the first block tells.\n",
+            units::duration(expected.training_s()),
+            units::duration(expected.trial_s),
+        ),
+    };
     text += &format!(
         "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n\
-         Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and second \
-         as on the machine this was tried on; the first block tells.\n\
-         Expected in all: {most}roughly {}.\n",
+         {}\
+         Expected in all: {most}roughly {}{}.\n",
         units::duration(expected.pauses_s),
         humantime::format_duration(settings.warmup),
         humantime::format_duration(settings.baseline),
         humantime::format_duration(settings.cooldown),
-        units::duration(expected.training_s()),
-        units::duration(expected.trial_s),
+        trials,
         units::duration(expected.total_s()),
+        if settings.commands.is_some() { ", and what the commands take" } else { "" },
     );
     let columns = usize::from(width()).max(40);
     // A treatment's name is not cut at its hyphens.
