@@ -41,6 +41,10 @@ impl Expected {
         let pauses_s = settings.warmup.as_secs_f64()
             + 2.0 * settings.baseline.as_secs_f64()
             + cooldowns * settings.cooldown.as_secs_f64();
+        if let Some(commands) = &settings.commands {
+            // Known once each was tried.
+            return Expected { trials, pauses_s, trial_s: commands.trial_s.unwrap_or_default() };
+        }
         let jobs: Vec<f64> = settings.jobs().map(|job| training_s(&job)).collect();
         let trial_s = STARTING_S + jobs.iter().sum::<f64>() / jobs.len().max(1) as f64;
         Expected { trials, pauses_s, trial_s }
