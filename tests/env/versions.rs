@@ -49,6 +49,14 @@ fn a_version_is_locked_once_with_hashes_as_it_was_a_month_after_its_release() {
 }
 
 #[test]
+fn where_nothing_of_its_time_fits_the_newest_is_taken_and_the_lock_says_so() {
+    let bench = Bench::new();
+    bench.mode("too-old");
+    let lock = locked(&bench, "2.0", false).unwrap();
+    assert!(lock.text.contains("# as of: when it was locked; what it needs had no wheels"));
+}
+
+#[test]
 fn two_clean_caches_come_to_the_same_lock() {
     let texts = [0, 1].map(|_| locked(&Bench::new(), "2.0", false).unwrap().text);
     assert_eq!(texts[0], texts[1]);
