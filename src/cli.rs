@@ -29,7 +29,7 @@ pub use verify::VerifyArgs;
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
-use crate::settings::Factor;
+use crate::settings::{Device, Factor};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -196,8 +196,8 @@ pub struct ResumeArgs {
     /// Where RAPL's zones are, where the experiment named a folder
     #[arg(long, value_name = "DIR")]
     pub powercap: Option<PathBuf>,
-    /// The folder of training scripts, where the experiment named one
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// The folder of the workload's scripts, where the experiment named one
+    #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
     pub workloads: Option<PathBuf>,
     /// Run the commands that the experiment compares: they are whatever its maker wrote there
     #[arg(long)]
@@ -210,6 +210,8 @@ pub struct ResumeArgs {
     pub max_failures: Option<u32>,
 }
 
+/// What is compared where nothing is named.
+pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
 /// `NAME=DIR`, the folder in full.
 pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
     let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
@@ -282,6 +284,9 @@ pub struct RunArgs {
     /// An environment of your own: a folder with pyproject.toml and poetry.lock
     #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
     pub environment: Vec<(String, PathBuf)>,
+    /// The job: cnn, mlp, inference, or a folder of your own scripts
+    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
+    pub workload: String,
     /// Run this treatment twice in every block, to learn what the experiment cannot tell apart
     #[arg(long, value_name = "TREATMENT")]
     pub control: Option<String>,
@@ -332,6 +337,9 @@ pub struct RunArgs {
     /// The same cap on processors for every treatment [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub threads: Option<u32>,
+    /// Where the job runs: cpu, or gpu for an NVIDIA graphics card, in an environment with CUDA
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, default_value_t = Device::Cpu, help_heading = "Training job")]
+    pub device: Device,
     /// mnist, digits, or auto: MNIST where it can be had
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto, help_heading = "Training job")]
     pub dataset: DatasetChoice,
@@ -357,7 +365,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub failures: FailureArgs,
 
-    /// Another folder of training scripts
+    /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
 }

@@ -22,6 +22,7 @@ pub mod settings;
 mod stop;
 pub mod store;
 pub mod worker;
+pub mod workload;
 
 pub use joulerace_energy::{energy, phase, samples, units};
 pub use joulerace_files::{clean, files};

@@ -33,7 +33,7 @@ impl Project {
         }
     }
 
-    /// The training scripts.
+    /// What all workloads share; each is a folder in it.
     pub fn workloads(&self) -> PathBuf {
         self.root.join("python/workloads")
     }
@@ -80,19 +80,4 @@ pub fn lock_file() -> Option<PathBuf> {
     let named = std::env::var_os("JOULERACE_LOCK_FILE").filter(|name| !name.is_empty());
     let file = named.map(PathBuf::from);
     if cfg!(target_os = "linux") { file } else { file.or(Some("/tmp/joulerace.lock".into())) }
-}
-
-/// A framework's script in `workloads`.
-pub fn script(workloads: &Path, framework: &str) -> PathBuf {
-    workloads.join(format!("{framework}_cnn.py"))
-}
-
-/// The frameworks that have a script in `workloads`: the names before `_cnn.py`, sorted.
-pub fn frameworks(workloads: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(workloads).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix("_cnn.py").map(str::to_owned))
-        .collect();
-    names.sort();
-    names
 }

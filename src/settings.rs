@@ -3,6 +3,7 @@
 mod choose;
 pub mod commands;
 mod comparisons;
+mod device;
 mod error;
 mod factors;
 pub mod history;
@@ -14,6 +15,7 @@ mod treatment;
 
 pub use choose::{STUDY, treatments};
 pub use commands::{CommandLine, Commands, Shell};
+pub use device::{Device, DeviceError};
 pub use error::SettingsError;
 pub use factors::{FACTORS, Factor, check_factors, of_the_work};
 pub use history::History;
@@ -26,6 +28,7 @@ pub use treatment::{
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
+use crate::paths::Project;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -81,6 +84,9 @@ pub struct Job {
     pub test_samples: Option<u32>,
     /// Processors that a script may use.
     pub threads: u32,
+    /// Where it runs.
+    #[serde(default)]
+    pub device: Device,
 }
 
 impl Job {
@@ -207,6 +213,11 @@ pub fn cnn() -> String {
 }
 
 impl Settings {
+    /// The folder of the workload's scripts.
+    pub fn scripts(&self, project: &Project) -> PathBuf {
+        self.workloads.clone().unwrap_or_else(|| project.workloads().join(&self.workload))
+    }
+
     /// What the meters need to know.
     pub fn meter_settings(&self) -> MeterSettings {
         MeterSettings {

@@ -4,7 +4,7 @@ use super::compare::here;
 use super::doctor;
 use super::dry_run::dry_run;
 use super::list::list;
-use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve};
+use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
@@ -29,7 +29,8 @@ use std::process::ExitCode;
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     if args.list_treatments {
-        say(&list(&known_to(&args, &project)?)?);
+        let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+        say(&list(&known_to(&args, &workload, &project)?)?);
         return Ok(ExitCode::SUCCESS);
     }
     let settings = resolve(&args, &project)?;

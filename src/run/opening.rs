@@ -162,7 +162,12 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
         environments: others.map(|(name, made)| (name, Part::Known(made.environment))).collect(),
         contestants: contestants(settings, training),
         dataset: training.map_or_else(Part::default, |t| Part::Known(t.dataset.clone())),
-        protocol: Protocol::of(settings),
+        protocol: Protocol {
+            window: training
+                .map_or_else(|| Protocol::of(settings).window, |t| t.about.window.clone()),
+            work: training.map(|t| t.about.title.clone()).filter(|title| !title.is_empty()),
+            ..Protocol::of(settings)
+        },
         plan: Plan::of(settings),
         settling: Settling::default(),
         looks: Vec::new(),
