@@ -41,7 +41,7 @@ fn said(scratch: &Scratch, output: &Output) -> String {
 type Mistake = (&'static str, i32, [&'static str; 3]);
 
 const MISTAKES: [Mistake; 51] = [
-    ("run --iterations 3", 2, ["unrecognized", "'run'", "write: joulerace --iterations 3"]),
+    ("run --iterations 3", 2, ["FILE", "run", "joulerace --iterations 3"]),
     ("analyse x", 2, ["unrecognized", "'analyse'", "analyze"]),
     ("-iterations 3", 2, ["unexpected", "'-i'", "two dashes: --iterations"]),
     ("--iteratons 3", 2, ["unexpected", "'--iteratons'", "--iterations"]),
