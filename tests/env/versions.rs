@@ -148,7 +148,8 @@ fn a_folder_of_ones_own_is_made_under_its_name_with_the_groups_and_the_python_th
     let kept = status(&bench.settings).unwrap();
     assert!(kept.iter().any(|info| info.name.starts_with("mine-") && info.current));
     let lock = fs::read_to_string(folder.join("poetry.lock")).unwrap();
-    fs::write(folder.join("poetry.lock"), lock.replace("<3.12", "<4").replace("3.11", "3.14")).unwrap();
+    fs::write(folder.join("poetry.lock"), lock.replace("<3.12", "<4").replace("3.11", "3.14"))
+        .unwrap();
     let told = resolve(&settings, &mut |_| {}).unwrap_err().to_string();
     for word in ["no Python >=3.14", "it is Python 3.11.9", "uv python install 3.14"] {
         assert!(told.contains(word), "{word}: {told}");
