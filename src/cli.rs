@@ -2,26 +2,33 @@
 
 mod analyze;
 mod audit;
+mod compare;
+mod design;
 mod doctor;
 mod env;
 mod examples;
 mod joined;
+mod mark;
 mod measure;
+mod run;
 mod shell;
 mod verify;
 
 pub use analyze::AnalyzeArgs;
 pub use audit::AuditArgs;
+pub use compare::CompareArgs;
+pub use design::{DesignArgs, FailureArgs};
 pub use doctor::DoctorArgs;
 pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
+pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
+pub use run::RaceArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
-use crate::plan::Order;
 use crate::settings::Factor;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -67,6 +74,26 @@ pub struct Talk {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare commands of your own: joulerace compare 'python a.py' 'python b.py'
+    ///
+    /// Every command runs once in each block, in random order, in a process of its own, with pauses, idle
+    /// power, statistics and report as for frameworks.
+    #[command(
+        after_help = examples::COMPARE,
+        // Commands are short, and not all load the machine.
+        mut_arg("warmup", |arg| arg.default_value("3s")),
+        mut_arg("cooldown", |arg| arg.default_value("500ms")),
+        mut_arg("baseline", |arg| arg.default_value("3s")),
+        mut_arg("output", |arg| arg.help("The experiment's folder [default: results/<date-time>, here]")),
+        mut_arg("retries", |arg| arg.default_value("0")),
+    )]
+    Compare(Box<CompareArgs>),
+    /// Run an experiment that a file describes: joulerace run FILE [FLAGS]
+    ///
+    /// The file is TOML. Its keys are the flags of joulerace without their dashes, or those of joulerace
+    /// compare where it has a list of commands; flags after the file count instead of its keys.
+    #[command(after_help = examples::RUN)]
+    Run(RaceArgs),
     /// Go on with an experiment that was stopped: run what was not run or could not be measured
     ///
     /// Trials that failed by themselves stay failed; --failed runs them again. The folder may come
@@ -93,11 +120,20 @@ pub enum Command {
         mut_arg("resume", |arg| arg.hide(true)),
         mut_arg("accept_changes", |arg| arg.hide(true)),
         mut_arg("strict", |arg| arg.hide(true)),
+        mut_arg("save", |arg| arg.hide(true)),
     )]
     Doctor(Box<DoctorArgs>),
     /// Measure any command: joulerace measure -- COMMAND
     #[command(after_help = examples::MEASURE)]
     Measure(MeasureArgs),
+    /// Say, within a command that is measured, that a phase of it begins or ends
+    ///
+    /// The phases that a command marks are told one by one, and are its window: what is reported and
+    /// compared; import and data only prepare. A command that marks none is reported as a whole. A
+    /// program that cannot start another writes the same line, "PHASE begin" or "PHASE end", to the file
+    /// that JOULERACE_MARKS names. Where nobody measures, this does nothing.
+    #[command(after_help = examples::MARK)]
+    Mark(MarkArgs),
     /// Make, list or remove joulerace's Python environments
     #[command(after_help = examples::ENV)]
     Env(EnvArgs),
@@ -163,6 +199,9 @@ pub struct ResumeArgs {
     /// The folder of the workload's scripts, where the experiment named one
     #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
     pub workloads: Option<PathBuf>,
+    /// Run the commands that the experiment compares: they are whatever its maker wrote there
+    #[arg(long)]
+    pub run_commands: bool,
     /// Do not analyse at the end
     #[arg(long)]
     pub no_analysis: bool,
@@ -311,65 +350,17 @@ pub struct RunArgs {
     #[arg(long, requires = "python_env", help_heading = "Training job")]
     pub allow_unlocked: bool,
 
-    /// The order within blocks: random, or balanced for position and predecessor (Williams squares)
-    #[arg(long, value_name = "KIND", value_enum, default_value_t = Order::Random, help_heading = "Experiment")]
-    pub order: Order,
-    /// Seeds the order of trials, and nothing else [default: drawn and recorded]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Experiment")]
-    pub order_seed: Option<u64>,
-    /// Load on all cores before the first trial
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Experiment")]
-    pub warmup: Duration,
-    /// End the warm-up when power and temperature have settled, or go on until they have, within bounds
-    #[arg(long, help_heading = "Experiment")]
-    pub warmup_until_stable: bool,
-    /// Idling after each trial
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Experiment")]
-    pub cooldown: Duration,
-    /// Go on idling until power is within PCT percent of the idle baseline, within bounds
-    #[arg(long, value_name = "PCT", allow_negative_numbers = true, help_heading = "Experiment")]
-    pub cooldown_until_idle: Option<f64>,
-    /// Measure idle power this long before the first trial and after the last; 0s for not at all
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Experiment")]
-    pub baseline: Duration,
-    /// The experiment's folder [default: results/<date-time>]
-    #[arg(long, value_name = "DIR", help_heading = "Experiment")]
-    pub output: Option<PathBuf>,
-    /// Print the plan and how long it takes, and touch nothing
-    #[arg(long, help_heading = "Experiment")]
-    pub dry_run: bool,
-    /// Go on with the experiment in --output, if it has the same settings
-    #[arg(long, requires = "output", help_heading = "Experiment")]
-    pub resume: bool,
-    /// With --resume: go on although something differs, and record what
-    #[arg(long, requires = "resume", help_heading = "Experiment")]
-    pub accept_changes: bool,
-    /// Refuse to start where `joulerace doctor` would warn
-    #[arg(long, help_heading = "Experiment")]
-    pub strict: bool,
-    /// Do not analyse at the end
-    #[arg(long, help_heading = "Experiment")]
-    pub no_analysis: bool,
+    /// How the experiment is laid out.
+    #[command(flatten)]
+    pub design: DesignArgs,
 
     /// What reads the energy.
     #[command(flatten, next_help_heading = "Meter")]
     pub meter: MeterArgs,
 
-    /// How often a failed trial is tried again
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        default_value_t = 1,
-        help_heading = "Failures"
-    )]
-    pub retries: u32,
-    /// How long one trial may take [default: as long as it takes]
-    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Failures")]
-    pub trial_timeout: Option<Duration>,
-    /// Failed attempts after which the experiment stops
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Failures")]
-    pub max_failures: u32,
+    /// What is done about failures.
+    #[command(flatten)]
+    pub failures: FailureArgs,
 
     /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]

@@ -44,6 +44,9 @@ pub enum Error {
     /// See [`crate::settings::SettingsError`].
     #[error(transparent)]
     Settings(#[from] crate::settings::SettingsError),
+    /// See [`crate::settings::RaceError`].
+    #[error(transparent)]
+    Race(#[from] crate::settings::RaceError),
     /// See [`crate::paths::NoProject`].
     #[error(transparent)]
     Project(#[from] crate::paths::NoProject),
@@ -91,7 +94,7 @@ impl Error {
     /// The exit status that this error ends the program with.
     pub fn status(&self) -> Status {
         match self {
-            Error::Settings(_) | Error::Workload(_) => Status::Usage,
+            Error::Settings(_) | Error::Race(_) | Error::Workload(_) => Status::Usage,
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,

@@ -15,6 +15,7 @@ mod events;
 pub mod paths;
 pub mod plan;
 mod prepare;
+mod race;
 mod run;
 mod screen;
 pub mod settings;

@@ -1,23 +1,27 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
 mod choose;
+pub mod commands;
 mod comparisons;
 mod error;
 mod factors;
 pub mod history;
 mod literal;
+mod race;
 mod release;
 mod scripts;
 mod treatment;
 
 pub use choose::{STUDY, treatments};
+pub use commands::{CommandLine, Commands, Shell};
 pub use error::SettingsError;
 pub use factors::{FACTORS, Factor, check_factors, of_the_work};
 pub use history::History;
+pub use race::RaceError;
 pub use release::{Place, place};
 pub use scripts::{Known, Script};
 pub use treatment::{
-    CommandLine, Levels, Order, Treatment, at_levels, environment_key, folder_of, is_label, is_name,
+    Levels, Order, Treatment, at_levels, environment_key, folder_of, is_label, is_name,
 };
 
 use crate::dataset::Choice as DatasetChoice;
@@ -62,7 +66,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The training job, the same for every framework.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Passes over the training set.
     pub epochs: u32,
@@ -78,6 +82,13 @@ pub struct Job {
     pub test_samples: Option<u32>,
     /// Processors that a script may use.
     pub threads: u32,
+}
+
+impl Job {
+    /// Whether nothing is trained: commands are compared.
+    pub fn is_none(&self) -> bool {
+        *self == Job::default()
+    }
 }
 
 /// What is done when something goes wrong.
@@ -127,8 +138,12 @@ pub struct Settings {
     /// Which job is done: the ending of the scripts' names.
     #[serde(default = "cnn")]
     pub workload: String,
-    /// The training job.
+    /// The training job; of commands there is none.
+    #[serde(default, skip_serializing_if = "Job::is_none")]
     pub job: Job,
+    /// What commands have in common, where these are compared instead of scripts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
     /// How the order within blocks is made.
     #[serde(default)]
     pub order: Order,
@@ -219,17 +234,20 @@ impl Settings {
     /// What is wrong with them, in words.
     pub fn check(&self) -> Result<(), String> {
         let job = &self.job;
-        let counts = [
-            ("iterations", self.iterations),
-            ("epochs", job.epochs),
-            ("batch_size", job.batch_size),
-            ("threads", job.threads),
-            ("max_failures", self.failures.max_failures),
-        ];
+        let mut counts =
+            vec![("iterations", self.iterations), ("max_failures", self.failures.max_failures)];
+        match &self.commands {
+            Some(commands) => commands.check(&self.treatments)?,
+            None => counts.extend([
+                ("epochs", job.epochs),
+                ("batch_size", job.batch_size),
+                ("threads", job.threads),
+            ]),
+        }
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(format!("its {name} are 0"));
         }
-        if !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
+        if self.commands.is_none() && !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
             return Err(format!("its learning rate is {}", job.learning_rate));
         }
         for (name, pct) in [("margin", self.margin_pct), ("precision", self.until_precise)] {
@@ -282,7 +300,7 @@ pub fn is_percent(pct: f64) -> bool {
 }
 
 /// A treatment whose folder `name` would have too; not all file systems tell cases apart.
-fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
+pub fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
     let folder = folder_of(name);
     let same = treatments.iter().find(|t| t.folder().eq_ignore_ascii_case(&folder))?;
     Some(same.name.clone())

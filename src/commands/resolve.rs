@@ -2,7 +2,7 @@
 
 use super::versions::versions;
 use crate::clean;
-use crate::cli::{DEFAULT_FRAMEWORKS, ResumeArgs, RunArgs};
+use crate::cli::{DEFAULT_FRAMEWORKS, DesignArgs, FailureArgs, MeterArgs, ResumeArgs, RunArgs};
 use crate::dataset;
 use crate::env;
 use crate::error::Error;
@@ -32,26 +32,10 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         None => asked(&args.treatments, &workload),
     };
     let (treatments, control) = treatments(&typed, args.control.as_deref(), &args.vary, &known)?;
-    let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
     let threads = job_ranges(args.learning_rate, args.threads)?;
-    if args.meter.interval.as_millis() == 0 {
-        let value = humantime::format_duration(args.meter.interval).to_string();
-        return Err(range("--interval", value, "at least 1ms").into());
-    }
-    if args.trial_timeout.is_some_and(|limit| limit.is_zero()) {
-        return Err(range("--trial-timeout", "0s".to_owned(), "more than 0s").into());
-    }
-    if args.cooldown_until_idle.is_some_and(|p| !(p > 0.0 && p.is_finite())) {
-        let value = args.cooldown_until_idle.unwrap_or_default().to_string();
-        return Err(range("--cooldown-until-idle", value, "percent above 0").into());
-    }
+    ranges(&args.design, &args.meter, &args.failures)?;
     data_dir(args)?;
-    let percents = [("--margin", args.margin), ("--until-precise", args.until_precise)];
-    for (flag, pct) in percents.into_iter().filter_map(|(flag, pct)| Some((flag, pct?))) {
-        if !is_percent(pct) {
-            return Err(range(flag, pct.to_string(), "percent above 0 and below 100").into());
-        }
-    }
+    check_percents(args.margin, args.until_precise)?;
     let job = Job {
         epochs: args.epochs,
         batch_size: args.batch_size,
@@ -70,17 +54,18 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         control,
         workload: workload.name.clone(),
         job,
-        order: args.order,
+        commands: None,
+        order: args.design.order,
         seed_per_block: args.seed_per_block,
         compare_to: args.compare_to.clone(),
         margin_pct: args.margin,
         until_precise: args.until_precise,
-        order_seed: args.order_seed.unwrap_or_else(|| rand::rng().random_range(0..=MAX_DRAWN)),
-        warmup: args.warmup,
-        warmup_until_stable: args.warmup_until_stable,
-        cooldown: args.cooldown,
-        cooldown_until_idle: args.cooldown_until_idle,
-        baseline: args.baseline,
+        order_seed: args.design.order_seed.unwrap_or_else(draw_seed),
+        warmup: args.design.warmup,
+        warmup_until_stable: args.design.warmup_until_stable,
+        cooldown: args.design.cooldown,
+        cooldown_until_idle: args.design.cooldown_until_idle,
+        baseline: args.design.baseline,
         interval: args.meter.interval,
         meter: args.meter.meter,
         gpus: args.meter.gpus.clone(),
@@ -92,14 +77,14 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         python_env: args.python_env.clone(),
         allow_unlocked: args.allow_unlocked,
         failures: Failures {
-            retries: args.retries,
-            trial_timeout: args.trial_timeout,
-            max_failures: args.max_failures,
+            retries: args.failures.retries,
+            trial_timeout: args.failures.trial_timeout,
+            max_failures: args.failures.max_failures,
         },
         workloads: Some(workload.folder.clone())
             .filter(|folder| *folder != project.workloads().join(&workload.name)),
     };
-    check_comparisons(&settings)?;
+    check_comparisons(&settings, "--iterations")?;
     Ok(settings)
 }
 
@@ -122,6 +107,60 @@ pub(super) fn asked(named: &[String], workload: &Workload) -> Vec<String> {
         true => known,
         false => named.to_vec(),
     }
+}
+
+/// Checks what frameworks and commands have in common and the command line does not check.
+pub(super) fn ranges(
+    design: &DesignArgs,
+    meter: &MeterArgs,
+    failures: &FailureArgs,
+) -> Result<(), SettingsError> {
+    let range = |flag, value: String, allowed| Err(SettingsError::Range { flag, value, allowed });
+    if meter.interval.as_millis() == 0 {
+        let value = humantime::format_duration(meter.interval).to_string();
+        return range("--interval", value, "at least 1ms");
+    }
+    if failures.trial_timeout.is_some_and(|limit| limit.is_zero()) {
+        return range("--trial-timeout", "0s".to_owned(), "more than 0s");
+    }
+    match design.cooldown_until_idle {
+        Some(pct) if !(pct > 0.0 && pct.is_finite()) => {
+            range("--cooldown-until-idle", pct.to_string(), "percent above 0")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks a margin and a precision.
+pub(super) fn check_percents(
+    margin: Option<f64>,
+    until_precise: Option<f64>,
+) -> Result<(), SettingsError> {
+    for (flag, pct) in [("--margin", margin), ("--until-precise", until_precise)] {
+        if let Some(pct) = pct.filter(|pct| !is_percent(*pct)) {
+            let allowed = "percent above 0 and below 100";
+            return Err(SettingsError::Range { flag, value: pct.to_string(), allowed });
+        }
+    }
+    Ok(())
+}
+
+/// What the meters need to know, as it was typed.
+pub(super) fn meter_of(args: &MeterArgs) -> MeterSettings {
+    MeterSettings {
+        choice: args.meter,
+        interval: args.interval,
+        energibridge: args.energibridge.clone(),
+        powercap: args.powercap.clone(),
+        cpu_watts: args.cpu_watts,
+        gpus: args.gpus.clone(),
+        ..MeterSettings::default()
+    }
+}
+
+/// A seed for the order where none is given.
+pub(super) fn draw_seed() -> u64 {
+    rand::rng().random_range(0..=MAX_DRAWN)
 }
 
 fn cores() -> u32 {
@@ -161,7 +200,10 @@ pub(super) fn job_ranges(learning_rate: f64, threads: Option<u32>) -> Result<u32
 }
 
 /// What is to be compared has to be among the treatments, and more than one.
-fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
+pub(super) fn check_comparisons(
+    settings: &Settings,
+    blocks: &'static str,
+) -> Result<(), SettingsError> {
     let mut names: Vec<String> = settings.compared().map(Treatment::without_levels).collect();
     names.dedup();
     if let Some(base) = &settings.compare_to
@@ -181,7 +223,7 @@ fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
     }
     if settings.until_precise.is_some() && settings.iterations < sequential::FIRST_LOOK {
         return Err(SettingsError::Range {
-            flag: "--iterations",
+            flag: blocks,
             value: settings.iterations.to_string(),
             allowed: "--until-precise looks at 3 blocks for the first time",
         });
@@ -239,6 +281,12 @@ pub(super) fn own_or_named(
     project: &Project,
     folder: &Folder,
 ) -> Result<Settings, ExperimentError> {
+    if then.commands.is_some() && !args.run_commands {
+        return Err(ExperimentError::Commands {
+            folder: shown(folder.root()),
+            commands: commands_of(then),
+        });
+    }
     let active = env::active_environment();
     let on_path = meter::energibridge_on_path();
     let workloads = project.workloads().join(&then.workload);
@@ -298,6 +346,18 @@ pub(super) fn own_or_named(
     Err(ExperimentError::Foreign { folder: shown(folder.root()), flags })
 }
 
+/// Everything that an experiment runs, each once, on one line.
+fn commands_of(settings: &Settings) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let commands = settings.treatments.iter().filter_map(|t| t.command.as_ref());
+    for line in commands.flat_map(|command| command.all()).map(|line| clean::line(line)) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
 /// A path as a shell takes it, on one line.
 fn quoted(path: &Path) -> String {
     let text = clean::line(&path.to_string_lossy());
@@ -311,6 +371,11 @@ pub(super) fn changed_settings(then: &Settings, now: &Settings, seed_given: bool
     let mut now = Settings { failures: then.failures.clone(), ..now.clone() };
     if !seed_given {
         now.order_seed = then.order_seed;
+    }
+    // What a run before the first trial found stays as it was found.
+    if let (Some(now), Some(then)) = (&mut now.commands, &then.commands) {
+        now.repetitions = now.repetitions.or(then.repetitions);
+        now.trial_s = then.trial_s;
     }
     fields_changed(then, &now, &[])
 }

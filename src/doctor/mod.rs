@@ -80,7 +80,9 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
 
     let environments: Vec<_> = subject.environments.iter().map(python::look).collect();
     add(Group::Software, python::judge(&environments));
-    add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
+    if settings.commands.is_none() {
+        add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
+    }
 
     let mut findings_of_machine = platform::judge(&machine);
     findings_of_machine.extend(speed::judge(&machine, &speed::Heat::read(roots)));

@@ -4,10 +4,13 @@ use super::environments::{Environments, Made};
 use crate::clean;
 use crate::dataset::Dataset;
 use crate::meter::Meter;
+use crate::process;
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
 use crate::store::conditions::{Conditions, Locked};
+use crate::store::record::Samples;
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Reads the present conditions as far as they are known without running anything: data and meter are
@@ -43,10 +46,64 @@ pub fn conditions(environments: &Environments, folders: &[&Path]) -> Conditions 
         environments: others.collect(),
         data: Vec::new(),
         scripts: scripts.iter().map(hash).collect(),
+        commands: Vec::new(),
         meter: String::new(),
         machine: machine(),
         variables: snapshot::environment(),
     }
+}
+
+/// The same for commands, which need no environment; [`commands`] tells what they are made of.
+pub fn of_commands() -> Conditions {
+    Conditions {
+        joulerace: env!("CARGO_PKG_VERSION").to_owned(),
+        python: String::new(),
+        lock: String::new(),
+        unlocked: Vec::new(),
+        environments: Default::default(),
+        data: Vec::new(),
+        scripts: Vec::new(),
+        commands: Vec::new(),
+        meter: String::new(),
+        machine: machine(),
+        variables: snapshot::environment(),
+    }
+}
+
+/// What commands are made of: the folder that they run in, and the checksum of every program and file that
+/// they name.
+pub fn commands(settings: &Settings) -> Vec<String> {
+    let Some(commands) = &settings.commands else { return Vec::new() };
+    let lines = settings.treatments.iter().filter_map(|t| t.command.as_ref());
+    let mut files: Vec<PathBuf> = Vec::new();
+    for words in
+        lines.flat_map(|command| command.all()).filter_map(|line| commands.shell.words(line).ok())
+    {
+        let program = process::found(OsStr::new(&words[0]), &commands.folder);
+        let named = words[1..].iter().map(|word| commands.folder.join(word));
+        files.extend(program.into_iter().chain(named).filter(|path| path.is_file()));
+    }
+    files.sort();
+    files.dedup();
+    let hash = |path: &PathBuf| {
+        let digest = files_digest(path).unwrap_or_else(|error| format!("cannot be read ({error})"));
+        format!("{} {digest}", path.display())
+    };
+    std::iter::once(format!("in {}", commands.folder.display()))
+        .chain(files.iter().map(hash))
+        .collect()
+}
+
+/// A file that is larger is known by its length: reading it would take longer than it is worth.
+const HASHED: u64 = 64 << 20;
+
+fn files_digest(path: &Path) -> std::io::Result<String> {
+    let file = std::fs::File::open(path)?;
+    let bytes = file.metadata()?.len();
+    if bytes > HASHED {
+        return Ok(format!("of {bytes} bytes"));
+    }
+    Ok(Samples::of(file)?.sha256)
 }
 
 /// The data set's files, as conditions have them.

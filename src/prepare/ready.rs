@@ -17,22 +17,28 @@ use std::path::PathBuf;
 
 /// What a run measures with.
 pub struct Ready {
-    /// The environments of the training scripts.
-    pub environments: Environments,
-    /// What the scripts declare of themselves.
-    pub known: Known,
-    /// The folder of the workload's scripts.
-    pub scripts: PathBuf,
-    /// What the workload says of itself.
-    pub about: About,
-    /// What they train on.
-    pub dataset: Dataset,
+    /// What scripts need; none where commands are compared.
+    pub training: Option<Training>,
     /// What reads the energy.
     pub meter: Meter,
     /// Which meters do not work here, and why.
     pub rejected: Vec<(meter::Kind, String)>,
     /// All this, as an experiment has to have it from its first trial to its last.
     pub conditions: Conditions,
+}
+
+/// What training scripts need.
+pub struct Training {
+    /// Their environments.
+    pub environments: Environments,
+    /// What the scripts declare of themselves.
+    pub known: Known,
+    /// The folder that they lie in.
+    pub scripts: PathBuf,
+    /// What their workload says of itself.
+    pub about: About,
+    /// What they train on.
+    pub dataset: Dataset,
 }
 
 /// Makes ready what a run measures with. Where an experiment goes on, `then` is what it began under, and
@@ -46,6 +52,9 @@ pub async fn ready(
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
     observer: &dyn Observer,
 ) -> Result<Ready, Error> {
+    if settings.commands.is_some() {
+        return ready_for_commands(settings, then, agree);
+    }
     let workloads = project.workloads();
     let scripts = settings.scripts(project);
     let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
@@ -75,5 +84,26 @@ pub async fn ready(
     if then.is_some() {
         agree(&now)?;
     }
-    Ok(Ready { environments, known, scripts, about, dataset, meter, rejected, conditions: now })
+    let training = Some(Training { environments, known, scripts, about, dataset });
+    Ok(Ready { training, meter, rejected, conditions: now })
+}
+
+/// The same for commands: there is only the meter to choose. What they are made of is known once what
+/// sets them up has run.
+fn ready_for_commands(
+    settings: &Settings,
+    then: Option<&Conditions>,
+    agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
+) -> Result<Ready, Error> {
+    let mut now = conditions::of_commands();
+    if let Some(then) = then {
+        let (meter, commands) = (then.meter.clone(), then.commands.clone());
+        agree(&Conditions { meter, commands, ..now.clone() })?;
+    }
+    let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
+    for (kind, why) in &rejected {
+        tracing::info!("{kind} is not used: {why}");
+    }
+    now.meter = conditions::meter(settings, &meter);
+    Ok(Ready { training: None, meter, rejected, conditions: now })
 }

@@ -1,5 +1,7 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
+pub mod commands;
+
 use crate::dataset::Dataset;
 use crate::settings::{Job, Levels, of_the_work};
 use crate::store::experiment::Verdict;
@@ -9,7 +11,16 @@ use std::collections::BTreeMap;
 
 /// What a trial has to have done, beside what its workload's own specification says.
 #[derive(Debug, Clone)]
-pub struct Expected<'a> {
+pub enum Expected<'a> {
+    /// A training.
+    Training(Trained<'a>),
+    /// Commands; whether all have to print the same was told to those that ran them.
+    Commands,
+}
+
+/// What a training has to have done.
+#[derive(Debug, Clone)]
+pub struct Trained<'a> {
     /// The job.
     pub job: &'a Job,
     /// Images in the test set that are used, where a treatment's levels say nothing else.
@@ -17,10 +28,35 @@ pub struct Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Of a job on a data set.
-    pub fn of<'a>(job: &'a Job, dataset: &Dataset) -> Expected<'a> {
-        let test_images = used(dataset.test_images, job.test_samples);
-        Expected { job, test_images }
+    /// Of a job on a data set; of commands where there is none.
+    pub fn of<'a>(job: &'a Job, dataset: Option<&Dataset>) -> Expected<'a> {
+        let Some(dataset) = dataset else { return Expected::Commands };
+        Expected::Training(Trained {
+            job,
+            test_images: used(dataset.test_images, job.test_samples),
+        })
+    }
+
+    /// Holds one trial's account of itself against what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is not as it has to be, in words.
+    pub fn check(&self, record: &TrialRecord) -> Result<(), String> {
+        match self {
+            Expected::Training(trained) => check_training(record, trained),
+            Expected::Commands => commands::check(record),
+        }
+    }
+
+    /// Holds the finished trials against each other: see [`compare`] for trainings; commands have to have
+    /// the same window, and to have printed the same where that was asked for. Marks those that do not
+    /// agree as invalid and returns their places in `records`.
+    pub fn compare(&self, records: &mut [TrialRecord]) -> (Vec<usize>, Verdict) {
+        match self {
+            Expected::Training(trained) => compare(records, trained.test_images),
+            Expected::Commands => mark(records, commands::differences, Vec::new()),
+        }
     }
 }
 
@@ -29,13 +65,9 @@ fn used(there: u32, asked: Option<u32>) -> u32 {
     there.min(asked.unwrap_or(u32::MAX))
 }
 
-/// Holds one trial's account of itself against what was asked for, and against what the workload's
-/// specification expects of it.
-///
-/// # Errors
-///
-/// The first thing that is not as it has to be, in words.
-pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String> {
+/// Holds the account that a workload's trial gives of itself against what was asked for, and against what
+/// the workload's specification expects of it.
+fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), String> {
     let Some(result) = &record.result else {
         return Err("the script returned without a result".to_owned());
     };
@@ -139,6 +171,17 @@ pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Ve
             }
         }
     }
+    mark(records, |_, _| invalid, reasons)
+}
+
+/// Marks the trials of `invalid` (their places among the good ones, with the reason) and gives the verdict.
+fn mark(
+    records: &mut [TrialRecord],
+    invalid: impl FnOnce(&[TrialRecord], &[usize]) -> Vec<(usize, String)>,
+    mut reasons: Vec<String>,
+) -> (Vec<usize>, Verdict) {
+    let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
+    let mut invalid = invalid(records, &ok);
     invalid.sort_by_key(|(place, _)| *place);
     for (i, reason) in &invalid {
         let record = &mut records[*i];

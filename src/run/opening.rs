@@ -9,7 +9,7 @@ use crate::events::{Event, Observer};
 use crate::files::FolderLock;
 use crate::plan::{Plan, Treatment};
 use crate::prepare::environments;
-use crate::prepare::ready::Ready;
+use crate::prepare::ready::{Ready, Training};
 use crate::settings::{Script, Settings};
 use crate::snapshot::{self, Roots};
 use crate::store::ExperimentError;
@@ -95,12 +95,16 @@ fn begin(session: &Session, ready: &Ready) -> Result<(FolderLock, Experiment), E
     // Another may have begun in it meanwhile.
     Experiment::may_begin_in(folder)?;
     experiment.write(folder)?;
-    environments::keep(&ready.environments.locks, folder)?;
+    if let Some(training) = &ready.training {
+        environments::keep(&training.environments.locks, folder)?;
+    }
     Ok((lock, experiment))
 }
 
 /// What each treatment is, for the reader.
-fn contestants(settings: &Settings, ready: &Ready) -> Vec<Contestant> {
+fn contestants(settings: &Settings, training: Option<&Training>) -> Vec<Contestant> {
+    // What a command is stands in the settings.
+    let Some(ready) = training else { return Vec::new() };
     let describe = |treatment: &Treatment| {
         let script = ready.known.script(&treatment.framework);
         let key = treatment.environment_key();
@@ -136,8 +140,10 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
     let settings = &session.settings;
     // Whatever bytes are in it.
     let command = std::env::args_os().map(|word| clean::line(&word.to_string_lossy()));
-    let own = ready.environments.own.as_ref();
-    let others = ready.environments.others.clone().into_iter();
+    let training = ready.training.as_ref();
+    let own = training.and_then(|training| training.environments.own.as_ref());
+    let others = training.map(|training| training.environments.others.clone());
+    let others = others.unwrap_or_default().into_iter();
     Experiment {
         schema: Experiment::SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -154,11 +160,14 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
         }),
         environment: own.map_or_else(Part::default, |own| Part::Known(own.environment.clone())),
         environments: others.map(|(name, made)| (name, Part::Known(made.environment))).collect(),
-        contestants: contestants(settings, ready),
-        dataset: Part::Known(ready.dataset.clone()),
+        contestants: contestants(settings, training),
+        dataset: training.map_or_else(Part::default, |t| Part::Known(t.dataset.clone())),
         protocol: Protocol {
-            window: ready.about.window.clone(),
-            work: Some(ready.about.title.clone()).filter(|title| !title.is_empty()),
+            work: training.map(|t| t.about.title.clone()).filter(|title| !title.is_empty()),
+            window: match training {
+                Some(training) => training.about.window.clone(),
+                None => Protocol::of(settings).window,
+            },
             ..Protocol::of(settings)
         },
         plan: Plan::of(settings),

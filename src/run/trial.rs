@@ -1,6 +1,6 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
-use super::interference;
+use super::{commands, interference};
 use crate::clean;
 use crate::energy::{self, Accounts};
 use crate::events::{Event, Observer};
@@ -9,7 +9,7 @@ use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
 use crate::prepare::environments::Environments;
 use crate::process::Exit;
-use crate::settings::Settings;
+use crate::settings::{Commands, Settings};
 use crate::snapshot::Roots;
 use crate::snapshot::proc;
 use crate::stop::{Stop, Stopper};
@@ -18,7 +18,7 @@ use crate::store::interference::Interference;
 use crate::store::journal::Again;
 use crate::store::record::{Status, TrialRecord};
 use crate::worker::protocol::{self, Interpreter, Message, Request};
-use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
+use crate::worker::{self, Failure, Launch, Limits, Listener, Seen, Task};
 use joulerace_meter::clock;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -226,6 +226,10 @@ impl Bench<'_> {
 
     /// What a trial needs and is not there any more, in words.
     fn gone(&self, trial: &Trial) -> Option<String> {
+        if let Some(commands) = &self.settings.commands {
+            let folder = &commands.folder;
+            return (!folder.is_dir()).then(|| format!("the folder {} has gone", folder.display()));
+        }
         let python = self.python(trial).map(|python| python.executable.as_path());
         let packages = python.and_then(Path::parent).and_then(Path::parent);
         let packages = packages.map(crate::env::packages_folder);
@@ -339,6 +343,7 @@ impl Bench<'_> {
         if accounts.window.as_ref().is_some_and(|window| report.is_short(window.seconds)) {
             record.flag("short-window");
         }
+        accounts.of_one(self.repetitions());
         let lost = report.lost.iter().chain(&report.unmeasured).next().map(|lost| lost.why.clone());
         let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
         let unknown = accounts.integrity.unknown_energy();
@@ -360,6 +365,9 @@ impl Bench<'_> {
             return Err(Trouble::Failed(why));
         }
         match &record.window {
+            None if worked && self.settings.commands.is_some() => Err(Trouble::Failed(
+                "a phase that it marked never ended (or never began)".to_owned(),
+            )),
             None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
             Some(window) if worked && !window.total_j.is_finite() => {
                 Err(Trouble::Failed("its energy could not be worked out".to_owned()))
@@ -390,11 +398,24 @@ impl Bench<'_> {
             listener.path().into(),
         ];
         Ok(Launch {
-            request: self.request(trial)?,
+            task: self.task(trial)?,
             argv: self.meter.wrap(csv, worker),
             log: log.to_owned(),
             limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
         })
+    }
+
+    /// What the trial's worker does: it runs the treatment's command, or calls its script.
+    fn task(&self, trial: &Trial) -> Result<Task, String> {
+        let treatments = &self.settings.treatments;
+        let command = self.settings.commands.as_ref().and_then(|commands| {
+            let own = treatments.iter().find(|t| t.name == trial.treatment)?;
+            Some(commands::request(commands, own.command.as_ref()?))
+        });
+        match command {
+            Some(request) => Ok(Task::Command(request)),
+            None => self.request(trial).map(Task::Python),
+        }
     }
 
     /// What the trial's script runs in.
@@ -427,6 +448,11 @@ impl Bench<'_> {
         })
     }
 
+    /// How often a trial does its work.
+    fn repetitions(&self) -> u32 {
+        self.settings.commands.as_ref().map_or(1, Commands::repetitions)
+    }
+
     /// What a trial trains from.
     fn seed(&self, trial: &Trial) -> u64 {
         trial.seed.unwrap_or(self.settings.job.seed)
@@ -445,7 +471,8 @@ impl Bench<'_> {
             position: trial.position,
             run_order: trial.run_order,
             predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
-            seed: Some(self.seed(trial)),
+            seed: self.settings.commands.is_none().then(|| self.seed(trial)),
+            repetitions: self.repetitions(),
             attempt,
             status: Status::Ok,
             reason: None,
@@ -481,8 +508,8 @@ const LONGEST_TRACEBACK: usize = 64 << 10;
 /// Larger than any workload's account of itself, as JSON.
 const LARGEST_RESULT: usize = 1 << 20;
 
-/// More marks than any workload makes: five phases with two edges each.
-const MOST_MARKS: usize = 1000;
+/// More marks than any workload makes, and than are heard of a command.
+const MOST_MARKS: usize = 3 * joulerace_meter::marks::MOST;
 
 /// Whether a failure is the disk's: a script says it in Python's words or in the system's.
 fn speaks_of_full_disk(reason: &str) -> bool {

@@ -18,6 +18,11 @@ impl Settings {
     /// are a history, else every pair. A treatment that is varied by itself is compared with itself at the
     /// neighbouring level. The A/A twin is in none.
     pub fn comparisons(&self) -> Vec<[String; 2]> {
+        let of_one = self.compare_to.as_ref().filter(|_| self.commands.is_some());
+        if let Some(base) = of_one.and_then(|base| self.compared().find(|t| t.name == *base)) {
+            let others = self.compared().filter(|other| other.name != base.name);
+            return others.map(|other| [base.name.clone(), other.name.clone()]).collect();
+        }
         let mut cells: Vec<(&Levels, Vec<&Treatment>)> = Vec::new();
         for treatment in self.compared() {
             match cells.iter_mut().find(|(levels, _)| *levels == &treatment.levels) {

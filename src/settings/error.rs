@@ -125,6 +125,49 @@ pub enum SettingsError {
     /// A single treatment has nothing to be compared with.
     #[error("{0}: one treatment alone is compared with nothing; name more with --treatments")]
     Alone(&'static str),
+    /// More names than commands.
+    #[error(
+        "--name: there are {names} names for {commands} commands; name each once, in their order"
+    )]
+    Names {
+        /// How many names.
+        names: usize,
+        /// How many commands.
+        commands: usize,
+    },
+    /// A command that could not be started in any way.
+    #[error("{line:?} cannot be run: {why}")]
+    Command {
+        /// As it was typed.
+        line: String,
+        /// In words.
+        why: String,
+    },
+    /// No shell.
+    #[error("--shell: {why}")]
+    Shell {
+        /// In words.
+        why: String,
+    },
+    /// What cannot be shown in one line.
+    #[error(
+        "--name: {0:?} cannot be a label; give the command a shorter one of one line with --name"
+    )]
+    NoLabel(String),
+    /// A command that is typed twice.
+    #[error("'{0}' stands there twice; to measure it against itself use --control '{0}'")]
+    SameCommand(String),
+    /// Two commands of one name.
+    #[error("--name: two commands are called '{0}'; give each a name of its own")]
+    SameName(String),
+    /// What is put into commands.
+    #[error("--parameter-list, --parameter-scan: {name}: {why}")]
+    Parameter {
+        /// The parameter.
+        name: String,
+        /// In words.
+        why: String,
+    },
     /// A number outside its range.
     #[error("{flag}: {value} is out of range; {allowed}")]
     Range {

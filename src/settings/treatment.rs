@@ -1,5 +1,6 @@
 //! What is compared, by which names, and in which order.
 
+use super::commands::CommandLine;
 use super::release::{Place, place};
 use crate::clean;
 use serde::{Deserialize, Serialize};
@@ -31,13 +32,6 @@ pub struct Treatment {
     /// The command that runs instead of a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandLine>,
-}
-
-/// A command that is compared instead of a script.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommandLine {
-    /// As it was typed.
-    pub line: String,
 }
 
 impl Treatment {

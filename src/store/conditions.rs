@@ -22,6 +22,9 @@ pub struct Conditions {
     pub data: Vec<String>,
     /// The training scripts by their checksums.
     pub scripts: Vec<String>,
+    /// Where commands run, and the programs and files that they name by their checksums.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// The meter and what it counts.
     pub meter: String,
     /// Processor, its number of threads, memory and kernel.
@@ -43,7 +46,14 @@ pub struct Locked {
 impl Conditions {
     /// What differs, each in a line of its own.
     pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let mut differences = fields_changed(self, now, &["variables", "environments"]);
+        let mut differences = fields_changed(self, now, &["variables", "commands", "environments"]);
+        // Many lines, of which few differ.
+        let private = |lines: &[String]| -> Vec<String> {
+            lines.iter().map(|line| clean::private(line)).collect()
+        };
+        let (were, are) = (private(&self.commands), private(&now.commands));
+        differences.extend(were.iter().filter(|l| !are.contains(l)).map(|l| format!("was: {l}")));
+        differences.extend(are.iter().filter(|l| !were.contains(l)).map(|l| format!("is: {l}")));
         let word = |locked: Option<&Locked>| match locked {
             Some(Locked { python, lock }) => format!("Python {python}, lock {lock}"),
             None => "none".to_owned(),

@@ -153,6 +153,25 @@ fn with_home(text: String, home: Option<&str>) -> String {
     }
 }
 
+/// A command line with every `~/` that begins a path as it is on this machine.
+fn within(text: &str, home: Option<&str>) -> String {
+    let Some(home) = home.map(|home| home.trim_end_matches('/')) else { return text.to_owned() };
+    let mut written = String::with_capacity(text.len());
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let begins = before.is_none_or(|b: char| b.is_whitespace() || "='\":(,".contains(b));
+        let ends = rest.peek().is_none_or(|next| *next == '/' || next.is_whitespace());
+        if c == '~' && begins && ends {
+            written.push_str(home)
+        } else {
+            written.push(c)
+        }
+        before = Some(c);
+    }
+    written
+}
+
 impl Experiment {
     /// The version written by this program.
     pub const SCHEMA: u32 = 1;
@@ -207,7 +226,20 @@ impl Experiment {
         // where a file holds something else than an object.
         if let Some(settings) = value.get_mut("settings") {
             let home = home();
-            *settings = in_strings(settings.take(), &|text| with_home(text, home.as_deref()));
+            for (name, field) in settings.as_object_mut().into_iter().flatten() {
+                // Labels name folders, and stay as they stand.
+                let labels = ["treatments", "control", "compare_to"].contains(&name.as_str());
+                if !labels {
+                    *field = in_strings(field.take(), &|text| with_home(text, home.as_deref()));
+                }
+            }
+            let commands = settings.get_mut("treatments").and_then(Value::as_array_mut);
+            for command in commands.into_iter().flatten().filter_map(|t| t.get_mut("command")) {
+                *command = in_strings(command.take(), &|text| within(&text, home.as_deref()));
+            }
+            if let Some(command) = settings.get_mut("control").and_then(|c| c.get_mut("command")) {
+                *command = in_strings(command.take(), &|text| within(&text, home.as_deref()));
+            }
         }
         let experiment: Experiment = serde_json::from_value(value).map_err(|e| e.to_string())?;
         experiment.plan.check()?;

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use joulerace_energy::phase::{Edge, Phase, PhaseMark};
+use joulerace_files::files::Scratch;
 
 /// The variable that names the file.
 pub const VARIABLE: &str = "JOULERACE_MARKS";
@@ -128,7 +129,7 @@ fn read(line: &[u8], begun_ns: i64, arrived_ns: i64) -> Result<Option<PhaseMark>
 /// Where a command's marks arrive.
 #[derive(Debug)]
 pub struct Inbox {
-    folder: tempfile::TempDir,
+    folder: Scratch,
     begun_ns: i64,
 }
 
@@ -139,8 +140,7 @@ impl Inbox {
     ///
     /// The system's.
     pub fn open() -> io::Result<Inbox> {
-        let folder = tempfile::Builder::new().prefix("joulerace-marks-").tempdir()?;
-        let inbox = Inbox { folder, begun_ns: now_ns() };
+        let inbox = Inbox { folder: Scratch::new()?, begun_ns: now_ns() };
         #[cfg(unix)]
         nix::unistd::mkfifo(&inbox.path(), nix::sys::stat::Mode::from_bits_truncate(0o600))?;
         #[cfg(not(unix))]

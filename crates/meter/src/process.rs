@@ -48,6 +48,40 @@ pub fn is_self(program: &OsStr) -> bool {
     std::env::current_exe().is_ok_and(|me| me == Path::new(program))
 }
 
+/// The program that a command names, as the system would find it: on `PATH`, or below `folder` where it is
+/// a path.
+pub fn found(program: &OsStr, folder: &Path) -> Option<std::path::PathBuf> {
+    let path = Path::new(program);
+    if path.components().count() > 1 || path.is_absolute() {
+        return Some(folder.join(path)).filter(|path| path.is_file());
+    }
+    let search = std::env::var_os("PATH")?;
+    let endings: &[&str] = if cfg!(windows) { &["", ".exe", ".bat", ".cmd"] } else { &[""] };
+    std::env::split_paths(&search)
+        .flat_map(|place| {
+            endings.iter().map(move |ending| {
+                let mut name = program.to_owned();
+                name.push(ending);
+                place.join(name)
+            })
+        })
+        .find(|path| path.is_file() && is_executable(path))
+}
+
+/// Whether anyone may execute it.
+pub fn is_executable(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o111 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        true
+    }
+}
+
 /// Gives a command a process group of its own, so that it can be ended with all it starts, and so that
 /// Ctrl-C reaches this program alone.
 pub fn own_group(command: &mut std::process::Command) {
