@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(run.treatments, ["keras", "torch", "jax"]);
         let before = Cli::parse_from(["joulerace", "--frameworks", "torch,jax"]).run;
         assert_eq!(before.treatments, ["torch", "jax"]);
-        assert_eq!((run.warmup.as_secs(), run.cooldown.as_secs()), (300, 60));
+        assert_eq!((run.design.warmup.as_secs(), run.design.cooldown.as_secs()), (300, 60));
         assert_eq!(run.meter.interval.as_millis(), 200);
     }
 
