@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use joulerace::process::children_cpu_seconds;
 use joulerace::worker::protocol::{Interpreter, Request};
-use joulerace::worker::{Launch, Limits, Listener, run};
+use joulerace::worker::{Launch, Limits, Listener, Task, run};
 use serde_json::json;
 
 const FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
@@ -96,14 +96,14 @@ impl Bench {
                 "dataset": "mnist", "data_dir": self.data,
             });
             let launch = Launch {
-                request: Request {
+                task: Task::Python(Request {
                     python: self.interpreter.clone(),
                     sys_path: vec![self.workloads.join("cnn"), self.workloads.clone()],
                     module: "harness".to_owned(),
                     function: "run".to_owned(),
                     argument: json!({ "framework": framework, "job": job }),
                     arrays: None,
-                },
+                }),
                 argv: vec![
                     env!("CARGO_BIN_EXE_joulerace").into(),
                     "worker".into(),

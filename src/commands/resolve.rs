@@ -34,6 +34,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     let (treatments, control) = treatments(&typed, args.control.as_deref(), &args.vary, &known)?;
     let threads = job_ranges(args.learning_rate, args.threads)?;
     ranges(&args.design, &args.meter, &args.failures)?;
+    args.device.fits(&args.meter.gpus, args.meter.meter)?;
     data_dir(args)?;
     check_percents(args.margin, args.until_precise)?;
     let job = Job {
@@ -44,6 +45,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         train_samples: args.train_samples,
         test_samples: args.test_samples,
         threads,
+        device: args.device,
     };
     check_factors(&args.vary, &job, cores())?;
     let settings = Settings {
@@ -86,27 +88,6 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     };
     check_comparisons(&settings, "--iterations")?;
     Ok(settings)
-}
-
-/// The workload that is named; `folder` is another place for its scripts.
-pub(super) fn workload(
-    given: &str,
-    folder: Option<&Path>,
-    project: &Project,
-) -> Result<Workload, WorkloadError> {
-    match folder {
-        Some(folder) => Ok(Workload { name: given.to_owned(), folder: prepare::absolute(folder) }),
-        None => Workload::find(given, project),
-    }
-}
-
-/// What is compared: what was named, or all that a workload has which lacks what is compared by default.
-pub(super) fn asked(named: &[String], workload: &Workload) -> Vec<String> {
-    let known = workload.frameworks();
-    match named.iter().eq(DEFAULT_FRAMEWORKS) && !named.iter().all(|name| known.contains(name)) {
-        true => known,
-        false => named.to_vec(),
-    }
 }
 
 /// Checks what frameworks and commands have in common and the command line does not check.
@@ -161,6 +142,27 @@ pub(super) fn meter_of(args: &MeterArgs) -> MeterSettings {
 /// A seed for the order where none is given.
 pub(super) fn draw_seed() -> u64 {
     rand::rng().random_range(0..=MAX_DRAWN)
+}
+
+/// The workload that is named; `folder` is another place for its scripts.
+pub(super) fn workload(
+    given: &str,
+    folder: Option<&Path>,
+    project: &Project,
+) -> Result<Workload, WorkloadError> {
+    match folder {
+        Some(folder) => Ok(Workload { name: given.to_owned(), folder: prepare::absolute(folder) }),
+        None => Workload::find(given, project),
+    }
+}
+
+/// What is compared: what was named, or all that a workload has which lacks what is compared by default.
+pub(super) fn asked(named: &[String], workload: &Workload) -> Vec<String> {
+    let known = workload.frameworks();
+    match named.iter().eq(DEFAULT_FRAMEWORKS) && !named.iter().all(|name| known.contains(name)) {
+        true => known,
+        false => named.to_vec(),
+    }
 }
 
 fn cores() -> u32 {
@@ -359,7 +361,7 @@ fn commands_of(settings: &Settings) -> Vec<String> {
 }
 
 /// A path as a shell takes it, on one line.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = clean::line(&path.to_string_lossy());
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -9,6 +9,9 @@ use crate::analysis::walk::sorted;
 use crate::plan::{folder_of, is_label};
 use crate::store::folder::Folder;
 
+/// Larger than any experiment's description.
+const LARGEST: u64 = 1 << 30;
+
 /// The trials of an experiment of ours.
 pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     let mut inputs = Vec::new();
@@ -62,9 +65,6 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     let by = "the experiment's plan".to_owned();
     Ok(Scan { source, inputs, ignored, copies: Vec::new(), by, blocks_named: false })
 }
-
-/// Larger than any experiment's description.
-const LARGEST: u64 = 1 << 30;
 
 /// What the treatments of an experiment are called, by their folders: a label need not be a file's name.
 fn labels(dir: &Path) -> BTreeMap<String, String> {
