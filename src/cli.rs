@@ -10,6 +10,7 @@ mod examples;
 mod joined;
 mod mark;
 mod measure;
+mod pack;
 mod run;
 mod shell;
 mod verify;
@@ -23,6 +24,7 @@ pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
 pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
+pub use pack::{PackArgs, ReplayArgs};
 pub use run::RaceArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
@@ -134,6 +136,18 @@ pub enum Command {
     /// that JOULERACE_MARKS names. Where nobody measures, this does nothing.
     #[command(after_help = examples::MARK)]
     Mark(MarkArgs),
+    /// Pack an experiment and its report into one archive for a paper's artifact
+    ///
+    /// A ZIP file with raw samples, records, journal, locks, the scripts' checksums, tables, report,
+    /// CITATION.cff, and a description as an RO-Crate. Home folders and what looks like a secret are struck
+    /// out; the scripts' own output is left out.
+    #[command(after_help = examples::PACK)]
+    Pack(PackArgs),
+    /// Make an archive's tables again from its raw samples, and say whether every number is the same
+    ///
+    /// The archive may come from anybody: nothing in it is run. Ends with status 13 where something differs.
+    #[command(after_help = examples::REPLAY)]
+    Replay(ReplayArgs),
     /// Make, list or remove joulerace's Python environments
     #[command(after_help = examples::ENV)]
     Env(EnvArgs),
@@ -194,10 +208,10 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are, where the experiment named a folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "JOULERACE_POWERCAP", hide_env = true)]
     pub powercap: Option<PathBuf>,
-    /// The folder of training scripts, where the experiment named one
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// The folder of the workload's scripts, where the experiment named one
+    #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
     pub workloads: Option<PathBuf>,
     /// Run the commands that the experiment compares: they are whatever its maker wrote there
     #[arg(long)]
@@ -210,6 +224,8 @@ pub struct ResumeArgs {
     pub max_failures: Option<u32>,
 }
 
+/// What is compared where nothing is named.
+pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
 /// `NAME=DIR`, the folder in full.
 pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
     let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
@@ -245,7 +261,13 @@ pub struct MeterArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are
-    #[arg(long, value_name = "DIR", default_value = "/sys/class/powercap")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/sys/class/powercap",
+        env = "JOULERACE_POWERCAP",
+        hide_env = true
+    )]
     pub powercap: PathBuf,
     /// The estimate's power in watts, idle and with all cores busy
     #[arg(long, value_name = "IDLE:BUSY", default_value_t = CpuWatts::default())]
@@ -282,6 +304,9 @@ pub struct RunArgs {
     /// An environment of your own: a folder with pyproject.toml and poetry.lock
     #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
     pub environment: Vec<(String, PathBuf)>,
+    /// The job: cnn, mlp, inference, or a folder of your own scripts
+    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
+    pub workload: String,
     /// Run this treatment twice in every block, to learn what the experiment cannot tell apart
     #[arg(long, value_name = "TREATMENT")]
     pub control: Option<String>,
@@ -360,7 +385,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub failures: FailureArgs,
 
-    /// Another folder of training scripts
+    /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
 }

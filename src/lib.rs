@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod env;
 mod error;
 mod events;
+pub mod pack;
 pub mod paths;
 pub mod plan;
 mod prepare;
@@ -22,6 +23,7 @@ pub mod settings;
 mod stop;
 pub mod store;
 pub mod worker;
+pub mod workload;
 
 pub use joulerace_energy::{energy, phase, samples, units};
 pub use joulerace_files::{clean, files};

@@ -28,6 +28,7 @@ pub use treatment::{
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
+use crate::paths::Project;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -212,6 +213,11 @@ pub fn cnn() -> String {
 }
 
 impl Settings {
+    /// The folder of the workload's scripts.
+    pub fn scripts(&self, project: &Project) -> PathBuf {
+        self.workloads.clone().unwrap_or_else(|| project.workloads().join(&self.workload))
+    }
+
     /// What the meters need to know.
     pub fn meter_settings(&self) -> MeterSettings {
         MeterSettings {

@@ -105,7 +105,10 @@ class Trial:
                 "threads": self.threads,
                 "variant": self.variant,
                 "frameworks_loaded": frameworks.loaded(self.framework, self.workload),
-                "versions": frameworks.versions(self.framework, self.workload),
+                "versions": {
+                    **frameworks.versions(self.framework, self.workload),
+                    **getattr(self.script, "versions", dict)(),
+                },
                 "peak_memory_bytes": peak_memory_bytes(),
             }
         )

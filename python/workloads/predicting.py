@@ -22,7 +22,7 @@ def run(trial) -> None:
     with trial.phase("build"):
         network = trial.build(initial)
     passes = []
-    with trial.phase("evaluate"):
+    with trial.phase("predict"):
         for number in range(1, job.epochs + 1):
             passes.append(script.evaluate(network, trial.test_set))
             mark = {"event": "epoch", "epoch": number, "epochs": job.epochs}

@@ -19,6 +19,9 @@ pub struct VerifyArgs {
     /// An environment of your own: a folder with pyproject.toml and poetry.lock
     #[arg(long, value_name = "NAME=DIR", value_parser = super::named_folder)]
     pub environment: Vec<(String, PathBuf)>,
+    /// The job: cnn, mlp, inference, or a folder of your own scripts
+    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
+    pub workload: String,
     /// Steps whose losses are compared
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
@@ -58,7 +61,7 @@ pub struct VerifyArgs {
     /// Print the comparison as JSON
     #[arg(long)]
     pub json: bool,
-    /// Another folder of training scripts
+    /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
 }

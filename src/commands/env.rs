@@ -9,7 +9,7 @@ use crate::prepare::known::known;
 use crate::prepare::{self, environments};
 use crate::screen::Terminal;
 use crate::screen::say;
-use crate::settings::{Known, treatments};
+use crate::settings::{Known, cnn, treatments};
 use std::process::ExitCode;
 
 /// `joulerace env`.
@@ -34,8 +34,9 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
         }
         EnvCommand::Lock { versions, anew, workloads } => {
             let terminal = Terminal::new(talk);
-            let scripts = workloads.unwrap_or_else(|| project.workloads());
-            let known = known(&[scripts], &project, &[])?;
+            let cnn = cnn();
+            let scripts = workloads.unwrap_or_else(|| project.workloads().join(&cnn));
+            let known = known(&[scripts], &cnn, &project, &[])?;
             let locked = prepare::block_on(lock(&versions, anew, &known, &settings, &terminal))?;
             terminal.finish();
             say(&locked?);

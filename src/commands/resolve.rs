@@ -2,7 +2,7 @@
 
 use super::versions::versions;
 use crate::clean;
-use crate::cli::{DesignArgs, FailureArgs, MeterArgs, ResumeArgs, RunArgs};
+use crate::cli::{DEFAULT_FRAMEWORKS, DesignArgs, FailureArgs, MeterArgs, ResumeArgs, RunArgs};
 use crate::dataset;
 use crate::env;
 use crate::error::Error;
@@ -13,22 +13,23 @@ use crate::prepare::known::known;
 use crate::prepare::{self, dataset_settings};
 use crate::screen::shown;
 use crate::settings::{
-    Failures, Job, Known, Settings, SettingsError, Treatment, check_factors, cnn, is_percent,
-    treatments,
+    Failures, Job, Known, Settings, SettingsError, Treatment, check_factors, is_percent, treatments,
 };
 use crate::store::ExperimentError;
 use crate::store::conditions::fields_changed;
 use crate::store::folder::Folder;
+use crate::workload::{Workload, WorkloadError};
 use rand::RngExt as _;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Checks the flags against each other and fills in what was left out.
 pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
-    let known = known_to(args, project)?;
+    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
+    let known = known_to(args, &workload, project)?;
     let typed = match &args.versions {
         Some(typed) => versions(typed, args.releases, &known, project)?,
-        None => args.treatments.clone(),
+        None => asked(&args.treatments, &workload),
     };
     let (treatments, control) = treatments(&typed, args.control.as_deref(), &args.vary, &known)?;
     let threads = job_ranges(args.learning_rate, args.threads)?;
@@ -53,7 +54,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         treatments,
         factors: args.vary.clone(),
         control,
-        workload: cnn(),
+        workload: workload.name.clone(),
         job,
         commands: None,
         order: args.design.order,
@@ -82,7 +83,8 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
             trial_timeout: args.failures.trial_timeout,
             max_failures: args.failures.max_failures,
         },
-        workloads: args.workloads.as_deref().map(prepare::absolute),
+        workloads: Some(workload.folder.clone())
+            .filter(|folder| *folder != project.workloads().join(&workload.name)),
     };
     check_comparisons(&settings, "--iterations")?;
     Ok(settings)
@@ -142,14 +144,39 @@ pub(super) fn draw_seed() -> u64 {
     rand::rng().random_range(0..=MAX_DRAWN)
 }
 
+/// The workload that is named; `folder` is another place for its scripts.
+pub(super) fn workload(
+    given: &str,
+    folder: Option<&Path>,
+    project: &Project,
+) -> Result<Workload, WorkloadError> {
+    match folder {
+        Some(folder) => Ok(Workload { name: given.to_owned(), folder: prepare::absolute(folder) }),
+        None => Workload::find(given, project),
+    }
+}
+
+/// What is compared: what was named, or all that a workload has which lacks what is compared by default.
+pub(super) fn asked(named: &[String], workload: &Workload) -> Vec<String> {
+    let known = workload.frameworks();
+    match named.iter().eq(DEFAULT_FRAMEWORKS) && !named.iter().all(|name| known.contains(name)) {
+        true => known,
+        false => named.to_vec(),
+    }
+}
+
 fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
 }
 
 /// What `--treatments` can name under these flags.
-pub(super) fn known_to(args: &RunArgs, project: &Project) -> Result<Known, SettingsError> {
-    let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
-    known(&[scripts], project, &args.environment)
+pub(super) fn known_to(
+    args: &RunArgs,
+    workload: &Workload,
+    project: &Project,
+) -> Result<Known, SettingsError> {
+    let folders = std::slice::from_ref(&workload.folder);
+    known(folders, &workload.name, project, &args.environment)
 }
 
 /// Those of the named environments that a treatment runs in.
@@ -264,7 +291,8 @@ pub(super) fn own_or_named(
     }
     let active = env::active_environment();
     let on_path = meter::energibridge_on_path();
-    let (workloads, powercap) = (project.workloads(), MeterSettings::default().powercap);
+    let workloads = project.workloads().join(&then.workload);
+    let powercap = MeterSettings::default().powercap;
     let mut flags = Vec::new();
     let mut choose = |flag: &str,
                       then: &Option<PathBuf>,
@@ -294,7 +322,7 @@ pub(super) fn own_or_named(
             Some(&powercap),
         )
         .unwrap_or_else(|| powercap.clone()),
-        workloads: choose("--workloads", &then.workloads, &args.workloads, Some(&workloads)),
+        workloads: choose("--workload", &then.workloads, &args.workloads, Some(&workloads)),
         environments: then
             .environments
             .iter()
@@ -333,7 +361,7 @@ fn commands_of(settings: &Settings) -> Vec<String> {
 }
 
 /// A path as a shell takes it, on one line.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = clean::line(&path.to_string_lossy());
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -4,7 +4,7 @@ use super::compare::here;
 use super::doctor;
 use super::dry_run::dry_run;
 use super::list::list;
-use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve};
+use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
@@ -23,13 +23,15 @@ use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use crate::store::journal::Again;
 use crate::store::{lock, record};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `joulerace`.
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     if args.list_treatments {
-        say(&list(&known_to(&args, &project)?)?);
+        let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+        say(&list(&known_to(&args, &workload, &project)?)?);
         return Ok(ExitCode::SUCCESS);
     }
     let settings = resolve(&args, &project)?;
@@ -37,7 +39,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
     let folder = Folder::at(match &args.design.output {
         Some(folder) => prepare::followed(folder),
-        None => project.root.join("results").join(now_as_name()),
+        None => prepare::absolute(Path::new("results")).join(now_as_name()),
     });
     let analyse = !args.design.no_analysis;
     if args.design.dry_run {

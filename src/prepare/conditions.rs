@@ -14,10 +14,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Reads the present conditions as far as they are known without running anything: data and meter are
-/// left empty. `scripts` is the folder of the training scripts.
-pub fn conditions(environments: &Environments, scripts: &Path) -> Conditions {
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
-        .into_iter()
+/// left empty. `folders` are those that the workload's scripts, and what they share, are imported from.
+pub fn conditions(environments: &Environments, folders: &[&Path]) -> Conditions {
+    let mut scripts: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(std::fs::read_dir)
         .flatten()
         .flatten()
         .map(|entry| entry.path())

@@ -1,21 +1,23 @@
 //! What treatments can be made of here: the scripts that there are, what they declare, and environments.
 
-use crate::paths::{self, Project};
+use crate::paths::Project;
 use crate::settings::{Known, Place, STUDY, Script, SettingsError, place};
+use crate::workload;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The scripts in these folders, the first one's before those of the same name in a later one, and the
+/// The scripts of a workload in these folders, the first one's before those of the same name in a later one, and the
 /// project's environments with those that were `named`.
 pub fn known(
     folders: &[PathBuf],
+    workload: &str,
     project: &Project,
     named: &[(String, PathBuf)],
 ) -> Result<Known, SettingsError> {
     let mut scripts = BTreeMap::new();
     for folder in folders {
-        for framework in paths::frameworks(folder) {
-            let path = paths::script(folder, &framework);
+        for framework in workload::frameworks(folder, workload) {
+            let path = workload::script(folder, workload, &framework);
             scripts.entry(framework.clone()).or_insert_with(|| {
                 Script::read(&framework, &path).unwrap_or_else(|why| Script {
                     framework,

@@ -12,6 +12,7 @@ use crate::settings::{Known, Settings};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
 use crate::store::folder::Folder;
+use crate::workload::{About, Workload};
 use std::path::PathBuf;
 
 /// What a run measures with.
@@ -34,6 +35,8 @@ pub struct Training {
     pub known: Known,
     /// The folder that they lie in.
     pub scripts: PathBuf,
+    /// What their workload says of itself.
+    pub about: About,
     /// What they train on.
     pub dataset: Dataset,
 }
@@ -56,13 +59,14 @@ pub async fn ready(
     let meters = settings.meter_settings();
     device.is_there(|| meter::nvml::cards(&meters.nvml))?;
     let workloads = project.workloads();
-    let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
+    let scripts = settings.scripts(project);
+    let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
     let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
-    let known = known(std::slice::from_ref(&scripts), project, &named)?;
+    let known = known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?;
     let kept = then.is_some().then_some(folder);
     let wanted = Wanted::of(settings, &known, kept);
     let environments = environments(project, &wanted, observer).await?;
-    let mut now = conditions::conditions(&environments, &scripts);
+    let mut now = conditions::conditions(&environments, &[&scripts, &workloads]);
     let (name, data_dir) = (settings.dataset, settings.data_dir.as_deref());
     if let Some(then) = then {
         // Data that is there already is compared as well.
@@ -84,7 +88,7 @@ pub async fn ready(
     if then.is_some() {
         agree(&now)?;
     }
-    let training = Some(Training { environments, known, scripts, dataset });
+    let training = Some(Training { environments, known, scripts, about, dataset });
     Ok(Ready { training, meter, rejected, conditions: now })
 }
 

@@ -9,7 +9,7 @@ use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What a trial has to have done.
+/// What a trial has to have done, beside what its workload's own specification says.
 #[derive(Debug, Clone)]
 pub enum Expected<'a> {
     /// A training.
@@ -23,10 +23,6 @@ pub enum Expected<'a> {
 pub struct Trained<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Images in the training set.
-    pub train_there: u32,
-    /// Images in the test set.
-    pub test_there: u32,
     /// Images in the test set that are used, where a treatment's levels say nothing else.
     pub test_images: u32,
 }
@@ -37,8 +33,6 @@ impl Expected<'_> {
         let Some(dataset) = dataset else { return Expected::Commands };
         Expected::Training(Trained {
             job,
-            train_there: dataset.train_images,
-            test_there: dataset.test_images,
             test_images: used(dataset.test_images, job.test_samples),
         })
     }
@@ -71,75 +65,74 @@ fn used(there: u32, asked: Option<u32>) -> u32 {
     there.min(asked.unwrap_or(u32::MAX))
 }
 
-/// Holds one training's account of itself against what was asked for.
+/// Holds one training's account of itself against what was asked for, and against what the workload's
+/// specification expects of it.
 fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), String> {
     let Some(result) = &record.result else {
         return Err("the script returned without a result".to_owned());
     };
-    let job = expected.job.at(&record.levels).map_err(|error| error.to_string())?;
-    let train_images = used(expected.train_there, job.train_samples);
-    let test_images = used(expected.test_there, job.test_samples);
-    let losses = result["losses"].as_array().cloned().unwrap_or_default();
-    if losses.len() != job.epochs as usize {
-        return Err(format!("it reports {} losses for {} epochs", losses.len(), job.epochs));
+    let job = &expected.job.at(&record.levels).map_err(|error| error.to_string())?;
+    losses(result, job)?;
+    loaded(result, &record.framework)?;
+    let Some(wanted) = result["expected"].as_object() else {
+        return Err("it does not report what its workload expects of it".to_owned());
+    };
+    let threads = Value::from(job.threads);
+    // Where blocks have seeds of their own, one that is not reported may be another.
+    let own = record.seed.filter(|seed| *seed != job.seed);
+    let seed = own.or(record.seed.filter(|_| result.get("seed").is_some())).map(Value::from);
+    let device = result.get("device").map(|_| Value::from(job.device.to_string()));
+    let asked = [("threads", Some(&threads)), ("seed", seed.as_ref()), ("device", device.as_ref())];
+    let asked = asked.into_iter().filter_map(|(name, wanted)| Some((name, wanted?)));
+    for (name, wanted) in wanted.iter().map(|(n, w)| (n.as_str(), w)).chain(asked) {
+        let found = result.get(name).unwrap_or(&Value::Null);
+        if found != wanted {
+            let name = name.replace('_', " ");
+            let are = if name.ends_with('s') { "are" } else { "is" };
+            return Err(format!("its {name} {are} {} instead of {}", plain(found), plain(wanted)));
+        }
     }
-    if let Some(epoch) = losses.iter().position(|loss| loss.as_f64().is_none()) {
-        return Err(format!("its loss is not a number in epoch {}", epoch + 1));
+    match result.get("accuracy") {
+        Some(told) if !told.as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)) => {
+            Err(format!("its accuracy is {told}"))
+        }
+        _ => Ok(()),
     }
-    let loaded: Vec<&str> = result["frameworks_loaded"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    if let Some(foreign) = loaded.iter().find(|name| **name != record.framework) {
-        return Err(format!("{foreign} was loaded into the process of {}", record.framework));
-    }
-    if loaded.is_empty() {
-        return Err(format!("it does not report that {} was loaded", record.framework));
+}
+
+/// Text without its quotation marks.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The losses, where the work has any: one an epoch, all of them numbers.
+fn losses(result: &Value, job: &Job) -> Result<(), String> {
+    if let Some(losses) = result["losses"].as_array() {
+        if losses.len() != job.epochs as usize {
+            return Err(format!("it reports {} losses for {} epochs", losses.len(), job.epochs));
+        }
+        if let Some(epoch) = losses.iter().position(|loss| loss.as_f64().is_none()) {
+            return Err(format!("its loss is not a number in epoch {}", epoch + 1));
+        }
     }
     // What is no number arrives as null.
     if result.get("test_loss").is_some_and(|loss| loss.as_f64().is_none()) {
         return Err("its loss on the test set is not a number".to_owned());
     }
-    let batches = u64::from(job.epochs) * u64::from(train_images.div_ceil(job.batch_size));
-    let images = u64::from(job.epochs) * u64::from(train_images);
-    let Some(parameters) = result["specified_parameters"].as_u64() else {
-        return Err("it does not report how many parameters are specified".to_owned());
-    };
-    let counts = [
-        ("parameters", parameters),
-        ("batches", batches),
-        ("images_seen", images),
-        ("test_images_seen", u64::from(test_images)),
-        ("threads", u64::from(job.threads)),
-    ];
-    for (name, wanted) in counts {
-        if result[name].as_u64() != Some(wanted) {
-            return Err(format!(
-                "its {} are {} instead of {wanted}",
-                name.replace('_', " "),
-                result[name]
-            ));
-        }
+    Ok(())
+}
+
+/// The framework, and no other, was in the process.
+fn loaded(result: &Value, framework: &str) -> Result<(), String> {
+    let all = result["frameworks_loaded"].as_array();
+    let loaded: Vec<&str> = all.into_iter().flatten().filter_map(Value::as_str).collect();
+    if let Some(foreign) = loaded.iter().find(|name| **name != framework) {
+        return Err(format!("{foreign} was loaded into the process of {framework}"));
     }
-    // Where blocks have seeds of their own, one that is not reported may be another.
-    let own = record.seed.filter(|seed| *seed != job.seed);
-    if let Some(wanted) = own.or(record.seed.filter(|_| result.get("seed").is_some()))
-        && result["seed"].as_u64() != Some(wanted)
-    {
-        return Err(format!("its seed is {} instead of {wanted}", result["seed"]));
+    if loaded.is_empty() {
+        return Err(format!("it does not report that {framework} was loaded"));
     }
-    let device = job.device.to_string();
-    for (name, wanted) in [("dtype", "float32"), ("device", &device)] {
-        if result[name].as_str() != Some(wanted) {
-            return Err(format!("its {name} is {} instead of {wanted}", result[name]));
-        }
-    }
-    match result["accuracy"].as_f64() {
-        Some(accuracy) if (0.0..=1.0).contains(&accuracy) => Ok(()),
-        _ => Err(format!("its accuracy is {}", result["accuracy"])),
-    }
+    Ok(())
 }
 
 /// How far an accuracy may lie from the others': four standard errors of a proportion measured on
@@ -173,7 +166,7 @@ pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Ve
     for &i in &ok {
         let first = *firsts.entry(of_the_work(&records[i].levels)).or_insert(i);
         let (record, first) = (&records[i], &records[first]);
-        for what in ["parameters", "data"] {
+        for what in ["parameters", "data", "outcome"] {
             if field(record, what) != field(first, what) {
                 invalid.push((i, format!("its {what} differ from those of {}", first.trial)));
             }
@@ -219,6 +212,9 @@ fn far_off(
     invalid: &mut Vec<(usize, String)>,
 ) {
     let accuracies: Vec<f64> = alike.iter().filter_map(|i| records[*i].accuracy).collect();
+    if accuracies.is_empty() {
+        return; // work that has none
+    }
     let (_, _, median) = crate::units::summary(&accuracies);
     let tolerance = accuracy_tolerance(median, test_images);
     for &i in alike {

@@ -120,7 +120,9 @@ impl Session {
             folder: &self.folder,
             meter: &ready.meter,
             environments: training.map_or(&none, |training| &training.environments),
-            sys_path: training.map(|training| training.scripts.clone()).into_iter().collect(),
+            sys_path: training.map_or_else(Vec::new, |training| {
+                vec![training.scripts.clone(), self.project.workloads()]
+            }),
             dataset: dataset.map(|dataset| dataset.name.to_string()).unwrap_or_default(),
             data_dir: dataset.map(|dataset| dataset.dir.clone()).unwrap_or_default(),
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,

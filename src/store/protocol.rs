@@ -37,6 +37,9 @@ pub struct Protocol {
     pub primary_metric: String,
     /// The part of a trial that is reported.
     pub window: Vec<Phase>,
+    /// What the work is, in its workload's words.
+    #[serde(default)]
+    pub work: Option<String>,
     /// The design.
     pub design: String,
     /// The pairs of treatments that are told apart, the base first; none where they were not declared.
@@ -158,6 +161,7 @@ impl Protocol {
             schema: Protocol::SCHEMA,
             primary_metric: "energy_j of the window, on the log scale".to_owned(),
             window: Phase::WINDOW.to_vec(),
+            work: None,
             design: design(settings),
             comparisons,
             history: settings.history(),

@@ -51,11 +51,17 @@ impl Phase {
     }
 
     /// The phases that are reported of a trial with these marks. Of a workload these are
-    /// [`Phase::WINDOW`]. Of a command they are those that it marked, without `import` and `data`, which
+    /// [`Phase::WINDOW`], or those that it has names of its own for. Of a command they are those that it marked, without `import` and `data`, which
     /// prepare as a workload's do; and its whole process where it marked no others.
     pub fn window(marks: &[PhaseMark]) -> Vec<Phase> {
         if marks.iter().all(|mark| mark.phase != Phase::Run) {
-            return Phase::WINDOW.to_vec();
+            let mut own: Vec<Phase> = Vec::new();
+            for phase in marks.iter().map(|mark| mark.phase) {
+                if matches!(phase, Phase::Named(_)) && !own.contains(&phase) {
+                    own.push(phase);
+                }
+            }
+            return if own.is_empty() { Phase::WINDOW.to_vec() } else { own };
         }
         let beside = [Phase::Run, Phase::Import, Phase::Data];
         let mut marked: Vec<Phase> = Vec::new();
@@ -176,6 +182,7 @@ mod tests {
             told(&["import", "data", "build", "train", "evaluate"]),
             ["build", "train", "evaluate"]
         );
+        assert_eq!(told(&["import", "data", "build", "predict"]), ["predict"]);
         assert_eq!(told(&["run"]), ["run"]);
         assert_eq!(told(&["run", "data"]), ["run"]);
         assert_eq!(told(&["run", "data", "sort", "train"]), ["sort", "train"]);

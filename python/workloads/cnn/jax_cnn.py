@@ -32,6 +32,9 @@ from jax import numpy as jnp
 import spec
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax")
+VARIANTS = {
+    "tutorial": "as Flax's MNIST example writes it: one step per call, nn.max_pool, no setting of XLA",
+}
 
 STEPS_PER_CALL = 5
 """Full batches per call of the compiled function, as long as there are as many: a tenth faster than
@@ -222,4 +225,4 @@ def steps_taken(network):
 def placement(network):
     """Data type and device of the weights."""
     weight = network.state.params["dense"]["kernel"]
-    return str(weight.dtype), weight.device.platform
+    return str(weight.dtype), next(iter(weight.devices())).platform
