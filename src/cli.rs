@@ -20,7 +20,7 @@ pub use audit::AuditArgs;
 pub use compare::CompareArgs;
 pub use design::{DesignArgs, FailureArgs};
 pub use doctor::DoctorArgs;
-pub use env::{EnvArgs, EnvCommand, Which};
+pub use env::{EnvArgs, EnvCommand};
 pub use joined::joined;
 pub use mark::MarkArgs;
 pub use measure::MeasureArgs;

@@ -293,6 +293,11 @@ impl Settings {
         self.job.at(levels).map(drop).map_err(|why| why.to_string())
     }
 
+    /// The job of each treatment, in their order; a command has the experiment's.
+    pub fn jobs(&self) -> impl Iterator<Item = Job> {
+        self.treatments.iter().map(|t| self.job.at(&t.levels).unwrap_or_else(|_| self.job.clone()))
+    }
+
     /// Trials in all, at most where the experiment may stop earlier.
     pub fn trials(&self) -> usize {
         self.iterations as usize * self.treatments.len()

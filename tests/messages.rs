@@ -40,19 +40,26 @@ fn said(scratch: &Scratch, output: &Output) -> String {
 /// A mistake: what is typed, the status, and words of what, where and the remedy.
 type Mistake = (&'static str, i32, [&'static str; 3]);
 
-const MISTAKES: [Mistake; 44] = [
+const MISTAKES: [Mistake; 51] = [
     ("run --iterations 3", 2, ["unrecognized", "'run'", "write: joulerace --iterations 3"]),
     ("analyse x", 2, ["unrecognized", "'analyse'", "analyze"]),
     ("-iterations 3", 2, ["unexpected", "'-i'", "two dashes: --iterations"]),
     ("--iteratons 3", 2, ["unexpected", "'--iteratons'", "--iterations"]),
     (
-        "--frameworks keras torch jax",
+        "--treatments keras torch jax",
         2,
-        ["cannot be used", "--frameworks", "--frameworks keras,torch,jax"],
+        ["cannot be used", "--treatments", "--treatments keras,torch,jax"],
     ),
-    ("--frameworks a,c", 2, ["no framework 'c'", "--frameworks", "there are: a, b"]),
-    ("--frameworks a,a", 2, ["twice", "--frameworks", "--control a"]),
-    ("--frameworks ,", 2, ["at least one", "--frameworks", "name"]),
+    ("--frameworks a,c", 2, ["no framework 'c'", "--treatments", "there are: a, b"]),
+    ("--treatments a,a", 2, ["twice", "--treatments", "--control a"]),
+    ("--treatments ,", 2, ["at least one", "--treatments", "name"]),
+    ("--treatments a,a@study", 2, ["the same", "'a@study'", "--control"]),
+    ("--treatments a:fast", 2, ["no variant 'fast'", "--treatments", "it has: none"]),
+    ("--treatments a@newest", 2, ["no environment 'newest'", "--environment NAME=DIR", "a@1.2.3"]),
+    ("--environment mine=/nowhere", 2, ["no pyproject.toml", "--environment", "poetry init"]),
+    ("--vary batch-size=8,0", 2, ["0 is out of range", "--vary batch-size", "1 to 60000"]),
+    ("--vary colour=1,2", 2, ["no such factor", "--vary colour", "batch-size, epochs"]),
+    ("--versions a=1", 2, ["write it like", "--versions a=1", "jax=0.4.30..0.6.2"]),
     ("--control c", 2, ["not among", "--control", "(a, b)"]),
     ("--compare-to c", 2, ["not among", "--compare-to", "(a, b)"]),
     ("--iterations 0", 2, ["not in", "--iterations", "1..=100000"]),

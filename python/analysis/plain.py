@@ -15,7 +15,7 @@ def head(table: Table, settings: Settings) -> list[str]:
     experiment = settings.experiment or {}
     job = machine.part(machine.part(experiment, "settings"), "job")
     data = machine.part(experiment, "dataset")
-    work = []
+    work = [settings.protocol.work] if settings.protocol.work else []
     if data.get("name"):
         name = {"mnist": "MNIST", "digits": "digits (not MNIST)"}.get(data["name"], data["name"])
         work.append(f"data set {name}")

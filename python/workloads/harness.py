@@ -165,8 +165,8 @@ def peak_memory_bytes() -> int | None:
 def main(file: str) -> int:
     """Runs a trial from the command line and prints what the host would be told.
 
-    `file` is the script: `torch_cnn.py` in a folder `cnn`, or the one that a variant has for itself,
-    `torch_cnn_tutorial.py`.
+    `file` is the script: `torch_cnn.py` in a folder `cnn`, or the one that a variant has for
+    itself, `torch_cnn_tutorial.py`.
     """
     path = Path(file).absolute()
     workload = path.parent.name

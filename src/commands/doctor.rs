@@ -8,11 +8,13 @@ use crate::env::Profile;
 use crate::error::Error;
 use crate::paths::{self, Project};
 use crate::prepare;
+use crate::prepare::environments::folder_settings;
 use crate::screen::fitting;
 use crate::screen::width;
 use crate::settings::{Settings, SettingsError};
 use crate::snapshot::Roots;
 use indicatif::ProgressBar;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -83,14 +85,18 @@ fn subject(
 ) -> Subject<'static> {
     let (python_env, allow) = (settings.python_env.clone(), settings.allow_unlocked);
     let training = || prepare::env_settings(project, Profile::Training, python_env, allow);
-    // Commands bring their own.
-    let training = settings.commands.is_none().then(training);
+    // Commands bring their own, and versions are locked and made by the run.
+    let scripts = || settings.treatments.iter().filter(|t| t.command.is_none());
+    let training = scripts().any(|t| t.environment.is_none()).then(training);
+    let folders: BTreeSet<&String> = scripts().filter_map(|t| t.environment.as_ref()).collect();
+    let folders =
+        folders.iter().filter_map(|name| folder_settings(project, name, &settings.environments));
     let analysis = analyse.then(|| prepare::env_settings(project, Profile::Analysis, None, false));
     Subject {
         settings: settings.clone(),
         meters: settings.meter_settings(),
         roots: Roots::default(),
-        environments: training.into_iter().chain(analysis).collect(),
+        environments: training.into_iter().chain(folders).chain(analysis).collect(),
         dataset: prepare::dataset_settings(settings.dataset, settings.data_dir.as_deref()),
         results: results.to_owned(),
         lock_file: paths::lock_file(),

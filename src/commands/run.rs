@@ -35,8 +35,10 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let settings = resolve(&args, &project)?;
-    let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
-    check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+    for job in settings.jobs() {
+        let data_dir = settings.data_dir.as_deref();
+        check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+    }
     let folder = Folder::at(match &args.design.output {
         Some(folder) => prepare::followed(folder),
         None => prepare::absolute(Path::new("results")).join(now_as_name()),

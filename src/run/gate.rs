@@ -65,8 +65,8 @@ fn used(there: u32, asked: Option<u32>) -> u32 {
     there.min(asked.unwrap_or(u32::MAX))
 }
 
-/// Holds one training's account of itself against what was asked for, and against what the workload's
-/// specification expects of it.
+/// Holds the account that a workload's trial gives of itself against what was asked for, and against what
+/// the workload's specification expects of it.
 fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), String> {
     let Some(result) = &record.result else {
         return Err("the script returned without a result".to_owned());

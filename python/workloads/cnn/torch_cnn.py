@@ -65,7 +65,9 @@ class CNN(nn.Module):
 def compiled(forward):
     """The variant `compile`: the network as one function of C++, one for each batch size."""
     if not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
-        raise ValueError("torch:compile needs a C++ compiler; install g++ (Debian: apt install g++)")
+        raise ValueError(
+            "torch:compile needs a C++ compiler; install g++ (Debian: apt install g++)"
+        )
     torch._dynamo.reset()  # each network of a process is compiled by itself
     return torch.compile(forward, dynamic=False)
 
@@ -111,7 +113,9 @@ def warm_call(network, train_count, test_count):
     copy.model.load_state_dict(network.model.state_dict())
     ways = [copy.model]
     if network.forward is not network.model:
-        ways.append(network.forward)  # what is compiled is the network's own; its gradients are left
+        ways.append(
+            network.forward
+        )  # what is compiled is the network's own; its gradients are left
     for copy.forward in ways:
         for size in spec.batch_shapes(train_count, network.batch_size):
             shape = (size, *spec.IMAGE_SHAPE)
