@@ -104,7 +104,9 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Error::Settings(_) | Error::Race(_) | Error::Workload(_) => Status::Usage,
-            Error::Device(DeviceError::LeftOut { .. }) => Status::Usage,
+            Error::Device(DeviceError::LeftOut { .. } | DeviceError::NotDeclared { .. }) => {
+                Status::Usage
+            }
             Error::Device(_) => Status::Meter,
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,

@@ -35,6 +35,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     let threads = job_ranges(args.learning_rate, args.threads)?;
     ranges(&args.design, &args.meter, &args.failures)?;
     args.device.fits(&args.meter.gpus, args.meter.meter)?;
+    args.device.suits(&treatments, &known)?;
     data_dir(args)?;
     check_percents(args.margin, args.until_precise)?;
     let job = Job {
