@@ -2,6 +2,7 @@
 
 mod analyze;
 mod audit;
+mod cluster;
 mod doctor;
 mod env;
 mod examples;
@@ -12,6 +13,7 @@ mod verify;
 
 pub use analyze::AnalyzeArgs;
 pub use audit::AuditArgs;
+pub use cluster::MergeArgs;
 pub use doctor::DoctorArgs;
 pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
@@ -22,6 +24,7 @@ pub use verify::VerifyArgs;
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
 use crate::plan::Order;
+use crate::settings::Shard;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -76,6 +79,11 @@ pub enum Command {
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     #[command(after_help = examples::ANALYZE)]
     Analyze(AnalyzeArgs),
+    /// Make the shards of a study, run on several machines, one experiment, and analyse it
+    ///
+    /// Reads the shards' folders and leaves them as they are. Names what is missing; can be done again.
+    #[command(after_help = examples::MERGE)]
+    Merge(MergeArgs),
     /// Say what in published tables of energy cannot be trusted, and what is left of their ranking
     ///
     /// Reads CodeCarbon's emissions.csv, experiment-runner's run_table.csv, any table with a run in each row,
@@ -298,6 +306,10 @@ pub struct RunArgs {
     /// The experiment's folder [default: results/<date-time>]
     #[arg(long, value_name = "DIR", help_heading = "Experiment")]
     pub output: Option<PathBuf>,
+    /// Run this part of the blocks only, such as 2/5: whole blocks, on one of several machines that are
+    /// given the same flags and the same --order-seed; then: joulerace merge
+    #[arg(long, value_name = "K/N", conflicts_with = "until_precise", help_heading = "Experiment")]
+    pub shard: Option<Shard>,
     /// Print the plan and how long it takes, and touch nothing
     #[arg(long, help_heading = "Experiment")]
     pub dry_run: bool,

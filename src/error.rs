@@ -62,6 +62,12 @@ pub enum Error {
     /// See [`crate::store::ExperimentError`].
     #[error(transparent)]
     Experiment(#[from] crate::store::ExperimentError),
+    /// See [`crate::cluster::MergeError`].
+    #[error(transparent)]
+    Merge(#[from] crate::cluster::MergeError),
+    /// See [`crate::cluster::StudyError`].
+    #[error(transparent)]
+    Study(#[from] crate::cluster::StudyError),
     /// See [`crate::store::journal::JournalError`].
     #[error(transparent)]
     Journal(#[from] crate::store::journal::JournalError),
@@ -92,7 +98,7 @@ impl Error {
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,
-            Error::Experiment(_) | Error::Journal(_) => Status::Output,
+            Error::Experiment(_) | Error::Study(_) | Error::Merge(_) | Error::Journal(_) => Status::Output,
             Error::Lock(_) => Status::Busy,
             Error::Analysis(AnalysisError::Unfit { .. }) => Status::Output,
             Error::Analysis(AnalysisError::Interrupted { .. }) => Status::Stopped,

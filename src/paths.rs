@@ -1,5 +1,6 @@
 //! Where the project's own files and the user's cache are.
 
+use crate::here;
 use std::path::{Path, PathBuf};
 
 /// The project's files that a run needs.
@@ -74,10 +75,14 @@ fn temporary_cache() -> PathBuf {
     (0..1000).map(name).find(mine).unwrap_or_else(|| name(1000))
 }
 
-/// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names; none where it names none,
-/// and on Linux none is needed.
+/// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names, `%m` in it replaced by this
+/// machine's name for several that share one system; none where it names none, and on Linux none is needed.
 pub fn lock_file() -> Option<PathBuf> {
     let named = std::env::var_os("JOULERACE_LOCK_FILE").filter(|name| !name.is_empty());
+    let named = named.map(|name| match name.to_str() {
+        Some(text) => text.replace("%m", &here::name()).into(),
+        None => name,
+    });
     let file = named.map(PathBuf::from);
     if cfg!(target_os = "linux") { file } else { file.or(Some("/tmp/joulerace.lock".into())) }
 }

@@ -1,7 +1,9 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
+mod shard;
 mod treatment;
 
+pub use shard::Shard;
 pub use treatment::{Order, Treatment, is_name};
 
 use crate::dataset::Choice as DatasetChoice;
@@ -158,6 +160,9 @@ pub struct Settings {
     pub failures: Failures,
     /// Another folder of scripts than the project's.
     pub workloads: Option<PathBuf>,
+    /// Which part of the blocks this machine runs; none for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
 }
 
 impl Settings {
@@ -206,6 +211,9 @@ impl Settings {
         if self.interval.is_zero() {
             return Err("its interval is 0s".to_owned());
         }
+        if let Some(shard) = self.shard {
+            shard.check(self.iterations)?;
+        }
         for (place, treatment) in self.treatments.iter().enumerate() {
             if let Some(other) = same_folder(&self.treatments[..place], &treatment.name) {
                 return Err(format!("it compares {:?} and {other:?}, one folder", treatment.name));
@@ -237,9 +245,15 @@ impl Settings {
             .collect()
     }
 
+    /// The blocks that are run: all of them, or the shard's.
+    pub fn blocks(&self) -> std::ops::Range<u32> {
+        let square = self.order.square(self.treatments.len());
+        self.shard.map_or(0..self.iterations, |shard| shard.blocks(self.iterations, square))
+    }
+
     /// Trials in all, at most where the experiment may stop earlier.
     pub fn trials(&self) -> usize {
-        self.iterations as usize * self.treatments.len()
+        self.blocks().len() * self.treatments.len()
     }
 }
 
@@ -311,6 +325,15 @@ pub enum SettingsError {
     /// A single treatment has nothing to be compared with.
     #[error("{0}: one framework alone is compared with nothing; name more with --frameworks")]
     Alone(&'static str),
+    /// A shard of a plan that each machine would draw for itself.
+    #[error(
+        "--shard: name the seed of the order with --order-seed, the same on every machine: otherwise each \
+         would draw a plan of its own"
+    )]
+    Unseeded,
+    /// A shard that there is not.
+    #[error("--shard: {0}")]
+    Shard(String),
     /// A number outside its range.
     #[error("{flag}: {value} is out of range; {allowed}")]
     Range {

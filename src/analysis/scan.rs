@@ -11,6 +11,7 @@ use super::grouping::{self, Choice, Grouping};
 use super::tables::{self, Columns, TableRow};
 use super::walk::{self, sorted};
 use crate::store::folder::Folder;
+use crate::store::machines::ShardSeen;
 
 /// Where trials come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,14 @@ pub struct Scan {
     pub by: String,
     /// Whether the blocks were named with `--group-by`.
     pub blocks_named: bool,
+    /// Of a study that was merged from shards: by a shard's folder, how the study calls machines that the
+    /// shard's own files call otherwise.
+    #[serde(default)]
+    pub renamed: Renamed,
 }
+
+/// By a shard's folder, its machines' names in its own files, and in the study.
+pub type Renamed = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Why a folder's trials could not be found.
 #[derive(Debug, thiserror::Error)]
@@ -203,7 +211,8 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     inputs.sort_by(|a, b| order(a).cmp(&order(b)));
     let blocks_named = search.group_by.as_ref().is_some_and(|p| p.contains("<block>"));
     let by = grouping.by;
-    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named })
+    let renamed = Renamed::new();
+    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named, renamed })
 }
 
 /// The trials of tables of results, which are read where there are no samples.
@@ -222,6 +231,7 @@ fn of_tables(
         copies: Vec::new(),
         by: found.by,
         blocks_named: found.blocks,
+        renamed: Renamed::new(),
     })
 }
 
@@ -280,8 +290,54 @@ fn without_ending(path: &str) -> &str {
     path.rsplit_once('.').map_or(path, |(stem, _)| stem)
 }
 
-/// The trials of an experiment of ours.
+/// The trials of an experiment of ours, or of all shards that one was merged from.
 fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
+    let shards = shards(dir);
+    if shards.is_empty() {
+        return of_one(dir, output);
+    }
+    let mut whole = Scan {
+        source: Source::Experiment,
+        inputs: Vec::new(),
+        ignored: Vec::new(),
+        copies: Vec::new(),
+        by: "the experiment's plan".to_owned(),
+        blocks_named: false,
+        renamed: Renamed::new(),
+    };
+    for shard in shards {
+        let folder = dir.join(&shard.folder);
+        if !folder.join("experiment.json").is_file() {
+            continue;
+        }
+        let part = of_one(&folder, output)?;
+        whole.inputs.extend(part.inputs);
+        whole.ignored.extend(part.ignored);
+        whole.renamed.insert(shard.folder, shard.renamed);
+    }
+    whole.inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    Ok(whole)
+}
+
+/// The shards that an experiment was merged from, where it was. Their folders lie in its own, whatever it
+/// says.
+fn shards(dir: &Path) -> Vec<ShardSeen> {
+    #[derive(Deserialize)]
+    struct Shards {
+        #[serde(default)]
+        shards: Vec<ShardSeen>,
+    }
+    if !dir.join("shards").is_dir() {
+        return Vec::new();
+    }
+    let text = crate::files::read(&dir.join("experiment.json"), 1 << 30).unwrap_or_default();
+    let found = serde_json::from_slice(&text).map_or(Vec::new(), |found: Shards| found.shards);
+    let own = |shard: &ShardSeen| shard.folder == format!("shards/{}", shard.number);
+    found.into_iter().filter(own).collect()
+}
+
+/// The trials of one folder of an experiment.
+fn of_one(dir: &Path, output: &Path) -> io::Result<Scan> {
     let mut inputs = Vec::new();
     let mut ignored = Vec::new();
     let mut recorded = false;
@@ -327,7 +383,8 @@ fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     }
     let source = if recorded { Source::Experiment } else { Source::Csv };
     let by = "the experiment's plan".to_owned();
-    Ok(Scan { source, inputs, ignored, copies: Vec::new(), by, blocks_named: false })
+    let (copies, renamed) = (Vec::new(), Renamed::new());
+    Ok(Scan { source, inputs, ignored, copies, by, blocks_named: false, renamed })
 }
 
 /// CSV files and records of one treatment's folder, by their names without ending.

@@ -24,6 +24,14 @@ Examples:
   joulerace analyze measurements --base old --output report
   joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
 
+/// Of `merge`.
+pub const MERGE: &str = "\
+Examples:
+  joulerace --iterations 30 --order-seed 7 --shard 2/5 --output study
+                                               on the second of five machines
+  rsync -a machine2:study/ study/              and so from all five
+  joulerace merge study";
+
 /// Of `audit`.
 pub const AUDIT: &str = "\
 Examples:

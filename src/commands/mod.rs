@@ -7,8 +7,10 @@ mod doctor;
 mod dry_run;
 mod env;
 mod measure;
+mod merge;
 mod resolve;
 mod run;
+mod shard;
 mod shell;
 mod verify;
 
@@ -50,6 +52,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         None => run::run(cli.run, talk),
         Some(Command::Resume(args)) => run::resume(args, talk),
         Some(Command::Analyze(args)) => analyze::analyze(args, talk),
+        Some(Command::Merge(args)) => merge::merge(args, talk),
         Some(Command::Audit(args)) => audit::audit(args, talk),
         Some(Command::Verify(args)) => verify::verify(args, talk),
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),

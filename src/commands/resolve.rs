@@ -82,8 +82,10 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
             max_failures: args.max_failures,
         },
         workloads: args.workloads.as_deref().map(prepare::absolute),
+        shard: args.shard,
     };
     check_comparisons(&settings)?;
+    check_shard(&settings, args.order_seed)?;
     Ok(settings)
 }
 
@@ -127,6 +129,15 @@ fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
         });
     }
     Ok(())
+}
+
+/// All shards draw one plan, so its seed has to be the same everywhere.
+fn check_shard(settings: &Settings, order_seed: Option<u64>) -> Result<(), SettingsError> {
+    let Some(shard) = settings.shard else { return Ok(()) };
+    if order_seed.is_none() {
+        return Err(SettingsError::Unseeded);
+    }
+    shard.check(settings.iterations).map_err(SettingsError::Shard)
 }
 
 /// A folder that was named and is not there is a typing error more often than a wish.
@@ -235,6 +246,10 @@ fn quoted(path: &Path) -> String {
 /// is not compared.
 pub(super) fn changed_settings(then: &Settings, now: &Settings, seed_given: bool) -> Vec<String> {
     let mut now = Settings { failures: then.failures.clone(), ..now.clone() };
+    if then.shard.is_some() {
+        // As many as the machine has that goes on with it.
+        now.job.threads = then.job.threads;
+    }
     if !seed_given {
         now.order_seed = then.order_seed;
     }

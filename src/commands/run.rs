@@ -2,6 +2,7 @@
 
 use super::doctor;
 use super::dry_run::dry_run;
+use super::shard;
 use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
 use crate::analysis::AnalysisError;
 use crate::clean;
@@ -21,6 +22,7 @@ use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use crate::store::journal::Again;
 use crate::store::{lock, record};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `joulerace`.
@@ -29,25 +31,33 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let settings = resolve(&args, &project)?;
     let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
-    let folder = Folder::at(match &args.output {
-        Some(folder) => prepare::followed(folder),
-        None => project.root.join("results").join(now_as_name()),
-    });
-    let analyse = !args.no_analysis;
+    let study = settings.shard.map(|shard| (shard, shard::root(&args, &project, &settings)));
+    let folder = match (&study, &args.output) {
+        (Some((shard, root)), _) => shard::folder(root, *shard),
+        (None, Some(folder)) => Folder::at(prepare::followed(folder)),
+        (None, None) => Folder::at(project.root.join("results").join(now_as_name())),
+    };
+    // A shard is a part; what is analysed is what they are merged to.
+    let analyse = !args.no_analysis && study.is_none();
     if args.dry_run {
         return dry_run(&settings, &Plan::of(&settings), &folder, || {
             doctor::worst(&settings, &project, folder.root(), analyse)
         });
     }
-    let session = if args.resume {
+    let begun = folder.experiment().exists();
+    let mut session = if args.resume && (begun || study.is_none()) {
         same_again(&args, project, folder, settings)?
     } else {
         Experiment::may_begin_in(&folder)?;
-        if args.strict {
+        if args.strict && study.is_none() {
             doctor::strict(&settings, &project, folder.root(), analyse)?;
         }
         anew(project, folder, settings)
     };
+    if let Some((_, root)) = &study {
+        session.study = shard::in_common(root, &session.settings)?;
+        session.findings = shard::fit(&session, root, args.strict, &Terminal::new(talk))?;
+    }
     conduct(&session, analyse, talk)
 }
 
@@ -56,14 +66,26 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let folder = Folder::at(prepare::followed(&args.dir));
     let then = recorded(&folder)?;
     let project = Project::find()?;
+    if !then.shards.is_empty() {
+        let message = format!(
+            "{} was merged from shards, and they are what runs: resume those that it misses \
+             (joulerace status {0} names them), and merge again",
+            shown(folder.root())
+        );
+        return Err(Error::Told { message, status: Status::Usage });
+    }
     let settings = own_or_named(&then.settings, &args, &project, &folder)?;
-    let session = Session {
+    let of_study = settings.shard.is_some();
+    let mut session = Session {
         again: if args.failed { Again::Failed } else { Again::Unmeasured },
         then: Some(then),
         accept_changes: args.accept_changes,
         ..anew(project, folder, settings)
     };
-    conduct(&session, !args.no_analysis, talk)
+    if of_study && let Some(root) = session.folder.root().ancestors().nth(2).map(Path::to_owned) {
+        session.findings = shard::fit(&session, &root, false, &Terminal::new(talk))?;
+    }
+    conduct(&session, !args.no_analysis && !of_study, talk)
 }
 
 fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
@@ -75,6 +97,8 @@ fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
         then: None,
         accepted: Vec::new(),
         accept_changes: false,
+        study: None,
+        findings: Vec::new(),
     }
 }
 
@@ -99,6 +123,10 @@ fn same_again(
         energibridge: settings.energibridge,
         powercap: settings.powercap,
         workloads: settings.workloads,
+        job: match settings.shard {
+            Some(_) => settings.job,
+            None => then.settings.job.clone(),
+        },
         ..then.settings.clone()
     };
     Ok(Session {

@@ -175,11 +175,13 @@ fn far_off(
     }
 }
 
-/// Trials of one seed whose losses are not those of the first of the same framework.
+/// Trials of one seed whose losses are not those of the first of the same framework on the same machine:
+/// another processor may round otherwise.
 fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<String>) {
-    let mut firsts: BTreeMap<&str, &TrialRecord> = BTreeMap::new();
+    let mut firsts: BTreeMap<(&str, Option<&str>), &TrialRecord> = BTreeMap::new();
     for record in alike.iter().map(|i| &records[*i]) {
-        let first = firsts.entry(&record.framework).or_insert(record);
+        let key = (record.framework.as_str(), record.machine.as_deref());
+        let first = firsts.entry(key).or_insert(record);
         if field(first, "losses") != field(record, "losses") {
             reasons.push(format!(
                 "{} did not repeat the losses of {}: the same seed gave other numbers",

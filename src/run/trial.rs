@@ -46,6 +46,8 @@ pub struct Bench<'a> {
     pub program: PathBuf,
     /// Where the kernel's files are.
     pub roots: Roots,
+    /// What this machine is called, where the experiment's blocks are dealt to several.
+    pub machine: Option<String>,
     /// Beyond what a trial is flagged for what else the machine did.
     pub limits: crate::store::interference::Limits,
     /// Which trials are run again that ended without a measurement.
@@ -413,6 +415,7 @@ impl Bench<'_> {
             block: trial.block,
             position: trial.position,
             run_order: trial.run_order,
+            machine: self.machine.clone(),
             predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
             seed: Some(self.seed(trial)),
             attempt,

@@ -37,7 +37,7 @@ pub fn is_name(name: &str) -> bool {
 
 /// Names in an experiment's folder that are taken, and those that a treatment's own folder uses. Without
 /// regard to case: some file systems have none.
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 12] = [
     "analysis",
     "pauses",
     "experiment.json",
@@ -47,6 +47,9 @@ const RESERVED: [&str; 9] = [
     "failed",
     "interrupted",
     "damaged",
+    "moved",
+    "shards",
+    "study.json",
 ];
 
 #[cfg(test)]

@@ -31,7 +31,17 @@ pub struct Conditions {
 impl Conditions {
     /// What differs, each in a line of its own.
     pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let mut differences = fields_changed(self, now, &["variables"]);
+        self.differences_but(now, &[])
+    }
+
+    /// What differs of the work: another machine or meter is none, where blocks are dealt to several.
+    pub fn differences_of_work(&self, now: &Conditions) -> Vec<String> {
+        self.differences_but(now, &["machine", "meter"])
+    }
+
+    fn differences_but(&self, now: &Conditions, but: &[&str]) -> Vec<String> {
+        let but: Vec<&str> = but.iter().copied().chain(["variables"]).collect();
+        let mut differences = fields_changed(self, now, &but);
         let names: BTreeSet<&String> = self.variables.keys().chain(now.variables.keys()).collect();
         let word = |value: Option<&String>| value.map_or("unset".to_owned(), |v| format!("{v:?}"));
         for name in names {
