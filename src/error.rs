@@ -65,6 +65,9 @@ pub enum Error {
     /// See [`crate::cluster::MergeError`].
     #[error(transparent)]
     Merge(#[from] crate::cluster::MergeError),
+    /// See [`crate::cluster::SlurmError`].
+    #[error(transparent)]
+    Slurm(#[from] crate::cluster::SlurmError),
     /// See [`crate::cluster::StudyError`].
     #[error(transparent)]
     Study(#[from] crate::cluster::StudyError),
@@ -98,6 +101,7 @@ impl Error {
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,
+            Error::Slurm(_) => Status::Environment,
             Error::Experiment(_) | Error::Study(_) | Error::Merge(_) | Error::Journal(_) => Status::Output,
             Error::Lock(_) => Status::Busy,
             Error::Analysis(AnalysisError::Unfit { .. }) => Status::Output,

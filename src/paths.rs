@@ -51,11 +51,23 @@ pub fn shown(path: &Path) -> String {
     crate::clean::line(&path.strip_prefix(&here).unwrap_or(path).to_string_lossy())
 }
 
+/// What this run uses instead of the user's cache, where it was told to.
+static CACHE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+
+/// Has this run use another cache than the user's.
+pub fn use_cache(folder: PathBuf) {
+    // Said once, before anything asks.
+    let _ = CACHE.set(folder);
+}
+
 /// The user's cache folder: `JOULERACE_CACHE_DIR`, else the system's (`~/.cache` on Linux).
 /// joulerace keeps to a folder `joulerace` in it.
 pub fn cache() -> PathBuf {
-    std::env::var_os("JOULERACE_CACHE_DIR")
-        .map(PathBuf::from)
+    let named = || std::env::var_os("JOULERACE_CACHE_DIR").map(PathBuf::from);
+    CACHE
+        .get()
+        .cloned()
+        .or_else(named)
         .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.cache_dir().to_owned()))
         .unwrap_or_else(temporary_cache)
 }

@@ -204,9 +204,9 @@ fn read(number: u32, folder: &Folder) -> Result<Found, MergeError> {
 
 /// Who runs a shard just now.
 fn runs(folder: &Folder) -> Option<String> {
-    let taken = folder.open().and_then(|dir| FolderLock::take(&dir));
-    let in_use = taken.err()?.downcast::<files::InUse>().ok()?;
-    Some(format!("it is being run ({}); merge again when it is done", in_use.holder))
+    // Looked at, not taken: a task that begins just now must find it free.
+    let holder = FolderLock::look(&folder.open().ok()?)?;
+    Some(format!("it is being run ({holder}); merge again when it is done"))
 }
 
 /// What differs between the shards, or from what was planned: their plan and their work, not their

@@ -2,7 +2,12 @@
 //! one experiment again. Nothing here schedules; Slurm does, or people who start the shards by hand.
 
 pub mod merge;
+pub mod script;
+pub mod slurm;
+pub mod status;
 pub mod study;
 
 pub use merge::{MergeError, Merged, merge};
-pub use study::{Prepare, Study, StudyError};
+pub use slurm::SlurmError;
+pub use status::status;
+pub use study::{Jobs, Prepare, Study, StudyError};

@@ -12,9 +12,11 @@ mod resolve;
 mod run;
 mod shard;
 mod shell;
+mod status;
+mod submit;
 mod verify;
 
-use crate::cli::{Cli, Command, Service, WorkerArgs, joined};
+use crate::cli::{Cli, Command, Service, WorkerArgs, joined, sorted};
 use crate::error::{Error, Status};
 use crate::prepare::limits;
 use crate::{process, screen};
@@ -23,7 +25,7 @@ use std::process::ExitCode;
 
 /// Parses, runs, reports an error once, and gives the exit status.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(joined(std::env::args_os())) {
+    let cli = match Cli::try_parse_from(sorted(joined(std::env::args_os()))) {
         Ok(cli) => cli,
         Err(error) => return screen::misread(&error),
     };
@@ -53,6 +55,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Some(Command::Resume(args)) => run::resume(args, talk),
         Some(Command::Analyze(args)) => analyze::analyze(args, talk),
         Some(Command::Merge(args)) => merge::merge(args, talk),
+        Some(Command::Submit(args)) => submit::submit(args, talk),
+        Some(Command::Status(args)) => status::status(args, talk),
         Some(Command::Audit(args)) => audit::audit(args, talk),
         Some(Command::Verify(args)) => verify::verify(args, talk),
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),

@@ -175,7 +175,9 @@ impl Bench<'_> {
         record.accuracy = heard.result.as_ref().and_then(|r| r["accuracy"].as_f64());
         record.result = heard.result;
         record.samples = self.folder.samples(trial).ok();
-        if self.stopper.level() == Stop::Now {
+        // A batch system that ends a task may tell all its processes at once, the worker as well.
+        let told = self.stopper.level() > Stop::No || crate::stop::requests() > 0;
+        if self.stopper.level() == Stop::Now || (told && ended.exit.is_by_order()) {
             return Err(Trouble::Interrupted);
         }
         self.account(&csv, report, record, ended.failure.is_none()).or_else(|trouble| {
