@@ -4,7 +4,8 @@
 #[path = "common/experiment.rs"]
 mod experiment;
 
-use experiment::{Scratch, environment, names, text};
+use experiment::{Scratch, environment, send, start, text};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-/// Two seconds a trial: long enough to be hit in its middle.
-const LONG: [(&str, &str); 2] = [("a", "{'seconds': 0.4}"), ("b", "{'seconds': 0.4}")];
+/// Some eight seconds a trial and half a minute a shard: Slurm looks for time that is up every 30 seconds.
+const LONG: [(&str, &str); 2] = [("a", "{'seconds': 1.5}"), ("b", "{'seconds': 1.5}")];
 const SHORT: [(&str, &str); 2] = [("a", "{'seconds': 0.03}"), ("b", "{'seconds': 0.03}")];
 
 /// A cluster that ends with the test.
@@ -95,10 +96,24 @@ fn program(scratch: &Scratch) -> Command {
     command
 }
 
-fn shard(scratch: &Scratch, machine: &str, shard: &str, more: &[&str]) -> Output {
+/// A shard, started by hand.
+fn shard(scratch: &Scratch, machine: &str, shard: &str, more: &[&str]) -> Command {
     let mut command = program(scratch);
     flags(scratch, "6", &mut command);
-    command.env("JOULERACE_MACHINE", machine).args(["--shard", shard]).args(more).output().unwrap()
+    command.env("JOULERACE_MACHINE", machine).args(["--shard", shard]).args(more);
+    command
+}
+
+fn merge(scratch: &Scratch) -> Output {
+    program(scratch).arg("merge").arg(scratch.results()).arg("--no-analysis").output().unwrap()
+}
+
+fn assert_status(output: &Output, status: i32, words: &[&str]) {
+    let told = text(output);
+    assert_eq!(output.status.code(), Some(status), "{told}");
+    for word in words {
+        assert!(told.contains(word), "{word}: {told}");
+    }
 }
 
 fn json(path: &Path) -> Value {
@@ -205,5 +220,78 @@ fn a_study_on_a_cluster_survives_what_clusters_do() {
     for machine in machines.as_array().unwrap() {
         assert!(merged.contains(machine["name"].as_str().unwrap()), "{merged}");
     }
-    assert_eq!(scratch.processes(), Vec::<String>::new());
+    let left = |line: &String| line.contains("joulerace");
+    assert!(!scratch.processes().iter().any(left), "{:?}", scratch.processes());
+}
+
+/// Without Slurm: shards on machines of their own, one of which fails and is replaced in the middle of a
+/// block. The block is run again as a whole, and what is merged is what one machine would have run.
+#[test]
+fn shards_that_were_started_by_hand_are_merged_and_a_block_stays_on_one_machine() {
+    let scratch = Scratch::new(&SHORT);
+    assert_status(&shard(&scratch, "m1", "1/3", &[]).output().unwrap(), 0, &[]);
+    let stopped = start(shard(&scratch, "m2", "2/3", &[]));
+    eventually("the second shard's first trial runs", || journal(&scratch, 2).contains("trial-started"));
+    send(&stopped, Signal::SIGINT);
+    assert_status(&stopped.wait_with_output().unwrap(), 8, &["stopped after 1 of 4 trials"]);
+    let missing = ["5 of 12 planned trials", "shard 2: 3 of its 4", "shard 3: its folder is not there"];
+    assert_status(&merge(&scratch), 8, &missing);
+
+    let moved = ["ran on m2, and block 2 was not done there; it is run again on m9"];
+    assert_status(&shard(&scratch, "m9", "2/3", &["--resume"]).output().unwrap(), 0, &moved);
+    assert!(journal(&scratch, 2).contains("trial-moved"));
+    assert_status(&shard(&scratch, "m1", "3/3", &[]).output().unwrap(), 0, &[]);
+    assert_status(&merge(&scratch), 0, &["12 of 12 trials of 3 shards merged", "m1", "m9"]);
+    assert_as_on_one_machine(&scratch.results(), &alone().results());
+
+    let experiment = scratch.json("experiment.json");
+    let machines: Vec<(&str, &Value)> = experiment["machines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|machine| (machine["name"].as_str().unwrap(), &machine["blocks"]))
+        .collect();
+    let expected = [("m1", serde_json::json!([0, 1, 4, 5])), ("m9", serde_json::json!([2, 3]))];
+    assert_eq!(machines, expected.each_ref().map(|(name, blocks)| (*name, blocks)));
+
+    let refused = program(&scratch).arg("resume").arg(scratch.results()).output().unwrap();
+    assert_status(&refused, 2, &["was merged from shards"]);
+    let told = program(&scratch).arg("status").arg(scratch.results()).output().unwrap();
+    assert_status(&told, 0, &["12 of 12 trials", "m9"]);
+}
+
+/// Another machine is none, another script is an error, and so is a folder that lies among the shards.
+#[test]
+fn shards_of_other_work_are_not_merged() {
+    let scratch = Scratch::new(&SHORT);
+    let unseeded = program(&scratch).args(["--shard", "1/2", "--workloads"]).arg(scratch.at("workloads"))
+        .args(["--frameworks", "a,b"]).output().unwrap();
+    assert_status(&unseeded, 2, &["--shard", "--order-seed"]);
+    assert_status(&shard(&scratch, "m1", "1/2", &[]).output().unwrap(), 0, &[]);
+    std::fs::write(scratch.at("workloads/a_cnn.py"), "{'seconds': 0.02}").unwrap();
+    assert_status(&shard(&scratch, "m2", "2/2", &[]).output().unwrap(), 0, &[]);
+    assert_status(&merge(&scratch), 6, &["shards/2: scripts:", "--accept-changes"]);
+    assert!(!scratch.results().join("experiment.json").exists(), "nothing is written");
+    let shards = scratch.results().join("shards");
+    std::fs::rename(shards.join("2"), shards.join("2-copy")).unwrap();
+    assert_status(&merge(&scratch), 6, &["2-copy", "called by their numbers"]);
+    std::fs::rename(shards.join("2-copy"), shards.join("2")).unwrap();
+
+    let record = shards.join("1/a/a_0.json");
+    let text = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, text.replace("\"ok\"", "\"failed\"")).unwrap();
+    assert_status(&merge(&scratch), 6, &["a_0: its record says failed"]);
+}
+
+/// Where no sensor works, that is known before a shard starts: no trial of it becomes an estimate beside
+/// other machines' measurements.
+#[test]
+fn a_machine_without_a_sensor_runs_no_shard_unless_all_are_to_be_estimated() {
+    let scratch = Scratch::new(&SHORT);
+    let empty = scratch.at("powercap");
+    std::fs::create_dir(&empty).unwrap();
+    let mut begun = shard(&scratch, "m3", "1/2", &["--meter", "auto", "--gpus", "none", "--powercap"]);
+    let output = begun.arg(&empty).env("PATH", "/usr/bin:/bin").output().unwrap();
+    assert_status(&output, 4, &["shard 1/2 is not run on m3", "--meter estimate"]);
+    assert!(!scratch.results().join("shards/1/experiment.json").exists());
 }

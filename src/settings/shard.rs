@@ -102,7 +102,8 @@ mod tests {
                 (1..=of).flat_map(|number| Shard { number, of }.blocks(blocks, square)).collect();
             prop_assert_eq!(dealt, (0..blocks).collect::<Vec<_>>());
             for number in 1..=of {
-                prop_assert!(!Shard { number, of }.blocks(blocks, square).is_empty());
+                let own = Shard { number, of }.blocks(blocks, square);
+                prop_assert!(!own.is_empty(), "shard {} is empty", number);
             }
         }
     }
