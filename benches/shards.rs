@@ -50,7 +50,11 @@ fn main() -> io::Result<()> {
     let (done, all) = merged.done();
     assert_eq!((done, all), (plan.trials.len() as u32, plan.trials.len() as u32));
     assert_eq!(merged.experiment.machines.len(), machines as usize);
-    println!("  merged in {:.1} s; at most {} MB", before.elapsed().as_secs_f64(), most_kib()? / 1024);
+    println!(
+        "  merged in {:.1} s; at most {} MB",
+        before.elapsed().as_secs_f64(),
+        most_kib()? / 1024
+    );
     if std::env::var_os("JOULERACE_BENCH_WHOLE").is_some() {
         whole(root.path())?;
     }
@@ -176,9 +180,8 @@ fn write_trial(
         .zip(phases)
         .flat_map(|(n, phase)| {
             let at = |n: u64| (begin_ms + 100 + 680 * n) * 1_000_000;
-            [("begin", at(n)), ("end", at(n + 1))].map(
-                |(edge, unix_ns)| json!({ "phase": phase, "edge": edge, "unix_ns": unix_ns }),
-            )
+            [("begin", at(n)), ("end", at(n + 1))]
+                .map(|(edge, unix_ns)| json!({ "phase": phase, "edge": edge, "unix_ns": unix_ns }))
         })
         .collect();
     let record = json!({

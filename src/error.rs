@@ -102,7 +102,9 @@ impl Error {
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,
             Error::Slurm(_) => Status::Environment,
-            Error::Experiment(_) | Error::Study(_) | Error::Merge(_) | Error::Journal(_) => Status::Output,
+            Error::Experiment(_) | Error::Study(_) | Error::Merge(_) | Error::Journal(_) => {
+                Status::Output
+            }
             Error::Lock(_) => Status::Busy,
             Error::Analysis(AnalysisError::Unfit { .. }) => Status::Output,
             Error::Analysis(AnalysisError::Interrupted { .. }) => Status::Stopped,

@@ -194,7 +194,8 @@ fn a_study_on_a_cluster_survives_what_clusters_do() {
     let job = json(&study.join("study.json"))["jobs"]["shards"].as_u64().unwrap();
     cluster.ask("scontrol", &["update", &format!("JobId={job}_3"), "TimeLimit=1"]);
 
-    let in_second_trial = |shard: u32| journal(&scratch, shard).matches("trial-started").count() >= 2;
+    let in_second_trial =
+        |shard: u32| journal(&scratch, shard).matches("trial-started").count() >= 2;
     eventually("two shards are in their second trial", || in_second_trial(1) && in_second_trial(2));
     let died = cluster.node(job, 1);
     cluster.kill(&died);
@@ -215,7 +216,11 @@ fn a_study_on_a_cluster_survives_what_clusters_do() {
         let sessions = journal(&scratch, shard).matches("\"started\"").count();
         assert!(sessions >= 2, "shard {shard} went on: {sessions}");
     }
-    assert_eq!(journal(&scratch, 3).matches("trial-interrupted").count(), 0, "it was warned in time");
+    assert_eq!(
+        journal(&scratch, 3).matches("trial-interrupted").count(),
+        0,
+        "it was warned in time"
+    );
     let machines = json(&study.join("experiment.json"))["machines"].clone();
     for machine in machines.as_array().unwrap() {
         assert!(merged.contains(machine["name"].as_str().unwrap()), "{merged}");
@@ -231,10 +236,13 @@ fn shards_that_were_started_by_hand_are_merged_and_a_block_stays_on_one_machine(
     let scratch = Scratch::new(&SHORT);
     assert_status(&shard(&scratch, "m1", "1/3", &[]).output().unwrap(), 0, &[]);
     let stopped = start(shard(&scratch, "m2", "2/3", &[]));
-    eventually("the second shard's first trial runs", || journal(&scratch, 2).contains("trial-started"));
+    eventually("the second shard's first trial runs", || {
+        journal(&scratch, 2).contains("trial-started")
+    });
     send(&stopped, Signal::SIGINT);
     assert_status(&stopped.wait_with_output().unwrap(), 8, &["stopped after 1 of 4 trials"]);
-    let missing = ["5 of 12 planned trials", "shard 2: 3 of its 4", "shard 3: its folder is not there"];
+    let missing =
+        ["5 of 12 planned trials", "shard 2: 3 of its 4", "shard 3: its folder is not there"];
     assert_status(&merge(&scratch), 8, &missing);
 
     let moved = ["ran on m2, and block 2 was not done there; it is run again on m9"];
@@ -264,8 +272,12 @@ fn shards_that_were_started_by_hand_are_merged_and_a_block_stays_on_one_machine(
 #[test]
 fn shards_of_other_work_are_not_merged() {
     let scratch = Scratch::new(&SHORT);
-    let unseeded = program(&scratch).args(["--shard", "1/2", "--workloads"]).arg(scratch.at("workloads"))
-        .args(["--frameworks", "a,b"]).output().unwrap();
+    let unseeded = program(&scratch)
+        .args(["--shard", "1/2", "--workloads"])
+        .arg(scratch.at("workloads"))
+        .args(["--frameworks", "a,b"])
+        .output()
+        .unwrap();
     assert_status(&unseeded, 2, &["--shard", "--order-seed"]);
     assert_status(&shard(&scratch, "m1", "1/2", &[]).output().unwrap(), 0, &[]);
     std::fs::write(scratch.at("workloads/a_cnn.py"), "{'seconds': 0.02}").unwrap();
@@ -290,7 +302,8 @@ fn a_machine_without_a_sensor_runs_no_shard_unless_all_are_to_be_estimated() {
     let scratch = Scratch::new(&SHORT);
     let empty = scratch.at("powercap");
     std::fs::create_dir(&empty).unwrap();
-    let mut begun = shard(&scratch, "m3", "1/2", &["--meter", "auto", "--gpus", "none", "--powercap"]);
+    let mut begun =
+        shard(&scratch, "m3", "1/2", &["--meter", "auto", "--gpus", "none", "--powercap"]);
     let output = begun.arg(&empty).env("PATH", "/usr/bin:/bin").output().unwrap();
     assert_status(&output, 4, &["shard 1/2 is not run on m3", "--meter estimate"]);
     assert!(!scratch.results().join("shards/1/experiment.json").exists());

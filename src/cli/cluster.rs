@@ -34,7 +34,9 @@ pub fn sorted(words: Vec<OsString>) -> Vec<OsString> {
             sorted.push(word.clone());
             sorted.extend(after.next().cloned());
         } else if ALONE.contains(&&*text)
-            || WITH_VALUE.iter().any(|own| text.strip_prefix(own).is_some_and(|r| r.starts_with('=')))
+            || WITH_VALUE
+                .iter()
+                .any(|own| text.strip_prefix(own).is_some_and(|r| r.starts_with('=')))
         {
             sorted.push(word.clone());
         } else {

@@ -285,7 +285,11 @@ pub fn unfit(root: &Path, number: u32) -> Option<String> {
         .collect();
     names.sort();
     (!names.is_empty()).then(|| {
-        format!("it did not begin on {}; its log and {root}/doctor say why", names.join(", "), root = root.display())
+        format!(
+            "it did not begin on {}; its log and {root}/doctor say why",
+            names.join(", "),
+            root = root.display()
+        )
     })
 }
 

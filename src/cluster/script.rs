@@ -66,7 +66,11 @@ impl Options {
             match options.last_mut() {
                 _ if word.starts_with('-') => options.push(vec![word.clone()]),
                 Some(option) => option.push(word.clone()),
-                None => return Err(format!("{word} is no option of Slurm's; put the experiment's flags after --")),
+                None => {
+                    return Err(format!(
+                        "{word} is no option of Slurm's; put the experiment's flags after --"
+                    ));
+                }
             }
         }
         for option in &options {
@@ -248,7 +252,8 @@ pub fn quoted(word: &str) -> String {
 
 /// What stands in double quotes in a shell, with the task's number in it.
 fn in_double_quotes(text: &str) -> String {
-    let escaped = text.replace('\\', r"\\").replace('"', "\\\"").replace('`', r"\`").replace('$', r"\$");
+    let escaped =
+        text.replace('\\', r"\\").replace('"', "\\\"").replace('`', r"\`").replace('$', r"\$");
     escaped.replace(r"\$SLURM_ARRAY_TASK_ID", "$SLURM_ARRAY_TASK_ID")
 }
 
@@ -261,7 +266,8 @@ pub fn flags(typed: &[OsString], root: &Path, order_seed: u64) -> Vec<OsString> 
         let ours = ["--order-seed", "--output"];
         if ours.contains(&&*text) {
             typed.next();
-        } else if !ours.iter().any(|own| text.strip_prefix(own).is_some_and(|r| r.starts_with('='))) {
+        } else if !ours.iter().any(|own| text.strip_prefix(own).is_some_and(|r| r.starts_with('=')))
+        {
             flags.push(word.clone());
         }
     }
@@ -313,7 +319,8 @@ mod tests {
 
     #[test]
     fn the_users_options_stand_in_the_script_and_only_the_time_of_a_signal_is_theirs() {
-        let script = job(&["--time", "2:00:00", "--signal=TERM@90", "--comment", "a b", "-p", "long"]);
+        let script =
+            job(&["--time", "2:00:00", "--signal=TERM@90", "--comment", "a b", "-p", "long"]);
         let (shards, merge) = (script.shards_script(), script.merge_script());
         for line in [
             "#SBATCH --time 2:00:00",
@@ -349,6 +356,9 @@ mod tests {
             assert!(script.lines().all(|line| line.len() <= 130), "{script}");
         }
         assert!(job.shards_script().contains(r"'it'\''s'"));
-        assert!(job.shards_script().contains("\"/home/ada/my study/shards/$SLURM_ARRAY_TASK_ID/journal.jsonl\""));
+        assert!(
+            job.shards_script()
+                .contains("\"/home/ada/my study/shards/$SLURM_ARRAY_TASK_ID/journal.jsonl\"")
+        );
     }
 }

@@ -132,9 +132,7 @@ fn line(root: &Path, settings: &Settings, shard: Shard, queued: Option<Option<&Q
     };
     let (state, idle) = match queued {
         _ if done == trials => ("done".to_owned(), false),
-        Some(Some(task)) if task.state == "PENDING" => {
-            (format!("waits ({})", task.reason), false)
-        }
+        Some(Some(task)) if task.state == "PENDING" => (format!("waits ({})", task.reason), false),
         Some(Some(task)) => (format!("runs on {}{at}", task.node), false),
         _ if running() => (format!("runs{at}"), false),
         _ => (left_off(), true),

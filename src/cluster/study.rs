@@ -98,7 +98,10 @@ impl Study {
         let study: Study =
             serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
         if study.schema > Study::SCHEMA {
-            return Err(unreadable(format!("a newer joulerace wrote it, in layout {}", study.schema)));
+            return Err(unreadable(format!(
+                "a newer joulerace wrote it, in layout {}",
+                study.schema
+            )));
         }
         study.settings.check().map_err(unreadable)?;
         Ok(Some(study))

@@ -2,8 +2,8 @@
 
 use super::doctor;
 use super::dry_run::dry_run;
-use super::shard;
 use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
+use super::shard;
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{ResumeArgs, RunArgs, Talk};

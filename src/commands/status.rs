@@ -117,7 +117,9 @@ fn ahead(found: &Found, root: &Path) -> String {
     if done == all {
         let merged = Folder::at(root).experiment().exists();
         return match (&found.merging, merged) {
-            (Some(_), _) => "All trials are done; the job that merges them is in the queue.\n".to_owned(),
+            (Some(_), _) => {
+                "All trials are done; the job that merges them is in the queue.\n".to_owned()
+            }
             (None, true) => format!("Merged; its report: {shown}/analysis/report.html\n"),
             (None, false) => format!("All trials are done; merge them: joulerace merge {shown}\n"),
         };

@@ -28,8 +28,9 @@ pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let run = experiment(&args.experiment)?;
     let settings = settings(&run, &project)?;
-    Shard { number: 1, of: args.shards }.check(settings.iterations).map_err(|why| {
-        Error::Told { message: format!("--shards: {why}"), status: Status::Usage }
+    Shard { number: 1, of: args.shards }.check(settings.iterations).map_err(|why| Error::Told {
+        message: format!("--shards: {why}"),
+        status: Status::Usage,
     })?;
     let root = match &run.output {
         Some(_) => shard::root(&run, &project, &settings),
@@ -69,11 +70,21 @@ fn experiment(flags: &[OsString]) -> Result<RunArgs, Error> {
     let not_here = [
         ("--dry-run", run.dry_run, "put it before --"),
         ("--shard", run.shard.is_some(), "the tasks are the shards; --shards says how many"),
-        ("--resume", run.resume, "tasks go on by themselves; for a study that stopped: sbatch DIR/job.sh"),
-        ("--until-precise", run.until_precise.is_some(), "shards run at the same time, and none can look at the others' blocks"),
+        (
+            "--resume",
+            run.resume,
+            "tasks go on by themselves; for a study that stopped: sbatch DIR/job.sh",
+        ),
+        (
+            "--until-precise",
+            run.until_precise.is_some(),
+            "shards run at the same time, and none can look at the others' blocks",
+        ),
     ];
     if cli.command.is_some() {
-        return Err(told("after --: the experiment's flags are expected, not a command".to_owned()));
+        return Err(told(
+            "after --: the experiment's flags are expected, not a command".to_owned(),
+        ));
     }
     match not_here.into_iter().find(|(_, given, _)| *given) {
         Some((flag, _, why)) => Err(told(format!("{flag} after --: {why}"))),
@@ -110,10 +121,10 @@ fn job(args: &SubmitArgs, settings: &Settings, root: &Path) -> Result<Job, Error
     let told = |message: String| Error::Told { message, status: Status::Usage };
     let options = Options::parse(&args.slurm).map_err(told)?;
     let flags = script::flags(&args.experiment, root, settings.order_seed);
-    let trial_s = settings.failures.trial_timeout.map_or_else(
-        || 3.0 * Expected::of(settings).trial_s,
-        |limit| limit.as_secs_f64(),
-    );
+    let trial_s = settings
+        .failures
+        .trial_timeout
+        .map_or_else(|| 3.0 * Expected::of(settings).trial_s, |limit| limit.as_secs_f64());
     let warning_s = (trial_s + 60.0).max(LEAST_WARNING_S);
     Ok(Job {
         root: root.to_owned(),
@@ -169,7 +180,11 @@ fn free(root: &Path) -> Result<(), Error> {
 }
 
 /// Environments and data, made once where all machines see them; gives what every shard has to have.
-fn prepared(project: &Project, settings: &Settings, terminal: &Terminal) -> Result<Conditions, Error> {
+fn prepared(
+    project: &Project,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Conditions, Error> {
     let work = async {
         let (named, unlocked) = (settings.python_env.clone(), settings.allow_unlocked);
         let training =

@@ -189,8 +189,7 @@ impl Session {
         if self.settings.meter != Choice::Auto && !measured {
             return Ok(());
         }
-        let why: String =
-            rejected.iter().map(|(kind, why)| format!("\n  {kind}: {why}")).collect();
+        let why: String = rejected.iter().map(|(kind, why)| format!("\n  {kind}: {why}")).collect();
         let message = format!(
             "shard {shard} is not run on {}: no energy sensor works here, and an estimate would stand \
              beside other machines' measurements.{why}\n\

@@ -37,9 +37,9 @@ impl Shard {
     /// What is wrong with it, in words.
     pub fn check(self, blocks: u32) -> Result<(), String> {
         match self {
-            Shard { of, .. } if of > blocks => {
-                Err(format!("{of} shards of {blocks} blocks: a shard runs at least one whole block"))
-            }
+            Shard { of, .. } if of > blocks => Err(format!(
+                "{of} shards of {blocks} blocks: a shard runs at least one whole block"
+            )),
             Shard { number, of } if number == 0 || number > of => {
                 Err(format!("{self}: shards are numbered from 1 to {of}"))
             }
