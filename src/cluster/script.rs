@@ -146,7 +146,7 @@ impl Job {
              {variables}\
              # Trials are recorded with the machine that ran them.\n\
              export JOULERACE_MACHINE=\"$SLURMD_NODENAME\"\n\n\
-             ended() {{ grep -cs '\"trial-ended\"' {journal}; }}\n\
+             ended() {{ grep -cs '\"trial-ended\"' \"{journal}\"; }}\n\
              before=$(ended)\n\n\
              # Begins the shard, or goes on with it where a task before this one had to stop.\n\
              {command} --shard \"$SLURM_ARRAY_TASK_ID/{shards}\" --resume &\n\
@@ -174,7 +174,7 @@ impl Job {
             options = self.options.lines(|option| !is(option, "--signal", "--signal")),
             here = quoted(&self.here.to_string_lossy()),
             variables = self.exports(),
-            journal = format!("\"{}\"", in_double_quotes(&journal)),
+            journal = in_double_quotes(&journal),
             command = self.command(),
         )
     }
