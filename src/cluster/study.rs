@@ -143,6 +143,14 @@ pub fn alike(settings: &Settings) -> Settings {
         workloads: None,
         ..settings.clone()
     };
+    for folder in alike.environments.values_mut() {
+        *folder = PathBuf::new();
+    }
+    if let Some(commands) = &mut alike.commands {
+        // Found out on each machine, in the folder where it was begun there.
+        (commands.repetitions, commands.trial_s) = (None, None);
+        commands.folder = PathBuf::new();
+    }
     alike.job.threads = 1;
     alike.failures.retries = 0;
     alike.failures.max_failures = 1;

@@ -1,12 +1,14 @@
 //! The experiment: settings, plan, run, report.
 
+use super::compare::here;
 use super::doctor;
 use super::dry_run::dry_run;
-use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
-use super::shard;
+use super::list::list;
+use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
+use super::shard::{self, Place};
 use crate::analysis::AnalysisError;
 use crate::clean;
-use crate::cli::{ResumeArgs, RunArgs, Talk};
+use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
 use crate::error::{Error, Status};
 use crate::files::{self, Scratch};
 use crate::paths::{self, Project};
@@ -14,8 +16,8 @@ use crate::plan::Plan;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::run::{Ending, Outcome, Session};
-use crate::screen::{Terminal, now_as_name, out, report, say, shown, width};
-use crate::settings::Settings;
+use crate::screen::{Terminal, compared, out, report, say, shown, width};
+use crate::settings::{Commands, Settings};
 use crate::stop::Stopper;
 use crate::store::ExperimentError;
 use crate::store::experiment::Experiment;
@@ -28,37 +30,33 @@ use std::process::ExitCode;
 /// `joulerace`.
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
+    if args.list_treatments {
+        let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+        say(&list(&known_to(&args, &workload, &project)?)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = resolve(&args, &project)?;
     let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
-    let study = settings.shard.map(|shard| (shard, shard::root(&args, &project, &settings)));
-    let folder = match (&study, &args.output) {
-        (Some((shard, root)), _) => shard::folder(root, *shard),
-        (None, Some(folder)) => Folder::at(prepare::followed(folder)),
-        (None, None) => Folder::at(project.root.join("results").join(now_as_name())),
-    };
-    // A shard is a part; what is analysed is what they are merged to.
-    let analyse = !args.no_analysis && study.is_none();
-    if args.dry_run {
+    let place = Place::of(&args.design, &settings);
+    let folder = place.folder.clone();
+    let analyse = !args.design.no_analysis && place.study.is_none();
+    if args.design.dry_run {
         return dry_run(&settings, &Plan::of(&settings), &folder, || {
             doctor::worst(&settings, &project, folder.root(), analyse)
         });
     }
-    let begun = folder.experiment().exists();
-    let mut session = if args.resume && (begun || study.is_none()) {
-        same_again(&args, project, folder, settings)?
+    let mut session = if place.goes_on(&args.design) {
+        same_again(&args.design, project, folder, settings)?
     } else {
         Experiment::may_begin_in(&folder)?;
-        if args.strict && study.is_none() {
+        if args.design.strict && place.study.is_none() {
             doctor::strict(&settings, &project, folder.root(), analyse)?;
         }
         anew(project, folder, settings)
     };
-    if let Some((_, root)) = &study {
-        session.study = shard::in_common(root, &session.settings)?;
-        session.findings = shard::fit(&session, root, args.strict, &Terminal::new(talk))?;
-    }
-    conduct(&session, analyse, talk)
+    place.look(&mut session, &args.design, talk)?;
+    conduct(session, analyse, talk)
 }
 
 /// `joulerace resume`.
@@ -74,7 +72,7 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
         );
         return Err(Error::Told { message, status: Status::Usage });
     }
-    let settings = own_or_named(&then.settings, &args, &project, &folder)?;
+    let settings = here(own_or_named(&then.settings, &args, &project, &folder)?)?;
     let of_study = settings.shard.is_some();
     let mut session = Session {
         again: if args.failed { Again::Failed } else { Again::Unmeasured },
@@ -85,10 +83,10 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     if of_study && let Some(root) = session.folder.root().ancestors().nth(2).map(Path::to_owned) {
         session.findings = shard::fit(&session, &root, false, &Terminal::new(talk))?;
     }
-    conduct(&session, !args.no_analysis && !of_study, talk)
+    conduct(session, !args.no_analysis && !of_study, talk)
 }
 
-fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
+pub(super) fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
     Session {
         project,
         folder,
@@ -103,15 +101,15 @@ fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
 }
 
 /// `--resume`: goes on where this command line asks for what was begun.
-fn same_again(
-    args: &RunArgs,
+pub(super) fn same_again(
+    design: &DesignArgs,
     project: Project,
     folder: Folder,
     settings: Settings,
 ) -> Result<Session, ExperimentError> {
     let then = recorded(&folder)?;
-    let differences = changed_settings(&then.settings, &settings, args.order_seed.is_some());
-    if !differences.is_empty() && !args.accept_changes {
+    let differences = changed_settings(&then.settings, &settings, design.order_seed.is_some());
+    if !differences.is_empty() && !design.accept_changes {
         let folder = folder.root().display().to_string();
         return Err(ExperimentError::Changed { folder, differences });
     }
@@ -127,12 +125,17 @@ fn same_again(
             Some(_) => settings.job,
             None => then.settings.job.clone(),
         },
+        // Its lines are those of this command line, or it would have been refused.
+        commands: settings.commands.map(|now| Commands {
+            repetitions: then.settings.commands.as_ref().and_then(|then| then.repetitions),
+            ..now
+        }),
         ..then.settings.clone()
     };
     Ok(Session {
         then: Some(then),
         accepted: differences,
-        accept_changes: args.accept_changes,
+        accept_changes: design.accept_changes,
         ..anew(project, folder, settings)
     })
 }
@@ -146,7 +149,7 @@ fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
 }
 
 /// Runs the session as the only one on this machine, and says what came of it.
-fn conduct(session: &Session, analyse: bool, talk: Talk) -> Result<ExitCode, Error> {
+pub(super) fn conduct(mut session: Session, analyse: bool, talk: Talk) -> Result<ExitCode, Error> {
     let holder = format!("process {}, {}", std::process::id(), clean::path(session.folder.root()));
     let _machine = lock::take(paths::lock_file().as_deref(), &holder)?;
     process::adopt_orphans();
@@ -157,7 +160,7 @@ fn conduct(session: &Session, analyse: bool, talk: Talk) -> Result<ExitCode, Err
         let outcome = session.measure(&stopper, &terminal).await;
         drop(stopper);
         terminal.finish();
-        let outcome = outcome?;
+        let (outcome, session) = (outcome?, &session);
         tell(session, &outcome);
         stopped(session, &outcome)?;
         say(&format!("Results: {}\n", shown(session.folder.root())));
@@ -176,7 +179,24 @@ fn tell(session: &Session, outcome: &Outcome) {
     let treatments: Vec<String> =
         session.settings.treatments.iter().map(|t| t.name.clone()).collect();
     let work = verdict.as_ref();
-    say(&report::result(records, &treatments, work, settling, report::caution(dataset), width()));
+    if session.settings.commands.is_some() {
+        say(&compared::result(records, &session.settings, work, settling, width()));
+        return;
+    }
+    say(&report::result(
+        records,
+        &treatments,
+        work,
+        settling,
+        dataset.as_ref().and_then(report::caution),
+        width(),
+    ));
+}
+
+/// How the experiment is gone on with.
+fn resumed(session: &Session) -> String {
+    let commands = if session.settings.commands.is_some() { " --run-commands" } else { "" };
+    format!("joulerace resume {}{commands}", shown(session.folder.root()))
 }
 
 /// # Errors
@@ -188,8 +208,8 @@ fn stopped(session: &Session, outcome: &Outcome) -> Result<(), Error> {
     let most = if session.settings.until_precise.is_some() { "at most " } else { "" };
     let message = format!(
         "stopped after {done} of {most}{all} trials: {reason}\n\
-         nothing is lost; go on with: joulerace resume {}",
-        shown(session.folder.root())
+         nothing is lost; go on with: {}",
+        resumed(session)
     );
     Err(Error::Told { message, status: Status::Stopped })
 }
@@ -208,9 +228,9 @@ fn unwritten<T>(
     let told = analysed.err().map_or(String::new(), |error| format!("{error}\n"));
     let message = format!(
         "{told}the trials are safe, but could not be written at the end: {}\n\
-         free space, and have them written with: joulerace resume {}",
+         free space, and have them written with: {}",
         outcome.unwritten.join("; "),
-        shown(session.folder.root())
+        resumed(session)
     );
     Err(Error::Told { message, status: Status::Output })
 }
@@ -235,7 +255,8 @@ fn failed(
     if unmeasured > 0 {
         message += &format!(
             "\n{unmeasured} of them could not be measured and are not settled; when what was \
-             missing is back, run them with: joulerace resume {shown}"
+             missing is back, run them with: {}",
+            resumed(session)
         );
     }
     if let Err(error) = analysed {

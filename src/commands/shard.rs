@@ -2,7 +2,7 @@
 //! fit for it, known before it starts.
 
 use super::doctor;
-use crate::cli::RunArgs;
+use crate::cli::{DesignArgs, Talk};
 use crate::cluster::study::{self, Study};
 use crate::doctor::{Group, Level, Report, show};
 use crate::error::{Error, Status};
@@ -10,10 +10,9 @@ use crate::events::{Event, Observer};
 use crate::files;
 use crate::here;
 use crate::meter;
-use crate::paths::Project;
 use crate::prepare;
 use crate::run::Session;
-use crate::screen::{Terminal, width};
+use crate::screen::{Terminal, now_as_name, width};
 use crate::settings::{Settings, Shard};
 use crate::store::ExperimentError;
 use crate::store::conditions::{Conditions, fields_changed};
@@ -21,17 +20,55 @@ use crate::store::folder::Folder;
 use crate::store::machines::Remark;
 use std::path::{Path, PathBuf};
 
-/// The study's folder: the one that was named, else one that all who draw the same plan call alike.
-pub(super) fn root(args: &RunArgs, project: &Project, settings: &Settings) -> PathBuf {
-    match &args.output {
-        Some(folder) => prepare::followed(folder),
-        None => project.root.join("results").join(format!("study-{}", settings.order_seed)),
-    }
+/// Where an experiment lies, or one machine's part of it.
+pub(super) struct Place {
+    /// The experiment's own folder.
+    pub folder: Folder,
+    /// The study's, where it is a shard.
+    pub study: Option<PathBuf>,
 }
 
-/// Where the shard's own experiment lies.
-pub(super) fn folder(root: &Path, shard: Shard) -> Folder {
-    study::folder(root, shard.number)
+impl Place {
+    /// The folder that was named, else one by the date; shards' is one that all who draw the same plan
+    /// call alike.
+    pub fn of(design: &DesignArgs, settings: &Settings) -> Place {
+        let named = design.output.as_deref().map(prepare::followed);
+        let results = || prepare::absolute(Path::new("results"));
+        match settings.shard {
+            None => Place {
+                folder: Folder::at(named.unwrap_or_else(|| results().join(now_as_name()))),
+                study: None,
+            },
+            Some(shard) => {
+                let own = || results().join(format!("study-{}", settings.order_seed));
+                let study = named.unwrap_or_else(own);
+                Place { folder: study::folder(&study, shard.number), study: Some(study) }
+            }
+        }
+    }
+
+    /// Whether what is there is gone on with. A shard that is asked to go on and has not begun, begins: a
+    /// task does not know whether another came before it.
+    pub fn goes_on(&self, design: &DesignArgs) -> bool {
+        design.resume && (self.study.is_none() || self.folder.experiment().exists())
+    }
+
+    /// Of a shard: what it has in common with the others, and whether this machine is fit for it.
+    ///
+    /// # Errors
+    ///
+    /// It is not what was planned, or this machine cannot measure it.
+    pub fn look(
+        &self,
+        session: &mut Session,
+        design: &DesignArgs,
+        talk: Talk,
+    ) -> Result<(), Error> {
+        let Some(root) = &self.study else { return Ok(()) };
+        session.study = in_common(root, &session.settings)?;
+        session.findings = fit(session, root, design.strict, &Terminal::new(talk))?;
+        Ok(())
+    }
 }
 
 /// What every shard has to have, where the study was planned before any of them began.
@@ -39,7 +76,7 @@ pub(super) fn folder(root: &Path, shard: Shard) -> Folder {
 /// # Errors
 ///
 /// The study was planned with other settings.
-pub(super) fn in_common(root: &Path, settings: &Settings) -> Result<Option<Conditions>, Error> {
+fn in_common(root: &Path, settings: &Settings) -> Result<Option<Conditions>, Error> {
     let Some(study) = Study::read(root)? else { return Ok(None) };
     let (then, now) = (study::alike(&study.settings), study::alike(settings));
     let mut differences = fields_changed(&then, &now, &[]);
@@ -66,7 +103,7 @@ pub(super) fn fit(
 ) -> Result<Vec<Remark>, Error> {
     let Some(shard) = session.settings.shard else { return Ok(Vec::new()) };
     if let Ok(selected) = meter::select(&session.settings.meter_settings())
-        && selected.meter.is_estimate()
+        && selected.meter.capabilities().estimates
     {
         session.may_estimate(&selected.rejected)?;
     }

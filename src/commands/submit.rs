@@ -1,20 +1,22 @@
 //! `joulerace submit`: a study planned once, prepared, and given to Slurm as a job array.
 
 use super::resolve::{check_samples, resolve};
-use super::shard;
-use super::status;
-use crate::cli::{Cli, RunArgs, SubmitArgs, Talk, joined};
+use super::{compare, status};
+use crate::cli::{Cli, Command, CompareArgs, DesignArgs, RunArgs, SubmitArgs, Talk, joined};
 use crate::cluster::script::{self, Job, Options};
 use crate::cluster::{Jobs, Prepare, Study, StudyError, slurm};
 use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::paths::{self, Project};
 use crate::plan::duration::Expected;
+use crate::prepare::environments::{Wanted, environments, keep};
+use crate::prepare::known::known;
 use crate::prepare::{self, block_on, conditions};
 use crate::screen::{Terminal, now_as_name, say, shown};
 use crate::settings::{Job as Work, Settings, Shard};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
+use crate::store::folder::Folder;
 use clap::Parser as _;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,15 +28,14 @@ const LEAST_WARNING_S: f64 = 120.0;
 /// `joulerace submit`.
 pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
-    let run = experiment(&args.experiment)?;
-    let settings = settings(&run, &project)?;
-    Shard { number: 1, of: args.shards }.check(settings.iterations).map_err(|why| Error::Told {
-        message: format!("--shards: {why}"),
-        status: Status::Usage,
-    })?;
-    let root = match &run.output {
-        Some(_) => shard::root(&run, &project, &settings),
-        None => project.root.join("results").join(format!("study-{}", now_as_name())),
+    let typed = experiment(&args.experiment)?;
+    let settings = typed.settings(&project)?;
+    Shard { number: 1, of: args.shards }
+        .check(settings.iterations)
+        .map_err(|why| told(format!("--shards: {why}")))?;
+    let root = match &typed.design().output {
+        Some(folder) => prepare::followed(folder),
+        None => prepare::absolute(Path::new("results")).join(format!("study-{}", now_as_name())),
     };
     let job = job(&args, &settings, &root)?;
     if args.dry_run {
@@ -46,9 +47,9 @@ pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     let mut study = planned(&args, settings);
     if study.prepare == Prepare::Shared {
         if let Some(cache) = &args.cache {
-            use_cache(cache);
+            paths::use_cache(prepare::absolute(cache));
         }
-        study.conditions = Some(prepared(&project, &study.settings, &terminal)?);
+        study.conditions = prepared(&project, &study.settings, &root, &terminal)?;
     }
     terminal.finish();
     write(&root, &job, &study)?;
@@ -56,50 +57,80 @@ pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     let merge = slurm::submit(&root.join("merge.sh"), Some(shards))?;
     study.jobs = Some(Jobs { shards, merge });
     study.write(&root)?;
-    say(&told(&study, &root, shards, merge));
+    say(&submitted(&study, &root, shards, merge));
     if args.wait { status::follow(&root, &terminal) } else { Ok(ExitCode::SUCCESS) }
 }
 
+fn told(message: String) -> Error {
+    Error::Told { message, status: Status::Usage }
+}
+
+/// What is to be run: frameworks, or commands.
+enum Typed {
+    Frameworks(Box<RunArgs>),
+    Commands(Box<CompareArgs>),
+}
+
+impl Typed {
+    fn design(&self) -> &DesignArgs {
+        match self {
+            Typed::Frameworks(run) => &run.design,
+            Typed::Commands(compare) => &compare.design,
+        }
+    }
+
+    /// The settings that all shards have; how many processors a machine has is its own.
+    fn settings(&self, project: &Project) -> Result<Settings, Error> {
+        let run = match self {
+            Typed::Commands(args) => return compare::resolve(args),
+            Typed::Frameworks(run) => run,
+        };
+        // This machine may have fewer processors than those that run it.
+        let settings = resolve(&RunArgs { threads: None, ..(**run).clone() }, project)?;
+        let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
+        check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        let threads = run.threads.unwrap_or(settings.job.threads);
+        Ok(Settings { job: Work { threads, ..settings.job.clone() }, ..settings })
+    }
+}
+
 /// The experiment's own command line.
-fn experiment(flags: &[OsString]) -> Result<RunArgs, Error> {
-    let words = std::iter::once(OsString::from("joulerace")).chain(flags.iter().cloned());
-    let told = |message: String| Error::Told { message, status: Status::Usage };
+fn experiment(words: &[OsString]) -> Result<Typed, Error> {
+    let words = std::iter::once(OsString::from("joulerace")).chain(words.iter().cloned());
     let cli = Cli::try_parse_from(joined(words))
         .map_err(|error| told(format!("after --: {}", error.render().to_string().trim())))?;
-    let run = cli.run;
+    let typed = match cli.command {
+        None => Typed::Frameworks(Box::new(cli.run)),
+        Some(Command::Compare(args)) => Typed::Commands(args),
+        Some(_) => {
+            return Err(told(
+                "after --: an experiment's flags, or compare, are expected".to_owned(),
+            ));
+        }
+    };
+    let design = typed.design();
+    let precise = match &typed {
+        Typed::Frameworks(run) => run.until_precise,
+        Typed::Commands(compare) => compare.until_precise,
+    };
     let not_here = [
-        ("--dry-run", run.dry_run, "put it before --"),
-        ("--shard", run.shard.is_some(), "the tasks are the shards; --shards says how many"),
+        ("--dry-run", design.dry_run, "put it before --"),
+        ("--shard", design.shard.is_some(), "the tasks are the shards; --shards says how many"),
         (
             "--resume",
-            run.resume,
+            design.resume,
             "tasks go on by themselves; for a study that stopped: sbatch DIR/job.sh",
         ),
         (
             "--until-precise",
-            run.until_precise.is_some(),
+            precise.is_some(),
             "shards run at the same time, and none can look at the others' blocks",
         ),
     ];
-    if cli.command.is_some() {
-        return Err(told(
-            "after --: the experiment's flags are expected, not a command".to_owned(),
-        ));
-    }
     match not_here.into_iter().find(|(_, given, _)| *given) {
         Some((flag, _, why)) => Err(told(format!("{flag} after --: {why}"))),
-        None => Ok(run),
+        None => Ok(typed),
     }
-}
-
-/// The settings that all shards have; how many processors a machine has is its own.
-fn settings(run: &RunArgs, project: &Project) -> Result<Settings, Error> {
-    // This machine may have fewer processors than those that run it.
-    let settings = resolve(&RunArgs { threads: None, ..run.clone() }, project)?;
-    let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
-    check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
-    let threads = run.threads.unwrap_or(settings.job.threads);
-    Ok(Settings { job: Work { threads, ..settings.job.clone() }, ..settings })
 }
 
 fn planned(args: &SubmitArgs, settings: Settings) -> Study {
@@ -118,7 +149,6 @@ fn planned(args: &SubmitArgs, settings: Settings) -> Study {
 }
 
 fn job(args: &SubmitArgs, settings: &Settings, root: &Path) -> Result<Job, Error> {
-    let told = |message: String| Error::Told { message, status: Status::Usage };
     let options = Options::parse(&args.slurm).map_err(told)?;
     let flags = script::flags(&args.experiment, root, settings.order_seed);
     let trial_s = settings
@@ -180,23 +210,31 @@ fn free(root: &Path) -> Result<(), Error> {
 }
 
 /// Environments and data, made once where all machines see them; gives what every shard has to have.
+/// Commands are what they are on each machine, and are held against each other when shards are merged.
 fn prepared(
     project: &Project,
     settings: &Settings,
+    root: &Path,
     terminal: &Terminal,
-) -> Result<Conditions, Error> {
+) -> Result<Option<Conditions>, Error> {
     let work = async {
-        let (named, unlocked) = (settings.python_env.clone(), settings.allow_unlocked);
-        let training =
-            prepare::environment(project, Profile::Training, named, unlocked, terminal).await?;
         prepare::environment(project, Profile::Analysis, None, false, terminal).await?;
-        let workloads = project.workloads();
-        let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
-        let python = training.interpreter()?;
+        if settings.commands.is_some() {
+            return Ok(None);
+        }
+        let (workloads, scripts) = (project.workloads(), settings.scripts(project));
+        let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+        let folders = std::slice::from_ref(&scripts);
+        let known = known(folders, &settings.workload, project, &named)?;
+        let made = environments(project, &Wanted::of(settings, &known, None), terminal).await?;
+        if !made.locks.is_empty() {
+            keep(&made.locks, &Folder::at(root))?;
+        }
+        let digits = made.digits(project)?;
         let folder = settings.data_dir.as_deref();
-        let data = prepare::data(settings.dataset, folder, &python, &workloads, terminal).await?;
-        let conditions = conditions::conditions(&training, &scripts);
-        Ok(Conditions { data: conditions::data(&data), ..conditions })
+        let data = prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
+        let conditions = conditions::conditions(&made, &[&scripts, &workloads]);
+        Ok(Some(Conditions { data: conditions::data(&data), ..conditions }))
     };
     block_on(work)?
 }
@@ -215,12 +253,7 @@ fn write(root: &Path, job: &Job, study: &Study) -> Result<(), Error> {
     Ok(study.write(root)?)
 }
 
-/// Makes this process prepare in the cache that its tasks will use.
-fn use_cache(cache: &Path) {
-    paths::use_cache(prepare::absolute(cache));
-}
-
-fn told(study: &Study, root: &Path, shards: u64, merge: u64) -> String {
+fn submitted(study: &Study, root: &Path, shards: u64, merge: u64) -> String {
     let Settings { iterations, treatments, .. } = &study.settings;
     format!(
         "{iterations} blocks of {} in {} shards, seed {}: job {shards}, merged and analysed by job {merge}\n\
