@@ -172,7 +172,10 @@ fn forged(scratch: &Scratch, archive: &Path) {
     let forged = scratch.at("forged.zip");
     archive_of(&forged, &files);
     let words = [
-        "groups.csv was altered", "a_0.csv was altered", "was 12345.5", "differs   trials.csv",
+        "groups.csv was altered",
+        "a_0.csv was altered",
+        "was 12345.5",
+        "differs   trials.csv",
         "of 4 tables differ",
     ];
     refused(&replay(scratch, &forged), 13, &words);
@@ -214,7 +217,7 @@ fn planned(scratch: &Scratch, archive: &Path) {
     let home = scratch.at("home");
     std::fs::create_dir_all(home.join("python")).unwrap();
     std::fs::create_dir(home.join("python/workloads")).unwrap();
-    for name in names(&scratch.at("workloads")) {
+    for name in names(&scratch.at("workloads")).into_iter().filter(|name| name.ends_with(".py")) {
         let to = home.join("python/workloads").join(&name);
         std::fs::copy(scratch.at("workloads").join(&name), to).unwrap();
     }

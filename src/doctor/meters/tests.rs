@@ -136,7 +136,10 @@ fn an_interval_in_which_the_counter_may_wrap_twice_is_too_long() {
 fn in_a_container_the_remedy_is_the_hosts() {
     let denied = Tried {
         kind: Kind::Rapl,
-        outcome: Err(MeterError::Permission { file: "/powercap/x".into(), command: "sudo x".into() }),
+        outcome: Err(MeterError::Permission {
+            file: "/powercap/x".into(),
+            command: "sudo x".into(),
+        }),
         movement: Movement::default(),
     };
     let remedy = |tried: Tried, in_container| -> String {
