@@ -4,7 +4,7 @@
 //!     JOULERACE_BENCH_DATA=/path/to/mnist cargo bench --bench worker
 //!
 //! The one is `joulerace worker`, asked by its host as in a trial; the other is
-//! `python python/workloads/torch_cnn.py` with the same settings. The order within a pair alternates.
+//! `python python/workloads/cnn/torch_cnn.py` with the same settings. The order within a pair alternates.
 //! `JOULERACE_BENCH_PAIRS` is how many pairs each framework gets (5); `-- torch` at the end keeps to
 //! one framework.
 
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use joulerace::process::children_cpu_seconds;
 use joulerace::worker::protocol::{Interpreter, Request};
-use joulerace::worker::{Launch, Limits, Listener, run};
+use joulerace::worker::{Launch, Limits, Listener, Task, run};
 use serde_json::json;
 
 const FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
@@ -96,14 +96,14 @@ impl Bench {
                 "dataset": "mnist", "data_dir": self.data,
             });
             let launch = Launch {
-                request: Request {
+                task: Task::Python(Request {
                     python: self.interpreter.clone(),
-                    sys_path: vec![self.workloads.clone()],
+                    sys_path: vec![self.workloads.join("cnn"), self.workloads.clone()],
                     module: "harness".to_owned(),
                     function: "run".to_owned(),
                     argument: json!({ "framework": framework, "job": job }),
                     arrays: None,
-                },
+                }),
                 argv: vec![
                     env!("CARGO_BIN_EXE_joulerace").into(),
                     "worker".into(),
@@ -130,7 +130,7 @@ impl Bench {
         let before = children_cpu_seconds();
         let begun = Instant::now();
         let status = Command::new(&self.python)
-            .arg(self.workloads.join(format!("{framework}_cnn.py")))
+            .arg(self.workloads.join(format!("cnn/{framework}_cnn.py")))
             .args(["--epochs", &EPOCHS.to_string(), "--train-samples", &TRAIN.to_string()])
             .args(["--test-samples", &TEST.to_string(), "--threads", &self.threads.to_string()])
             .arg("--data-dir")

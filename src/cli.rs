@@ -2,28 +2,36 @@
 
 mod analyze;
 mod audit;
+mod compare;
+mod design;
 mod doctor;
 mod env;
 mod examples;
 mod joined;
+mod mark;
 mod measure;
 mod pack;
+mod run;
 mod shell;
 mod verify;
 
 pub use analyze::AnalyzeArgs;
 pub use audit::AuditArgs;
+pub use compare::CompareArgs;
+pub use design::{DesignArgs, FailureArgs};
 pub use doctor::DoctorArgs;
 pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
+pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
 pub use pack::{PackArgs, ReplayArgs};
+pub use run::RaceArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
-use crate::plan::Order;
+use crate::settings::{Device, Factor};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,6 +76,26 @@ pub struct Talk {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare commands of your own: joulerace compare 'python a.py' 'python b.py'
+    ///
+    /// Every command runs once in each block, in random order, in a process of its own, with pauses, idle
+    /// power, statistics and report as for frameworks.
+    #[command(
+        after_help = examples::COMPARE,
+        // Commands are short, and not all load the machine.
+        mut_arg("warmup", |arg| arg.default_value("3s")),
+        mut_arg("cooldown", |arg| arg.default_value("500ms")),
+        mut_arg("baseline", |arg| arg.default_value("3s")),
+        mut_arg("output", |arg| arg.help("The experiment's folder [default: results/<date-time>, here]")),
+        mut_arg("retries", |arg| arg.default_value("0")),
+    )]
+    Compare(Box<CompareArgs>),
+    /// Run an experiment that a file describes: joulerace run FILE [FLAGS]
+    ///
+    /// The file is TOML. Its keys are the flags of joulerace without their dashes, or those of joulerace
+    /// compare where it has a list of commands; flags after the file count instead of its keys.
+    #[command(after_help = examples::RUN)]
+    Run(RaceArgs),
     /// Go on with an experiment that was stopped: run what was not run or could not be measured
     ///
     /// Trials that failed by themselves stay failed; --failed runs them again. The folder may come
@@ -94,11 +122,20 @@ pub enum Command {
         mut_arg("resume", |arg| arg.hide(true)),
         mut_arg("accept_changes", |arg| arg.hide(true)),
         mut_arg("strict", |arg| arg.hide(true)),
+        mut_arg("save", |arg| arg.hide(true)),
     )]
     Doctor(Box<DoctorArgs>),
     /// Measure any command: joulerace measure -- COMMAND
     #[command(after_help = examples::MEASURE)]
     Measure(MeasureArgs),
+    /// Say, within a command that is measured, that a phase of it begins or ends
+    ///
+    /// The phases that a command marks are told one by one, and are its window: what is reported and
+    /// compared; import and data only prepare. A command that marks none is reported as a whole. A
+    /// program that cannot start another writes the same line, "PHASE begin" or "PHASE end", to the file
+    /// that JOULERACE_MARKS names. Where nobody measures, this does nothing.
+    #[command(after_help = examples::MARK)]
+    Mark(MarkArgs),
     /// Pack an experiment and its report into one archive for a paper's artifact
     ///
     /// A ZIP file with raw samples, records, journal, locks, the scripts' checksums, tables, report,
@@ -161,6 +198,9 @@ pub struct ResumeArgs {
     /// The environment to embed, where the experiment named one
     #[arg(long, value_name = "DIR")]
     pub python_env: Option<PathBuf>,
+    /// A folder of an environment that the experiment named
+    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
+    pub environment: Vec<(String, PathBuf)>,
     /// Where the data set's files are, where the experiment named a folder
     #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -170,15 +210,27 @@ pub struct ResumeArgs {
     /// Where RAPL's zones are, where the experiment named a folder
     #[arg(long, value_name = "DIR", env = "JOULERACE_POWERCAP", hide_env = true)]
     pub powercap: Option<PathBuf>,
-    /// The folder of training scripts, where the experiment named one
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// The folder of the workload's scripts, where the experiment named one
+    #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
     pub workloads: Option<PathBuf>,
+    /// Run the commands that the experiment compares: they are whatever its maker wrote there
+    #[arg(long)]
+    pub run_commands: bool,
     /// Do not analyse at the end
     #[arg(long)]
     pub no_analysis: bool,
     /// Failed attempts before it stops, counted anew
     #[arg(long, value_name = "N")]
     pub max_failures: Option<u32>,
+}
+
+/// What is compared where nothing is named.
+pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
+/// `NAME=DIR`, the folder in full.
+pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
+    let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), folder))
 }
 
 /// A duration such as `90s`, `5m`, `200ms`.
@@ -225,17 +277,41 @@ pub struct MeterArgs {
 /// The experiment.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Blocks; each runs every framework once, in an order of its own
+    /// Blocks; each runs every treatment once, in an order of its own
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
-    /// What to compare
-    #[arg(long, value_name = "LIST", default_value = "keras,torch,jax", value_delimiter = ',')]
-    pub frameworks: Vec<String>,
-    /// Run this framework twice in every block, to learn what the experiment cannot tell apart
-    #[arg(long, value_name = "FRAMEWORK")]
+    /// What to compare, each NAME[:VARIANT][@ENVIRONMENT]: torch, torch:compile, torch@current, torch@2.4.1
+    #[arg(
+        long,
+        alias = "frameworks",
+        value_name = "LIST",
+        default_value = "keras,torch,jax",
+        value_delimiter = ','
+    )]
+    pub treatments: Vec<String>,
+    /// Show what --treatments can name, and end
+    #[arg(long)]
+    pub list_treatments: bool,
+    /// Compare releases of a framework, each with its neighbour: jax=0.4.30..0.6.2
+    #[arg(long, value_name = "NAME=FROM..TO", conflicts_with = "treatments")]
+    pub versions: Option<String>,
+    /// Of those releases take so many, evenly spread, the first and the last among them
+    #[arg(long, value_name = "N", requires = "versions", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub releases: u32,
+    /// Vary this too, over all treatments: batch-size=32,64,128; may stand several times
+    #[arg(long, value_name = "FACTOR=LEVELS", value_parser = Factor::parse)]
+    pub vary: Vec<Factor>,
+    /// An environment of your own: a folder with pyproject.toml and poetry.lock
+    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
+    pub environment: Vec<(String, PathBuf)>,
+    /// The job: cnn, mlp, inference, or a folder of your own scripts
+    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
+    pub workload: String,
+    /// Run this treatment twice in every block, to learn what the experiment cannot tell apart
+    #[arg(long, value_name = "TREATMENT")]
     pub control: Option<String>,
-    /// Compare every other framework with this one, and no other pairs [default: all pairs]
-    #[arg(long, value_name = "FRAMEWORK")]
+    /// Compare every other treatment with this one, and no other pairs [default: all pairs]
+    #[arg(long, value_name = "TREATMENT")]
     pub compare_to: Option<String>,
     /// The largest difference that counts as none: tests for equivalence within ±PCT percent
     #[arg(long, value_name = "PCT")]
@@ -269,7 +345,7 @@ pub struct RunArgs {
         help_heading = "Training job"
     )]
     pub seed: u64,
-    /// Train each block from a seed of its own, the same for all its frameworks, drawn from --seed
+    /// Train each block from a seed of its own, the same for all its treatments, drawn from --seed
     #[arg(long, help_heading = "Training job")]
     pub seed_per_block: bool,
     /// Use the first N training images only [default: all]
@@ -278,9 +354,12 @@ pub struct RunArgs {
     /// Use the first N test images only [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub test_samples: Option<u32>,
-    /// The same cap on processors for every framework [default: all]
+    /// The same cap on processors for every treatment [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub threads: Option<u32>,
+    /// Where the job runs: cpu, or gpu for an NVIDIA graphics card, in an environment with CUDA
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, default_value_t = Device::Cpu, help_heading = "Training job")]
+    pub device: Device,
     /// mnist, digits, or auto: MNIST where it can be had
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto, help_heading = "Training job")]
     pub dataset: DatasetChoice,
@@ -294,67 +373,19 @@ pub struct RunArgs {
     #[arg(long, requires = "python_env", help_heading = "Training job")]
     pub allow_unlocked: bool,
 
-    /// The order within blocks: random, or balanced for position and predecessor (Williams squares)
-    #[arg(long, value_name = "KIND", value_enum, default_value_t = Order::Random, help_heading = "Experiment")]
-    pub order: Order,
-    /// Seeds the order of trials, and nothing else [default: drawn and recorded]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Experiment")]
-    pub order_seed: Option<u64>,
-    /// Load on all cores before the first trial
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Experiment")]
-    pub warmup: Duration,
-    /// End the warm-up when power and temperature have settled, or go on until they have, within bounds
-    #[arg(long, help_heading = "Experiment")]
-    pub warmup_until_stable: bool,
-    /// Idling after each trial
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Experiment")]
-    pub cooldown: Duration,
-    /// Go on idling until power is within PCT percent of the idle baseline, within bounds
-    #[arg(long, value_name = "PCT", allow_negative_numbers = true, help_heading = "Experiment")]
-    pub cooldown_until_idle: Option<f64>,
-    /// Measure idle power this long before the first trial and after the last; 0s for not at all
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Experiment")]
-    pub baseline: Duration,
-    /// The experiment's folder [default: results/<date-time>]
-    #[arg(long, value_name = "DIR", help_heading = "Experiment")]
-    pub output: Option<PathBuf>,
-    /// Print the plan and how long it takes, and touch nothing
-    #[arg(long, help_heading = "Experiment")]
-    pub dry_run: bool,
-    /// Go on with the experiment in --output, if it has the same settings
-    #[arg(long, requires = "output", help_heading = "Experiment")]
-    pub resume: bool,
-    /// With --resume: go on although something differs, and record what
-    #[arg(long, requires = "resume", help_heading = "Experiment")]
-    pub accept_changes: bool,
-    /// Refuse to start where `joulerace doctor` would warn
-    #[arg(long, help_heading = "Experiment")]
-    pub strict: bool,
-    /// Do not analyse at the end
-    #[arg(long, help_heading = "Experiment")]
-    pub no_analysis: bool,
+    /// How the experiment is laid out.
+    #[command(flatten)]
+    pub design: DesignArgs,
 
     /// What reads the energy.
     #[command(flatten, next_help_heading = "Meter")]
     pub meter: MeterArgs,
 
-    /// How often a failed trial is tried again
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        default_value_t = 1,
-        help_heading = "Failures"
-    )]
-    pub retries: u32,
-    /// How long one trial may take [default: as long as it takes]
-    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Failures")]
-    pub trial_timeout: Option<Duration>,
-    /// Failed attempts after which the experiment stops
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Failures")]
-    pub max_failures: u32,
+    /// What is done about failures.
+    #[command(flatten)]
+    pub failures: FailureArgs,
 
-    /// Another folder of training scripts
+    /// Another folder of the workload's scripts
     #[arg(long, value_name = "DIR", hide = true)]
     pub workloads: Option<PathBuf>,
 }
@@ -373,8 +404,10 @@ mod tests {
     fn the_studys_settings_are_the_defaults() {
         let run = Cli::parse_from(["joulerace"]).run;
         assert_eq!((run.iterations, run.epochs, run.batch_size, run.seed), (30, 3, 64, 42));
-        assert_eq!(run.frameworks, ["keras", "torch", "jax"]);
-        assert_eq!((run.warmup.as_secs(), run.cooldown.as_secs()), (300, 60));
+        assert_eq!(run.treatments, ["keras", "torch", "jax"]);
+        let before = Cli::parse_from(["joulerace", "--frameworks", "torch,jax"]).run;
+        assert_eq!(before.treatments, ["torch", "jax"]);
+        assert_eq!((run.design.warmup.as_secs(), run.design.cooldown.as_secs()), (300, 60));
         assert_eq!(run.meter.interval.as_millis(), 200);
     }
 

@@ -1,6 +1,7 @@
 //! What ends the program, and with which exit status.
 
 use crate::analysis::AnalysisError;
+use crate::settings::DeviceError;
 use std::process::ExitCode;
 
 /// Exit statuses, as documented in the README. 2 is clap's, for a command line it cannot read.
@@ -46,9 +47,18 @@ pub enum Error {
     /// See [`crate::settings::SettingsError`].
     #[error(transparent)]
     Settings(#[from] crate::settings::SettingsError),
+    /// See [`crate::settings::DeviceError`].
+    #[error(transparent)]
+    Device(#[from] crate::settings::DeviceError),
+    /// See [`crate::settings::RaceError`].
+    #[error(transparent)]
+    Race(#[from] crate::settings::RaceError),
     /// See [`crate::paths::NoProject`].
     #[error(transparent)]
     Project(#[from] crate::paths::NoProject),
+    /// See [`crate::workload::WorkloadError`].
+    #[error(transparent)]
+    Workload(#[from] crate::workload::WorkloadError),
     /// See [`crate::env::EnvError`].
     #[error(transparent)]
     Env(#[from] crate::env::EnvError),
@@ -93,7 +103,9 @@ impl Error {
     /// The exit status that this error ends the program with.
     pub fn status(&self) -> Status {
         match self {
-            Error::Settings(_) => Status::Usage,
+            Error::Settings(_) | Error::Race(_) | Error::Workload(_) => Status::Usage,
+            Error::Device(DeviceError::LeftOut { .. }) => Status::Usage,
+            Error::Device(_) => Status::Meter,
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,

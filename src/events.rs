@@ -22,8 +22,8 @@ pub struct Planned<'a> {
     pub folder: &'a Path,
     /// What reads the energy.
     pub meter: &'a MeterDescription,
-    /// What is trained on.
-    pub dataset: &'a Dataset,
+    /// What is trained on; none where commands are compared.
+    pub dataset: Option<&'a Dataset>,
     /// Seconds that what remains is expected to take, idle power at the end included; a guess.
     pub expected_s: f64,
     /// Whether it may stop before the last of them.

@@ -16,12 +16,14 @@ pub mod pack;
 pub mod paths;
 pub mod plan;
 mod prepare;
+mod race;
 mod run;
 mod screen;
 pub mod settings;
 mod stop;
 pub mod store;
 pub mod worker;
+pub mod workload;
 
 pub use joulerace_energy::{energy, phase, samples, units};
 pub use joulerace_files::{clean, files};

@@ -57,7 +57,7 @@ impl Project {
         }
     }
 
-    /// The training scripts.
+    /// What all workloads share; each is a folder in it.
     pub fn workloads(&self) -> PathBuf {
         self.root.join("python/workloads")
     }
@@ -85,6 +85,7 @@ pub fn cache() -> PathBuf {
 
 /// A cache in the folder for temporary files, which everybody may write to: one that is this user's and
 /// that nobody else can write to, whoever waits with a folder of the usual name.
+#[cfg(unix)]
 fn temporary_cache() -> PathBuf {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
     let me = nix::unistd::geteuid().as_raw();
@@ -98,20 +99,25 @@ fn temporary_cache() -> PathBuf {
     (0..1000).map(name).find(mine).unwrap_or_else(|| name(1000))
 }
 
+/// A cache in the folder for temporary files, which on Windows is one user's.
+#[cfg(not(unix))]
+fn temporary_cache() -> PathBuf {
+    std::env::temp_dir().join("joulerace-cache")
+}
+
 /// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names; none where it names none,
 /// and on Linux none is needed.
 pub fn lock_file() -> Option<PathBuf> {
     let named = std::env::var_os("JOULERACE_LOCK_FILE").filter(|name| !name.is_empty());
     let file = named.map(PathBuf::from);
-    if cfg!(target_os = "linux") { file } else { file.or(Some("/tmp/joulerace.lock".into())) }
+    if cfg!(target_os = "linux") { file } else { file.or_else(|| Some(shared_lock_file())) }
 }
 
-/// The frameworks that have a script in `workloads`: the names before `_cnn.py`, sorted.
-pub fn frameworks(workloads: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(workloads).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix("_cnn.py").map(str::to_owned))
-        .collect();
-    names.sort();
-    names
+/// Where every user of the machine can write.
+fn shared_lock_file() -> PathBuf {
+    if !cfg!(windows) {
+        return "/tmp/joulerace.lock".into();
+    }
+    let data = std::env::var_os("ProgramData").map_or_else(std::env::temp_dir, PathBuf::from);
+    data.join("joulerace.lock")
 }

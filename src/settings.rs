@@ -1,12 +1,36 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
+mod choose;
+pub mod commands;
+mod comparisons;
+mod device;
+mod error;
+mod factors;
+pub mod history;
+mod literal;
+mod race;
+mod release;
+mod scripts;
 mod treatment;
 
-pub use treatment::{Order, Treatment, is_name};
+pub use choose::{STUDY, treatments};
+pub use commands::{CommandLine, Commands, Shell};
+pub use device::{Device, DeviceError};
+pub use error::SettingsError;
+pub use factors::{FACTORS, Factor, check_factors, of_the_work};
+pub use history::History;
+pub use race::RaceError;
+pub use release::{Place, place};
+pub use scripts::{Known, Script};
+pub use treatment::{
+    Levels, Order, Treatment, at_levels, environment_key, folder_of, is_label, is_name,
+};
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
+use crate::paths::Project;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,7 +68,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The training job, the same for every framework.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Passes over the training set.
     pub epochs: u32,
@@ -60,6 +84,16 @@ pub struct Job {
     pub test_samples: Option<u32>,
     /// Processors that a script may use.
     pub threads: u32,
+    /// Where it runs.
+    #[serde(default)]
+    pub device: Device,
+}
+
+impl Job {
+    /// Whether nothing is trained: commands are compared.
+    pub fn is_none(&self) -> bool {
+        *self == Job::default()
+    }
 }
 
 /// What is done when something goes wrong.
@@ -98,10 +132,23 @@ pub struct Settings {
     pub iterations: u32,
     /// What is compared.
     pub treatments: Vec<Treatment>,
+    /// What is varied over the treatments, in the order in which it was typed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
+    /// Folders of environments that were named, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, PathBuf>,
     /// The A/A twin's name, where there is one.
     pub control: Option<Treatment>,
-    /// The training job.
+    /// Which job is done: the ending of the scripts' names.
+    #[serde(default = "cnn")]
+    pub workload: String,
+    /// The training job; of commands there is none.
+    #[serde(default, skip_serializing_if = "Job::is_none")]
     pub job: Job,
+    /// What commands have in common, where these are compared instead of scripts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
     /// How the order within blocks is made.
     #[serde(default)]
     pub order: Order,
@@ -160,7 +207,17 @@ pub struct Settings {
     pub workloads: Option<PathBuf>,
 }
 
+/// What every experiment ran before there was a choice.
+pub fn cnn() -> String {
+    "cnn".to_owned()
+}
+
 impl Settings {
+    /// The folder of the workload's scripts.
+    pub fn scripts(&self, project: &Project) -> PathBuf {
+        self.workloads.clone().unwrap_or_else(|| project.workloads().join(&self.workload))
+    }
+
     /// What the meters need to know.
     pub fn meter_settings(&self) -> MeterSettings {
         MeterSettings {
@@ -182,17 +239,20 @@ impl Settings {
     /// What is wrong with them, in words.
     pub fn check(&self) -> Result<(), String> {
         let job = &self.job;
-        let counts = [
-            ("iterations", self.iterations),
-            ("epochs", job.epochs),
-            ("batch_size", job.batch_size),
-            ("threads", job.threads),
-            ("max_failures", self.failures.max_failures),
-        ];
+        let mut counts =
+            vec![("iterations", self.iterations), ("max_failures", self.failures.max_failures)];
+        match &self.commands {
+            Some(commands) => commands.check(&self.treatments)?,
+            None => counts.extend([
+                ("epochs", job.epochs),
+                ("batch_size", job.batch_size),
+                ("threads", job.threads),
+            ]),
+        }
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(format!("its {name} are 0"));
         }
-        if !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
+        if self.commands.is_none() && !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
             return Err(format!("its learning rate is {}", job.learning_rate));
         }
         for (name, pct) in [("margin", self.margin_pct), ("precision", self.until_precise)] {
@@ -207,34 +267,30 @@ impl Settings {
             return Err("its interval is 0s".to_owned());
         }
         for (place, treatment) in self.treatments.iter().enumerate() {
-            if let Some(other) = same_folder(&self.treatments[..place], &treatment.name) {
-                return Err(format!("it compares {:?} and {other:?}, one folder", treatment.name));
-            }
-        }
-        let mut names = self.treatments.iter().flat_map(|t| [&t.name, &t.framework]);
-        if let Some(name) = names.find(|name| !is_name(name)) {
-            return Err(format!("it compares {name:?}, which is no name for a file"));
+            self.check_treatment(treatment, &self.treatments[..place])?;
         }
         Ok(())
     }
 
-    /// The treatments that are compared: all but the A/A twin.
-    pub fn compared(&self) -> impl Iterator<Item = &Treatment> {
-        self.treatments.iter().filter(|t| self.control.as_ref() != Some(t))
-    }
-
-    /// The pairs of treatments that the experiment is to tell apart, the first of each the base: all
-    /// against one where `compare_to` names it, else every pair. The A/A twin is in none.
-    pub fn comparisons(&self) -> Vec<[String; 2]> {
-        let names: Vec<&String> = self.compared().map(|t| &t.name).collect();
-        if let Some(base) = &self.compare_to {
-            let others = names.iter().filter(|name| **name != base);
-            return others.map(|other| [base.clone(), (*other).clone()]).collect();
+    /// Checks one treatment, behind those before it.
+    fn check_treatment(&self, treatment: &Treatment, before: &[Treatment]) -> Result<(), String> {
+        let Treatment { name, framework, variant, environment, levels, command } = treatment;
+        if let Some(other) = same_folder(before, name) {
+            return Err(format!("it compares {name:?} and {other:?}, one folder"));
         }
-        let pairs = names.iter().enumerate();
-        pairs
-            .flat_map(|(i, a)| names[i + 1..].iter().map(|b| [(*a).clone(), (*b).clone()]))
-            .collect()
+        if !is_label(name) {
+            return Err(format!("it compares {name:?}, which is no label"));
+        }
+        if command.is_some() {
+            return Ok(());
+        }
+        if let Some(name) = variant.iter().chain([framework]).find(|name| !is_name(name)) {
+            return Err(format!("it compares {name:?}, which is no name for a file"));
+        }
+        if environment.as_ref().is_some_and(|environment| place(environment).is_err()) {
+            return Err(format!("{name:?} runs in no environment that there could be"));
+        }
+        self.job.at(levels).map(drop).map_err(|why| why.to_string())
     }
 
     /// Trials in all, at most where the experiment may stop earlier.
@@ -248,195 +304,9 @@ pub fn is_percent(pct: f64) -> bool {
     pct > 0.0 && pct < 100.0
 }
 
-/// What cannot be accepted, named by its flag.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum SettingsError {
-    /// No such script.
-    #[error("--frameworks: there is no framework '{name}'; there are: {known}")]
-    UnknownFramework {
-        /// As it was typed.
-        name: String,
-        /// What there is.
-        known: String,
-    },
-    /// A script whose name cannot name files.
-    #[error(
-        "--frameworks: {0:?} cannot name a folder of results; call its script by a word of letters, digits, '_' and '-'"
-    )]
-    NoName(String),
-    /// Named twice.
-    #[error(
-        "--frameworks: '{0}' stands there twice; to measure one framework against itself use --control {0}"
-    )]
-    Twice(String),
-    /// Two names that are one folder, for a twin or where case makes no difference.
-    #[error(
-        "--{flag}: '{one}' and '{other}' would share a folder of results; call one of the scripts by another name"
-    )]
-    Collides {
-        /// The flag.
-        flag: &'static str,
-        /// One.
-        one: String,
-        /// And the other.
-        other: String,
-    },
-    /// None named.
-    #[error("--frameworks: name at least one framework")]
-    NoFramework,
-    /// The control is not among the treatments.
-    #[error("--control: '{0}' is not among the frameworks that are compared ({1})")]
-    Control(String, String),
-    /// The data's folder is not there.
-    #[error(
-        "--data-dir (or JOULERACE_DATA_DIR): there is no folder {0}; make it (mkdir -p {0}) to have MNIST \
-         downloaded into it, or leave the flag out"
-    )]
-    NoDataDir(String),
-    /// More images than there are.
-    #[error(
-        "{flag}: {asked} is more than there is: the data set has {most}; leave it out to use all"
-    )]
-    TooMany {
-        /// The flag.
-        flag: &'static str,
-        /// As it was typed.
-        asked: u32,
-        /// How many there are.
-        most: u32,
-    },
-    /// What all are to be compared with is not among the treatments.
-    #[error("--compare-to: '{0}' is not among the frameworks that are compared ({1})")]
-    CompareTo(String, String),
-    /// A single treatment has nothing to be compared with.
-    #[error("{0}: one framework alone is compared with nothing; name more with --frameworks")]
-    Alone(&'static str),
-    /// A number outside its range.
-    #[error("{flag}: {value} is out of range; {allowed}")]
-    Range {
-        /// The flag.
-        flag: &'static str,
-        /// As it was typed.
-        value: String,
-        /// What may be given.
-        allowed: &'static str,
-    },
-}
-
 /// A treatment whose folder `name` would have too; not all file systems tell cases apart.
-fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
-    let same = treatments.iter().find(|t| t.name.eq_ignore_ascii_case(name))?;
+pub fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
+    let folder = folder_of(name);
+    let same = treatments.iter().find(|t| t.folder().eq_ignore_ascii_case(&folder))?;
     Some(same.name.clone())
-}
-
-/// Turns names of frameworks into treatments, and `control` into an A/A twin of one of them.
-///
-/// # Errors
-///
-/// Names the first framework that is unknown, missing or doubled.
-pub fn treatments(
-    names: &[String],
-    control: Option<&str>,
-    known: &[String],
-) -> Result<(Vec<Treatment>, Option<Treatment>), SettingsError> {
-    let mut treatments: Vec<Treatment> = Vec::new();
-    for name in names.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
-        if !known.iter().any(|k| k == name) {
-            let known = known.join(", ");
-            return Err(SettingsError::UnknownFramework { name: name.to_owned(), known });
-        }
-        if !is_name(name) {
-            return Err(SettingsError::NoName(name.to_owned()));
-        }
-        if treatments.iter().any(|t| t.name == name) {
-            return Err(SettingsError::Twice(name.to_owned()));
-        }
-        if let Some(other) = same_folder(&treatments, name) {
-            return Err(SettingsError::Collides {
-                flag: "frameworks",
-                one: name.to_owned(),
-                other,
-            });
-        }
-        treatments.push(Treatment { name: name.to_owned(), framework: name.to_owned() });
-    }
-    if treatments.is_empty() {
-        return Err(SettingsError::NoFramework);
-    }
-    let Some(control) = control else { return Ok((treatments, None)) };
-    if !treatments.iter().any(|t| t.name == control) {
-        let all: Vec<&str> = treatments.iter().map(|t| t.name.as_str()).collect();
-        return Err(SettingsError::Control(control.to_owned(), all.join(", ")));
-    }
-    let twin = Treatment { name: format!("{control}-control"), framework: control.to_owned() };
-    if !is_name(&twin.name) {
-        return Err(SettingsError::NoName(twin.name));
-    }
-    if let Some(other) = same_folder(&treatments, &twin.name) {
-        let one = format!("the twin of {control}");
-        return Err(SettingsError::Collides { flag: "control", one, other });
-    }
-    treatments.push(twin.clone());
-    Ok((treatments, Some(twin)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comparisons_are_all_pairs_or_all_against_one_and_never_with_the_twin() {
-        let mut settings = crate::plan::duration::tests::example();
-        let told = |settings: &Settings| -> Vec<String> {
-            settings.comparisons().iter().map(|pair| pair.join("-")).collect()
-        };
-        assert_eq!(told(&settings), ["keras-torch", "keras-jax", "torch-jax"]);
-        let twin = Treatment { name: "jax-control".into(), framework: "jax".into() };
-        settings.treatments.push(twin.clone());
-        settings.control = Some(twin);
-        assert_eq!(told(&settings).len(), 3);
-        settings.compare_to = Some("torch".into());
-        assert_eq!(told(&settings), ["torch-keras", "torch-jax"]);
-    }
-
-    fn names(list: &[&str]) -> Vec<String> {
-        list.iter().map(|n| (*n).to_owned()).collect()
-    }
-
-    #[test]
-    fn an_unknown_framework_is_named_with_what_there_is() {
-        let error = treatments(&names(&["torch", "caffe"]), None, &names(&["jax", "torch"]));
-        let text = error.unwrap_err().to_string();
-        assert!(text.contains("'caffe'") && text.contains("jax, torch"), "{text}");
-    }
-
-    #[test]
-    fn a_control_is_a_second_treatment_of_the_same_framework() {
-        let (all, twin) =
-            treatments(&names(&["torch", "jax"]), Some("torch"), &names(&["jax", "torch"]))
-                .unwrap();
-        assert_eq!(all.len(), 3);
-        let twin = twin.unwrap();
-        assert_eq!((twin.name.as_str(), twin.framework.as_str()), ("torch-control", "torch"));
-        assert!(treatments(&names(&["jax"]), Some("torch"), &names(&["jax", "torch"])).is_err());
-    }
-
-    #[test]
-    fn names_that_would_share_a_folder_are_refused() {
-        let known = names(&["a", "a-control", "A", "pauses"]);
-        let refused = |list: &[&str], control| treatments(&names(list), control, &known);
-        let twin = refused(&["a", "a-control"], Some("a")).unwrap_err().to_string();
-        assert!(twin.contains("--control") && twin.contains("'a-control'"), "{twin}");
-        let case = refused(&["a", "A"], None).unwrap_err().to_string();
-        assert!(case.contains("'A' and 'a'"), "{case}");
-        let reserved = refused(&["pauses"], None).unwrap_err();
-        assert_eq!(reserved, SettingsError::NoName("pauses".to_owned()));
-        assert!(refused(&["a", "a-control"], None).is_ok());
-    }
-
-    #[test]
-    fn a_framework_named_twice_is_refused() {
-        let error = treatments(&names(&["jax", "jax"]), None, &names(&["jax"]));
-        assert_eq!(error.unwrap_err(), SettingsError::Twice("jax".to_owned()));
-    }
 }

@@ -15,6 +15,8 @@ fn pytest(profile: Profile, selection: &[&str]) {
         cache: joulerace::paths::cache(),
         pythons: pythons(),
         cancel: Default::default(),
+        packages: Default::default(),
+        study: project.to_owned(),
     };
     let environment = resolve(&settings, &mut |event| eprintln!("{event:?}")).unwrap();
     let status = Command::new(&environment.python)

@@ -9,7 +9,7 @@ use experiment::{Scratch, text};
 use joulerace::env::interpreter;
 use joulerace::process::Exit;
 use joulerace::worker::protocol::{Arrays, Interpreter, Message, Request};
-use joulerace::worker::{Ended, Failure, Launch, Limits, Listener, Seen, run};
+use joulerace::worker::{Ended, Failure, Launch, Limits, Listener, Seen, Task, run};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,14 +63,14 @@ fn call(
     let ended = runtime.block_on(async {
         let listener = Listener::bind().unwrap();
         let launch = Launch {
-            request: Request {
+            task: Task::Python(Request {
                 python,
                 sys_path: vec![folder.path().to_owned()],
                 module: "made".to_owned(),
                 function: "run".to_owned(),
                 argument,
                 arrays,
-            },
+            }),
             argv: vec![
                 env!("CARGO_BIN_EXE_joulerace").into(),
                 "worker".into(),

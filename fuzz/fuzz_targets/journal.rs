@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(read.entries.len(), lines);
     assert_eq!(read.torn.is_some(), data.last().is_some_and(|byte| *byte != b'\n'));
 
-    let names = ["a", "b"].map(|n| Treatment { name: n.to_owned(), framework: n.to_owned() });
+    let names = ["a", "b"].map(Treatment::of);
     let plan = Plan::draw(3, &names, 1);
     let left = plan::remaining(&plan, read.outcomes());
     assert!(left.windows(2).all(|pair| pair[0].run_order < pair[1].run_order));

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-import spec
+import jobs
 
 FILES = {
     "train_images": "train-images-idx3-ubyte.gz",
@@ -67,17 +67,17 @@ def load(
     for split, samples in (("train", train_samples), ("test", test_samples)):
         images_file = directory / FILES[f"{split}_images"]
         labels_file = directory / FILES[f"{split}_labels"]
-        images = read_idx(images_file, (None, *spec.IMAGE_SHAPE[:2]))
+        images = read_idx(images_file, (None, *jobs.IMAGE_SHAPE[:2]))
         labels = read_idx(labels_file, (None,))
         if len(images) != len(labels):
             raise DataError(
                 f"{images_file} holds {len(images)} images but {labels_file.name} {len(labels)} "
                 "labels. The files do not belong together; get both again."
             )
-        if len(labels) and labels.max() >= spec.CLASSES:
+        if len(labels) and labels.max() >= jobs.CLASSES:
             raise DataError(
                 f"{labels_file} holds the label {labels.max()}; labels are 0 to "
-                f"{spec.CLASSES - 1}. Get the file again."
+                f"{jobs.CLASSES - 1}. Get the file again."
             )
         if samples is not None and samples > len(images):
             raise DataError(
@@ -95,8 +95,8 @@ def load(
 def scale(images: np.ndarray) -> np.ndarray:
     """Bytes (images, 28, 28) to float32 in [0, 1], (images, 28, 28, 1)."""
     scaled = images.astype(np.float32)
-    scaled /= np.float32(spec.PIXEL_SCALE)
-    return scaled.reshape(len(images), *spec.IMAGE_SHAPE)
+    scaled /= np.float32(jobs.PIXEL_SCALE)
+    return scaled.reshape(len(images), *jobs.IMAGE_SHAPE)
 
 
 def read_idx(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:

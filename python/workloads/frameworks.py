@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SUFFIX = "_cnn.py"
+DEFAULT = "cnn"
+"""The workload where none is named."""
 
 REDUCED_PRECISION = (
     "ONEDNN_DEFAULT_FPMATH_MODE",
@@ -24,50 +25,74 @@ REDUCED_PRECISION = (
 
 
 def folders() -> list[Path]:
-    """Where scripts are: this folder, and those before it on `sys.path`, which win over it."""
+    """Where the workload's scripts are: what stands on `sys.path` before this folder."""
     path = [Path(entry).absolute() for entry in sys.path]
-    return [*path[: path.index(HERE)], HERE] if HERE in path else [HERE]
+    return path[: path.index(HERE)] if HERE in path else []
 
 
-def discover() -> list[str]:
-    """Names of all frameworks: one for each `<name>_cnn.py` in `folders`, sorted."""
-    found = (path for folder in folders() for path in folder.glob(f"*{SUFFIX}"))
-    return sorted({path.name.removesuffix(SUFFIX) for path in found})
+def discover(workload: str = DEFAULT) -> list[str]:
+    """Names of all its frameworks: one for each `<name>_<workload>.py` in `folders`, sorted."""
+    suffix = f"_{workload}.py"
+    found = (path for folder in folders() for path in folder.glob(f"*{suffix}"))
+    return sorted({path.name.removesuffix(suffix) for path in found})
 
 
-def packages(framework: str) -> tuple[str, ...]:
-    """The packages that `framework` consists of, as its script's `PACKAGES` lists them.
+def script(framework: str, workload: str = DEFAULT, variant: str | None = None) -> Path | None:
+    """The file of a framework, or the one that a variant of it has for itself."""
+    name = f"{framework}_{workload}"
+    names = [f"{name}_{variant}.py", f"{name}.py"] if variant else [f"{name}.py"]
+    files = (folder / name for name in names for folder in folders())
+    return next((file for file in files if file.is_file()), None)
 
-    Their presence in a process means that it is loaded, and their versions are recorded. The
-    script is read, not run: nothing of it may load yet. Without the list, the package of its name.
+
+def literal(file: Path | None, name: str, default):
+    """The literal that a script's module gives `name`. Read, not run: nothing may load yet."""
+    if file is not None:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+                return ast.literal_eval(node.value)
+    return default
+
+
+def variants(framework: str, workload: str = DEFAULT) -> dict[str, str]:
+    """The variants that a script declares, each with a sentence."""
+    return literal(script(framework, workload), "VARIANTS", {})
+
+
+def packages(framework: str, workload: str = DEFAULT) -> tuple[str, ...]:
+    """The packages that `framework` consists of, as its script's `PACKAGES` lists them: what is
+    installed and whose versions are recorded. Without the list, the package of its name."""
+    return tuple(literal(script(framework, workload), "PACKAGES", (framework,)))
+
+
+def modules(framework: str, workload: str = DEFAULT) -> set[str]:
+    """The modules by which `framework` is imported: `MODULES`, else those of its packages' names.
+
+    Their presence in a process means that it is loaded.
     """
-    files = (folder / f"{framework}{SUFFIX}" for folder in folders())
-    script = next((file for file in files if file.is_file()), None)
-    if script is None:
-        return (framework,)
-    for node in ast.parse(script.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PACKAGES":
-            return tuple(ast.literal_eval(node.value))
-    return (framework,)
+    own = packages(framework, workload)
+    return set(literal(script(framework, workload), "MODULES", own))
 
 
-def loaded(framework: str) -> list[str]:
-    """Names of the frameworks of which a package is in `sys.modules`.
+def loaded(framework: str, workload: str = DEFAULT) -> list[str]:
+    """Names of the frameworks of which a module is in `sys.modules`.
 
-    What two frameworks share counts as `framework`'s own, the one that this process is for.
+    What two frameworks share counts as `framework`'s own, the one that this process is for. One
+    without modules, which runs a program of its own, is loaded as soon as its script is.
     """
-    own = set(packages(framework))
-    return [
-        name
-        for name in discover()
-        if (set(packages(name)) - (own if name != framework else set())) & sys.modules.keys()
-    ]
+    own = modules(framework, workload)
+    found = []
+    for name in discover(workload):
+        wanted = own if name == framework else modules(name, workload) - own
+        if wanted & sys.modules.keys() or (not wanted and f"{name}_{workload}" in sys.modules):
+            found.append(name)
+    return found
 
 
-def versions(framework: str) -> dict[str, str]:
+def versions(framework: str, workload: str = DEFAULT) -> dict[str, str]:
     """Versions of Python, NumPy and the framework's packages."""
     found = {"python": platform.python_version()}
-    for package in ("numpy", *packages(framework)):
+    for package in ("numpy", *packages(framework, workload)):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -75,11 +100,11 @@ def versions(framework: str) -> dict[str, str]:
     return found
 
 
-def settle(framework: str, threads: int) -> None:
+def settle(framework: str, threads: int, workload: str = DEFAULT) -> None:
     """Makes this process ready for `framework`, before anything of it is imported."""
     set_variables(threads)
     pin(threads)
-    hide_others(framework)
+    hide_others(framework, workload)
 
 
 def set_variables(threads: int) -> None:
@@ -111,18 +136,26 @@ def pin(threads: int) -> None:
         os.sched_setaffinity(0, cores[:threads])
 
 
-def hide_others(framework: str) -> None:
+def hide_others(framework: str, workload: str = DEFAULT) -> None:
     """Makes the other frameworks look as if they were not installed.
 
     TensorFlow imports JAX when it finds it (for its converter), although Keras on TensorFlow never
     uses it: a Keras trial would pay for importing JAX and keep its thread pools. With this, each
     trial runs as in an environment that holds its own framework only.
     """
-    own = set(packages(framework))
-    foreign = {package for name in discover() for package in packages(name)} - own
+    foreign = everything(workload) - modules(framework, workload)
     for index, finder in enumerate(sys.meta_path):
         if finder is importlib.machinery.PathFinder:
             sys.meta_path[index] = _Without(foreign)
+
+
+def everything(workload: str) -> set[str]:
+    """Modules of all frameworks: of the workload's own scripts, and of those that joulerace has."""
+    found = {module for name in discover(workload) for module in modules(name, workload)}
+    for file in HERE.glob("*/*.py"):
+        if file.stem.endswith(f"_{file.parent.name}"):
+            found |= set(literal(file, "MODULES", literal(file, "PACKAGES", ())))
+    return found
 
 
 class _Without(importlib.machinery.PathFinder):

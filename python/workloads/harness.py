@@ -1,39 +1,55 @@
-"""Runs one training trial: the same sequence for every framework, with its phases marked.
+"""Runs one trial of a workload: the same sequence for every framework, with its phases marked.
 
-The host calls `run`; `python torch_cnn.py --epochs 1` ends up in `main`, which calls it too. A
+The host calls `run`; `python cnn/torch_cnn.py --epochs 1` ends up in `main`, which calls it too. A
 script supplies the functions listed in README.md; everything that is not the framework's own
-business is here.
+business is here, and in the loop that the workload's `spec` names.
 """
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
-import math
+import importlib.util
 import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import frameworks
-import spec
+import jobs
 
 Emit = Callable[[dict], None]
 """Takes one JSON-able event; the host's, or a printer."""
 
 
 class Trial:
-    """A framework's script, its data and its emitted phases: what training and checking share."""
+    """A framework's script, its data and its emitted phases: what running and checking share."""
 
     def __init__(self, request: dict, emit: Emit) -> None:
         self.framework: str = request["framework"]
-        self.job = spec.Job.from_request(request["job"])
-        self.threads = self.job.resolved_threads()
+        self.workload: str = request.get("workload") or frameworks.DEFAULT
+        self.variant: str | None = request.get("variant")
         self.emit = emit
-        if self.framework not in frameworks.discover():
+        known = frameworks.discover(self.workload)
+        if self.framework not in known:
             raise ValueError(
-                f"there is no framework {self.framework!r}; there are "
-                f"{', '.join(frameworks.discover())}"
+                f"the workload {self.workload} has no framework {self.framework!r}; "
+                f"it has {', '.join(known) or 'none'}"
             )
+        variants = frameworks.variants(self.framework, self.workload)
+        if self.variant is not None and self.variant not in variants:
+            raise ValueError(
+                f"{self.framework} has no variant {self.variant!r}; "
+                f"it has {', '.join(variants) or 'none'}"
+            )
+        job = jobs.Job.from_request(request["job"])
+        self.job = dataclasses.replace(job, variant=self.variant)
+        self.threads = self.job.resolved_threads()
+
+    def name(self) -> str:
+        """The framework and its variant, as in `torch:compile`."""
+        return f"{self.framework}:{self.variant}" if self.variant else self.framework
 
     @contextlib.contextmanager
     def phase(self, name: str):
@@ -45,25 +61,31 @@ class Trial:
 
     def load_framework(self) -> None:
         """Phase import: settles the process, then imports the script and with it the framework."""
-        frameworks.settle(self.framework, self.threads)
+        file = frameworks.script(self.framework, self.workload, self.variant)
+        frameworks.settle(self.framework, self.threads, self.workload)
         with self.phase("import"):
-            self.script = importlib.import_module(f"{self.framework}_cnn")
-            self.script.limit_threads(self.threads)
+            self.script = importlib.import_module(file.stem)
+            if hasattr(self.script, "limit_threads"):
+                self.script.limit_threads(self.threads)
 
     def load_data(self) -> None:
         """Phase data: files to arrays in the framework's own form, and the order of every epoch."""
+        with self.phase("data"):
+            self.read_data()
+
+    def read_data(self) -> None:
+        """The images, whole and as the framework takes them, and the order of every epoch."""
         import data  # here, not above: NumPy must load after the process is settled
         import weights
 
         job = self.job
         if job.data_dir is None:
             raise data.DataError("no data folder was given. Name one with --data-dir.")
-        with self.phase("data"):
-            self.images = data.load(job.data_dir, job.train_samples, job.test_samples)
-            self.train_set = self.script.place(self.images.train_images, self.images.train_labels)
-            self.test_set = self.script.place(self.images.test_images, self.images.test_labels)
-            count = len(self.images.train_images)
-            self.orders = [weights.order(job.seed, epoch + 1, count) for epoch in range(job.epochs)]
+        self.images = data.load(job.data_dir, job.train_samples, job.test_samples)
+        self.train_set = self.script.place(self.images.train_images, self.images.train_labels)
+        self.test_set = self.script.place(self.images.test_images, self.images.test_labels)
+        count = len(self.images.train_images)
+        self.orders = [weights.order(job.seed, epoch + 1, count) for epoch in range(job.epochs)]
 
     def build(self, initial: dict):
         """A network with these weights, compiled: what the phase build holds."""
@@ -72,59 +94,62 @@ class Trial:
         self.script.warm_call(network, train_count, test_count)
         return network
 
+    def account(self, expected: dict, found: dict) -> None:
+        """Emits the result: what the trial did, and what the host holds it against."""
+        self.emit(
+            {
+                "event": "result",
+                **found,
+                "expected": expected,
+                "seed": self.job.seed,
+                "threads": self.threads,
+                "variant": self.variant,
+                "frameworks_loaded": frameworks.loaded(self.framework, self.workload),
+                "versions": {
+                    **frameworks.versions(self.framework, self.workload),
+                    **getattr(self.script, "versions", dict)(),
+                },
+                "peak_memory_bytes": peak_memory_bytes(),
+            }
+        )
+
 
 def run(request: dict, emit: Emit) -> None:
     """Runs the trial that `request` describes and emits its phases, epochs and result."""
     trial = Trial(request, emit)
     trial.load_framework()
-    trial.load_data()
-    import weights  # here, not above: NumPy must load after the process is settled
+    if hasattr(trial.script, "run"):
+        own(trial)
+    else:
+        loop().run(trial)
 
-    job, script = trial.job, trial.script
-    with trial.phase("build"):
-        network = trial.build(weights.initial(job.seed))
 
-    epochs = []
-    with trial.phase("train"):
-        for number, order in enumerate(trial.orders, start=1):
-            epoch = script.train_epoch(network, trial.train_set, order)
-            epochs.append(epoch)
-            emit(
-                {
-                    "event": "epoch",
-                    "epoch": number,
-                    "epochs": job.epochs,
-                    "loss": epoch["loss"],
-                    "accuracy": epoch["accuracy"],
-                }
-            )
-    with trial.phase("evaluate"):
-        test = script.evaluate(network, trial.test_set)
+def loop():
+    """The shared module that runs the workload's trials and collects for its verification."""
+    import spec
 
-    dtype, device = script.placement(network)
-    emit(
-        {
-            "event": "result",
-            "losses": [epoch["loss"] for epoch in epochs],
-            "train_accuracies": [epoch["accuracy"] for epoch in epochs],
-            "test_loss": test["loss"],
-            "accuracy": test["accuracy"],
-            "parameters": sum(array.size for array in script.weights(network).values()),
-            "specified_parameters": spec.parameter_count(),
-            "batches": script.steps_taken(network),
-            "batches_per_epoch": [epoch["batches"] for epoch in epochs],
-            "images_seen": sum(epoch["images"] for epoch in epochs),
-            "test_images_seen": test["images"],
-            "seed": job.seed,
-            "threads": trial.threads,
-            "dtype": dtype,
-            "device": device,
-            "frameworks_loaded": frameworks.loaded(trial.framework),
-            "versions": frameworks.versions(trial.framework),
-            "peak_memory_bytes": peak_memory_bytes(),
-            "data": trial.images.summary(),
-        }
-    )
+    return importlib.import_module(spec.LOOP)
+
+
+def own(trial: Trial) -> None:
+    """A script that does the whole job itself, in `run(job, phase)`, and returns what came of it.
+
+    That has to be the same for everyone, which the host sees to. An `accuracy` in it is shown.
+    """
+    found = outcome(trial)
+    told = {name: found[name] for name in ("accuracy", "losses") if name in found}
+    trial.account({}, {**told, "outcome": found})
+
+
+def outcome(trial: Trial) -> dict:
+    """Runs such a script; what it returned."""
+    found = trial.script.run(trial.job, trial.phase)
+    if not isinstance(found, dict) or not found:
+        raise ValueError(
+            f"run() of {trial.name()} returned {found!r}; it has to return a dictionary that tells "
+            "what came of the work, so that it can be held against the others'"
+        )
+    return found
 
 
 def peak_memory_bytes() -> int | None:
@@ -137,9 +162,16 @@ def peak_memory_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
-def main(framework: str) -> int:
-    """Runs a trial from the command line and prints what the host would be told."""
-    job = _parse(framework)
+def main(file: str) -> int:
+    """Runs a trial from the command line and prints what the host would be told.
+
+    `file` is the script: `torch_cnn.py` in a folder `cnn`, or the one that a variant has for itself,
+    `torch_cnn_tutorial.py`.
+    """
+    path = Path(file).absolute()
+    workload = path.parent.name
+    framework, _, variant = path.stem.partition(f"_{workload}")
+    job = _parse(path.name, framework, workload, variant.removeprefix("_") or None)
     began = {}
 
     def show(event: dict) -> None:
@@ -151,22 +183,33 @@ def main(framework: str) -> int:
         elif event["event"] == "epoch":
             print(
                 f"epoch {event['epoch']}/{event['epochs']}: loss {event['loss']:.6f}, "
-                f"training accuracy {event['accuracy']:.2%}",
+                f"accuracy {event['accuracy']:.2%}",
                 flush=True,
             )
         elif event["event"] == "result":
-            print(
-                f"test accuracy {event['accuracy']:.2%}, test loss {event['test_loss']:.6f}; "
-                f"{event['images_seen']} images in {event['batches']} batches, "
-                f"{event['threads']} threads, peak {event['peak_memory_bytes'] or math.nan:.3g} B"
-            )
+            print(_line(event))
 
+    request = {"framework": framework, "workload": workload, "variant": job.pop("variant")}
     try:
-        run({"framework": framework, "job": job}, show)
+        run({**request, "job": job}, show)
     except (_data_error(), ValueError) as error:
-        print(f"{framework}_cnn.py: {error}", file=sys.stderr)
+        print(f"{path.name}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _line(result: dict) -> str:
+    """What came of a trial, on one line."""
+    parts = []
+    if "accuracy" in result:
+        parts.append(f"test accuracy {result['accuracy']:.2%}")
+    if "test_loss" in result:
+        parts.append(f"test loss {result['test_loss']:.6f}")
+    parts += [f"{name} {value}" for name, value in result.get("outcome", {}).items()]
+    parts.append(f"{result['threads']} threads")
+    if result["peak_memory_bytes"]:
+        parts.append(f"peak {result['peak_memory_bytes'] / 2**20:.0f} MiB")
+    return ", ".join(parts)
 
 
 def _data_error() -> type[Exception]:
@@ -175,10 +218,10 @@ def _data_error() -> type[Exception]:
     return data.DataError
 
 
-def _parse(framework: str) -> dict:
-    default = spec.Job()
+def _parse(name: str, framework: str, workload: str, variant: str | None) -> dict:
+    default = jobs.Job()
     parser = argparse.ArgumentParser(
-        prog=f"{framework}_cnn.py", description=f"Trains the CNN once with {framework}."
+        prog=name, description=f"Runs the workload {workload} once with {framework}."
     )
     parser.add_argument("--epochs", type=int, default=default.epochs)
     parser.add_argument("--batch-size", type=int, default=default.batch_size)
@@ -187,13 +230,15 @@ def _parse(framework: str) -> dict:
     parser.add_argument("--train-samples", type=int, help="use the first N images only")
     parser.add_argument("--test-samples", type=int, help="use the first N images only")
     parser.add_argument("--threads", type=int, help="default: all cores")
+    known = frameworks.variants(framework, workload)
+    parser.add_argument("--variant", default=variant, help=f"one of {', '.join(known) or 'none'}")
     parser.add_argument(
         "--data-dir",
         default=os.environ.get("JOULERACE_DATA_DIR"),
         help="folder of MNIST's four IDX files; default: the variable JOULERACE_DATA_DIR",
     )
     args = parser.parse_args()
-    if args.data_dir is None:
+    if args.data_dir is None and importlib.util.find_spec("spec"):
         parser.error(
             "name the folder of MNIST's four IDX files with --data-dir DIR, or set "
             "JOULERACE_DATA_DIR"

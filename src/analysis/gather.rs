@@ -128,7 +128,10 @@ fn facts(input: &Input, source: Source) -> Result<TrialFacts, String> {
 
 fn read(csv: &Path, facts: &TrialFacts) -> Outcome {
     match account_file(csv, &facts.marks, &facts.wrapping()) {
-        Ok(accounts) => Outcome::Read(Box::new(accounts)),
+        Ok(mut accounts) => {
+            accounts.of_one(facts.repetitions.unwrap_or(1));
+            Outcome::Read(Box::new(accounts))
+        }
         Err(error) => Outcome::Broken(error),
     }
 }

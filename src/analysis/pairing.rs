@@ -15,9 +15,12 @@
 //! of numbers are cut into blocks along the time: a block ends where a group would come twice or after a
 //! break, and [`COMPLETE_FROM`] of the trials must lie in blocks that hold every group.
 
+mod cut;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use cut::Cut;
 use serde::{Deserialize, Serialize};
 
 /// Share of the shared numbers whose trials must be neighbours in time. The rest may be trials that were
@@ -321,71 +324,6 @@ impl<'a> Numbered<'a> {
         let ids: BTreeMap<Key<'a>, u64> =
             order.into_iter().zip(1..).map(|((_, key), id)| (key, id)).collect();
         self.keys.iter().map(|key| ids.get(&(*key)?).copied()).collect()
-    }
-}
-
-/// The trials cut into blocks along the time.
-struct Cut {
-    blocks: Vec<Option<u64>>,
-    complete: usize,
-    in_complete: usize,
-    trials: usize,
-}
-
-impl Cut {
-    /// `None` where the times tell no order, or there is one group only.
-    fn of(trials: &[Known<'_>], times: &Times) -> Option<Cut> {
-        if times.trouble.is_some() {
-            return None;
-        }
-        let groups = groups(trials);
-        if groups < 2 {
-            return None;
-        }
-        let begins: Vec<f64> = times.order.iter().map(|t| times.began[*t]).collect();
-        let mut steps: Vec<f64> = begins.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        steps.sort_by(f64::total_cmp);
-        let usual = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
-        let mut cut = Cut {
-            blocks: vec![None; trials.len()],
-            complete: 0,
-            in_complete: 0,
-            trials: trials.len(),
-        };
-        let mut open: Vec<usize> = Vec::new();
-        let mut next = 1;
-        let mut close = |open: &mut Vec<usize>| {
-            if open.len() > 1 {
-                open.iter().for_each(|trial| cut.blocks[*trial] = Some(next));
-                next += 1;
-            }
-            if open.len() == groups {
-                cut.complete += 1;
-                cut.in_complete += groups;
-            }
-            open.clear();
-        };
-        for (at, trial) in times.order.iter().enumerate() {
-            let twice = open.iter().any(|o| trials[*o].group == trials[*trial].group);
-            let late = at > 0 && begins[at] - begins[at - 1] > BREAK * usual;
-            if twice || late || open.len() == groups {
-                close(&mut open);
-            }
-            open.push(*trial);
-        }
-        close(&mut open);
-        Some(cut)
-    }
-
-    fn holds(&self) -> bool {
-        self.complete >= 2 && self.in_complete as f64 >= COMPLETE_FROM * self.trials as f64
-    }
-
-    fn figures(&self) -> String {
-        format!(
-            "{} of {} trials lie in {} blocks of neighbours in time that hold every group",
-            self.in_complete, self.trials, self.complete
-        )
     }
 }
 

@@ -60,6 +60,8 @@ pub struct TrialFacts {
     pub loss: Option<f64>,
     /// Idle power of the machine, W, where the experiment measured it.
     pub idle_w: Option<f64>,
+    /// How often it did its work; its joules are told for one.
+    pub repetitions: Option<u32>,
     /// From 1; more where a trial was tried again.
     pub attempt: Option<u64>,
     /// Processor seconds of the worker and all that it started.

@@ -232,7 +232,11 @@ pub(crate) fn names<'a>(rows: impl IntoIterator<Item = &'a Cells>) -> Vec<String
     let rare = ["energy_uncore_j", "energy_platform_j", "energy_estimated_j"];
     names.extend(rare.iter().filter(|n| present.contains(**n)).map(|n| (*n).to_owned()));
     names.extend(["trial_energy_j", "trial_time_s"].map(String::from));
-    names.extend(Phase::ALL.iter().flat_map(|p| [format!("phase_{p}_j"), format!("phase_{p}_s")]));
+    let phases = Phase::ALL.iter().flat_map(|p| [format!("phase_{p}_j"), format!("phase_{p}_s")]);
+    let phases: Vec<String> = phases.collect();
+    let own = |n: &&&str| n.starts_with("phase_") && !phases.iter().any(|known| known == **n);
+    names.extend(phases.iter().cloned());
+    names.extend(present.iter().filter(own).map(|n| (*n).to_owned()));
     names.extend(
         [
             "accuracy",
@@ -321,7 +325,7 @@ fn cells(
                     let reason = own.filter(|_| lacks).unwrap_or(reason);
                     status = ("invalid".into(), Some(reason));
                 } else if source == Source::Experiment && accounts.window.is_none() {
-                    let reason = "the trial's build, train and evaluate phases did not all end";
+                    let reason = "the phases of the trial's window did not all end";
                     status = ("invalid".into(), Some(reason.into()));
                 }
             }

@@ -9,7 +9,7 @@ pub struct EnvArgs {
 }
 
 /// What to do with environments.
-#[derive(Debug, Clone, Copy, clap::Subcommand)]
+#[derive(Debug, Clone, clap::Subcommand)]
 pub enum EnvCommand {
     /// List joulerace's own environments
     List,
@@ -19,8 +19,24 @@ pub enum EnvCommand {
         #[arg(value_enum, default_value_t = Which::Training)]
         which: Which,
     },
-    /// Remove those that the present lock does not ask for
-    Prune,
+    /// Fix a version's packages beforehand, with hashes: torch@2.4.1; prints the lock's file
+    Lock {
+        /// The version, as --treatments names it; several may stand there
+        #[arg(required = true, value_name = "NAME@VERSION")]
+        versions: Vec<String>,
+        /// Lock it again although there is a lock
+        #[arg(long)]
+        anew: bool,
+        /// Another folder of training scripts
+        #[arg(long, value_name = "DIR", hide = true)]
+        workloads: Option<std::path::PathBuf>,
+    },
+    /// Remove those that no lock asks for any more
+    Prune {
+        /// And those of versions on the spot, with their locks; an experiment's folder keeps its own
+        #[arg(long)]
+        versions: bool,
+    },
 }
 
 /// An environment by its use.

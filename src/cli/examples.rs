@@ -7,14 +7,38 @@ Examples:
   joulerace --iterations 7 --epochs 1 --train-samples 9600 --test-samples 2000 \\
       --warmup 30s --cooldown 5s               the same in ten minutes
   joulerace --dry-run                          the plan and how long it takes
-  joulerace --frameworks torch,jax --control torch
+  joulerace --treatments torch,jax --control torch
+  joulerace --versions jax=0.4.30..0.6.2       a history of releases
+  joulerace --vary batch-size=32,64,128        a second question
   joulerace doctor --meter rapl                is this machine fit for it?";
+
+/// Of `compare`.
+pub const COMPARE: &str = "\
+Examples:
+  joulerace compare 'python a.py' 'python b.py'
+  joulerace compare -n new -n old './new in.txt' './old in.txt' --same-output
+  joulerace compare 'gzip -k -f in.txt' 'xz -k -f in.txt' --prepare 'rm -f in.txt.*'
+  joulerace compare 'sleep {s}' --parameter-list s 0.1,0.2
+  joulerace compare 'sort -R in.txt | tail -1' 'shuf -n 1 in.txt' --runs 20
+  joulerace compare 'python a.py' 'python b.py' --save race.toml
+
+A command that is too short for the meter runs several times within a trial; what
+is told is for one. Its window is the process, or the phases that it marks
+(joulerace mark --help).";
+
+/// Of `run`.
+pub const RUN: &str = "\
+Examples:
+  joulerace --iterations 10 --epochs 1 --save race.toml
+  joulerace run race.toml
+  joulerace run race.toml --iterations 20 --output results/longer";
 
 /// Of `resume`.
 pub const RESUME: &str = "\
 Examples:
   joulerace resume results/2026-11-25_14-05-09
-  joulerace resume results/2026-11-25_14-05-09 --accept-changes";
+  joulerace resume results/2026-11-25_14-05-09 --accept-changes
+  joulerace resume results/2026-11-25_14-05-09 --run-commands   one of joulerace compare";
 
 /// Of `analyze`.
 pub const ANALYZE: &str = "\
@@ -48,7 +72,7 @@ Examples:
 pub const VERIFY: &str = "\
 Examples:
   joulerace verify
-  joulerace verify --frameworks torch,jax --steps 20
+  joulerace verify --treatments torch,jax --steps 20
   joulerace verify --json > work.json";
 
 /// Of `doctor`.
@@ -69,13 +93,25 @@ Examples:
   joulerace measure --json -- ./new input.txt > result.json
 
 The result stands on standard error. The exit status is the command's own;
-127 where there is no such command, 126 where it cannot be run.";
+127 where there is no such command, 126 where it cannot be run. Phases that the
+command marks (joulerace mark --help) are told one by one.";
+
+/// Of `mark`.
+pub const MARK: &str = "\
+Examples, in a shell script that is measured:
+  joulerace mark sort begin
+  sort big.txt > sorted.txt
+  joulerace mark sort end
+In Python, where a mark costs less than starting a program:
+  marks = open(os.environ.get('JOULERACE_MARKS', os.devnull), 'a', buffering=1)
+  print('sort begin', file=marks)";
 
 /// Of `env`.
 pub const ENV: &str = "\
 Examples:
   joulerace env list
   joulerace env sync                           make them now, not at the first experiment
+  joulerace env lock torch@2.4.1               fix a version's packages beforehand
   joulerace env prune                          remove those that no clone needs";
 
 /// Of `completions`.

@@ -9,6 +9,11 @@ pub fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments = arguments.peekable();
     let mut measured = false;
     while let Some(mut argument) = arguments.next() {
+        if !measured && (argument == "--parameter-scan" || argument == "-P") {
+            joined.push(argument);
+            joined.extend(scan(&mut arguments));
+            continue;
+        }
         let bytes = argument.as_encoded_bytes();
         if bytes == b"--" || bytes == b"measure" {
             measured = true;
@@ -30,6 +35,18 @@ pub fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     joined
 }
 
+/// `NAME FROM TO [STEP]` as one word; what follows and is no number is no step.
+fn scan(arguments: &mut std::iter::Peekable<impl Iterator<Item = OsString>>) -> Option<OsString> {
+    let mut word = arguments.next()?;
+    let number = |next: &OsString| next.to_str().is_some_and(|text| text.parse::<f64>().is_ok());
+    for _ in 0..3 {
+        let Some(next) = arguments.next_if(number) else { break };
+        word.push(" ");
+        word.push(next);
+    }
+    Some(word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +60,10 @@ mod tests {
         assert_eq!(joined(&["j", "--seed", "-1", "-q"]), ["j", "--seed=-1", "-q"]);
         assert_eq!(joined(&["j", "--warmup", "-.5s"]), ["j", "--warmup=-.5s"]);
         assert_eq!(joined(&["j", "--output", "--dry-run"]), ["j", "--output", "--dry-run"]);
+        let scan = ["j", "compare", "-P", "n", "1", "3", "0.5", "sleep {n}", "2"];
+        assert_eq!(joined(&scan)[3..], ["n 1 3 0.5", "sleep {n}", "2"]);
+        let scan = ["j", "compare", "--parameter-scan", "n", "-1", "3", "sleep {n}"];
+        assert_eq!(joined(&scan)[3..], ["n -1 3", "sleep {n}"]);
         let measured = ["j", "measure", "--", "tail", "--lines", "-1"];
         assert_eq!(joined(&measured), measured);
     }

@@ -26,13 +26,13 @@ pub fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
         let (flag, allowed) = ("--spread", "percent, above 0 and at most 100");
         return Err(SettingsError::Range { flag, value: args.spread.to_string(), allowed }.into());
     }
-    let results = match &args.run.output {
+    let results = match &args.run.design.output {
         Some(folder) => prepare::absolute(folder),
         None => prepare::absolute(Path::new("results")),
     };
     let subject = Subject {
         spread: args.spread / 100.0,
-        ..subject(&settings, &project, &results, !args.run.no_analysis)
+        ..subject(&settings, &project, &results, !args.run.design.no_analysis)
     };
     let report = if args.json { as_json(&subject)? } else { on_screen(&subject, talk) };
     Ok(report.worst.status().map_or(ExitCode::SUCCESS, ExitCode::from))
@@ -82,13 +82,15 @@ fn subject(
     analyse: bool,
 ) -> Subject<'static> {
     let (python_env, allow) = (settings.python_env.clone(), settings.allow_unlocked);
-    let training = prepare::env_settings(project, Profile::Training, python_env, allow);
+    let training = || prepare::env_settings(project, Profile::Training, python_env, allow);
+    // Commands bring their own.
+    let training = settings.commands.is_none().then(training);
     let analysis = analyse.then(|| prepare::env_settings(project, Profile::Analysis, None, false));
     Subject {
         settings: settings.clone(),
         meters: settings.meter_settings(),
         roots: Roots::default(),
-        environments: std::iter::once(training).chain(analysis).collect(),
+        environments: training.into_iter().chain(analysis).collect(),
         dataset: prepare::dataset_settings(settings.dataset, settings.data_dir.as_deref()),
         results: results.to_owned(),
         lock_file: paths::lock_file(),

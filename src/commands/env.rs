@@ -2,12 +2,14 @@
 
 use crate::cli::Talk;
 use crate::cli::{EnvArgs, EnvCommand, Which};
-use crate::env::{self, Profile};
+use crate::env::{self, EnvSettings, Profile};
 use crate::error::Error;
 use crate::paths::Project;
-use crate::prepare;
+use crate::prepare::known::known;
+use crate::prepare::{self, environments};
 use crate::screen::Terminal;
 use crate::screen::say;
+use crate::settings::{Known, cnn, treatments};
 use std::process::ExitCode;
 
 /// `joulerace env`.
@@ -30,8 +32,18 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
             terminal.finish();
             say(&format!("{}\n", made?.prefix.display()));
         }
-        EnvCommand::Prune => {
-            let pruned = env::prune(&settings, env::Prune::Outdated)?;
+        EnvCommand::Lock { versions, anew, workloads } => {
+            let terminal = Terminal::new(talk);
+            let cnn = cnn();
+            let scripts = workloads.unwrap_or_else(|| project.workloads().join(&cnn));
+            let known = known(&[scripts], &cnn, &project, &[])?;
+            let locked = prepare::block_on(lock(&versions, anew, &known, &settings, &terminal))?;
+            terminal.finish();
+            say(&locked?);
+        }
+        EnvCommand::Prune { versions } => {
+            let which = if versions { env::Prune::Versions } else { env::Prune::Outdated };
+            let pruned = env::prune(&settings, which)?;
             for gone in &pruned.removed {
                 say(&format!("removed {}", line(gone)));
             }
@@ -41,6 +53,24 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Locks versions one after the other, and gives the paths of their locks, a line each.
+async fn lock(
+    versions: &[String],
+    anew: bool,
+    known: &Known,
+    settings: &EnvSettings,
+    terminal: &Terminal,
+) -> Result<String, Error> {
+    let (treatments, _) = treatments(versions, None, &[], known)?;
+    let mut paths = String::new();
+    for treatment in &treatments {
+        let version = environments::version_of(treatment, known)?;
+        let locked = environments::lock(settings, version, anew, terminal).await?;
+        paths += &format!("{}\n", locked.0.display());
+    }
+    Ok(paths)
 }
 
 fn line(found: &env::EnvInfo) -> String {

@@ -1,10 +1,11 @@
 //! `joulerace measure`: the meter on its own, around any command, once or in a series.
 
+use super::resolve::meter_of;
 use crate::cli::MeasureArgs;
 use crate::cli::Talk;
 use crate::error::{Error, Status};
+use crate::meter::Kind;
 use crate::meter::measure::{self as meter, MeasureError, Measured, Measurer, Stdout};
-use crate::meter::{Kind, MeterSettings};
 use crate::plan::is_name;
 use crate::screen::fitting;
 use crate::screen::measured::{self, Run};
@@ -21,15 +22,7 @@ const SERIES: &str = "measured";
 pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
     check_command(&args.command)?;
     let target = Target::of(&args)?;
-    let settings = MeterSettings {
-        choice: args.meter.meter,
-        interval: args.meter.interval,
-        energibridge: args.meter.energibridge.clone(),
-        powercap: args.meter.powercap.clone(),
-        cpu_watts: args.meter.cpu_watts,
-        gpus: args.meter.gpus.clone(),
-        ..MeterSettings::default()
-    };
+    let settings = meter_of(&args.meter);
     meter::startable(&args.command[0], settings.search_path.as_deref())
         .map_err(|e| refused(e, &args.command))?;
     let mut measurer = Measurer::new(&settings).map_err(|e| refused(e, &args.command))?;
@@ -99,7 +92,7 @@ fn explain(measurer: &Measurer) {
     if !measurer.meter().estimated || measurer.rejected().is_empty() {
         return;
     }
-    let mut text = if measurer.meter().kind == Kind::Estimate.into() {
+    let mut text = if !measurer.meter().kind.each().any(Kind::measures) {
         "No meter measures here, so that this is an estimate:\n".to_owned()
     } else {
         "No meter measures the processor here, so that its part is an estimate:\n".to_owned()

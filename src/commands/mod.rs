@@ -3,9 +3,12 @@
 mod across;
 mod analyze;
 mod audit;
+mod compare;
 mod doctor;
 mod dry_run;
 mod env;
+mod list;
+mod mark;
 mod measure;
 mod pack;
 mod replay;
@@ -13,29 +16,34 @@ mod resolve;
 mod run;
 mod shell;
 mod verify;
+mod versions;
 
-use crate::cli::{Cli, Command, Service, WorkerArgs, joined};
+use crate::cli::{Cli, Command, RaceArgs, Service, Talk, WorkerArgs, joined};
 use crate::error::{Error, Status};
 use crate::prepare::limits;
-use crate::{process, screen};
-use clap::Parser as _;
+use crate::{process, race, screen};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Parses, runs, reports an error once, and gives the exit status.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(joined(std::env::args_os())) {
-        Ok(cli) => cli,
+    let (cli, matches) = match parsed(std::env::args_os().collect()) {
+        Ok(parsed) => parsed,
         Err(error) => return screen::misread(&error),
     };
     let is_worker = matches!(cli.command, Some(Command::Worker(_)));
+    // Within what is measured, nothing is done beside.
+    let is_mark = matches!(cli.command, Some(Command::Mark(_)));
     if is_worker {
         screen::out::directly();
     }
     screen::logging(cli.talk);
     // A file that grows beyond its limit is an error to be told, and ends nothing.
     process::ignore_file_size_signal();
-    let enough = if is_worker { Ok(()) } else { limits::enough() };
-    let code = match enough.and_then(|()| dispatch(cli)) {
+    let enough = if is_worker || is_mark { Ok(()) } else { limits::enough() };
+    let code = match enough.and_then(|()| dispatch(cli, &matches)) {
         Ok(code) => code,
         Err(error) => {
             screen::out::line(&format!("error: {error}"));
@@ -46,16 +54,50 @@ pub fn main() -> ExitCode {
     code
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+/// A command line as types, and as it was typed.
+fn parsed(words: Vec<OsString>) -> Result<(Cli, ArgMatches), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(joined(words.into_iter()))?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
+}
+
+/// `joulerace run`: what the file means, as if it had been typed.
+fn run_file(args: &RaceArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let (cli, matches) = match parsed(race::command_line(args)?) {
+        Ok(parsed) => parsed,
+        Err(error) => return Ok(screen::misread(&error)),
+    };
+    // Said before the file, as well as after it.
+    let verbose = talk.verbose.max(cli.talk.verbose);
+    let talk = Talk { verbose, quiet: talk.quiet || cli.talk.quiet };
+    dispatch(Cli { talk, ..cli }, &matches)
+}
+
+/// Writes what a command line means, where that was asked for.
+fn saved(file: Option<&Path>, matches: &ArgMatches) -> Result<bool, Error> {
+    let Some(file) = file else { return Ok(false) };
+    race::save(file, matches)?;
+    let shown = file.display();
+    screen::say(&format!("Written to {shown}; run it with: joulerace run {shown}\n"));
+    Ok(true)
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Error> {
     let talk = cli.talk;
     match cli.command {
+        None if saved(cli.run.design.save.as_deref(), matches)? => Ok(ExitCode::SUCCESS),
         None => run::run(cli.run, talk),
+        Some(Command::Compare(args)) if saved(args.design.save.as_deref(), matches)? => {
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Compare(args)) => compare::compare(&args, talk),
+        Some(Command::Run(args)) => run_file(&args, talk),
         Some(Command::Resume(args)) => run::resume(args, talk),
         Some(Command::Analyze(args)) => analyze::analyze(args, talk),
         Some(Command::Audit(args)) => audit::audit(args, talk),
         Some(Command::Verify(args)) => verify::verify(args, talk),
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => measure::measure(args, talk),
+        Some(Command::Mark(args)) => mark::mark(&args),
         Some(Command::Pack(args)) => pack::pack(args),
         Some(Command::Replay(args)) => replay::replay(args, talk),
         Some(Command::Env(args)) => env::env(args, talk),

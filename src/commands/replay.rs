@@ -185,7 +185,7 @@ fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
     });
     let folder = Folder::at(prepare::absolute(Path::new("results")).join(now_as_name()));
     dry_run(&settings, &here, &folder, || {
-        doctor::worst(&settings, project, folder.root(), !cli.run.no_analysis)
+        doctor::worst(&settings, project, folder.root(), !cli.run.design.no_analysis)
     })
 }
 

@@ -1,71 +1,73 @@
 //! The command line of an experiment as checked settings, and how they differ from recorded ones.
 
+use super::versions::versions;
 use crate::clean;
-use crate::cli::{ResumeArgs, RunArgs};
+use crate::cli::{DEFAULT_FRAMEWORKS, DesignArgs, FailureArgs, MeterArgs, ResumeArgs, RunArgs};
 use crate::dataset;
 use crate::env;
 use crate::error::Error;
 use crate::meter::{self, MeterSettings};
-use crate::paths::{self, Project};
+use crate::paths::Project;
 use crate::plan::sequential;
+use crate::prepare::known::known;
 use crate::prepare::{self, dataset_settings};
 use crate::screen::shown;
-use crate::settings::{Failures, Job, Settings, SettingsError, is_percent, treatments};
+use crate::settings::{
+    Failures, Job, Known, Settings, SettingsError, Treatment, check_factors, is_percent, treatments,
+};
 use crate::store::ExperimentError;
 use crate::store::conditions::fields_changed;
 use crate::store::folder::Folder;
+use crate::workload::{Workload, WorkloadError};
 use rand::RngExt as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Checks the flags against each other and fills in what was left out.
 pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
-    let scripts = args.workloads.clone().unwrap_or_else(|| project.workloads());
-    let known = paths::frameworks(&scripts);
-    let (treatments, control) = treatments(&args.frameworks, args.control.as_deref(), &known)?;
-    let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
+    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
+    let known = known_to(args, &workload, project)?;
+    let typed = match &args.versions {
+        Some(typed) => versions(typed, args.releases, &known, project)?,
+        None => asked(&args.treatments, &workload),
+    };
+    let (treatments, control) = treatments(&typed, args.control.as_deref(), &args.vary, &known)?;
     let threads = job_ranges(args.learning_rate, args.threads)?;
-    if args.meter.interval.as_millis() == 0 {
-        let value = humantime::format_duration(args.meter.interval).to_string();
-        return Err(range("--interval", value, "at least 1ms").into());
-    }
-    if args.trial_timeout.is_some_and(|limit| limit.is_zero()) {
-        return Err(range("--trial-timeout", "0s".to_owned(), "more than 0s").into());
-    }
-    if args.cooldown_until_idle.is_some_and(|p| !(p > 0.0 && p.is_finite())) {
-        let value = args.cooldown_until_idle.unwrap_or_default().to_string();
-        return Err(range("--cooldown-until-idle", value, "percent above 0").into());
-    }
+    ranges(&args.design, &args.meter, &args.failures)?;
+    args.device.fits(&args.meter.gpus, args.meter.meter)?;
     data_dir(args)?;
-    let percents = [("--margin", args.margin), ("--until-precise", args.until_precise)];
-    for (flag, pct) in percents.into_iter().filter_map(|(flag, pct)| Some((flag, pct?))) {
-        if !is_percent(pct) {
-            return Err(range(flag, pct.to_string(), "percent above 0 and below 100").into());
-        }
-    }
+    check_percents(args.margin, args.until_precise)?;
+    let job = Job {
+        epochs: args.epochs,
+        batch_size: args.batch_size,
+        learning_rate: args.learning_rate,
+        seed: args.seed,
+        train_samples: args.train_samples,
+        test_samples: args.test_samples,
+        threads,
+        device: args.device,
+    };
+    check_factors(&args.vary, &job, cores())?;
     let settings = Settings {
         iterations: args.iterations,
+        environments: used(&treatments, &args.environment),
         treatments,
+        factors: args.vary.clone(),
         control,
-        job: Job {
-            epochs: args.epochs,
-            batch_size: args.batch_size,
-            learning_rate: args.learning_rate,
-            seed: args.seed,
-            train_samples: args.train_samples,
-            test_samples: args.test_samples,
-            threads,
-        },
-        order: args.order,
+        workload: workload.name.clone(),
+        job,
+        commands: None,
+        order: args.design.order,
         seed_per_block: args.seed_per_block,
         compare_to: args.compare_to.clone(),
         margin_pct: args.margin,
         until_precise: args.until_precise,
-        order_seed: args.order_seed.unwrap_or_else(|| rand::rng().random_range(0..=MAX_DRAWN)),
-        warmup: args.warmup,
-        warmup_until_stable: args.warmup_until_stable,
-        cooldown: args.cooldown,
-        cooldown_until_idle: args.cooldown_until_idle,
-        baseline: args.baseline,
+        order_seed: args.design.order_seed.unwrap_or_else(draw_seed),
+        warmup: args.design.warmup,
+        warmup_until_stable: args.design.warmup_until_stable,
+        cooldown: args.design.cooldown,
+        cooldown_until_idle: args.design.cooldown_until_idle,
+        baseline: args.design.baseline,
         interval: args.meter.interval,
         meter: args.meter.meter,
         gpus: args.meter.gpus.clone(),
@@ -77,21 +79,117 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         python_env: args.python_env.clone(),
         allow_unlocked: args.allow_unlocked,
         failures: Failures {
-            retries: args.retries,
-            trial_timeout: args.trial_timeout,
-            max_failures: args.max_failures,
+            retries: args.failures.retries,
+            trial_timeout: args.failures.trial_timeout,
+            max_failures: args.failures.max_failures,
         },
-        workloads: args.workloads.as_deref().map(prepare::absolute),
+        workloads: Some(workload.folder.clone())
+            .filter(|folder| *folder != project.workloads().join(&workload.name)),
     };
-    check_comparisons(&settings)?;
+    check_comparisons(&settings, "--iterations")?;
     Ok(settings)
+}
+
+/// Checks what frameworks and commands have in common and the command line does not check.
+pub(super) fn ranges(
+    design: &DesignArgs,
+    meter: &MeterArgs,
+    failures: &FailureArgs,
+) -> Result<(), SettingsError> {
+    let range = |flag, value: String, allowed| Err(SettingsError::Range { flag, value, allowed });
+    if meter.interval.as_millis() == 0 {
+        let value = humantime::format_duration(meter.interval).to_string();
+        return range("--interval", value, "at least 1ms");
+    }
+    if failures.trial_timeout.is_some_and(|limit| limit.is_zero()) {
+        return range("--trial-timeout", "0s".to_owned(), "more than 0s");
+    }
+    match design.cooldown_until_idle {
+        Some(pct) if !(pct > 0.0 && pct.is_finite()) => {
+            range("--cooldown-until-idle", pct.to_string(), "percent above 0")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks a margin and a precision.
+pub(super) fn check_percents(
+    margin: Option<f64>,
+    until_precise: Option<f64>,
+) -> Result<(), SettingsError> {
+    for (flag, pct) in [("--margin", margin), ("--until-precise", until_precise)] {
+        if let Some(pct) = pct.filter(|pct| !is_percent(*pct)) {
+            let allowed = "percent above 0 and below 100";
+            return Err(SettingsError::Range { flag, value: pct.to_string(), allowed });
+        }
+    }
+    Ok(())
+}
+
+/// What the meters need to know, as it was typed.
+pub(super) fn meter_of(args: &MeterArgs) -> MeterSettings {
+    MeterSettings {
+        choice: args.meter,
+        interval: args.interval,
+        energibridge: args.energibridge.clone(),
+        powercap: args.powercap.clone(),
+        cpu_watts: args.cpu_watts,
+        gpus: args.gpus.clone(),
+        ..MeterSettings::default()
+    }
+}
+
+/// A seed for the order where none is given.
+pub(super) fn draw_seed() -> u64 {
+    rand::rng().random_range(0..=MAX_DRAWN)
+}
+
+/// The workload that is named; `folder` is another place for its scripts.
+pub(super) fn workload(
+    given: &str,
+    folder: Option<&Path>,
+    project: &Project,
+) -> Result<Workload, WorkloadError> {
+    match folder {
+        Some(folder) => Ok(Workload { name: given.to_owned(), folder: prepare::absolute(folder) }),
+        None => Workload::find(given, project),
+    }
+}
+
+/// What is compared: what was named, or all that a workload has which lacks what is compared by default.
+pub(super) fn asked(named: &[String], workload: &Workload) -> Vec<String> {
+    let known = workload.frameworks();
+    match named.iter().eq(DEFAULT_FRAMEWORKS) && !named.iter().all(|name| known.contains(name)) {
+        true => known,
+        false => named.to_vec(),
+    }
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
+}
+
+/// What `--treatments` can name under these flags.
+pub(super) fn known_to(
+    args: &RunArgs,
+    workload: &Workload,
+    project: &Project,
+) -> Result<Known, SettingsError> {
+    let folders = std::slice::from_ref(&workload.folder);
+    known(folders, &workload.name, project, &args.environment)
+}
+
+/// Those of the named environments that a treatment runs in.
+fn used(treatments: &[Treatment], named: &[(String, PathBuf)]) -> BTreeMap<String, PathBuf> {
+    let is_used = |name: &String| treatments.iter().any(|t| t.environment.as_ref() == Some(name));
+    named.iter().filter(|(name, _)| is_used(name)).cloned().collect()
 }
 
 /// Checks the numbers of a job that the command line does not, and gives its threads: all processors
 /// where none are named.
 pub(super) fn job_ranges(learning_rate: f64, threads: Option<u32>) -> Result<u32, SettingsError> {
     let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let cores = cores();
     if !(learning_rate > 0.0 && learning_rate.is_finite()) {
         return Err(range("--learning-rate", learning_rate.to_string(), "a number above 0"));
     }
@@ -104,10 +202,14 @@ pub(super) fn job_ranges(learning_rate: f64, threads: Option<u32>) -> Result<u32
 }
 
 /// What is to be compared has to be among the treatments, and more than one.
-fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
-    let names: Vec<&str> = settings.compared().map(|t| t.name.as_str()).collect();
+pub(super) fn check_comparisons(
+    settings: &Settings,
+    blocks: &'static str,
+) -> Result<(), SettingsError> {
+    let mut names: Vec<String> = settings.compared().map(Treatment::without_levels).collect();
+    names.dedup();
     if let Some(base) = &settings.compare_to
-        && !names.contains(&base.as_str())
+        && !names.contains(base)
     {
         return Err(SettingsError::CompareTo(base.clone(), names.join(", ")));
     }
@@ -116,12 +218,14 @@ fn check_comparisons(settings: &Settings) -> Result<(), SettingsError> {
         ("--until-precise", settings.until_precise.is_some()),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((flag, _)) if names.len() < 2 => return Err(SettingsError::Alone(flag)),
+        Some((flag, _)) if settings.comparisons().is_empty() => {
+            return Err(SettingsError::Alone(flag));
+        }
         _ => {}
     }
     if settings.until_precise.is_some() && settings.iterations < sequential::FIRST_LOOK {
         return Err(SettingsError::Range {
-            flag: "--iterations",
+            flag: blocks,
             value: settings.iterations.to_string(),
             allowed: "--until-precise looks at 3 blocks for the first time",
         });
@@ -179,9 +283,16 @@ pub(super) fn own_or_named(
     project: &Project,
     folder: &Folder,
 ) -> Result<Settings, ExperimentError> {
+    if then.commands.is_some() && !args.run_commands {
+        return Err(ExperimentError::Commands {
+            folder: shown(folder.root()),
+            commands: commands_of(then),
+        });
+    }
     let active = env::active_environment();
     let on_path = meter::energibridge_on_path();
-    let (workloads, powercap) = (project.workloads(), MeterSettings::default().powercap);
+    let workloads = project.workloads().join(&then.workload);
+    let powercap = MeterSettings::default().powercap;
     let mut flags = Vec::new();
     let mut choose = |flag: &str,
                       then: &Option<PathBuf>,
@@ -211,17 +322,42 @@ pub(super) fn own_or_named(
             Some(&powercap),
         )
         .unwrap_or_else(|| powercap.clone()),
-        workloads: choose("--workloads", &then.workloads, &args.workloads, Some(&workloads)),
+        workloads: choose("--workload", &then.workloads, &args.workloads, Some(&workloads)),
+        environments: then
+            .environments
+            .iter()
+            .map(|(name, folder)| {
+                let named = args.environment.iter().find(|(named, _)| named == name);
+                (name.clone(), named.map_or(folder, |(_, folder)| folder).clone())
+            })
+            .collect(),
         failures: Failures {
             max_failures: args.max_failures.unwrap_or(then.failures.max_failures),
             ..then.failures.clone()
         },
         ..then.clone()
     };
+    for (name, folder) in &settings.environments {
+        if !args.environment.iter().any(|(named, _)| named == name) {
+            flags.push(format!("--environment {name}={}", quoted(folder)));
+        }
+    }
     if flags.is_empty() {
         return Ok(settings);
     }
     Err(ExperimentError::Foreign { folder: shown(folder.root()), flags })
+}
+
+/// Everything that an experiment runs, each once, on one line.
+fn commands_of(settings: &Settings) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let commands = settings.treatments.iter().filter_map(|t| t.command.as_ref());
+    for line in commands.flat_map(|command| command.all()).map(|line| clean::line(line)) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// A path as a shell takes it, on one line.
@@ -237,6 +373,11 @@ pub(super) fn changed_settings(then: &Settings, now: &Settings, seed_given: bool
     let mut now = Settings { failures: then.failures.clone(), ..now.clone() };
     if !seed_given {
         now.order_seed = then.order_seed;
+    }
+    // What a run before the first trial found stays as it was found.
+    if let (Some(now), Some(then)) = (&mut now.commands, &then.commands) {
+        now.repetitions = now.repetitions.or(then.repetitions);
+        now.trial_s = then.trial_s;
     }
     fields_changed(then, &now, &[])
 }

@@ -1,11 +1,13 @@
 //! The experiment: settings, plan, run, report.
 
+use super::compare::here;
 use super::doctor;
 use super::dry_run::dry_run;
-use super::resolve::{changed_settings, check_samples, own_or_named, resolve};
+use super::list::list;
+use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
 use crate::analysis::AnalysisError;
 use crate::clean;
-use crate::cli::{ResumeArgs, RunArgs, Talk};
+use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
 use crate::error::{Error, Status};
 use crate::files::{self, Scratch};
 use crate::paths::{self, Project};
@@ -13,8 +15,8 @@ use crate::plan::Plan;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::run::{Ending, Outcome, Session};
-use crate::screen::{Terminal, now_as_name, out, report, say, shown, width};
-use crate::settings::Settings;
+use crate::screen::{Terminal, compared, now_as_name, out, report, say, shown, width};
+use crate::settings::{Commands, Settings};
 use crate::stop::Stopper;
 use crate::store::ExperimentError;
 use crate::store::experiment::Experiment;
@@ -27,29 +29,34 @@ use std::process::ExitCode;
 /// `joulerace`.
 pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
+    if args.list_treatments {
+        let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+        say(&list(&known_to(&args, &workload, &project)?)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = resolve(&args, &project)?;
     let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
-    let folder = Folder::at(match &args.output {
+    let folder = Folder::at(match &args.design.output {
         Some(folder) => prepare::followed(folder),
         None => prepare::absolute(Path::new("results")).join(now_as_name()),
     });
-    let analyse = !args.no_analysis;
-    if args.dry_run {
+    let analyse = !args.design.no_analysis;
+    if args.design.dry_run {
         return dry_run(&settings, &Plan::of(&settings), &folder, || {
             doctor::worst(&settings, &project, folder.root(), analyse)
         });
     }
-    let session = if args.resume {
-        same_again(&args, project, folder, settings)?
+    let session = if args.design.resume {
+        same_again(&args.design, project, folder, settings)?
     } else {
         Experiment::may_begin_in(&folder)?;
-        if args.strict {
+        if args.design.strict {
             doctor::strict(&settings, &project, folder.root(), analyse)?;
         }
         anew(project, folder, settings)
     };
-    conduct(&session, analyse, talk)
+    conduct(session, analyse, talk)
 }
 
 /// `joulerace resume`.
@@ -57,17 +64,17 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let folder = Folder::at(prepare::followed(&args.dir));
     let then = recorded(&folder)?;
     let project = Project::find()?;
-    let settings = own_or_named(&then.settings, &args, &project, &folder)?;
+    let settings = here(own_or_named(&then.settings, &args, &project, &folder)?)?;
     let session = Session {
         again: if args.failed { Again::Failed } else { Again::Unmeasured },
         then: Some(then),
         accept_changes: args.accept_changes,
         ..anew(project, folder, settings)
     };
-    conduct(&session, !args.no_analysis, talk)
+    conduct(session, !args.no_analysis, talk)
 }
 
-fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
+pub(super) fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
     Session {
         project,
         folder,
@@ -80,15 +87,15 @@ fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
 }
 
 /// `--resume`: goes on where this command line asks for what was begun.
-fn same_again(
-    args: &RunArgs,
+pub(super) fn same_again(
+    design: &DesignArgs,
     project: Project,
     folder: Folder,
     settings: Settings,
 ) -> Result<Session, ExperimentError> {
     let then = recorded(&folder)?;
-    let differences = changed_settings(&then.settings, &settings, args.order_seed.is_some());
-    if !differences.is_empty() && !args.accept_changes {
+    let differences = changed_settings(&then.settings, &settings, design.order_seed.is_some());
+    if !differences.is_empty() && !design.accept_changes {
         let folder = folder.root().display().to_string();
         return Err(ExperimentError::Changed { folder, differences });
     }
@@ -100,12 +107,17 @@ fn same_again(
         energibridge: settings.energibridge,
         powercap: settings.powercap,
         workloads: settings.workloads,
+        // Its lines are those of this command line, or it would have been refused.
+        commands: settings.commands.map(|now| Commands {
+            repetitions: then.settings.commands.as_ref().and_then(|then| then.repetitions),
+            ..now
+        }),
         ..then.settings.clone()
     };
     Ok(Session {
         then: Some(then),
         accepted: differences,
-        accept_changes: args.accept_changes,
+        accept_changes: design.accept_changes,
         ..anew(project, folder, settings)
     })
 }
@@ -119,7 +131,7 @@ fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
 }
 
 /// Runs the session as the only one on this machine, and says what came of it.
-fn conduct(session: &Session, analyse: bool, talk: Talk) -> Result<ExitCode, Error> {
+pub(super) fn conduct(mut session: Session, analyse: bool, talk: Talk) -> Result<ExitCode, Error> {
     let holder = format!("process {}, {}", std::process::id(), clean::path(session.folder.root()));
     let _machine = lock::take(paths::lock_file().as_deref(), &holder)?;
     process::adopt_orphans();
@@ -130,7 +142,7 @@ fn conduct(session: &Session, analyse: bool, talk: Talk) -> Result<ExitCode, Err
         let outcome = session.measure(&stopper, &terminal).await;
         drop(stopper);
         terminal.finish();
-        let outcome = outcome?;
+        let (outcome, session) = (outcome?, &session);
         tell(session, &outcome);
         stopped(session, &outcome)?;
         say(&format!("Results: {}\n", shown(session.folder.root())));
@@ -149,7 +161,24 @@ fn tell(session: &Session, outcome: &Outcome) {
     let treatments: Vec<String> =
         session.settings.treatments.iter().map(|t| t.name.clone()).collect();
     let work = verdict.as_ref();
-    say(&report::result(records, &treatments, work, settling, report::caution(dataset), width()));
+    if session.settings.commands.is_some() {
+        say(&compared::result(records, &session.settings, work, settling, width()));
+        return;
+    }
+    say(&report::result(
+        records,
+        &treatments,
+        work,
+        settling,
+        dataset.as_ref().and_then(report::caution),
+        width(),
+    ));
+}
+
+/// How the experiment is gone on with.
+fn resumed(session: &Session) -> String {
+    let commands = if session.settings.commands.is_some() { " --run-commands" } else { "" };
+    format!("joulerace resume {}{commands}", shown(session.folder.root()))
 }
 
 /// # Errors
@@ -161,8 +190,8 @@ fn stopped(session: &Session, outcome: &Outcome) -> Result<(), Error> {
     let most = if session.settings.until_precise.is_some() { "at most " } else { "" };
     let message = format!(
         "stopped after {done} of {most}{all} trials: {reason}\n\
-         nothing is lost; go on with: joulerace resume {}",
-        shown(session.folder.root())
+         nothing is lost; go on with: {}",
+        resumed(session)
     );
     Err(Error::Told { message, status: Status::Stopped })
 }
@@ -181,9 +210,9 @@ fn unwritten<T>(
     let told = analysed.err().map_or(String::new(), |error| format!("{error}\n"));
     let message = format!(
         "{told}the trials are safe, but could not be written at the end: {}\n\
-         free space, and have them written with: joulerace resume {}",
+         free space, and have them written with: {}",
         outcome.unwritten.join("; "),
-        shown(session.folder.root())
+        resumed(session)
     );
     Err(Error::Told { message, status: Status::Output })
 }
@@ -208,7 +237,8 @@ fn failed(
     if unmeasured > 0 {
         message += &format!(
             "\n{unmeasured} of them could not be measured and are not settled; when what was \
-             missing is back, run them with: joulerace resume {shown}"
+             missing is back, run them with: {}",
+            resumed(session)
         );
     }
     if let Err(error) = analysed {

@@ -1,21 +1,24 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
-use super::resolve::{check_samples, job_ranges};
+use super::resolve::{asked, check_samples, job_ranges, workload};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
-use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
-use crate::paths::{self, Project};
+use crate::meter::{MeterSettings, nvml::cards};
+use crate::paths::Project;
+use crate::prepare::environments::{Wanted, environments};
+use crate::prepare::known::known;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
 use crate::settings::{Job, treatments};
 use crate::units;
+use crate::workload::Workload;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// `joulerace verify`.
@@ -23,6 +26,8 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let threads = job_ranges(args.learning_rate, args.threads)?;
     check_samples(args.dataset, args.data_dir.as_deref(), args.train_samples, args.test_samples)?;
     let project = Project::find()?;
+    let library = MeterSettings::default().nvml;
+    args.device.is_there(|| cards(&library))?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
     let outcome = block_on(compare(&args, threads, &project, &terminal))?;
@@ -49,27 +54,27 @@ async fn compare(
     terminal: &Terminal,
 ) -> Result<Value, Error> {
     let own = project.workloads();
-    let scripts = args.workloads.as_deref().map_or(own.clone(), prepare::absolute);
-    let mut known: Vec<String> =
-        search_path(&scripts, &own).iter().flat_map(|folder| paths::frameworks(folder)).collect();
-    known.sort();
-    known.dedup();
-    let (treatments, _) = treatments(&args.frameworks, None, &known)?;
-    let environment = prepare::environment(
-        project,
-        Profile::Training,
-        args.python_env.clone(),
-        args.allow_unlocked,
-        terminal,
-    )
-    .await?;
+    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
+    let path = search_path(&workload, project);
+    let known = known(&path, &workload.name, project, &args.environment)?;
+    let typed = asked(&args.treatments, &workload);
+    let (treatments, _) = treatments(&typed, None, &[], &known)?;
+    let wanted = Wanted {
+        treatments: &treatments,
+        python_env: args.python_env.clone(),
+        allow_unlocked: args.allow_unlocked,
+        folders: &args.environment.iter().cloned().collect(),
+        known: &known,
+        kept: None,
+    };
+    let environments = environments(project, &wanted, terminal).await?;
     let failed = |what: &str, why: String| Error::Told {
         message: format!("{what}: {why}"),
         status: Status::Trials,
     };
-    let python = &environment.interpreter()?;
+    let digits = environments.digits(project)?;
     let dataset =
-        prepare::data(args.dataset, args.data_dir.as_deref(), python, &own, terminal).await?;
+        prepare::data(args.dataset, args.data_dir.as_deref(), &digits, &own, terminal).await?;
     let mut job = serde_json::to_value(Job {
         epochs: 1,
         batch_size: args.batch_size,
@@ -78,6 +83,7 @@ async fn compare(
         train_samples: args.train_samples,
         test_samples: args.test_samples,
         threads,
+        device: args.device,
     })
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());
@@ -85,20 +91,29 @@ async fn compare(
     let stop = prepare::token()?;
     let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
+    let mut last = None;
     for treatment in &treatments {
-        let name = &treatment.framework;
-        let output = scratch.path().join(format!("{name}.npz"));
+        let name = &treatment.name;
+        let output = scratch.path().join(format!("{}.npz", treatment.folder()));
         terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
-        let argument =
-            json!({ "framework": name, "job": job, "steps": args.steps, "output": output });
-        let path = search_path(&scripts, &own);
-        prepare::call(python, path, "verify", "collect", argument, &stop, |_| ())
+        let mut argument = json!({
+            "framework": treatment.framework, "workload": workload.name, "job": job,
+            "steps": args.steps, "output": output,
+        });
+        if let Some(variant) = &treatment.variant {
+            argument["variant"] = json!(variant);
+        }
+        let made = environments.of_treatment(treatment);
+        let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
+        let python = &made.python;
+        last = Some(python);
+        prepare::call(python, path.clone(), "verify", "collect", argument, &stop, |_| ())
             .await
             .map_err(|why| failed(name, why))?;
         files.insert(name.clone(), json!(output));
     }
+    let python = last.ok_or_else(|| failed("the comparison", "nothing was trained".to_owned()))?;
     let argument = json!({ "files": files });
-    let path = search_path(&scripts, &own);
     let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())
         .await
         .map_err(|why| failed("the comparison", why))?;
@@ -109,17 +124,19 @@ async fn compare(
         .ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
 }
 
-/// The folder that was named first, then the project's own for what that one does not replace.
-fn search_path(scripts: &Path, own: &Path) -> Vec<PathBuf> {
-    let mut path = vec![scripts.to_owned()];
-    if scripts != own {
-        path.push(own.to_owned());
+/// The folder that was named first, then the project's own of the same name for what that one does not
+/// replace, and what all share.
+fn search_path(workload: &Workload, project: &Project) -> Vec<PathBuf> {
+    let own = project.workloads().join(&workload.name);
+    let mut path = workload.search_path(project);
+    if workload.folder != own && own.is_dir() {
+        path.insert(1, own);
     }
     path
 }
 
 /// Columns of the comparison as people read them; those without a tolerance must be equal.
-const ROWS: [(&str, &str); 13] = [
+const ROWS: [(&str, &str); 14] = [
     ("parameters", "Parameters"),
     ("batches", "Batches in an epoch"),
     ("images", "Images in an epoch"),
@@ -127,6 +144,7 @@ const ROWS: [(&str, &str); 13] = [
     ("start_difference", "Initial weights, largest difference"),
     ("logit_difference", "Logits before training, largest difference"),
     ("first_update_difference", "First update, relative"),
+    ("first_loss_difference", "First loss, relative"),
     ("early_loss_difference", "Losses of the first 3 steps, relative"),
     ("short_weight_difference", "Weights after a short call, relative"),
     ("loss_difference", "Losses of all steps, relative"),
@@ -145,7 +163,8 @@ fn table(found: &Value, columns: u16) -> String {
     table.set_header(
         std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
     );
-    for (key, title) in ROWS {
+    let told = |key: &str| rows.iter().any(|row| row.get(key).is_some());
+    for (key, title) in ROWS.into_iter().filter(|(key, _)| told(key)) {
         let cells = rows.iter().map(|row| show(key, &row[key]));
         let allowed = match found["tolerances"][key].as_f64() {
             Some(tolerance) if tolerance > 0.0 => format!("{tolerance:.1e}"),

@@ -23,7 +23,7 @@ pub use movement::Effort;
 use crate::dataset::DatasetSettings;
 use crate::env::EnvSettings;
 use crate::meter::{Gpus, MeterSettings};
-use crate::settings::Settings;
+use crate::settings::{Device, Settings};
 use crate::snapshot::{self, Roots};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -68,7 +68,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
     let watched = movement::observe(&mut tried, roots, subject.effort);
     let context = meters::Context {
         choice: settings.meter,
-        cards_named: matches!(settings.gpus, Gpus::These(_)),
+        cards_named: matches!(settings.gpus, Gpus::These(_)) || settings.job.device == Device::Gpu,
         interval: settings.interval,
         sockets: machine.cpu.sockets,
         elsewhere: watched.as_ref().and_then(|others| others.share()),
@@ -81,7 +81,9 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
 
     let environments: Vec<_> = subject.environments.iter().map(python::look).collect();
     add(Group::Software, python::judge(&environments));
-    add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
+    if settings.commands.is_none() {
+        add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
+    }
 
     let mut findings_of_machine = platform::judge(&machine);
     findings_of_machine.extend(speed::judge(&machine, &speed::Heat::read(roots)));

@@ -89,8 +89,8 @@ fn effect(settings: &Settings, spread: f64) -> Finding {
             .with("formula", "100 (exp(d sd_log) - 1), d from the non-central t at alpha / holm_divisor; Cohen 1988, ch. 2")
     };
     if comparisons == 0 {
-        return new(Level::Note, "one framework alone: nothing is compared".to_owned())
-            .remedy("Compare some: --frameworks keras,torch,jax");
+        return new(Level::Note, "one treatment alone: nothing is compared".to_owned())
+            .remedy("Compare some: --treatments keras,torch,jax");
     }
     let (Some(_), Some(holm)) = (alone, holm) else {
         return new(Level::Warning, "one block tells nothing: no spread, no test".to_owned())

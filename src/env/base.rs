@@ -63,6 +63,18 @@ impl Base {
         Err(EnvError::NoPython { wanted: lock.python_versions(), tried })
     }
 
+    /// All that answer, in the order in which they are asked, and what the others said.
+    pub fn all(candidates: &[PathBuf]) -> (Vec<Self>, Vec<(PathBuf, String)>) {
+        let (mut found, mut tried) = (Vec::new(), Vec::new());
+        for python in candidates {
+            match Self::ask(python) {
+                Ok(base) => found.push(base),
+                Err(why) => tried.push((python.clone(), why)),
+            }
+        }
+        (found, tried)
+    }
+
     fn ask(python: &Path) -> Result<Self, String> {
         let answer = ask(python, QUESTIONS)?;
         serde_json::from_slice(&answer).map_err(|e| format!("its answer is not understood: {e}"))
@@ -106,10 +118,10 @@ pub(super) fn shared_library(python: &Path) -> Result<Option<PathBuf>, String> {
 }
 
 /// The Pythons that environments may be made from, in the order in which they are asked:
-/// `JOULERACE_PYTHON` alone where it is set, else those on `PATH`.
+/// what `JOULERACE_PYTHON` names where it is set (several as in `PATH`), else those on `PATH`.
 pub fn pythons() -> Vec<PathBuf> {
     if let Some(named) = std::env::var_os("JOULERACE_PYTHON").filter(|value| !value.is_empty()) {
-        return vec![named.into()];
+        return std::env::split_paths(&named).collect();
     }
     let names =
         ["python3", "python3.12", "python3.11", "python3.13", "python3.14", "python3.10", "python"];

@@ -42,6 +42,16 @@ impl Context<'_> {
 
     /// Runs `command` to its end; its lines go to the log and to the progress.
     pub fn run(&mut self, step: Step, command: &mut Command) -> Result<(), EnvError> {
+        self.hear(step, command, |_| ())
+    }
+
+    /// As [`run`](Context::run); `each` is told every line.
+    pub fn hear(
+        &mut self,
+        step: Step,
+        command: &mut Command,
+        mut each: impl FnMut(&str),
+    ) -> Result<(), EnvError> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let mut log = log.map_err(EnvError::io("write the log", &self.log))?;
         // The log is a help, not a result: a disk too full for it shows in the command itself.
@@ -52,6 +62,7 @@ impl Context<'_> {
             let status = self.capture(step, command, |line, progress| {
                 let line = redact(line);
                 let _ = writeln!(log, "{line}");
+                each(&line);
                 network |= speaks_of_network(&line);
                 full |= speaks_of_full_disk(&line);
                 progress(EnvEvent::Output { step, line: line.clone() });
@@ -183,8 +194,12 @@ impl Group {
     }
 
     #[cfg(not(unix))]
-    fn signal(&mut self, _force: bool) {
-        let _ = self.child.kill();
+    fn signal(&mut self, force: bool) {
+        if force {
+            crate::process::kill_group(self.child.id());
+        } else {
+            crate::process::interrupt(self.child.id());
+        }
     }
 }
 

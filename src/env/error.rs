@@ -39,8 +39,8 @@ pub enum EnvError {
     /// No Python on this machine can be used to make an environment.
     #[error(
         "no Python {wanted} was found to make an environment with{}\n\
-         Install one, or name it: JOULERACE_PYTHON=/path/to/python3; \
-         or name a ready environment of such a Python with --python-env",
+         Install one (uv python install 3.12, pyenv install 3.12, apt install python3.12) and put it on PATH, \
+         or name it: JOULERACE_PYTHON=/path/to/python3; or name a ready environment of such a Python with --python-env",
         Tried(tried)
     )]
     NoPython {
@@ -91,6 +91,53 @@ pub enum EnvError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// The lock of a version cannot be used.
+    #[error(
+        "{}: not a lock of a version that can be used here: {reason}\n\
+         Remove it, and it is made anew",
+        path.display()
+    )]
+    PinnedInvalid {
+        /// The lock.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A version that cannot be had here.
+    #[error(
+        "{name}: {package} {version} cannot be installed here{}\n{}",
+        Attempts(tried),
+        Releases(package, known)
+    )]
+    NoVersion {
+        /// What it was called: `jax@0.4.30`.
+        name: String,
+        /// The package whose version it is.
+        package: String,
+        /// That version.
+        version: String,
+        /// What came of each Python, by its version.
+        tried: Vec<(String, String)>,
+        /// The package's releases that have wheels here, the oldest first; empty where they are not known.
+        known: Vec<String>,
+    },
+    /// There is not enough space for what would have to be installed.
+    #[error(
+        "{}: {needed_gb:.1} GB are needed for {}, and {free_gb:.1} GB are free\n\
+         Free some, remove environments that no lock needs any more (joulerace env prune), compare fewer \
+         at a time, or put the cache elsewhere: JOULERACE_CACHE_DIR=/larger/disk",
+        path.display(), what
+    )]
+    TooSmall {
+        /// Where it would be installed.
+        path: PathBuf,
+        /// What: `3 environments (jax@0.4.30, …)`.
+        what: String,
+        /// About so much, in 10^9 bytes.
+        needed_gb: f64,
+        /// What is free, in 10^9 bytes.
+        free_gb: f64,
     },
     /// The installed packages are not the locked ones.
     #[error(
@@ -201,6 +248,33 @@ impl fmt::Display for Tried<'_> {
             write!(f, "\n  {}: {why}", python.display())?;
         }
         if self.0.is_empty() { f.write_str(": there is none on PATH") } else { Ok(()) }
+    }
+}
+
+struct Attempts<'a>(&'a [(String, String)]);
+
+impl fmt::Display for Attempts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (python, why) in self.0 {
+            write!(f, "\n  Python {python}: {why}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Releases<'a>(&'a str, &'a [String]);
+
+impl fmt::Display for Releases<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Releases(package, known) = self;
+        if known.is_empty() {
+            return write!(
+                f,
+                "Name another version, or install a Python that has wheels for it (uv python install 3.12, \
+                 pyenv install 3.12, apt install python3.12) and put it on PATH"
+            );
+        }
+        write!(f, "Releases of {package} with wheels here: {}", known.join(", "))
     }
 }
 

@@ -98,6 +98,47 @@ impl Lock {
         Self::parse(&text).map_err(|reason| EnvError::LockInvalid { path: path.into(), reason })
     }
 
+    /// Reads requirements with hashes, of a version that was locked for one Python (`3.11`); an error is
+    /// the reason in words.
+    pub fn pinned(text: &str, python: &str) -> Result<Self, String> {
+        let mut packages: Vec<Package> = Vec::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+            let line = line.trim_end_matches('\\').trim_end();
+            if let Some(hash) = line.strip_prefix("--hash=") {
+                let package = packages.last_mut().ok_or("it begins with a hash")?;
+                package.hashes.push(hash.to_owned());
+            } else if let Some((name, version)) = line.split_once("==") {
+                packages.push(Package {
+                    name: normalise(name),
+                    version: version.to_owned(),
+                    groups: vec!["main".to_owned()],
+                    markers: Markers::None,
+                    hashes: Vec::new(),
+                });
+            } else if !line.is_empty() {
+                return Err(format!("{line:?} is no package at a version"));
+            }
+        }
+        match packages.iter().find(|package| package.hashes.is_empty()) {
+            Some(package) => return Err(format!("package {} has no hash", package.name)),
+            None if packages.is_empty() => return Err("it lists no package".into()),
+            None => {}
+        }
+        packages.iter_mut().for_each(|package| package.hashes.sort());
+        packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+        let pythons = VersionSpecifiers::from_str(&format!("=={python}.*"))
+            .map_err(|error| format!("its python {python:?}: {error}"))?;
+        Ok(Self { packages, pythons })
+    }
+
+    /// Those of a profile's groups that it has packages of.
+    pub(super) fn groups(&self, profile: Profile) -> Vec<&'static str> {
+        let has = |group: &&str| {
+            self.packages.iter().any(|package| package.groups.iter().any(|own| own == group))
+        };
+        profile.groups().into_iter().filter(has).collect()
+    }
+
     /// Whether it is for Python `version`, and joulerace can run that.
     pub fn is_for(&self, version: &str) -> bool {
         let fits = |version: Version| self.pythons.contains(&version);

@@ -12,7 +12,7 @@ use super::lease::{Kind, Lease};
 use super::lock::Lock;
 use super::record::{self, Record};
 use super::resolve::{lock_file, own_name};
-use super::{EnvError, EnvSettings, Profile, tools};
+use super::{EnvError, EnvSettings, PinnedLock, Profile, pinned, tools};
 
 /// One folder that joulerace made in the cache.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +35,8 @@ pub struct EnvInfo {
     pub in_use: bool,
     /// What its files take, in bytes, each counted once; uv's cache may share many of them.
     pub bytes: u64,
+    /// Whether it holds a version on the spot.
+    pub of_version: bool,
     #[serde(skip)]
     lock_hash: String,
 }
@@ -44,6 +46,8 @@ pub struct EnvInfo {
 pub enum Prune {
     /// Those of other locks, the half-made, and those whose Python is gone.
     Outdated,
+    /// Those, and those of versions on the spot, with their locks in the user's cache.
+    Versions,
     /// All, the present ones and the installers too.
     All,
 }
@@ -72,7 +76,9 @@ pub fn status(settings: &EnvSettings) -> Result<Vec<EnvInfo>, EnvError> {
     let lock = Lock::read(&settings.lock())?;
     let base = Base::find(&settings.pythons, &lock)?;
     let mut current = BTreeSet::from([tools::folder_name(&base)]);
-    current.extend(Profile::ALL.map(|profile| own_name(profile, &base, &lock.hash(profile))));
+    current.extend(
+        Profile::ALL.map(|profile| own_name(&profile.to_string(), &base, &lock.hash(profile))),
+    );
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(EnvError::io("list", &root))?.path();
@@ -95,7 +101,7 @@ pub fn prune(settings: &EnvSettings, which: Prune) -> Result<Pruned, EnvError> {
     let all = status(settings)?;
     let hashes: BTreeSet<String> = match which {
         Prune::All => BTreeSet::new(),
-        Prune::Outdated => {
+        Prune::Outdated | Prune::Versions => {
             let lock = Lock::read(&settings.lock())?;
             Profile::ALL.iter().map(|profile| lock.hash(*profile)).collect()
         }
@@ -104,7 +110,8 @@ pub fn prune(settings: &EnvSettings, which: Prune) -> Result<Pruned, EnvError> {
     for info in all {
         // An environment of the present lock for another Python serves another build.
         let wanted = info.current || (info.complete && hashes.contains(&info.lock_hash));
-        if which == Prune::Outdated && wanted {
+        let goes = which == Prune::All || (which == Prune::Versions && info.of_version);
+        if wanted && !goes {
             continue;
         }
         match Lease::try_take(&lock_file(&root, &info.name), Kind::Exclusive)? {
@@ -117,7 +124,33 @@ pub fn prune(settings: &EnvSettings, which: Prune) -> Result<Pruned, EnvError> {
             }
         }
     }
+    if matches!(which, Prune::All | Prune::Versions) {
+        let locks = pinned::folder(settings);
+        match fs::remove_dir_all(&locks) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EnvError::io("remove", &locks)(error));
+            }
+            _ => {}
+        }
+    }
     Ok(pruned)
+}
+
+/// Whether the lock that an environment was made from still asks for it.
+fn is_asked_for(record: &Record) -> bool {
+    let (Some(path), Some(profile)) = (&record.lock, record.profile) else { return false };
+    let lock = match is_pinned(path) {
+        true => PinnedLock::read(path)
+            .ok()
+            .and_then(|pinned| Lock::pinned(&pinned.text, &pinned.python).ok()),
+        false => Lock::read(path).ok(),
+    };
+    lock.is_some_and(|lock| lock.hash(profile) == record.lock_hash)
+}
+
+/// Whether a lock is that of a version; Poetry's is a TOML file.
+fn is_pinned(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "txt")
 }
 
 fn look(
@@ -134,7 +167,8 @@ fn look(
         python: record.as_ref().map(|record| record.python.clone()),
         created: record.as_ref().map(|record| record.created),
         complete: record.is_some() && VirtualEnv::open(&prefix).is_ok(),
-        current: current.contains(&name),
+        current: current.contains(&name) || record.as_ref().is_some_and(is_asked_for),
+        of_version: record.as_ref().and_then(|r| r.lock.as_deref()).is_some_and(is_pinned),
         in_use,
         bytes,
         lock_hash: record.map(|record| record.lock_hash).unwrap_or_default(),

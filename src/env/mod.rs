@@ -11,6 +11,7 @@ mod installed;
 mod lease;
 mod lock;
 mod manage;
+mod pinned;
 mod provision;
 mod record;
 mod resolve;
@@ -31,6 +32,7 @@ pub use installed::{Difference, VirtualEnv, differences, normalise, packages_fol
 pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};
+pub use pinned::{PinnedLock, Version, lock, releases};
 pub use resolve::{Found, find, resolve, sync};
 
 /// What an environment is for, and so which of the lock's groups it holds.
@@ -85,12 +87,58 @@ pub struct EnvSettings {
     pub pythons: Vec<PathBuf>,
     /// Stops an installation.
     pub cancel: CancellationToken,
+    /// Whose packages it holds.
+    pub packages: Packages,
+    /// The folder of the study's lock, whose Pythons come first for versions on the spot.
+    pub study: PathBuf,
+}
+
+/// Whose packages an environment holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Packages {
+    /// The study's.
+    #[default]
+    Study,
+    /// Those of another folder, called by this name.
+    Folder(String),
+    /// A framework's at a version.
+    Version {
+        /// What the environment is called, as a file's name: `jax@0.4.30`.
+        called: String,
+        /// Its lock: see [`PinnedLock`].
+        lock: PathBuf,
+    },
 }
 
 impl EnvSettings {
     /// The lock's path.
     fn lock(&self) -> PathBuf {
         self.project.join("poetry.lock")
+    }
+
+    /// The lock, as it is now.
+    fn read_lock(&self) -> Result<Lock, EnvError> {
+        let Some(path) = self.pinned() else { return Lock::read(&self.lock()) };
+        let invalid = |reason| EnvError::PinnedInvalid { path: path.to_owned(), reason };
+        let pinned = PinnedLock::read(path)?;
+        Lock::pinned(&pinned.text, &pinned.python).map_err(invalid)
+    }
+
+    /// The lock of a version, where it is one.
+    fn pinned(&self) -> Option<&Path> {
+        match &self.packages {
+            Packages::Version { lock, .. } => Some(lock),
+            _ => None,
+        }
+    }
+
+    /// How the names of its folders begin.
+    fn called(&self) -> String {
+        match &self.packages {
+            Packages::Study => self.profile.to_string(),
+            Packages::Folder(name) => name.clone(),
+            Packages::Version { called, .. } => called.clone(),
+        }
     }
 
     /// Where everything of joulerace's environments lies.
@@ -178,6 +226,10 @@ pub enum Step {
     Install,
     /// Comparing what was installed with the lock.
     Check,
+    /// Locking a version with uv.
+    Lock,
+    /// Asking the index which releases there are.
+    Releases,
 }
 
 impl fmt::Display for Step {
@@ -189,6 +241,8 @@ impl fmt::Display for Step {
             Self::Create => "creating the environment",
             Self::Install => "installing the locked packages",
             Self::Check => "checking the installed versions",
+            Self::Lock => "locking the version",
+            Self::Releases => "asking the package index for releases",
         })
     }
 }
@@ -219,6 +273,13 @@ pub enum EnvEvent {
         prefix: PathBuf,
         /// How many packages it will hold.
         packages: usize,
+    },
+    /// A version is going to be locked for a Python.
+    Locking {
+        /// What it is called.
+        name: String,
+        /// The Python's version.
+        python: String,
     },
     /// A step begins.
     Step {

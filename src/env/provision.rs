@@ -19,6 +19,8 @@ use super::{EnvError, EnvEvent, Profile, Step};
 pub(super) struct Order<'a> {
     pub profile: Profile,
     pub project: &'a Path,
+    /// The lock of a version, where it is one that Poetry has no part in.
+    pub pinned: Option<&'a Path>,
     pub lock: &'a Lock,
     pub lock_hash: &'a str,
     pub base: &'a Base,
@@ -58,6 +60,7 @@ pub(super) fn make(order: &Order, context: &mut Context) -> Result<(), EnvError>
     }
     let seconds = began.elapsed().as_secs_f64();
     Record::of_environment(order.base, order.profile, order.lock_hash, packages, seconds)
+        .from_lock(order.pinned.map_or_else(|| order.project.join("poetry.lock"), Path::to_owned))
         .write(order.prefix)?;
     (context.progress)(EnvEvent::Made { prefix: order.prefix.into(), seconds });
     Ok(())
@@ -90,16 +93,23 @@ fn export(
     scratch: &Path,
     context: &mut Context,
 ) -> Result<(), EnvError> {
+    if let Some(pinned) = order.pinned {
+        let to = scratch.join("requirements.txt");
+        return fs::copy(pinned, &to).map(drop).map_err(EnvError::io("read", pinned));
+    }
     (context.progress)(EnvEvent::Step { step: Step::Export });
     for name in ["pyproject.toml", "poetry.lock"] {
         let from = order.project.join(name);
         fs::copy(&from, scratch.join(name)).map_err(EnvError::io("read", from))?;
     }
-    let groups: Vec<_> =
-        order.profile.groups().iter().copied().filter(|group| *group != "main").collect();
+    let mut groups = order.lock.groups(order.profile);
+    groups.retain(|group| *group != "main");
     let mut poetry = tools.poetry(scratch);
     poetry.args(["export", "--no-interaction", "--no-ansi", "--format", "requirements.txt"]);
-    poetry.args(["--output", "requirements.txt", "--with", &groups.join(",")]);
+    poetry.args(["--output", "requirements.txt"]);
+    if !groups.is_empty() {
+        poetry.args(["--with", &groups.join(",")]);
+    }
     context.run(Step::Export, &mut poetry)
 }
 

@@ -28,6 +28,9 @@ pub(super) struct Record {
     /// The Python's version.
     pub python: String,
     base_prefix: PathBuf,
+    /// Where the lock is that it was made from; an earlier version did not say.
+    #[serde(default)]
+    pub lock: Option<PathBuf>,
     /// When it was finished (UTC).
     pub created: jiff::Timestamp,
     /// How long it took, in seconds.
@@ -43,6 +46,7 @@ impl Record {
             lock_hash: String::new(),
             python: base.version.clone(),
             base_prefix: base.base_prefix.clone(),
+            lock: None,
             created: jiff::Timestamp::now(),
             seconds: 0.0,
             packages: BTreeMap::new(),
@@ -63,6 +67,11 @@ impl Record {
             seconds,
             ..Self::of_tools(base)
         }
+    }
+
+    /// The same, made from this lock.
+    pub fn from_lock(self, lock: PathBuf) -> Self {
+        Self { lock: Some(lock), ..self }
     }
 
     /// The record in the folder `prefix`, if that is complete.

@@ -13,7 +13,7 @@ use super::lease::{Kind, Lease};
 use super::lock::{self, Lock};
 use super::provision::{self, Order};
 use super::record::Record;
-use super::{EnvError, EnvEvent, EnvSettings, Environment, Profile, Source};
+use super::{EnvError, EnvEvent, EnvSettings, Environment, Source};
 
 /// Finds the environment to use, making joulerace's own if it is needed and not there.
 ///
@@ -24,7 +24,7 @@ pub fn resolve(
     settings: &EnvSettings,
     progress: &mut dyn FnMut(EnvEvent),
 ) -> Result<Environment, EnvError> {
-    let lock = Lock::read(&settings.lock())?;
+    let lock = settings.read_lock()?;
     match given(settings, &lock, progress)? {
         Some(environment) => Ok(environment),
         None => own(settings, &lock, progress),
@@ -56,12 +56,12 @@ pub enum Found {
 /// # Errors
 /// As [`resolve`], as far as looking tells.
 pub fn find(settings: &EnvSettings, progress: &mut dyn FnMut(EnvEvent)) -> Result<Found, EnvError> {
-    let lock = Lock::read(&settings.lock())?;
+    let lock = settings.read_lock()?;
     if let Some(environment) = given(settings, &lock, progress)? {
         return Ok(Found::Ready(environment));
     }
     let base = Base::find(&settings.pythons, &lock)?;
-    let name = own_name(settings.profile, &base, &lock.hash(settings.profile));
+    let name = own_name(&settings.called(), &base, &lock.hash(settings.profile));
     let prefix = settings.root().join(name);
     if let Some(environment) = ready(settings, &lock, &prefix, Lease::none())? {
         return Ok(Found::Ready(environment));
@@ -105,7 +105,7 @@ pub fn sync(
     settings: &EnvSettings,
     progress: &mut dyn FnMut(EnvEvent),
 ) -> Result<Environment, EnvError> {
-    own(settings, &Lock::read(&settings.lock())?, progress)
+    own(settings, &settings.read_lock()?, progress)
 }
 
 fn named(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environment, EnvError> {
@@ -159,7 +159,7 @@ fn own(
 ) -> Result<Environment, EnvError> {
     let base = Base::find(&settings.pythons, lock)?;
     let (root, lock_hash) = (settings.root(), lock.hash(settings.profile));
-    let name = own_name(settings.profile, &base, &lock_hash);
+    let name = own_name(&settings.called(), &base, &lock_hash);
     let (prefix, lock_file) = (root.join(&name), lock_file(&root, &name));
     fs::create_dir_all(&root).map_err(EnvError::io("make the folder", &root))?;
     let context = &mut Context {
@@ -181,6 +181,7 @@ fn own(
             &Order {
                 profile: settings.profile,
                 project: &settings.project,
+                pinned: settings.pinned(),
                 lock,
                 lock_hash: &lock_hash,
                 base: &base,
@@ -203,10 +204,10 @@ pub(super) fn lock_file(root: &Path, name: &str) -> PathBuf {
 
 /// An own environment's folder name. The exact Python is part of it: a standard library of
 /// another build must not meet its packages.
-pub(super) fn own_name(profile: Profile, base: &Base, lock_hash: &str) -> String {
+pub(super) fn own_name(called: &str, base: &Base, lock_hash: &str) -> String {
     let identity = format!("{lock_hash}\n{}\n{}", base.version, base.base_prefix.display());
     let digits = crate::clean::hex(&Sha256::digest(identity.as_bytes()));
-    format!("{profile}-py{}-{}", lock::minor_version(&base.version), &digits[..12])
+    format!("{called}-py{}-{}", lock::minor_version(&base.version), &digits[..12])
 }
 
 /// The own environment at `prefix`, if it is complete and still as locked. One that somebody

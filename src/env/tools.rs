@@ -85,6 +85,13 @@ impl Tools {
         command
     }
 
+    /// A command line for pip, with the user's own settings.
+    pub fn pip(&self) -> Command {
+        let mut command = Command::new(python_in(&self.prefix));
+        clean(&mut command).args(["-m", "pip", "--disable-pip-version-check", "--no-input"]);
+        command
+    }
+
     /// Whether pip may use local files only.
     pub fn no_index(&self) -> bool {
         self.pip.no_index()

@@ -35,6 +35,10 @@ impl Expected {
         let pauses_s = settings.warmup.as_secs_f64()
             + 2.0 * settings.baseline.as_secs_f64()
             + cooldowns * settings.cooldown.as_secs_f64();
+        if let Some(commands) = &settings.commands {
+            // Known once each was tried.
+            return Expected { trials, pauses_s, trial_s: commands.trial_s.unwrap_or_default() };
+        }
         let job = &settings.job;
         let images = f64::from(job.train_samples.unwrap_or(IMAGES).min(IMAGES));
         let per_second = IMAGES_PER_CORE_SECOND * f64::from(job.threads.max(1));

@@ -8,7 +8,7 @@ mod remaining;
 pub mod seeds;
 pub mod sequential;
 
-pub use crate::settings::{Order, Treatment, is_name};
+pub use crate::settings::{Levels, Order, Treatment, folder_of, is_label, is_name};
 pub use remaining::{Outcome, remaining};
 
 use crate::settings::Settings;
@@ -18,12 +18,21 @@ use std::collections::BTreeSet;
 /// One treatment in one block: one worker process, one CSV.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
-    /// `<treatment>_<block>`, unique within the experiment.
+    /// `<folder of the treatment>_<block>`, unique within the experiment; names the trial's files.
     pub name: String,
     /// The treatment's name.
     pub treatment: String,
     /// The treatment's framework.
     pub framework: String,
+    /// The treatment's variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The treatment's environment; none for the experiment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The treatment's levels of the factors that are varied.
+    #[serde(default, skip_serializing_if = "Levels::is_empty")]
+    pub levels: Levels,
     /// The block, from 0.
     pub block: u32,
     /// The place within the block, from 0.
@@ -33,6 +42,13 @@ pub struct Trial {
     /// The seed that it trains from, where blocks have their own; else the job's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+}
+
+impl Trial {
+    /// The folder that its files lie in, and the beginning of their names.
+    pub fn folder(&self) -> String {
+        folder_of(&self.treatment)
+    }
 }
 
 /// Every trial of an experiment, in the order in which they run.
@@ -73,9 +89,12 @@ impl Plan {
         for (block, row) in (0..).zip(order.draw(blocks, treatments.len(), order_seed)) {
             for (position, treatment) in row.into_iter().map(|one| &treatments[one]).enumerate() {
                 trials.push(Trial {
-                    name: format!("{}_{block}", treatment.name),
+                    name: format!("{}_{block}", treatment.folder()),
                     treatment: treatment.name.clone(),
                     framework: treatment.framework.clone(),
+                    variant: treatment.variant.clone(),
+                    environment: treatment.environment.clone(),
+                    levels: treatment.levels.clone(),
                     block,
                     position: position as u32,
                     run_order: trials.len() as u32,
@@ -101,9 +120,17 @@ impl Plan {
     pub fn check(&self) -> Result<(), String> {
         let mut seen = BTreeSet::new();
         for (place, trial) in self.trials.iter().enumerate() {
-            let names = [&trial.name, &trial.treatment, &trial.framework];
-            if let Some(name) = names.into_iter().find(|name| !is_name(name)) {
+            let names = [&trial.name, &trial.framework];
+            if let Some(name) = names.into_iter().find(|name| !name.is_empty() && !is_name(name)) {
                 return Err(format!("the plan names {name:?}, which is no name for a file"));
+            }
+            if !is_label(&trial.treatment)
+                || trial.name != format!("{}_{}", trial.folder(), trial.block)
+            {
+                return Err(format!(
+                    "the plan calls a trial of {:?} {}, which is not its name",
+                    trial.treatment, trial.name
+                ));
             }
             if !seen.insert(&trial.name) {
                 return Err(format!("the plan names {} twice", trial.name));
@@ -127,10 +154,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn treatments(names: &[&str]) -> Vec<Treatment> {
-        names
-            .iter()
-            .map(|n| Treatment { name: (*n).to_owned(), framework: (*n).to_owned() })
-            .collect()
+        names.iter().map(|n| Treatment::of(*n)).collect()
     }
 
     fn orders(plan: &Plan) -> Vec<String> {
@@ -159,7 +183,8 @@ mod tests {
             plan.check().unwrap_err()
         };
         assert!(tampered(|p| p.trials[1].treatment = "../x".into()).contains("\"../x\""));
-        assert!(tampered(|p| p.trials[1].name = p.trials[0].name.clone()).contains("twice"));
+        assert!(tampered(|p| p.trials[1] = p.trials[0].clone()).contains("twice"));
+        assert!(tampered(|p| p.trials[1].name = p.trials[0].name.clone()).contains("its name"));
         assert!(tampered(|p| p.trials.swap(0, 1)).contains("place 0"));
     }
 

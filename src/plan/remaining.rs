@@ -36,9 +36,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn plan() -> Plan {
-        let names = ["a", "b", "c"]
-            .map(|n| Treatment { name: n.to_owned(), framework: n.to_owned() })
-            .to_vec();
+        let names = ["a", "b", "c"].map(Treatment::of).to_vec();
         Plan::draw(6, &names, 1)
     }
 

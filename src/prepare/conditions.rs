@@ -1,20 +1,24 @@
 //! What has to stay equal from the first trial of an experiment to its last, as it is now.
 
+use super::environments::{Environments, Made};
 use crate::clean;
 use crate::dataset::Dataset;
-use crate::env::Environment;
 use crate::meter::Meter;
+use crate::process;
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
-use crate::store::conditions::Conditions;
+use crate::store::conditions::{Conditions, Locked};
+use crate::store::record::Samples;
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Reads the present conditions as far as they are known without running anything: data and meter are
-/// left empty. `scripts` is the folder of the training scripts.
-pub fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(scripts)
-        .into_iter()
+/// left empty. `folders` are those that the workload's scripts, and what they share, are imported from.
+pub fn conditions(environments: &Environments, folders: &[&Path]) -> Conditions {
+    let mut scripts: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(std::fs::read_dir)
         .flatten()
         .flatten()
         .map(|entry| entry.path())
@@ -27,17 +31,79 @@ pub fn conditions(environment: &Environment, scripts: &Path) -> Conditions {
         let digest = clean::hex(&Sha256::digest(&content));
         format!("{name} {digest}")
     };
+    let own = environments.own.as_ref().map(|made| &made.environment);
+    let locked = |made: &Made| Locked {
+        python: made.environment.version.clone(),
+        lock: made.environment.lock_hash.clone(),
+    };
+    let others = environments.others.iter().map(|(name, made)| (name.clone(), locked(made)));
     Conditions {
         joulerace: env!("CARGO_PKG_VERSION").to_owned(),
-        python: environment.version.clone(),
-        lock: environment.lock_hash.clone(),
-        unlocked: environment.differences.iter().map(ToString::to_string).collect(),
+        python: own.map_or(String::new(), |own| own.version.clone()),
+        lock: own.map_or(String::new(), |own| own.lock_hash.clone()),
+        unlocked: own
+            .map_or(Vec::new(), |own| own.differences.iter().map(ToString::to_string).collect()),
+        environments: others.collect(),
         data: Vec::new(),
         scripts: scripts.iter().map(hash).collect(),
+        commands: Vec::new(),
         meter: String::new(),
         machine: machine(),
         variables: snapshot::environment(),
     }
+}
+
+/// The same for commands, which need no environment; [`commands`] tells what they are made of.
+pub fn of_commands() -> Conditions {
+    Conditions {
+        joulerace: env!("CARGO_PKG_VERSION").to_owned(),
+        python: String::new(),
+        lock: String::new(),
+        unlocked: Vec::new(),
+        environments: Default::default(),
+        data: Vec::new(),
+        scripts: Vec::new(),
+        commands: Vec::new(),
+        meter: String::new(),
+        machine: machine(),
+        variables: snapshot::environment(),
+    }
+}
+
+/// What commands are made of: the folder that they run in, and the checksum of every program and file that
+/// they name.
+pub fn commands(settings: &Settings) -> Vec<String> {
+    let Some(commands) = &settings.commands else { return Vec::new() };
+    let lines = settings.treatments.iter().filter_map(|t| t.command.as_ref());
+    let mut files: Vec<PathBuf> = Vec::new();
+    for words in
+        lines.flat_map(|command| command.all()).filter_map(|line| commands.shell.words(line).ok())
+    {
+        let program = process::found(OsStr::new(&words[0]), &commands.folder);
+        let named = words[1..].iter().map(|word| commands.folder.join(word));
+        files.extend(program.into_iter().chain(named).filter(|path| path.is_file()));
+    }
+    files.sort();
+    files.dedup();
+    let hash = |path: &PathBuf| {
+        let digest = files_digest(path).unwrap_or_else(|error| format!("cannot be read ({error})"));
+        format!("{} {digest}", path.display())
+    };
+    std::iter::once(format!("in {}", commands.folder.display()))
+        .chain(files.iter().map(hash))
+        .collect()
+}
+
+/// A file that is larger is known by its length: reading it would take longer than it is worth.
+const HASHED: u64 = 64 << 20;
+
+fn files_digest(path: &Path) -> std::io::Result<String> {
+    let file = std::fs::File::open(path)?;
+    let bytes = file.metadata()?.len();
+    if bytes > HASHED {
+        return Ok(format!("of {bytes} bytes"));
+    }
+    Ok(Samples::of(file)?.sha256)
 }
 
 /// The data set's files, as conditions have them.

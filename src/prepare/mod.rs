@@ -1,11 +1,13 @@
 //! What has to be there before the first trial: environment, data, meter.
 
 pub mod conditions;
+pub mod environments;
+pub mod known;
 pub mod limits;
 pub mod ready;
 
 use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
-use crate::env::{self, EnvEvent, EnvSettings, Environment, Profile};
+use crate::env::{self, EnvEvent, EnvSettings, Environment, Packages, Profile};
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::paths::{self, Project};
@@ -47,10 +49,18 @@ async fn resolve(
     observer: &dyn Observer,
 ) -> Result<Environment, Error> {
     let settings = EnvSettings { cancel: token()?, ..settings };
+    in_background(move |progress| way(&settings, progress), observer).await
+}
+
+/// Does what takes its time and is not to hold up this thread, telling `observer` what happens.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce(&mut dyn FnMut(EnvEvent)) -> Result<T, env::EnvError> + Send + 'static,
+    observer: &dyn Observer,
+) -> Result<T, Error> {
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         // A listener that has gone makes no difference to the environment.
-        way(&settings, &mut |event| drop(sender.send(event)))
+        work(&mut |event| drop(sender.send(event)))
     });
     loop {
         tokio::select! {
@@ -78,6 +88,8 @@ pub fn env_settings(
         cache: paths::cache(),
         pythons: env::pythons(),
         cancel: CancellationToken::new(),
+        packages: Packages::Study,
+        study: project.root.clone(),
     }
 }
 
@@ -88,9 +100,11 @@ fn tell(event: &EnvEvent, observer: &dyn Observer) {
             prefix.display()
         ))),
         EnvEvent::Making { prefix, packages } => observer.on(&Event::Preparing(&format!(
-            "making a Python environment of {packages} packages in {} (once; the one for training \
-             takes some 8 GB)",
+            "making a Python environment of {packages} packages in {} (once)",
             prefix.display()
+        ))),
+        EnvEvent::Locking { name, python } => observer.on(&Event::Preparing(&format!(
+            "locking {name} for Python {python} (once, with hashes)"
         ))),
         EnvEvent::Step { step } => observer.on(&Event::Preparing(&step.to_string())),
         EnvEvent::Waiting { .. } => {
@@ -107,12 +121,32 @@ pub fn dataset_settings(name: dataset::Choice, data_dir: Option<&Path>) -> Datas
     DatasetSettings::new(name, data_dir.map(absolute), paths::cache())
 }
 
+/// The Python that makes the digits, which come with the study's packages.
+#[derive(Debug, Clone)]
+pub enum Digits {
+    /// It is there.
+    Ready(Interpreter),
+    /// Its environment is found or made when the digits are.
+    Study(Box<EnvSettings>),
+}
+
+impl Digits {
+    fn python(&self) -> Result<Interpreter, String> {
+        match self {
+            Digits::Ready(python) => Ok(python.clone()),
+            Digits::Study(settings) => env::resolve(settings, &mut |_| ())
+                .and_then(|environment| environment.interpreter())
+                .map_err(|error| error.to_string()),
+        }
+    }
+}
+
 /// Finds, fetches or makes the data set; digits are made by the script in `workloads`, by
 /// `python`. A request to stop ends it.
 pub async fn data(
     name: dataset::Choice,
     data_dir: Option<&Path>,
-    python: &Interpreter,
+    python: &Digits,
     workloads: &Path,
     observer: &dyn Observer,
 ) -> Result<Dataset, Error> {
@@ -124,6 +158,7 @@ pub async fn data(
     let mut work = tokio::task::spawn_blocking(move || {
         let mut make_digits = |into: &Path| {
             // A loop of its own: this thread is none of the event loop's.
+            let python = python.python()?;
             block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.to_string())?
         };
         dataset::prepare(&settings, &mut make_digits, &mut |event| drop(sender.send(event)))

@@ -1,28 +1,24 @@
 //! All that a run measures with, made ready before anything is written: environment, data, meter.
 
-use super::{conditions, data, dataset_settings, environment};
+use super::environments::{Environments, Wanted, environments};
+use super::known::known;
+use super::{conditions, data, dataset_settings};
 use crate::dataset::{self, Dataset, Found};
-use crate::env::{Environment, Profile};
 use crate::error::Error;
 use crate::events::Observer;
 use crate::meter::{self, Meter};
 use crate::paths::Project;
-use crate::settings::Settings;
+use crate::settings::{Known, Settings};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
-use crate::worker::protocol::Interpreter;
+use crate::store::folder::Folder;
+use crate::workload::{About, Workload};
 use std::path::PathBuf;
 
 /// What a run measures with.
 pub struct Ready {
-    /// The environment of the training scripts.
-    pub environment: Environment,
-    /// Its interpreter.
-    pub python: Interpreter,
-    /// The folder of the training scripts.
-    pub scripts: PathBuf,
-    /// What they train on.
-    pub dataset: Dataset,
+    /// What scripts need; none where commands are compared.
+    pub training: Option<Training>,
     /// What reads the energy.
     pub meter: Meter,
     /// Which meters do not work here, and why.
@@ -31,35 +27,60 @@ pub struct Ready {
     pub conditions: Conditions,
 }
 
+/// What training scripts need.
+pub struct Training {
+    /// Their environments.
+    pub environments: Environments,
+    /// What the scripts declare of themselves.
+    pub known: Known,
+    /// The folder that they lie in.
+    pub scripts: PathBuf,
+    /// What their workload says of itself.
+    pub about: About,
+    /// What they train on.
+    pub dataset: Dataset,
+}
+
 /// Makes ready what a run measures with. Where an experiment goes on, `then` is what it began under, and
 /// `agree` says whether it may go on under what there is now: asked before anything is run or downloaded,
 /// and again when all is known.
 pub async fn ready(
     project: &Project,
     settings: &Settings,
+    folder: &Folder,
     then: Option<&Conditions>,
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
     observer: &dyn Observer,
 ) -> Result<Ready, Error> {
-    let named = settings.python_env.clone();
-    let unlocked = settings.allow_unlocked;
-    let environment = environment(project, Profile::Training, named, unlocked, observer).await?;
+    if settings.commands.is_some() {
+        return ready_for_commands(settings, then, agree);
+    }
+    let device = settings.job.device;
+    let meters = settings.meter_settings();
+    device.is_there(|| meter::nvml::cards(&meters.nvml))?;
     let workloads = project.workloads();
-    let scripts = settings.workloads.clone().unwrap_or_else(|| workloads.clone());
-    let mut now = conditions::conditions(&environment, &scripts);
-    let (name, folder) = (settings.dataset, settings.data_dir.as_deref());
+    let scripts = settings.scripts(project);
+    let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
+    let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+    let known = known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?;
+    let kept = then.is_some().then_some(folder);
+    let wanted = Wanted::of(settings, &known, kept);
+    let environments = environments(project, &wanted, observer).await?;
+    let mut now = conditions::conditions(&environments, &[&scripts, &workloads]);
+    let (name, data_dir) = (settings.dataset, settings.data_dir.as_deref());
     if let Some(then) = then {
         // Data that is there already is compared as well.
-        let data = match dataset::find(&dataset_settings(name, folder)) {
+        let data = match dataset::find(&dataset_settings(name, data_dir)) {
             Ok(Found::Ready(dataset)) => conditions::data(&dataset),
             _ => then.data.clone(),
         };
         agree(&Conditions { data, meter: then.meter.clone(), ..now.clone() })?;
     }
-    let python = environment.interpreter()?;
-    let dataset = data(name, folder, &python, &workloads, observer).await?;
+    let python = environments.digits(project)?;
+    let dataset = data(name, data_dir, &python, &workloads, observer).await?;
     now.data = conditions::data(&dataset);
-    let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
+    let meter::Selected { meter, rejected } = meter::select(&meters)?;
+    device.is_measured(&meter.describe(), &rejected)?;
     for (kind, why) in &rejected {
         tracing::info!("{kind} is not used: {why}");
     }
@@ -67,5 +88,26 @@ pub async fn ready(
     if then.is_some() {
         agree(&now)?;
     }
-    Ok(Ready { environment, python, scripts, dataset, meter, rejected, conditions: now })
+    let training = Some(Training { environments, known, scripts, about, dataset });
+    Ok(Ready { training, meter, rejected, conditions: now })
+}
+
+/// The same for commands: there is only the meter to choose. What they are made of is known once what
+/// sets them up has run.
+fn ready_for_commands(
+    settings: &Settings,
+    then: Option<&Conditions>,
+    agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
+) -> Result<Ready, Error> {
+    let mut now = conditions::of_commands();
+    if let Some(then) = then {
+        let (meter, commands) = (then.meter.clone(), then.commands.clone());
+        agree(&Conditions { meter, commands, ..now.clone() })?;
+    }
+    let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
+    for (kind, why) in &rejected {
+        tracing::info!("{kind} is not used: {why}");
+    }
+    now.meter = conditions::meter(settings, &meter);
+    Ok(Ready { training: None, meter, rejected, conditions: now })
 }

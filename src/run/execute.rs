@@ -1,6 +1,6 @@
 //! The run loop: what remains of the plan, trial by trial, each on disk before the next.
 
-use super::gate::{self, Expected};
+use super::gate::Expected;
 use super::look;
 use super::pauses::Pauses;
 use super::table::Rows;
@@ -185,7 +185,7 @@ impl<'a, 'b> Run<'a, 'b> {
             return Err(self.stopped("the user stopped it in a trial", true).await);
         };
         if record.status == Status::Ok
-            && let Err(reason) = gate::check(&record, self.expected)
+            && let Err(reason) = self.expected.check(&record)
         {
             record.status = Status::Invalid;
             record.reason = Some(reason);
@@ -225,7 +225,7 @@ impl<'a, 'b> Run<'a, 'b> {
             return Ok(false);
         };
         let so_far = journal::read(&bench.folder.journal())?;
-        let look = look::look(bench, &so_far, blocks, self.expected.test_images, protocol, design);
+        let look = look::look(bench, &so_far, blocks, self.expected, protocol, design);
         let (most, stop) = (design.most, look.stop);
         self.write(journal::Event::Looked(look.clone())).await?;
         let treatments = bench.settings.treatments.len();
@@ -327,7 +327,7 @@ async fn set_interrupted_aside(
     attempt: u32,
 ) {
     let kept = match bench.folder.set_aside(trial, attempt, "interrupted") {
-        Ok(_) => format!("{}/interrupted", trial.treatment),
+        Ok(_) => format!("{}/interrupted", trial.folder()),
         Err(error) => format!("nowhere ({error})"),
     };
     let event = journal::Event::TrialInterrupted { trial: trial.name.clone(), kept };

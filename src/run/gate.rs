@@ -1,105 +1,138 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
+pub mod commands;
+
 use crate::dataset::Dataset;
-use crate::settings::Job;
+use crate::settings::{Device, Job, Levels, of_the_work};
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What a trial has to have done.
+/// What a trial has to have done, beside what its workload's own specification says.
 #[derive(Debug, Clone)]
-pub struct Expected<'a> {
+pub enum Expected<'a> {
+    /// A training.
+    Training(Trained<'a>),
+    /// Commands; whether all have to print the same was told to those that ran them.
+    Commands,
+}
+
+/// What a training has to have done.
+#[derive(Debug, Clone)]
+pub struct Trained<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Images in the training set that were used.
-    pub train_images: u32,
-    /// Images in the test set that were used.
+    /// Images in the test set that are used, where a treatment's levels say nothing else.
     pub test_images: u32,
 }
 
 impl Expected<'_> {
-    /// Of a job on a data set.
-    pub fn of<'a>(job: &'a Job, dataset: &Dataset) -> Expected<'a> {
-        let used = |there: u32, asked: Option<u32>| there.min(asked.unwrap_or(u32::MAX));
-        Expected {
+    /// Of a job on a data set; of commands where there is none.
+    pub fn of<'a>(job: &'a Job, dataset: Option<&Dataset>) -> Expected<'a> {
+        let Some(dataset) = dataset else { return Expected::Commands };
+        Expected::Training(Trained {
             job,
-            train_images: used(dataset.train_images, job.train_samples),
             test_images: used(dataset.test_images, job.test_samples),
+        })
+    }
+
+    /// Holds one trial's account of itself against what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is not as it has to be, in words.
+    pub fn check(&self, record: &TrialRecord) -> Result<(), String> {
+        match self {
+            Expected::Training(trained) => check_training(record, trained),
+            Expected::Commands => commands::check(record),
+        }
+    }
+
+    /// Holds the finished trials against each other: see [`compare`] for trainings; commands have to have
+    /// the same window, and to have printed the same where that was asked for. Marks those that do not
+    /// agree as invalid and returns their places in `records`.
+    pub fn compare(&self, records: &mut [TrialRecord]) -> (Vec<usize>, Verdict) {
+        match self {
+            Expected::Training(trained) => compare(records, trained.test_images),
+            Expected::Commands => mark(records, commands::differences, Vec::new()),
         }
     }
 }
 
-/// Holds one trial's account of itself against what was asked for.
-///
-/// # Errors
-///
-/// The first thing that is not as it has to be, in words.
-pub fn check(record: &TrialRecord, expected: &Expected<'_>) -> Result<(), String> {
+/// Images that are used of those that are there.
+fn used(there: u32, asked: Option<u32>) -> u32 {
+    there.min(asked.unwrap_or(u32::MAX))
+}
+
+/// Holds one training's account of itself against what was asked for, and against what the workload's
+/// specification expects of it.
+fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), String> {
     let Some(result) = &record.result else {
         return Err("the script returned without a result".to_owned());
     };
-    let job = expected.job;
-    let losses = result["losses"].as_array().cloned().unwrap_or_default();
-    if losses.len() != job.epochs as usize {
-        return Err(format!("it reports {} losses for {} epochs", losses.len(), job.epochs));
+    let job = &expected.job.at(&record.levels).map_err(|error| error.to_string())?;
+    losses(result, job)?;
+    loaded(result, &record.framework)?;
+    let Some(wanted) = result["expected"].as_object() else {
+        return Err("it does not report what its workload expects of it".to_owned());
+    };
+    let threads = Value::from(job.threads);
+    // Where blocks have seeds of their own, one that is not reported may be another.
+    let own = record.seed.filter(|seed| *seed != job.seed);
+    let seed = own.or(record.seed.filter(|_| result.get("seed").is_some())).map(Value::from);
+    let device = result.get("device").map(|_| Value::from(job.device.to_string()));
+    let asked = [("threads", Some(&threads)), ("seed", seed.as_ref()), ("device", device.as_ref())];
+    let asked = asked.into_iter().filter_map(|(name, wanted)| Some((name, wanted?)));
+    for (name, wanted) in wanted.iter().map(|(n, w)| (n.as_str(), w)).chain(asked) {
+        let found = result.get(name).unwrap_or(&Value::Null);
+        if found != wanted {
+            let name = name.replace('_', " ");
+            let are = if name.ends_with('s') { "are" } else { "is" };
+            return Err(format!("its {name} {are} {} instead of {}", plain(found), plain(wanted)));
+        }
     }
-    if let Some(epoch) = losses.iter().position(|loss| loss.as_f64().is_none()) {
-        return Err(format!("its loss is not a number in epoch {}", epoch + 1));
+    match result.get("accuracy") {
+        Some(told) if !told.as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)) => {
+            Err(format!("its accuracy is {told}"))
+        }
+        _ => Ok(()),
     }
-    let loaded: Vec<&str> = result["frameworks_loaded"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    if let Some(foreign) = loaded.iter().find(|name| **name != record.framework) {
-        return Err(format!("{foreign} was loaded into the process of {}", record.framework));
-    }
-    if loaded.is_empty() {
-        return Err(format!("it does not report that {} was loaded", record.framework));
+}
+
+/// Text without its quotation marks.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The losses, where the work has any: one an epoch, all of them numbers.
+fn losses(result: &Value, job: &Job) -> Result<(), String> {
+    if let Some(losses) = result["losses"].as_array() {
+        if losses.len() != job.epochs as usize {
+            return Err(format!("it reports {} losses for {} epochs", losses.len(), job.epochs));
+        }
+        if let Some(epoch) = losses.iter().position(|loss| loss.as_f64().is_none()) {
+            return Err(format!("its loss is not a number in epoch {}", epoch + 1));
+        }
     }
     // What is no number arrives as null.
     if result.get("test_loss").is_some_and(|loss| loss.as_f64().is_none()) {
         return Err("its loss on the test set is not a number".to_owned());
     }
-    let batches = u64::from(job.epochs) * u64::from(expected.train_images.div_ceil(job.batch_size));
-    let images = u64::from(job.epochs) * u64::from(expected.train_images);
-    let Some(parameters) = result["specified_parameters"].as_u64() else {
-        return Err("it does not report how many parameters are specified".to_owned());
-    };
-    let counts = [
-        ("parameters", parameters),
-        ("batches", batches),
-        ("images_seen", images),
-        ("test_images_seen", u64::from(expected.test_images)),
-        ("threads", u64::from(job.threads)),
-    ];
-    for (name, wanted) in counts {
-        if result[name].as_u64() != Some(wanted) {
-            return Err(format!(
-                "its {} are {} instead of {wanted}",
-                name.replace('_', " "),
-                result[name]
-            ));
-        }
+    Ok(())
+}
+
+/// The framework, and no other, was in the process.
+fn loaded(result: &Value, framework: &str) -> Result<(), String> {
+    let all = result["frameworks_loaded"].as_array();
+    let loaded: Vec<&str> = all.into_iter().flatten().filter_map(Value::as_str).collect();
+    if let Some(foreign) = loaded.iter().find(|name| **name != framework) {
+        return Err(format!("{foreign} was loaded into the process of {framework}"));
     }
-    // Where blocks have seeds of their own, one that is not reported may be another.
-    let own = record.seed.filter(|seed| *seed != job.seed);
-    if let Some(wanted) = own.or(record.seed.filter(|_| result.get("seed").is_some()))
-        && result["seed"].as_u64() != Some(wanted)
-    {
-        return Err(format!("its seed is {} instead of {wanted}", result["seed"]));
+    if loaded.is_empty() {
+        return Err(format!("it does not report that {framework} was loaded"));
     }
-    for (name, wanted) in [("dtype", "float32"), ("device", "cpu")] {
-        if result[name].as_str() != Some(wanted) {
-            return Err(format!("its {name} is {} instead of {wanted}", result[name]));
-        }
-    }
-    match result["accuracy"].as_f64() {
-        Some(accuracy) if (0.0..=1.0).contains(&accuracy) => Ok(()),
-        _ => Err(format!("its accuracy is {}", result["accuracy"])),
-    }
+    Ok(())
 }
 
 /// How far an accuracy may lie from the others': four standard errors of a proportion measured on
@@ -112,28 +145,44 @@ pub fn accuracy_tolerance(accuracy: f64, test_images: u32) -> f64 {
 
 /// Holds the finished trials against each other: parameters and data must be equal, and among those
 /// that trained from one seed (all of them, or a block's) accuracies within [`accuracy_tolerance`] of
-/// their median, and the losses of one framework equal from trial to trial. Marks those that are not as
-/// invalid and returns their places in `records`.
+/// their median, and the losses of one treatment equal from trial to trial. Trials at other levels of a
+/// factor that changes the work are held against their like only. Marks those that are not as invalid and
+/// returns their places in `records`.
 pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Verdict) {
     let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
-    let mut seeds: BTreeMap<Option<u64>, Vec<usize>> = BTreeMap::new();
+    let mut seeds: BTreeMap<(Levels, Option<u64>), Vec<usize>> = BTreeMap::new();
     for &i in &ok {
-        seeds.entry(records[i].seed).or_default().push(i);
+        let key = (of_the_work(&records[i].levels), records[i].seed);
+        seeds.entry(key).or_default().push(i);
     }
     let mut invalid: Vec<(usize, String)> = Vec::new();
     let mut reasons: Vec<String> = Vec::new();
-    for alike in seeds.values() {
-        far_off(records, alike, test_images, &mut invalid);
+    for ((levels, _), alike) in &seeds {
+        let own = levels.get("test-samples").and_then(|level| level.parse().ok());
+        far_off(records, alike, own.unwrap_or(test_images), &mut invalid);
         not_repeated(records, alike, &mut reasons);
     }
+    let mut firsts: BTreeMap<Levels, usize> = BTreeMap::new();
     for &i in &ok {
-        let (record, first) = (&records[i], &records[ok[0]]);
-        for what in ["parameters", "data"] {
+        let first = *firsts.entry(of_the_work(&records[i].levels)).or_insert(i);
+        let (record, first) = (&records[i], &records[first]);
+        for what in ["parameters", "data", "outcome"] {
             if field(record, what) != field(first, what) {
                 invalid.push((i, format!("its {what} differ from those of {}", first.trial)));
             }
         }
     }
+    mark(records, |_, _| invalid, reasons)
+}
+
+/// Marks the trials of `invalid` (their places among the good ones, with the reason) and gives the verdict.
+fn mark(
+    records: &mut [TrialRecord],
+    invalid: impl FnOnce(&[TrialRecord], &[usize]) -> Vec<(usize, String)>,
+    mut reasons: Vec<String>,
+) -> (Vec<usize>, Verdict) {
+    let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
+    let mut invalid = invalid(records, &ok);
     invalid.sort_by_key(|(place, _)| *place);
     for (i, reason) in &invalid {
         let record = &mut records[*i];
@@ -163,6 +212,9 @@ fn far_off(
     invalid: &mut Vec<(usize, String)>,
 ) {
     let accuracies: Vec<f64> = alike.iter().filter_map(|i| records[*i].accuracy).collect();
+    if accuracies.is_empty() {
+        return; // work that has none
+    }
     let (_, _, median) = crate::units::summary(&accuracies);
     let tolerance = accuracy_tolerance(median, test_images);
     for &i in alike {
@@ -175,11 +227,17 @@ fn far_off(
     }
 }
 
-/// Trials of one seed whose losses are not those of the first of the same framework.
+/// Trials of one seed whose losses are not those of the first that did the same in the same way: an A/A twin
+/// repeats its own. On a graphics card sums are added up in the order in which its processors finish, so that
+/// losses differ in their last digits: there the accuracies have to do.
 fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<String>) {
-    let mut firsts: BTreeMap<&str, &TrialRecord> = BTreeMap::new();
-    for record in alike.iter().map(|i| &records[*i]) {
-        let first = firsts.entry(&record.framework).or_insert(record);
+    let mut firsts: BTreeMap<_, &TrialRecord> = BTreeMap::new();
+    let on_a_card = |record: &&TrialRecord| {
+        field(record, "device").and_then(Value::as_str) == Some(&Device::Gpu.to_string())
+    };
+    for record in alike.iter().map(|i| &records[*i]).filter(|record| !on_a_card(record)) {
+        let TrialRecord { framework, variant, environment, levels, .. } = record;
+        let first = firsts.entry((framework, variant, environment, levels)).or_insert(record);
         if field(first, "losses") != field(record, "losses") {
             reasons.push(format!(
                 "{} did not repeat the losses of {}: the same seed gave other numbers",

@@ -1,6 +1,6 @@
 //! Looking at an experiment in its middle: whether it is precise enough to stop.
 
-use super::gate;
+use super::gate::Expected;
 use super::trial::Bench;
 use crate::plan::sequential::{Sequential, State};
 use crate::plan::{self, Outcome, Plan, Trial};
@@ -96,7 +96,7 @@ pub fn look(
     bench: &Bench<'_>,
     so_far: &journal::Read,
     blocks: u32,
-    test_images: u32,
+    expected: &Expected<'_>,
     protocol: &crate::store::protocol::Protocol,
     design: &Sequential,
 ) -> Look {
@@ -109,6 +109,6 @@ pub fn look(
     let trials = bench.plan.trials.iter().filter(|trial| settled.contains(trial.name.as_str()));
     let mut records: Vec<TrialRecord> =
         trials.filter_map(|trial| bench.folder.record(trial)).collect();
-    gate::compare(&mut records, test_images);
+    expected.compare(&mut records);
     Look::at(blocks, &records, &protocol.comparisons, design, protocol.alpha)
 }

@@ -1,5 +1,6 @@
 //! An experiment: its trials one after the other, each in a fresh process, and what is kept of them.
 
+pub mod commands;
 mod execute;
 pub mod gate;
 mod gauge;

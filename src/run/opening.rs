@@ -3,16 +3,20 @@
 
 use super::session::Session;
 use crate::clean;
+use crate::env;
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::files::FolderLock;
 use crate::paths::shipped;
-use crate::plan::Plan;
-use crate::prepare::ready::Ready;
+use crate::plan::{Plan, Treatment};
+use crate::prepare::environments;
+use crate::prepare::ready::{Ready, Training};
+use crate::settings::{Script, Settings};
 use crate::snapshot::{self, Git, Roots};
 use crate::store::ExperimentError;
 use crate::store::audit::{Damage, audit};
-use crate::store::experiment::{Experiment, MeterFound, Part};
+use crate::store::experiment::{Contestant, Experiment, MeterFound, Part};
+use crate::store::folder::Folder;
 use crate::store::journal::{self, Journal};
 use crate::store::lock;
 use crate::store::protocol::Protocol;
@@ -53,8 +57,8 @@ pub(super) fn open(
         Some(_) => session.agree_to_damage(audit(&experiment.plan, &so_far, folder))?,
         None => Vec::new(),
     };
-    let treatments = || session.settings.treatments.iter().map(|t| t.name.as_str());
-    folder.create(treatments()).map_err(|e| unwritten(session, e))?;
+    let folders = || session.settings.treatments.iter().map(Treatment::folder);
+    folder.create(folders()).map_err(|e| unwritten(session, e))?;
     let (mut journal, so_far) = Journal::open(&folder.journal())?;
     if let Some(torn) = &so_far.torn {
         let bytes = torn.len();
@@ -62,7 +66,7 @@ pub(super) fn open(
             "the journal's last line was cut off ({bytes} bytes) and is set aside"
         )));
     }
-    if let Err(error) = folder.sweep(treatments()) {
+    if let Err(error) = folder.sweep(folders()) {
         let told = format!("half-written files stay where they are: {error}");
         observer.on(&Event::Warning(&told));
     }
@@ -92,13 +96,55 @@ fn begin(session: &Session, ready: &Ready) -> Result<(FolderLock, Experiment), E
     // Another may have begun in it meanwhile.
     Experiment::may_begin_in(folder)?;
     experiment.write(folder)?;
+    if let Some(training) = &ready.training {
+        environments::keep(&training.environments.locks, folder)?;
+    }
     Ok((lock, experiment))
+}
+
+/// What each treatment is, for the reader.
+fn contestants(settings: &Settings, training: Option<&Training>) -> Vec<Contestant> {
+    // What a command is stands in the settings.
+    let Some(ready) = training else { return Vec::new() };
+    let describe = |treatment: &Treatment| {
+        let script = ready.known.script(&treatment.framework);
+        let key = treatment.environment_key();
+        let made = ready.environments.of_treatment(treatment);
+        let sentence = |variant: &String| script?.variants.get(variant).cloned();
+        let versions = |script: &Script| {
+            let installed = &made?.environment.packages;
+            let names = script.packages.iter().map(|name| env::normalise(name));
+            Some(
+                names
+                    .filter_map(|name| Some((name.clone(), installed.get(&name)?.clone())))
+                    .collect(),
+            )
+        };
+        let kept = key.filter(|key| ready.environments.locks.contains_key(key));
+        let folder = Folder::at("");
+        Contestant {
+            treatment: treatment.name.clone(),
+            framework: treatment.framework.clone(),
+            variant: treatment.variant.clone(),
+            sentence: treatment.variant.as_ref().and_then(sentence),
+            environment: treatment.environment.clone(),
+            python: made.map(|made| made.environment.version.clone()),
+            packages: script.and_then(versions).unwrap_or_default(),
+            lock: made.map(|made| made.environment.lock_hash.clone()),
+            lock_file: kept.map(|key| folder.version_lock(&key).display().to_string()),
+        }
+    };
+    settings.treatments.iter().map(describe).collect()
 }
 
 fn planned(session: &Session, ready: &Ready) -> Experiment {
     let settings = &session.settings;
     // Whatever bytes are in it.
     let command = std::env::args_os().map(|word| clean::line(&word.to_string_lossy()));
+    let training = ready.training.as_ref();
+    let own = training.and_then(|training| training.environments.own.as_ref());
+    let others = training.map(|training| training.environments.others.clone());
+    let others = others.unwrap_or_default().into_iter();
     Experiment {
         schema: Experiment::SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -113,9 +159,16 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
             chosen: ready.meter.describe(),
             rejected: ready.rejected.clone(),
         }),
-        environment: Part::Known(ready.environment.clone()),
-        dataset: Part::Known(ready.dataset.clone()),
-        protocol: Protocol::of(settings),
+        environment: own.map_or_else(Part::default, |own| Part::Known(own.environment.clone())),
+        environments: others.map(|(name, made)| (name, Part::Known(made.environment))).collect(),
+        contestants: contestants(settings, training),
+        dataset: training.map_or_else(Part::default, |t| Part::Known(t.dataset.clone())),
+        protocol: Protocol {
+            window: training
+                .map_or_else(|| Protocol::of(settings).window, |t| t.about.window.clone()),
+            work: training.map(|t| t.about.title.clone()).filter(|title| !title.is_empty()),
+            ..Protocol::of(settings)
+        },
         plan: Plan::of(settings),
         settling: Settling::default(),
         looks: Vec::new(),
@@ -145,7 +198,8 @@ fn set_damaged_aside(
         moved.map_err(|e| unwritten(session, e))?;
         let told = format!(
             "{}: {why}; it is run again, and what there is of it is in {}/damaged",
-            trial.name, trial.treatment
+            trial.name,
+            trial.folder()
         );
         observer.on(&Event::Warning(&told));
         let (trial, why) = (trial.name.clone(), why.clone());
@@ -169,7 +223,7 @@ fn set_unfinished_aside(
             "{name} was running when the experiment ended; it is run again, and what it left is in {}",
             kept.display()
         )));
-        let kept = format!("{}/interrupted", trial.treatment);
+        let kept = format!("{}/interrupted", trial.folder());
         journal.write(journal::Event::TrialInterrupted { trial: name, kept })?;
     }
     Ok(())

@@ -1,17 +1,19 @@
 //! One session of an experiment, from its beginning or from where an earlier one left it.
 
 use super::execute::{Ending, execute};
-use super::gate::{self, Expected};
+use super::gate::Expected;
 use super::opening::{Opened, open};
 use super::trial::Bench;
-use super::{look, table};
+use super::{commands, look, table};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::events::{Event, Observer, Planned};
 use crate::paths::{self, Project};
 use crate::plan::duration;
+use crate::prepare::environments::Environments;
 use crate::prepare::ready::{Ready, ready};
-use crate::settings::Settings;
+use crate::prepare::{self, conditions};
+use crate::settings::{Settings, Treatment};
 use crate::snapshot::Roots;
 use crate::stop::Stopper;
 use crate::store::ExperimentError;
@@ -51,8 +53,8 @@ pub struct Outcome {
     pub verdict: Option<Verdict>,
     /// What was found out between the trials.
     pub settling: Settling,
-    /// What was trained on.
-    pub dataset: Dataset,
+    /// What was trained on; none where commands were compared.
+    pub dataset: Option<Dataset>,
     /// Files that could not be written at the end, and why.
     pub unwritten: Vec<String>,
 }
@@ -64,24 +66,65 @@ impl Session {
     ///
     /// Why it could not begin, or could not be kept.
     pub async fn measure(
-        &self,
+        &mut self,
         stopper: &Stopper,
         observer: &dyn Observer,
     ) -> Result<Outcome, Error> {
         let then = self.then.as_ref().map(|then| &then.conditions);
         let agree = |now: &Conditions| self.agree_to_changes(now);
-        let ready = ready(&self.project, &self.settings, then, agree, observer).await?;
+        let mut ready =
+            ready(&self.project, &self.settings, &self.folder, then, agree, observer).await?;
+        if self.settings.commands.is_none() {
+            return self.run(ready, stopper, observer).await;
+        }
+        let outcome = match self.ready_commands(&mut ready, observer).await {
+            Ok(()) => self.run(ready, stopper, observer).await,
+            Err(error) => Err(error),
+        };
+        commands::clean_up(&self.settings, observer).await;
+        outcome
+    }
+
+    /// Sets the commands up, sees that they are what they were, and tries them out where they begin.
+    async fn ready_commands(
+        &mut self,
+        ready: &mut Ready,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
+        let stop = prepare::token()?;
+        commands::set_up(&self.settings, &stop, observer).await?;
+        commands::check_found(&self.settings)?;
+        ready.conditions.commands = conditions::commands(&self.settings);
+        if self.then.is_some() {
+            return Ok(self.agree_to_changes(&ready.conditions)?);
+        }
+        let tried = commands::try_out(&self.settings, &ready.meter, &stop, observer).await?;
+        self.settings.commands = Some(tried);
+        Ok(())
+    }
+
+    async fn run(
+        &self,
+        ready: Ready,
+        stopper: &Stopper,
+        observer: &dyn Observer,
+    ) -> Result<Outcome, Error> {
         let Opened { mut experiment, mut journal, so_far, _lock } = open(self, &ready, observer)?;
         let plan = experiment.plan.clone();
+        let none = Environments::default();
+        let training = ready.training.as_ref();
+        let dataset = training.map(|training| &training.dataset);
         let bench = Bench {
             settings: &self.settings,
             plan: &plan,
             folder: &self.folder,
             meter: &ready.meter,
-            python: &ready.python,
-            sys_path: vec![ready.scripts.clone()],
-            dataset: ready.dataset.name.to_string(),
-            data_dir: ready.dataset.dir.clone(),
+            environments: training.map_or(&none, |training| &training.environments),
+            sys_path: training.map_or_else(Vec::new, |training| {
+                vec![training.scripts.clone(), self.project.workloads()]
+            }),
+            dataset: dataset.map(|dataset| dataset.name.to_string()).unwrap_or_default(),
+            data_dir: dataset.map(|dataset| dataset.dir.clone()).unwrap_or_default(),
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
             roots: Roots::default(),
             limits: experiment.protocol.interference.clone(),
@@ -90,14 +133,14 @@ impl Session {
             observer,
         };
         self.tell_of_plan(&experiment, &so_far, &ready, observer);
-        let expected = Expected::of(&self.settings.job, &ready.dataset);
+        let expected = Expected::of(&self.settings.job, dataset);
         let ending = execute(&bench, &mut journal, &so_far, &expected, &mut experiment).await?;
         let mut unwritten = Vec::new();
         let (records, verdict) = self.judge(&mut experiment, &expected, &mut unwritten)?;
         if let Err(error) = table::rewrite(&bench) {
             unwritten.push(format!("{}: {error}", paths::shown(&self.folder.trials())));
         }
-        let (settling, dataset) = (experiment.settling, ready.dataset);
+        let (settling, dataset) = (experiment.settling, dataset.cloned());
         Ok(Outcome { ending, records, verdict, settling, dataset, unwritten })
     }
 
@@ -114,11 +157,20 @@ impl Session {
             trials: experiment.plan.trials.len(),
             folder: self.folder.root(),
             meter: &ready.meter.describe(),
-            dataset: &ready.dataset,
+            dataset: ready.training.as_ref().map(|training| &training.dataset),
             expected_s: duration::left_s(&self.settings, remaining),
             may_stop: experiment.protocol.sequential.is_some(),
             closing_s: self.settings.baseline.as_secs_f64(),
         }));
+    }
+
+    /// Whether it is seen that all do the same: of scripts always, of commands where that was asked for.
+    fn looked_at_work(&self) -> bool {
+        let checked = |t: &Treatment| t.command.as_ref().is_some_and(|c| c.check.is_some());
+        self.settings
+            .commands
+            .as_ref()
+            .is_none_or(|c| c.same_output || self.settings.treatments.iter().all(checked))
     }
 
     /// Refuses what differs from the first start, unless that is accepted.
@@ -157,7 +209,7 @@ impl Session {
         if records.is_empty() {
             return Ok((records, None));
         }
-        let (changed, verdict) = gate::compare(&mut records, expected.test_images);
+        let (changed, verdict) = expected.compare(&mut records);
         // The trials are safe. What is added here can be added again, and a disk that is still full
         // must not hide how the run ended.
         let mut tell = |error: ExperimentError| unwritten.push(error.to_string());
@@ -171,12 +223,14 @@ impl Session {
                 }
             }
         }
-        experiment.work = Some(verdict.clone());
+        // What nobody looked at is not on record.
+        let verdict = Some(verdict).filter(|verdict| self.looked_at_work() || !verdict.identical);
+        experiment.work = verdict.clone();
         experiment.settling.overhead =
             Overhead::of(&records, experiment.settling.overhead.as_ref());
         if let Err(error) = experiment.write(&self.folder) {
             tell(error);
         }
-        Ok((records, Some(verdict)))
+        Ok((records, verdict))
     }
 }

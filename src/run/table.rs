@@ -7,6 +7,7 @@ use crate::analysis::scan::{Input, Source, scan};
 use crate::analysis::{Method, Table};
 use crate::energy::Accounts;
 use crate::files;
+use crate::plan::folder_of;
 use crate::samples::Domain;
 use crate::store::record::TrialRecord;
 use std::collections::BTreeSet;
@@ -94,7 +95,11 @@ fn rows_of<'r>(bench: &Bench<'_>, records: impl IntoIterator<Item = &'r TrialRec
 fn trial(bench: &Bench<'_>, record: &TrialRecord) -> gather::Trial {
     let facts = serde_json::to_value(record).and_then(serde_json::from_value::<TrialFacts>);
     let file = |ending: &str| {
-        bench.folder.root().join(&record.treatment).join(format!("{}.{ending}", record.trial))
+        bench
+            .folder
+            .root()
+            .join(folder_of(&record.treatment))
+            .join(format!("{}.{ending}", record.trial))
     };
     let input = Input {
         trial: record.trial.clone(),

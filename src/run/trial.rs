@@ -1,23 +1,23 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
-use super::interference;
+use super::{commands, interference};
 use crate::clean;
 use crate::energy::{self, Accounts};
 use crate::events::{Event, Observer};
-use crate::meter::{Meter, SessionReport};
+use crate::meter::{Meter, MeterError, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
+use crate::prepare::environments::Environments;
 use crate::process::Exit;
-use crate::settings::Settings;
+use crate::settings::{Commands, Settings};
 use crate::snapshot::Roots;
-use crate::snapshot::proc;
 use crate::stop::{Stop, Stopper};
 use crate::store::folder::Folder;
 use crate::store::interference::Interference;
 use crate::store::journal::Again;
 use crate::store::record::{Status, TrialRecord};
 use crate::worker::protocol::{self, Interpreter, Message, Request};
-use crate::worker::{self, Failure, Launch, Limits, Listener, Seen};
+use crate::worker::{self, Failure, Launch, Limits, Listener, Seen, Task};
 use joulerace_meter::clock;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -34,8 +34,8 @@ pub struct Bench<'a> {
     pub folder: &'a Folder,
     /// What reads the energy.
     pub meter: &'a Meter,
-    /// The environment's interpreter.
-    pub python: &'a Interpreter,
+    /// What the scripts run in.
+    pub environments: &'a Environments,
     /// Folders that the scripts are imported from.
     pub sys_path: Vec<PathBuf>,
     /// The data set's name, as the script is told.
@@ -62,8 +62,6 @@ struct Heard {
     marks: Vec<PhaseMark>,
     result: Option<Value>,
     last_loss: Option<f64>,
-    /// The outermost process, and its own processor seconds when last looked at.
-    outermost: Option<(u32, f64)>,
     /// Whether the meter stopped measuring.
     meter_lost: bool,
     /// Whether the user was told that the experiment ends after this trial.
@@ -97,7 +95,7 @@ impl Bench<'_> {
             Ok(()) => {}
             Err(Trouble::Interrupted) => return Err(Interrupted),
             Err(Trouble::Failed(reason)) => {
-                let gone = self.gone();
+                let gone = self.gone(trial);
                 record.status = Status::Failed;
                 record.unmeasured = gone.is_some() || speaks_of_full_disk(&reason);
                 record.reason = Some(match gone {
@@ -145,26 +143,29 @@ impl Bench<'_> {
         let listener = Listener::bind().map_err(|e| {
             lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
-        let session = self.meter.start(&csv).map_err(|e| lost(&e))?;
-        let launch = self.launch(trial, &listener, &csv, &log);
+        let mut run = self.meter.run(&csv, self.worker(&listener)).map_err(|e| lost(&e))?;
+        let argv = run.line().to_vec();
+        let launch = self.launch(trial, argv, &log).map_err(Trouble::Unmeasured)?;
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
-                self.hear(protocol::Event::read(event.clone()), &session, &mut heard);
+                self.hear(protocol::Event::read(event.clone()), run.session(), &mut heard);
                 Ok(())
             }
             Seen::Message(_) => Ok(()),
             Seen::Started(pid) => {
-                heard.outermost = Some((pid, 0.0));
+                run.started(pid);
                 Ok(())
             }
             Seen::Tick => {
                 watch.tick();
-                self.look_around(&session, &mut heard)
+                run.look();
+                self.look_around(run.session(), &mut heard)
             }
         });
         let ended = work.await;
-        let report = session.finish().map(|report| self.with_wrapper_time(report, &heard));
+        let reason = ended.failure.as_ref().map(|why| blame(why, run.failure(ended.exit, &log)));
+        let report = run.finish();
         record.cpu_seconds = ended.cpu_seconds;
         record.exit = ended.exit;
         record.traceback = clean::cut(&clean::private(&ended.traceback), LONGEST_TRACEBACK);
@@ -182,7 +183,7 @@ impl Bench<'_> {
         })?;
         match ended.failure {
             Some(failure) => {
-                let reason = self.blame(&failure, ended.exit, &log, &csv);
+                let reason = reason.unwrap_or_default();
                 let unmeasured = heard.meter_lost || failure.is_of_the_machine();
                 Err(if unmeasured { Trouble::Unmeasured(reason) } else { Trouble::Failed(reason) })
             }
@@ -200,7 +201,6 @@ impl Bench<'_> {
         session: &crate::meter::Session,
         heard: &mut Heard,
     ) -> Result<(), String> {
-        self.look_at_wrapper(heard);
         session.health().map_err(|e| {
             heard.meter_lost = true;
             e.to_string()
@@ -224,48 +224,21 @@ impl Bench<'_> {
     }
 
     /// What a trial needs and is not there any more, in words.
-    fn gone(&self) -> Option<String> {
-        let python = self.python.executable.as_path();
-        let packages = python.parent().and_then(Path::parent).map(crate::env::packages_folder);
-        let mut needed = vec![("the interpreter", python), ("the data", &*self.data_dir)];
+    fn gone(&self, trial: &Trial) -> Option<String> {
+        if let Some(commands) = &self.settings.commands {
+            let folder = &commands.folder;
+            return (!folder.is_dir()).then(|| format!("the folder {} has gone", folder.display()));
+        }
+        let python = self.python(trial).map(|python| python.executable.as_path());
+        let packages = python.and_then(Path::parent).and_then(Path::parent);
+        let packages = packages.map(crate::env::packages_folder);
+        let mut needed = vec![("the data", &*self.data_dir)];
+        needed.extend(python.map(|python| ("the interpreter", python)));
         needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
         needed
             .extend(self.sys_path.iter().map(|folder| ("the folder of scripts", folder.as_path())));
         let gone = needed.into_iter().find(|(_, path)| !path.exists());
         gone.map(|(what, path)| format!("{what} {} has gone", path.display()))
-    }
-
-    /// Whose failure it was: a meter that wraps the worker may have ended first.
-    fn blame(&self, failure: &Failure, exit: Exit, log: &Path, csv: &Path) -> String {
-        let by_itself = matches!(
-            failure,
-            Failure::WrapperEnded { .. } | Failure::Vanished { .. } | Failure::Silent { .. }
-        );
-        match self.meter.failure(exit, log, csv).filter(|_| by_itself) {
-            Some(meter) => format!("{failure}: {meter}"),
-            None => failure.to_string(),
-        }
-    }
-
-    /// EnergiBridge's own processor time, as far as it can be seen: until a tick before its end.
-    fn look_at_wrapper(&self, heard: &mut Heard) {
-        if !self.meter.wraps() {
-            return;
-        }
-        if let Some((pid, cpu_s)) = &mut heard.outermost
-            && let Some((_, process)) = proc::process(&self.roots.proc.join(pid.to_string()))
-        {
-            *cpu_s = process.cpu_s;
-        }
-    }
-
-    fn with_wrapper_time(&self, report: SessionReport, heard: &Heard) -> SessionReport {
-        match heard.outermost {
-            Some((_, cpu_s)) if self.meter.wraps() => {
-                SessionReport { cpu_seconds: Some(cpu_s), ..report }
-            }
-            _ => report,
-        }
     }
 
     fn hear(&self, event: protocol::Event, session: &crate::meter::Session, heard: &mut Heard) {
@@ -302,7 +275,7 @@ impl Bench<'_> {
         worked: bool,
     ) -> Result<(), Trouble> {
         let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
-        let wrapping = self.meter.wrapping();
+        let wrapping = self.meter.capabilities().wrapping();
         let mut accounts: Accounts =
             energy::account_file(csv, &record.marks, &wrapping).map_err(|e| failed(&e))?;
         let report = report.map_err(|e| Trouble::Unmeasured(e.to_string()))?;
@@ -336,6 +309,7 @@ impl Bench<'_> {
         if accounts.window.as_ref().is_some_and(|window| report.is_short(window.seconds)) {
             record.flag("short-window");
         }
+        accounts.of_one(self.repetitions());
         let lost = report.lost.iter().chain(&report.unmeasured).next().map(|lost| lost.why.clone());
         let reset = report.resets > 0 || accounts.integrity.reset_count > 0;
         let unknown = accounts.integrity.unknown_energy();
@@ -357,6 +331,9 @@ impl Bench<'_> {
             return Err(Trouble::Failed(why));
         }
         match &record.window {
+            None if worked && self.settings.commands.is_some() => Err(Trouble::Failed(
+                "a phase that it marked never ended (or never began)".to_owned(),
+            )),
             None if worked => Err(Trouble::Failed("its phases were not marked".to_owned())),
             Some(window) if worked && !window.total_j.is_finite() => {
                 Err(Trouble::Failed("its energy could not be worked out".to_owned()))
@@ -368,35 +345,71 @@ impl Bench<'_> {
         }
     }
 
-    /// The worker of a trial, under its meter.
-    fn launch(&self, trial: &Trial, listener: &Listener, csv: &Path, log: &Path) -> Launch {
-        let worker = vec![
-            OsString::from(&self.program),
-            "worker".into(),
-            "--socket".into(),
-            listener.path().into(),
-        ];
-        Launch {
-            request: self.request(trial),
-            argv: self.meter.wrap(csv, worker),
-            log: log.to_owned(),
-            limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
+    /// The command line of a trial's worker.
+    fn worker(&self, listener: &Listener) -> Vec<OsString> {
+        let program = OsString::from(&self.program);
+        vec![program, "worker".into(), "--socket".into(), listener.path().into()]
+    }
+
+    /// The worker of a trial, started as `argv`.
+    ///
+    /// # Errors
+    ///
+    /// There is no environment for it.
+    fn launch(&self, trial: &Trial, argv: Vec<OsString>, log: &Path) -> Result<Launch, String> {
+        let limits = Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() };
+        Ok(Launch { task: self.task(trial)?, argv, log: log.to_owned(), limits })
+    }
+
+    /// What the trial's worker does: it runs the treatment's command, or calls its script.
+    fn task(&self, trial: &Trial) -> Result<Task, String> {
+        let treatments = &self.settings.treatments;
+        let command = self.settings.commands.as_ref().and_then(|commands| {
+            let own = treatments.iter().find(|t| t.name == trial.treatment)?;
+            Some(commands::request(commands, own.command.as_ref()?))
+        });
+        match command {
+            Some(request) => Ok(Task::Command(request)),
+            None => self.request(trial).map(Task::Python),
         }
     }
 
-    fn request(&self, trial: &Trial) -> Request {
-        let mut job = serde_json::to_value(&self.settings.job).unwrap_or_default();
+    /// What the trial's script runs in.
+    fn python(&self, trial: &Trial) -> Option<&Interpreter> {
+        self.environments.of(trial).map(|made| &made.python)
+    }
+
+    fn request(&self, trial: &Trial) -> Result<Request, String> {
+        let python = self.python(trial).cloned();
+        let python =
+            python.ok_or_else(|| format!("there is no environment for {}", trial.treatment))?;
+        let job = self.settings.job.at(&trial.levels).map_err(|error| error.to_string())?;
+        let mut job = serde_json::to_value(&job).unwrap_or_default();
         job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
-        Request {
-            python: self.python.clone(),
+        if let Some(card) = self.settings.job.device.card(&self.settings.gpus) {
+            job["card"] = json!(card);
+        }
+        let workload = &self.settings.workload;
+        let mut argument =
+            json!({ "framework": trial.framework, "workload": workload, "job": job });
+        if let Some(variant) = &trial.variant {
+            argument["variant"] = json!(variant);
+        }
+        Ok(Request {
+            python,
             sys_path: self.sys_path.clone(),
             module: "harness".to_owned(),
             function: "run".to_owned(),
-            argument: json!({ "framework": trial.framework, "job": job }),
+            argument,
             arrays: None,
-        }
+        })
+    }
+
+    /// How often a trial does its work.
+    fn repetitions(&self) -> u32 {
+        self.settings.commands.as_ref().map_or(1, Commands::repetitions)
     }
 
     /// What a trial trains from.
@@ -410,11 +423,15 @@ impl Bench<'_> {
             trial: trial.name.clone(),
             treatment: trial.treatment.clone(),
             framework: trial.framework.clone(),
+            variant: trial.variant.clone(),
+            environment: trial.environment.clone(),
+            levels: trial.levels.clone(),
             block: trial.block,
             position: trial.position,
             run_order: trial.run_order,
             predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
-            seed: Some(self.seed(trial)),
+            seed: self.settings.commands.is_none().then(|| self.seed(trial)),
+            repetitions: self.repetitions(),
             attempt,
             status: Status::Ok,
             reason: None,
@@ -424,7 +441,7 @@ impl Bench<'_> {
             wall_seconds: 0.0,
             cpu_seconds: 0.0,
             meter: self.meter.sensors(),
-            estimated: self.meter.is_estimate(),
+            estimated: self.meter.capabilities().estimates,
             window: None,
             phases: Default::default(),
             whole: None,
@@ -444,14 +461,26 @@ impl Bench<'_> {
     }
 }
 
+/// Whose failure it was: a meter that wraps the worker may have ended first.
+fn blame(failure: &Failure, meter: Option<MeterError>) -> String {
+    let by_itself = matches!(
+        failure,
+        Failure::WrapperEnded { .. } | Failure::Vanished { .. } | Failure::Silent { .. }
+    );
+    match meter.filter(|_| by_itself) {
+        Some(meter) => format!("{failure}: {meter}"),
+        None => failure.to_string(),
+    }
+}
+
 /// Longest traceback in a record; the log has all of it.
 const LONGEST_TRACEBACK: usize = 64 << 10;
 
 /// Larger than any workload's account of itself, as JSON.
 const LARGEST_RESULT: usize = 1 << 20;
 
-/// More marks than any workload makes: five phases with two edges each.
-const MOST_MARKS: usize = 1000;
+/// More marks than any workload makes, and than are heard of a command.
+const MOST_MARKS: usize = 3 * joulerace_meter::marks::MOST;
 
 /// Whether a failure is the disk's: a script says it in Python's words or in the system's.
 fn speaks_of_full_disk(reason: &str) -> bool {

@@ -12,12 +12,17 @@ pub fn nearest_flag(word: &str, subcommand: &str) -> Option<String> {
     let command = command.find_subcommand(subcommand).unwrap_or(&command).clone();
     let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
     let flags = command.get_arguments().filter(|arg| !arg.is_hide_set());
-    let flags = flags.filter_map(|arg| arg.get_long());
-    flags
-        .map(|flag| (distance(name, flag), flag))
-        .filter(|(apart, flag)| *apart <= flag.len() / 3 && *apart < name.len())
+    let flags = flags.filter_map(|arg| arg.get_long().map(str::to_owned));
+    nearest(name, flags).map(|flag| format!("--{flag}"))
+}
+
+/// Which of these is written nearly like `word`.
+pub fn nearest(word: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    known
+        .map(|name| (distance(word, &name), name))
+        .filter(|(apart, name)| *apart <= name.len() / 3 && *apart < word.len())
         .min()
-        .map(|(_, flag)| format!("--{flag}"))
+        .map(|(_, name)| name)
 }
 
 /// How many letters have to be put in, taken out, changed or swapped with their neighbour to come
@@ -63,7 +68,7 @@ pub fn hint(error: &clap::Error, words: &[String]) -> Option<String> {
         let flag = nearest_flag(name, subcommand(words)).unwrap_or_else(|| format!("--{name}"));
         return Some(format!("a flag of a whole word has two dashes: {flag}"));
     }
-    if ["run", "start", "experiment", "bench", "train"].contains(&typed.as_str()) {
+    if ["start", "experiment", "bench", "train"].contains(&typed.as_str()) {
         let rest: Vec<&str> =
             words.iter().skip(1).filter(|word| **word != typed).map(String::as_str).collect();
         let line = ["joulerace"].into_iter().chain(rest).collect::<Vec<_>>().join(" ");
@@ -85,11 +90,12 @@ fn subcommand(words: &[String]) -> &str {
     words.iter().skip(1).find(|word| !word.starts_with('-')).map_or("", String::as_str)
 }
 
-/// `--frameworks keras torch jax`: the list as it should be.
+/// `--treatments keras torch jax`: the list as it should be.
 fn spaced_list(words: &[String]) -> Option<String> {
-    const FLAG: &str = "--frameworks";
-    let flag = |word: &String| word == FLAG || word.starts_with("--frameworks=");
+    const FLAGS: [&str; 2] = ["--treatments", "--frameworks"];
+    let flag = |word: &String| word.split('=').next().filter(|word| FLAGS.contains(word)).is_some();
     let at = words.iter().position(flag)?;
+    let flag = words[at].split('=').next().unwrap_or_default();
     let first = words[at].split_once('=').map(|(_, first)| first);
     let rest = words[at + 1..].iter().take_while(|word| !word.starts_with('-'));
     let all: Vec<&str> = first
@@ -100,7 +106,7 @@ fn spaced_list(words: &[String]) -> Option<String> {
         .collect();
     let command = Cli::command();
     let foreign = all.iter().any(|word| command.find_subcommand(word).is_some());
-    (all.len() > 1 && !foreign).then(|| format!("{FLAG} {}", all.join(",")))
+    (all.len() > 1 && !foreign).then(|| format!("{flag} {}", all.join(",")))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What `joulerace measure` came to, for people and for programs.
 
-use crate::meter::measure::Measured;
-use crate::meter::{Kind, MeterDescription};
+use crate::energy::Energy;
+use crate::meter::MeterDescription;
+use crate::meter::measure::{Measured, Phases};
 use crate::paths::shown;
+use crate::phase::Phase;
 use crate::process::Exit;
 use crate::samples::Domain;
 use crate::units::{self, digits, mean_sd, summary};
@@ -25,8 +27,26 @@ pub struct Run {
     watts: Option<f64>,
     domains: BTreeMap<Domain, f64>,
     missed: u64,
+    /// What the command marked; none where it marked nothing.
+    phases: Option<Phases>,
     /// What to know of the numbers, a sentence each.
     notes: Vec<String>,
+}
+
+/// `train`, or what counts of all that was marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Phase(Phase),
+    Window,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Part::Phase(phase) => write!(f, "{phase}"),
+            Part::Window => f.write_str("window"),
+        }
+    }
 }
 
 impl Run {
@@ -40,6 +60,7 @@ impl Run {
             watts: measured.watts(),
             domains: measured.counted(),
             missed: measured.report.missed,
+            phases: measured.phases.clone(),
             notes: notes(measured),
         }
     }
@@ -53,7 +74,16 @@ impl Run {
         format!("{joules} J in {:.3} s, {watts} W{failed}", self.seconds)
     }
 
-    /// The result of a single run, in a line.
+    /// The phases that were marked, and the window where that is more than one of them.
+    fn parts(&self) -> Vec<(Part, &Energy)> {
+        let Some(phases) = &self.phases else { return Vec::new() };
+        let each = phases.each.iter().map(|(phase, energy)| (Part::Phase(*phase), energy));
+        let window = phases.window.iter().map(|energy| (Part::Window, energy));
+        let alone = phases.each.len() < 2;
+        each.chain(window.filter(|_| !alone)).collect()
+    }
+
+    /// The result of a single run, in a line, and a line for each phase.
     pub fn result(&self, meter: &MeterDescription, csv: Option<&Path>) -> String {
         let domains: Vec<String> = self
             .domains
@@ -66,8 +96,14 @@ impl Run {
             true => String::new(),
             false => format!(": {}", domains.join(", ")),
         };
+        let parts = self.parts();
+        let wide = parts.iter().map(|(part, _)| part.to_string().len()).max().unwrap_or_default();
+        let parts: String = parts
+            .iter()
+            .map(|(part, energy)| format!("  {:wide$}  {}\n", part.to_string(), of_part(energy)))
+            .collect();
         format!(
-            "{} ({}{}{}){place}\n{notes}",
+            "{} ({}{}{}){place}\n{parts}{notes}",
             self.sentence(),
             by(meter),
             domains,
@@ -85,22 +121,41 @@ impl Run {
             "time_s": self.seconds,
             "power_w": self.watts,
             "domains_j": domains,
+            "phases": self.phases.iter().flat_map(|p| &p.each)
+                .map(|(phase, energy)| (phase.to_string(), part_json(energy)))
+                .collect::<serde_json::Map<_, _>>(),
+            "window": self.phases.as_ref().and_then(|p| p.window.as_ref()).map(part_json),
             "missed_samples": self.missed,
             "notes": self.notes,
         })
     }
 }
 
+/// `12.5 J in 0.500 s, 25.0 W`.
+fn of_part(energy: &Energy) -> String {
+    let known = |value: f64| if value.is_finite() { digits(value) } else { "–".to_owned() };
+    format!("{} J in {:.3} s, {} W", known(energy.total_j), energy.seconds, known(energy.watts()))
+}
+
+fn part_json(energy: &Energy) -> Value {
+    let known = |value: f64| Some(value).filter(|value| value.is_finite());
+    json!({
+        "energy_j": known(energy.total_j),
+        "time_s": energy.seconds,
+        "power_w": known(energy.watts()),
+    })
+}
+
 fn by(meter: &MeterDescription) -> String {
-    if meter.estimated && meter.kind == Kind::Estimate.into() {
+    let measuring: Vec<String> =
+        meter.kind.each().filter(|kind| kind.measures()).map(|kind| kind.to_string()).collect();
+    if measuring.is_empty() {
         return "an estimate from processor time, not a measurement".to_owned();
     }
     if meter.estimated {
-        let others = meter.kind.each().filter(|kind| *kind != Kind::Estimate);
-        let others: Vec<String> = others.map(|kind| kind.to_string()).collect();
         return format!(
             "the processor's part an estimate, not a measurement; the rest measured by {}",
-            others.join("+")
+            measuring.join("+")
         );
     }
     format!("measured by {}", meter.kind)
@@ -128,6 +183,14 @@ fn notes(measured: &Measured) -> Vec<String> {
         ));
     }
     notes.extend(report.unmeasured.iter().map(|sensor| sensor.why.clone()));
+    notes.extend(measured.heard.faults.iter().cloned());
+    if let Some(Phases { each, window: None }) = &measured.phases {
+        let ended: Vec<String> = each.keys().map(Phase::to_string).collect();
+        let ended = if ended.is_empty() { "none".to_owned() } else { ended.join(", ") };
+        notes.push(format!(
+            "not every phase that it marked began and ended (those that did: {ended})"
+        ));
+    }
     if report.unmeasured.is_empty() && report.is_short(report.seconds) {
         notes.push(format!(
             "a counter moves only every {}: so short a command is measured coarsely",
@@ -190,12 +253,22 @@ impl Result<'_> {
         }
         rows.push(("Time (s)".to_owned(), self.seconds()));
         rows.push(("Power (W)".to_owned(), self.watts()));
-        text += &format!("{:14}{:>18}{:>12}{:>12}\n", "", "mean ± SD", "min", "max");
+        let mut marked: BTreeMap<Part, Vec<&Energy>> = BTreeMap::new();
+        for (part, energy) in self.runs.iter().flat_map(Run::parts) {
+            marked.entry(part).or_default().push(energy);
+        }
+        for (part, energies) in marked {
+            let joules = energies.iter().map(|energy| energy.total_j).collect();
+            rows.push((format!("{part} (J)"), joules));
+            rows.push(("  (s)".to_owned(), energies.iter().map(|e| e.seconds).collect()));
+        }
+        let wide = rows.iter().map(|(name, _)| name.chars().count() + 1).max().unwrap_or(0).max(14);
+        text += &format!("{:wide$}{:>18}{:>12}{:>12}\n", "", "mean ± SD", "min", "max");
         for (name, values) in rows {
             let (mean, sd, _) = summary(&values);
             let (least, most) = ends(&values);
             text += &format!(
-                "{name:14}{:>18}{:>12}{:>12}\n",
+                "{name:wide$}{:>18}{:>12}{:>12}\n",
                 mean_sd(mean, sd),
                 digits(least),
                 digits(most)
@@ -270,8 +343,37 @@ mod tests {
             watts: Some(joules / seconds),
             domains: [(Domain::Package, joules)].into(),
             missed: 0,
+            phases: None,
             notes: Vec::new(),
         }
+    }
+
+    #[test]
+    fn phases_that_were_marked_are_told_one_by_one_and_together() {
+        let energy = |joules: f64, seconds: f64| Energy {
+            seconds,
+            joules: [(Domain::Package, joules)].into(),
+            total_j: joules,
+            coverage: 1.0,
+            ..Energy::default()
+        };
+        let each = [("load", energy(1.0, 0.5)), ("sort", energy(8.0, 1.0))];
+        let each = each.map(|(name, energy)| (name.parse().unwrap(), energy)).into();
+        let marked =
+            Run { phases: Some(Phases { each, window: Some(energy(9.0, 1.5)) }), ..run(10.0, 2.0) };
+        let meter: MeterDescription = serde_json::from_value(json!({
+            "kind": "rapl", "estimated": false, "version": "1", "counters": [], "notes": [],
+        }))
+        .unwrap();
+        let told = marked.result(&meter, None);
+        assert!(told.contains("\n  load    1.000 J in 0.500 s, 2.000 W\n"), "{told}");
+        assert!(told.contains("\n  window  9.000 J in 1.500 s, 6.000 W\n"), "{told}");
+        let runs = [marked.clone(), marked];
+        let result = Result { name: None, command: &[], runs: &runs };
+        assert!(result.table(&meter).contains("sort (J)"), "{}", result.table(&meter));
+        let json: Value = serde_json::from_str(&result.json(&meter)).unwrap();
+        assert_eq!(json["runs"][0]["phases"]["sort"]["power_w"], 8.0);
+        assert_eq!(json["runs"][0]["window"]["energy_j"], 9.0);
     }
 
     #[test]

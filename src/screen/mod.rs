@@ -1,6 +1,7 @@
 //! What people see: the line that moves, tables and sentences, hints, and what the terminal can show of them.
 //! Nobody else writes to standard output or error.
 
+pub mod compared;
 pub mod hints;
 pub mod letters;
 pub mod measured;

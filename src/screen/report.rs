@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 const STYLE: TableStyle = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
 
 /// One metric's row: its name and how to get it from a record.
-type Metric = (&'static str, fn(&TrialRecord) -> Option<f64>);
+pub(super) type Metric = (&'static str, fn(&TrialRecord) -> Option<f64>);
 
-const METRICS: [Metric; 4] = [
+pub(super) const METRICS: [Metric; 4] = [
     ("Energy (J)", |r| r.window.as_ref().map(|w| w.total_j)),
     ("Time (s)", |r| r.window.as_ref().map(|w| w.seconds)),
     ("Power (W)", TrialRecord::power_w),
@@ -66,7 +66,7 @@ pub fn result(
 }
 
 /// Wraps between words only, and goes on where the line began.
-fn options(width: u16, line: &str) -> textwrap::Options<'_> {
+pub(super) fn options(width: u16, line: &str) -> textwrap::Options<'_> {
     let indent = &line[..line.len() - line.trim_start().len()];
     textwrap::Options::new(usize::from(width).max(20))
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
@@ -93,8 +93,17 @@ fn notes(
     if compared(records, treatments).is_some() {
         text += "Energy to least: geometric mean over the blocks that both have.\n";
     }
-    text += &idle(settling);
-    text += &flags(records);
+    text += &common(records, work, settling);
+    text
+}
+
+/// What is told of scripts and of commands: idle power, flags, what failed, and whether the work was equal.
+pub(super) fn common(
+    records: &[TrialRecord],
+    work: Option<&Verdict>,
+    settling: &Settling,
+) -> String {
+    let mut text = idle(settling) + &flags(records);
     for record in records.iter().filter(|r| r.status != Status::Ok) {
         let reason = record.reason.as_deref().unwrap_or("no reason is known");
         text += &format!("{} {}: {}\n", record.trial, record.status.word(), reason);
@@ -158,11 +167,14 @@ fn flags(records: &[TrialRecord]) -> String {
 /// As many trials are named by a flag's line.
 const SHOWN: usize = 4;
 
-fn of<'r>(records: &'r [TrialRecord], treatment: &'r str) -> impl Iterator<Item = &'r TrialRecord> {
+pub(super) fn of<'r>(
+    records: &'r [TrialRecord],
+    treatment: &'r str,
+) -> impl Iterator<Item = &'r TrialRecord> {
     records.iter().filter(move |r| r.treatment == treatment && r.status == Status::Ok)
 }
 
-fn values(records: &[TrialRecord], treatment: &str, metric: Metric) -> Vec<f64> {
+pub(super) fn values(records: &[TrialRecord], treatment: &str, metric: Metric) -> Vec<f64> {
     of(records, treatment).filter_map(metric.1).collect()
 }
 

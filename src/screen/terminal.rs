@@ -69,11 +69,11 @@ impl Terminal {
         let left = if remaining < trials { format!(", {remaining} to run") } else { String::new() };
         let most = if plan.may_stop { "at most " } else { "" };
         self.line(&format!(
-            "{most}{trials} trials{left}, roughly {}, done about {}; {}; {}",
+            "{most}{trials} trials{left}, roughly {}, done about {}; {}{}",
             units::duration(plan.expected_s),
             day_and_time(plan.expected_s),
             meter_words(plan.meter),
-            data_words(plan.dataset),
+            plan.dataset.map_or(String::new(), |data| format!("; {}", data_words(data))),
         ));
         self.line(&format!("into {}", shown(plan.folder)));
     }
@@ -93,7 +93,11 @@ impl Terminal {
     fn trial_started(&self, progress: &mut Progress, trial: &Trial, attempt: u32) {
         progress.begin_trial();
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        progress.at = format!("{} {}{again}", progress.place(progress.done + 1), trial.name);
+        progress.at = format!(
+            "{} {}{again}",
+            progress.place(progress.done + 1),
+            called(&trial.name, &trial.treatment)
+        );
         if !self.moves {
             self.step(progress, &progress.at);
         }
@@ -116,7 +120,8 @@ impl Terminal {
             flags => format!(" · flagged {}", flags.join(", ")),
         };
         let what = came_to(record, retry);
-        self.step(progress, &format!("{place} {} {what}{flags}", record.trial));
+        let trial = called(&record.trial, &record.treatment);
+        self.step(progress, &format!("{place} {trial} {what}{flags}"));
         progress.at.clear();
     }
 
@@ -167,16 +172,22 @@ fn day_and_time(seconds: f64) -> String {
     then.strftime(&format!("{day}%H:%M")).to_string()
 }
 
+/// A trial by the name of its files where that begins as its treatment is called, else by its treatment.
+fn called<'n>(trial: &'n str, treatment: &'n str) -> &'n str {
+    if trial.starts_with(treatment) { trial } else { treatment }
+}
+
 /// What a trial's attempt came to: energy, time, power and accuracy, or why there are none.
 fn came_to(record: &TrialRecord, retry: bool) -> String {
     match (&record.window, record.status) {
         (Some(window), Status::Ok) => format!(
-            "{} J{} in {}, {} W, accuracy {}",
+            "{} J{} in {}, {} W{}",
             units::digits(window.total_j),
             if record.estimated { " (estimate)" } else { "" },
             units::duration(window.seconds),
             units::digits(window.total_j / window.seconds),
-            record.accuracy.map_or("–".to_owned(), |a| format!("{:.2}%", a * 100.0)),
+            // A command has none.
+            record.accuracy.map_or(String::new(), |a| format!(", accuracy {:.2}%", a * 100.0)),
         ),
         (_, status) => format!(
             "{}: {}{}",

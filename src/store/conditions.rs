@@ -15,10 +15,16 @@ pub struct Conditions {
     pub lock: String,
     /// Installed packages that the lock does not ask for in that version.
     pub unlocked: Vec<String>,
+    /// The environments of treatments that do not run in the experiment's own, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, Locked>,
     /// The data set's files by their checksums.
     pub data: Vec<String>,
     /// The training scripts by their checksums.
     pub scripts: Vec<String>,
+    /// Where commands run, and the programs and files that they name by their checksums.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// The meter and what it counts.
     pub meter: String,
     /// Processor, its number of threads, memory and kernel.
@@ -28,10 +34,41 @@ pub struct Conditions {
     pub variables: BTreeMap<String, String>,
 }
 
+/// One environment, as it may not change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// Python's version.
+    pub python: String,
+    /// Hash of the locked packages.
+    pub lock: String,
+}
+
 impl Conditions {
     /// What differs, each in a line of its own.
     pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let mut differences = fields_changed(self, now, &["variables"]);
+        let mut differences = fields_changed(self, now, &["variables", "commands", "environments"]);
+        // Many lines, of which few differ.
+        let private = |lines: &[String]| -> Vec<String> {
+            lines.iter().map(|line| clean::private(line)).collect()
+        };
+        let (were, are) = (private(&self.commands), private(&now.commands));
+        differences.extend(were.iter().filter(|l| !are.contains(l)).map(|l| format!("was: {l}")));
+        differences.extend(are.iter().filter(|l| !were.contains(l)).map(|l| format!("is: {l}")));
+        let word = |locked: Option<&Locked>| match locked {
+            Some(Locked { python, lock }) => format!("Python {python}, lock {lock}"),
+            None => "none".to_owned(),
+        };
+        for name in self.environments.keys().chain(now.environments.keys()).collect::<BTreeSet<_>>()
+        {
+            let (then, now) = (self.environments.get(name), now.environments.get(name));
+            if then != now {
+                differences.push(format!(
+                    "environment {name}: was {}, is {}",
+                    word(then),
+                    word(now)
+                ));
+            }
+        }
         let names: BTreeSet<&String> = self.variables.keys().chain(now.variables.keys()).collect();
         let word = |value: Option<&String>| value.map_or("unset".to_owned(), |v| format!("{v:?}"));
         for name in names {

@@ -33,6 +33,17 @@ pub enum ExperimentError {
         /// Each flag with its value.
         flags: Vec<String>,
     },
+    /// It runs commands.
+    #[error(
+        "the experiment in {folder} runs commands that whoever made it wrote there; nothing of it was run:\n  {}\nGo on where you trust them: joulerace resume {folder} --run-commands",
+        listed(commands)
+    )]
+    Commands {
+        /// The folder.
+        folder: String,
+        /// Each command.
+        commands: Vec<String>,
+    },
     /// Journal, records and samples do not agree.
     #[error(
         "what is kept in {folder} does not agree:\n  {}\nnothing was run or changed. Bring it back from a copy, or have these trials set aside and run again with --accept-changes",

@@ -48,6 +48,12 @@ pub struct Experiment {
     /// The Python environment.
     #[serde(default)]
     pub environment: Part<Environment>,
+    /// Environments of treatments that do not run in that one, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, Part<Environment>>,
+    /// What each treatment is: its variant, its versions and its lock.
+    #[serde(default)]
+    pub contestants: Vec<Contestant>,
     /// The data set and its files' checksums.
     #[serde(default)]
     pub dataset: Part<Dataset>,
@@ -83,6 +89,37 @@ impl<T> Default for Part<T> {
     }
 }
 
+/// What a treatment is, for the reader: everything here follows from the rest, from the scripts and from the
+/// environments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contestant {
+    /// The treatment's name.
+    pub treatment: String,
+    /// Its framework.
+    pub framework: String,
+    /// Its variant.
+    #[serde(default)]
+    pub variant: Option<String>,
+    /// What the script says of that variant.
+    #[serde(default)]
+    pub sentence: Option<String>,
+    /// Its environment, or its version; none for the experiment's own environment.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// Python's version.
+    #[serde(default)]
+    pub python: Option<String>,
+    /// The framework's packages and their versions.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
+    /// The hash of its environment's lock.
+    #[serde(default)]
+    pub lock: Option<String>,
+    /// Where in the experiment's folder the lock of a version is.
+    #[serde(default)]
+    pub lock_file: Option<String>,
+}
+
 /// The meter that was chosen, what it reads, and why others were not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeterFound {
@@ -114,6 +151,25 @@ fn with_home(text: String, home: Option<&str>) -> String {
         (Some(rest), Some(home)) => format!("{}/{rest}", home.trim_end_matches('/')),
         _ => text,
     }
+}
+
+/// A command line with every `~/` that begins a path as it is on this machine.
+fn within(text: &str, home: Option<&str>) -> String {
+    let Some(home) = home.map(|home| home.trim_end_matches('/')) else { return text.to_owned() };
+    let mut written = String::with_capacity(text.len());
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let begins = before.is_none_or(|b: char| b.is_whitespace() || "='\":(,".contains(b));
+        let ends = rest.peek().is_none_or(|next| *next == '/' || next.is_whitespace());
+        if c == '~' && begins && ends {
+            written.push_str(home)
+        } else {
+            written.push(c)
+        }
+        before = Some(c);
+    }
+    written
 }
 
 impl Experiment {
@@ -170,7 +226,20 @@ impl Experiment {
         // where a file holds something else than an object.
         if let Some(settings) = value.get_mut("settings") {
             let home = home();
-            *settings = in_strings(settings.take(), &|text| with_home(text, home.as_deref()));
+            for (name, field) in settings.as_object_mut().into_iter().flatten() {
+                // Labels name folders, and stay as they stand.
+                let labels = ["treatments", "control", "compare_to"].contains(&name.as_str());
+                if !labels {
+                    *field = in_strings(field.take(), &|text| with_home(text, home.as_deref()));
+                }
+            }
+            let commands = settings.get_mut("treatments").and_then(Value::as_array_mut);
+            for command in commands.into_iter().flatten().filter_map(|t| t.get_mut("command")) {
+                *command = in_strings(command.take(), &|text| within(&text, home.as_deref()));
+            }
+            if let Some(command) = settings.get_mut("control").and_then(|c| c.get_mut("command")) {
+                *command = in_strings(command.take(), &|text| within(&text, home.as_deref()));
+            }
         }
         let experiment: Experiment = serde_json::from_value(value).map_err(|e| e.to_string())?;
         experiment.plan.check()?;

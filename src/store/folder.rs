@@ -3,7 +3,7 @@
 use super::record::{Samples, TrialRecord};
 use crate::files::{self, Dir};
 use crate::paths;
-use crate::plan::Trial;
+use crate::plan::{Trial, folder_of};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,9 @@ const ENDINGS: [&str; 3] = ["csv", "json", "log"];
 impl Folder {
     /// Where samples of the pauses lie; no treatment has this name.
     pub const PAUSES: &str = "pauses";
+
+    /// Where locks of versions lie; no treatment has this name.
+    pub const LOCKS: &str = "locks";
 
     /// The folder at `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Folder {
@@ -51,9 +54,14 @@ impl Folder {
         self.root.join("trials.csv")
     }
 
+    /// The lock of a version that treatments run in, by the environment's name: `jax@0.4.30`.
+    pub fn version_lock(&self, environment: &str) -> PathBuf {
+        self.root.join(Folder::LOCKS).join(format!("{}.txt", folder_of(environment)))
+    }
+
     /// A trial's samples (`csv`), record (`json`) or log (`log`).
     pub fn file(&self, trial: &Trial, ending: &str) -> PathBuf {
-        self.root.join(&trial.treatment).join(format!("{}.{ending}", trial.name))
+        self.root.join(trial.folder()).join(format!("{}.{ending}", trial.name))
     }
 
     /// Samples of a pause: `pauses/after-torch_3.csv`.
@@ -72,18 +80,18 @@ impl Folder {
 
     /// A treatment's folder, open; links are not followed.
     fn treatment(&self, trial: &Trial) -> io::Result<Dir> {
-        self.open()?.sub(OsStr::new(&trial.treatment))
+        self.open()?.sub(OsStr::new(&trial.folder()))
     }
 
-    /// Makes one folder for each treatment in the folder, which is there.
+    /// Makes these folders, one for each treatment, in the folder, which is there.
     ///
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`] where a link has such a name.
-    pub fn create<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
+    pub fn create(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
         let root = self.open()?;
-        for treatment in treatments {
-            root.make(OsStr::new(treatment))?;
+        for treatment in folders {
+            root.make(OsStr::new(&treatment))?;
         }
         root.sync()
     }
@@ -103,10 +111,10 @@ impl Folder {
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`] where such a name is no file's.
-    pub fn sweep<'t>(&self, treatments: impl IntoIterator<Item = &'t str>) -> io::Result<()> {
+    pub fn sweep(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
         let root = self.open()?;
-        for treatment in treatments {
-            sweep(&root.sub(OsStr::new(treatment))?)?;
+        for treatment in folders {
+            sweep(&root.sub(OsStr::new(&treatment))?)?;
         }
         sweep(&root)
     }
@@ -137,7 +145,7 @@ impl Folder {
     ///
     /// The system's; [`files::NotPlain`].
     pub fn set_aside(&self, trial: &Trial, attempt: u32, why: &str) -> io::Result<PathBuf> {
-        let kept = self.root.join(&trial.treatment).join(why);
+        let kept = self.root.join(trial.folder()).join(why);
         let from = match self.treatment(trial) {
             Ok(from) => from,
             // Nothing was left.

@@ -1,10 +1,11 @@
 //! The protocol: what is judged and how, fixed before the first trial and written down with the plan.
 
 use crate::energy::COVERAGE_LEAST;
+use crate::meter::Gpus;
 use crate::phase::Phase;
 use crate::plan::sequential::Sequential;
 use crate::plan::{detectable::ALPHA, seeds};
-use crate::settings::Settings;
+use crate::settings::{Factor, History, Levels, Settings, Treatment};
 use crate::store::interference::Limits;
 use serde::{Deserialize, Serialize};
 
@@ -36,11 +37,20 @@ pub struct Protocol {
     pub primary_metric: String,
     /// The part of a trial that is reported.
     pub window: Vec<Phase>,
+    /// What the work is, in its workload's words.
+    #[serde(default)]
+    pub work: Option<String>,
     /// The design.
     pub design: String,
     /// The pairs of treatments that are told apart, the base first; none where they were not declared.
     #[serde(default)]
     pub comparisons: Vec<[String; 2]>,
+    /// The releases of one package that the treatments are, where they are a history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+    /// What is varied over the treatments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factors: Option<Factors>,
     /// The test that decides.
     #[serde(default)]
     pub primary_test: Test,
@@ -60,6 +70,9 @@ pub struct Protocol {
     /// The share of a trial's time in which its sensors must have been read; a trial of less has failed.
     #[serde(default)]
     pub coverage_limit: Option<f64>,
+    /// Which graphics cards are part of what is measured; none where it was not declared.
+    #[serde(default)]
+    pub gpus: Option<Gpus>,
     /// Beyond what a trial is flagged; a flag leaves nothing out.
     #[serde(default)]
     pub interference: Limits,
@@ -69,6 +82,51 @@ pub struct Protocol {
     /// When it stops before its last block, and at what levels it then concludes.
     #[serde(default)]
     pub sequential: Option<Sequential>,
+}
+
+/// What is varied over the treatments, in complete blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Factors {
+    /// The factors and their levels, in the order in which they were typed.
+    pub levels: Vec<Factor>,
+    /// Every treatment at its levels, but for the A/A twin.
+    pub cells: Vec<Cell>,
+}
+
+/// A treatment at levels of the factors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The treatment's name.
+    pub treatment: String,
+    /// What it is called without its levels.
+    pub of: String,
+    /// Its levels.
+    pub levels: Levels,
+}
+
+impl Factors {
+    fn of(settings: &Settings) -> Option<Factors> {
+        let cell = |treatment: &Treatment| Cell {
+            treatment: treatment.name.clone(),
+            of: treatment.without_levels(),
+            levels: treatment.levels.clone(),
+        };
+        (!settings.factors.is_empty()).then(|| Factors {
+            levels: settings.factors.clone(),
+            cells: settings.compared().map(cell).collect(),
+        })
+    }
+}
+
+/// The design in words.
+fn design(settings: &Settings) -> String {
+    let design = settings.order.describe(settings.iterations, settings.treatments.len());
+    if settings.factors.is_empty() {
+        return design;
+    }
+    let factors: Vec<&str> = settings.factors.iter().map(|f| f.factor.as_str()).collect();
+    let factors = factors.join(" and ");
+    format!("{design}; every block holds every treatment at every level of {factors}")
 }
 
 fn first() -> u32 {
@@ -103,8 +161,11 @@ impl Protocol {
             schema: Protocol::SCHEMA,
             primary_metric: "energy_j of the window, on the log scale".to_owned(),
             window: Phase::WINDOW.to_vec(),
-            design: settings.order.describe(settings.iterations, settings.treatments.len()),
+            work: None,
+            design: design(settings),
             comparisons,
+            history: settings.history(),
+            factors: Factors::of(settings),
             primary_test: Test::default(),
             correction: Correction::default(),
             alpha: ALPHA,
@@ -116,6 +177,7 @@ impl Protocol {
                 "no trial is left out for the size of its energy or time".to_owned(),
             ],
             coverage_limit: Some(COVERAGE_LEAST),
+            gpus: Some(settings.gpus.clone()),
             interference: Limits::default(),
             seeds: settings.seed_per_block.then(|| seeds::RULE.to_owned()),
             sequential,
@@ -135,6 +197,12 @@ impl Protocol {
             return Err(format!(
                 "its protocol compares {} and {}, which it does not run",
                 pair[0], pair[1]
+            ));
+        }
+        if let Some(gpus) = self.gpus.as_ref().filter(|gpus| **gpus != settings.gpus) {
+            let set = &settings.gpus;
+            return Err(format!(
+                "its protocol counts the graphics cards {gpus}, its settings {set}"
             ));
         }
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
@@ -159,6 +227,7 @@ mod tests {
             compare_to: Some("jax".to_owned()),
             margin_pct: Some(1.5),
             until_precise: Some(4.0),
+            gpus: Gpus::These(vec![1]),
             ..example()
         };
         let told = serde_json::to_value(Protocol::of(&settings)).unwrap();
@@ -168,6 +237,7 @@ mod tests {
             (&json!("paired-t-log"), &json!("holm"))
         );
         assert_eq!((&told["alpha"], &told["margin_pct"]), (&json!(0.05), &json!(1.5)));
+        assert_eq!(told["gpus"], "1");
         assert!(told["design"].as_str().unwrap().contains("Williams"));
         assert!(told["seeds"].as_str().unwrap().contains("SplitMix64"));
         assert_eq!(told["sequential"]["most"], 30);
@@ -183,6 +253,11 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((earlier.schema, earlier.comparisons.len()), (1, 0));
-        assert_eq!((earlier.alpha, earlier.sequential), (0.05, None));
+        assert_eq!((earlier.alpha, &earlier.sequential, &earlier.gpus), (0.05, &None, &None));
+        // What it does not declare it cannot contradict; what a newer one declares has to be what is done.
+        let declared = |gpus| Protocol { gpus, ..earlier.clone() }.check(&example());
+        assert_eq!(declared(None), Ok(()));
+        assert_eq!(declared(Some(Gpus::All)), Ok(()));
+        assert!(declared(Some(Gpus::None)).unwrap_err().contains("none"));
     }
 }

@@ -8,7 +8,7 @@ use crate::process::Exit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 /// How a trial ended.
@@ -78,6 +78,15 @@ pub struct TrialRecord {
     pub treatment: String,
     /// The script's framework.
     pub framework: String,
+    /// The script's variant, where it ran in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The environment that it ran in, where it was another than the experiment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The levels of the factors that are varied.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub levels: crate::plan::Levels,
     /// From 0.
     pub block: u32,
     /// Within the block, from 0.
@@ -89,6 +98,10 @@ pub struct TrialRecord {
     /// What it was to train from: the job's seed, or its block's.
     #[serde(default)]
     pub seed: Option<u64>,
+    /// How often it did its work: joules and seconds of window and phases are told for one of these, their
+    /// mean. Marks and samples are of all.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub repetitions: u32,
     /// From 1.
     pub attempt: u32,
     /// How it ended.
@@ -149,6 +162,14 @@ pub struct TrialRecord {
     pub cooldown: Option<crate::store::pauses::Cooldown>,
 }
 
+fn once() -> u32 {
+    1
+}
+
+fn is_once(repetitions: &u32) -> bool {
+    *repetitions == 1
+}
+
 impl TrialRecord {
     /// The version written by this program.
     pub const SCHEMA: u32 = 1;
@@ -159,6 +180,15 @@ impl TrialRecord {
     /// Whether the record is that of `trial`.
     pub fn is_of(&self, trial: &Trial) -> bool {
         self.trial == trial.name
+    }
+
+    /// Its window in words: `the process`, or the phases that make it up.
+    pub fn window_name(&self) -> String {
+        let phases: BTreeSet<Phase> = Phase::window(&self.marks).into_iter().collect();
+        if phases.contains(&Phase::Run) {
+            return "the process".to_owned();
+        }
+        phases.iter().map(Phase::to_string).collect::<Vec<_>>().join(" + ")
     }
 
     /// Adds a word to the flags, once.

@@ -1,8 +1,8 @@
-//! A call of a Python function in a fresh worker that nobody measures.
+//! A call of a Python function, or a run of a command, in a fresh worker that nobody measures.
 
 use super::channel::Listener;
-use super::host::{Ended, Failure, Launch, Limits, Seen, run};
-use super::protocol::{Message, Request};
+use super::host::{Ended, Failure, Launch, Limits, Seen, Task, run};
+use super::protocol::Message;
 use crate::files::Scratch;
 use serde_json::Value;
 use std::io;
@@ -22,14 +22,14 @@ pub struct Called {
     pub printed: String,
 }
 
-/// Serves `request` in a fresh worker and passes each event to `on_event`, whose `Err` stops it; so does
+/// Does `task` in a fresh worker and passes each event to `on_event`, whose `Err` stops it; so does
 /// `stop`. When this returns, no process of the worker's is left.
 ///
 /// # Errors
 ///
 /// There is no place for the socket and the log.
 pub async fn call(
-    request: Request,
+    task: impl Into<Task>,
     stop: &CancellationToken,
     mut on_event: impl FnMut(&Value) -> Result<(), String>,
 ) -> io::Result<Called> {
@@ -38,7 +38,7 @@ pub async fn call(
     let log = scratch.path().join("log");
     let program = std::env::current_exe()?;
     let launch = Launch {
-        request,
+        task: task.into(),
         argv: vec![program.into(), "worker".into(), "--socket".into(), listener.path().into()],
         log: log.clone(),
         limits: Limits::default(),

@@ -1,10 +1,12 @@
 //! The host's side of a worker: start it, listen to it, and see that nothing of it is left.
 
 use super::channel::Listener;
+use super::command::CommandRequest;
 use super::lines::{LONGEST_LINE, Lines};
 use super::protocol::{Message, Request};
 use crate::files;
 use crate::process::{self, Exit};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -38,11 +40,43 @@ impl Default for Limits {
     }
 }
 
+/// What a worker does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Task {
+    /// Calls a function of Python's.
+    Python(Request),
+    /// Runs a command.
+    Command(CommandRequest),
+}
+
+impl From<CommandRequest> for Task {
+    fn from(request: CommandRequest) -> Task {
+        Task::Command(request)
+    }
+}
+
+impl From<Request> for Task {
+    fn from(request: Request) -> Task {
+        Task::Python(request)
+    }
+}
+
+impl Task {
+    /// What is run, as a failure names it.
+    fn program(&self) -> PathBuf {
+        match self {
+            Task::Python(request) => request.python.executable.clone(),
+            Task::Command(request) => request.argv.first().map(PathBuf::from).unwrap_or_default(),
+        }
+    }
+}
+
 /// A worker to be started.
 #[derive(Debug)]
 pub struct Launch {
-    /// What to call and where.
-    pub request: Request,
+    /// What it does.
+    pub task: Task,
     /// Puts a meter's command before the worker's own, or leaves it as it is.
     pub argv: Vec<OsString>,
     /// Where the worker's standard output and error go.
@@ -149,10 +183,16 @@ pub enum Failure {
     Stopped(String),
 }
 
+/// What Windows ends a process with (`STATUS_ACCESS_VIOLATION`, `STATUS_NO_MEMORY`).
+const WINDOWS_ACCESS_VIOLATION: i32 = 0xC000_0005_u32 as i32;
+const WINDOWS_NO_MEMORY: i32 = 0xC000_0017_u32 as i32;
+
 fn hint(exit: &Exit) -> &'static str {
     match exit {
         Exit::Signal(9) => "; a process that the kernel ends with signal 9 is often out of memory",
         Exit::Signal(11) => "; a segmentation fault in native code",
+        Exit::Code(WINDOWS_ACCESS_VIOLATION) => "; an access violation in native code",
+        Exit::Code(WINDOWS_NO_MEMORY) => "; it ran out of memory",
         Exit::Signal(25) => "; it wrote a larger file than it may (ulimit -f)",
         _ => "",
     }
@@ -219,8 +259,7 @@ pub async fn run(
     }
     if let Some(Failure::Flood(limit)) = failure {
         // It is kept with the failure, and a disk is not to fill up with it.
-        let log = files::at(&launch.log).and_then(|(folder, name)| folder.append(&name));
-        let _ = log.and_then(|log| log.set_len(limit));
+        let _ = files::at(&launch.log).and_then(|(folder, name)| folder.cut(&name, limit));
     }
     let cpu_seconds = process::children_cpu_seconds() - before;
     Ended { exit, failure: failure.map(|f| f.with_exit(exit)), traceback, cpu_seconds }
@@ -296,8 +335,8 @@ async fn listen(
             }
         }
     };
-    let (read, mut write) = stream.into_split();
-    let mut request = serde_json::to_vec(&launch.request).unwrap_or_default();
+    let (read, mut write) = tokio::io::split(stream);
+    let mut request = serde_json::to_vec(&launch.task).unwrap_or_default();
     request.push(b'\n');
     if write.write_all(&request).await.is_err() {
         return Err(Failure::Vanished { exit: Exit::Unknown });
@@ -306,10 +345,7 @@ async fn listen(
     let mut greeted = false;
     let vanished = |greeted: bool| match greeted {
         true => Failure::Vanished { exit: Exit::Unknown },
-        false => Failure::NotStarted {
-            python: launch.request.python.executable.clone(),
-            exit: Exit::Unknown,
-        },
+        false => Failure::NotStarted { python: launch.task.program(), exit: Exit::Unknown },
     };
     let mut ticks = tokio::time::interval(TICK);
     // The writing half stays open until the process is gone: its closing tells a worker that the

@@ -14,7 +14,6 @@
 use super::WorkerError;
 use super::protocol::Request;
 use crate::paths::shipped;
-use crate::process;
 use libloading::Library;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -112,14 +111,23 @@ unsafe fn global(path: &Path) -> Result<libloading::os::unix::Library, libloadin
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }
 }
 
-/// Windows has no global symbols: extension modules name the library that they need.
-#[cfg(not(unix))]
-unsafe fn global(path: &Path) -> Result<Library, libloading::Error> {
-    // SAFETY: the caller's.
-    unsafe { Library::new(path) }
+/// Windows has no global symbols: extension modules name the library that they need, and one of that name
+/// that is open already serves them. The stable ABI's `python3.dll` lies beside `python3XX.dll`, which
+/// is opened first, with what lies beside it, as `python3.dll` passes calls on to it.
+#[cfg(windows)]
+unsafe fn global(path: &Path) -> Result<(Library, Library), libloading::Error> {
+    use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library as Opened};
+    let open = |path: &Path| {
+        // SAFETY: the caller's.
+        unsafe { Opened::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH) }
+    };
+    let python = open(path)?;
+    let stable = open(&path.with_file_name("python3.dll"))?;
+    Ok((python.into(), stable.into()))
 }
 
 /// Imports the worker's library from its file, whatever its name, and serves.
+#[cfg(unix)]
 const PROGRAM: &str = "\
 import sys
 from importlib.machinery import ExtensionFileLoader
@@ -171,14 +179,15 @@ fn start(
     }
     let status = child.wait().map_err(failed)?;
     // The host is to see what happened to Python.
-    process::end_likewise(status);
+    crate::process::end_likewise(status);
     Ok(status.code().unwrap_or(1))
 }
 
+/// Windows passes no sockets on by their numbers, and every Python there has its `python3XX.dll`.
 #[cfg(not(unix))]
 fn start(executable: &Path, _: &Path, _: Vec<u8>, _: &Hear) -> Result<i32, WorkerError> {
     Err(WorkerError::Start {
         python: executable.to_owned(),
-        why: "it has no shared library, which is needed on this system".to_owned(),
+        why: "its python3XX.dll is not found beside it; take a Python from python.org".to_owned(),
     })
 }

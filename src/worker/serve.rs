@@ -1,8 +1,9 @@
-//! `joulerace worker`: connects to the host, hears one request, has Python serve it, and leaves.
+//! `joulerace worker`: connects to the host, hears one request, has Python serve it or runs a command, and leaves.
 
 use super::channel;
-use super::protocol::{Message, Request};
-use super::{WorkerError, python};
+use super::host::Task;
+use super::protocol::Message;
+use super::{WorkerError, command, python};
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -18,12 +19,24 @@ pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
     let (mut lines, sender) = channel::connect(socket).map_err(|e| no_host(e.to_string()))?;
     let mut first = String::new();
     lines.read_line(&mut first).map_err(|e| no_host(e.to_string()))?;
-    let request: Request = serde_json::from_str(&first).map_err(|e| no_host(e.to_string()))?;
+    let task: Task = serde_json::from_str(&first).map_err(|e| no_host(e.to_string()))?;
     crate::process::adopt_orphans();
     crate::process::offer_to_out_of_memory();
     channel::die_with_host(lines, socket);
 
     let sender = Arc::new(Mutex::new(sender));
+    let request = match task {
+        Task::Python(request) => request,
+        Task::Command(request) => {
+            let say = |message: Message| {
+                let told = sender.lock().unwrap_or_else(|e| e.into_inner()).send(&message);
+                if told.is_err() {
+                    std::thread::sleep(LAST_WATCH);
+                }
+            };
+            return Ok(command::serve(&request, &say));
+        }
+    };
     let own = Arc::clone(&sender);
     let hear = move |line: &[u8]| {
         if let Ok(Message::Failed { error, traceback, .. }) = serde_json::from_slice(line) {

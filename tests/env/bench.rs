@@ -38,6 +38,8 @@ impl Bench {
             cache: at("cache"),
             pythons: vec![at("base/bin/python3")],
             cancel: Default::default(),
+            packages: Default::default(),
+            study: at("project"),
         };
         let bench = Self { folder, settings };
         bench.answer("3.11.9", "[]");

@@ -16,6 +16,8 @@ fn settings() -> EnvSettings {
         cache: joulerace::paths::cache(),
         pythons: joulerace::env::pythons(),
         cancel: Default::default(),
+        packages: Default::default(),
+        study: env!("CARGO_MANIFEST_DIR").into(),
     }
 }
 

@@ -133,7 +133,7 @@ fn nothing_that_a_folder_names_is_run_unless_it_is_named_here() {
     let changes = [
         ("energibridge", json!(program), "--energibridge"),
         ("python_env", json!(venv), "--python-env"),
-        ("workloads", json!(workloads), "--workloads"),
+        ("workloads", json!(workloads), "--workload"),
         ("data_dir", json!(theirs), "--data-dir"),
         ("powercap", json!(theirs), "--powercap"),
     ];
@@ -149,7 +149,7 @@ fn nothing_that_a_folder_names_is_run_unless_it_is_named_here() {
     }
     std::fs::write(&path, good.to_string()).unwrap();
     let told = scratch.unnamed_resume(&[]).output().unwrap();
-    refused(&told, 6, &["joulerace resume", "--python-env", "--data-dir", "--workloads"]);
+    refused(&told, 6, &["joulerace resume", "--python-env", "--data-dir", "--workload"]);
     let output = scratch.resume(&[]).output().unwrap();
     assert!(output.status.success(), "what is named is used: {}", text(&output));
 }

@@ -31,19 +31,22 @@ def run(request, emit):
     train = job["train_samples"] or 60_000
     test = job["test_samples"] or 10_000
     batches = -(-train // job["batch_size"])
+    expected = {
+        "parameters": 10,
+        "batches": batches * job["epochs"],
+        "images_seen": train * job["epochs"],
+        "test_images_seen": test,
+        "dtype": "float32",
+        "device": "cpu",
+    }
     result = {
         "event": "result",
         "losses": [0.5] * job["epochs"],
         "accuracy": 0.98,
-        "parameters": 10,
-        "specified_parameters": 10,
-        "batches": batches * job["epochs"],
-        "images_seen": train * job["epochs"],
-        "test_images_seen": test,
+        **expected,
+        "expected": expected,
         "seed": job["seed"],
         "threads": job["threads"],
-        "dtype": "float32",
-        "device": "cpu",
         "frameworks_loaded": [framework],
         "versions": {},
         "data": {},

@@ -36,10 +36,15 @@ pub fn mean_sd(mean: f64, sd: f64) -> String {
     format!("{mean:.decimals$} ± {sd:.decimals$}")
 }
 
-/// A duration in seconds as `3.2 s`, `4 min 05 s` or `2 h 07 min`.
+/// A duration in seconds as `15 ms`, `3.2 s`, `4 min 05 s` or `2 h 07 min`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "–".to_owned();
+    }
+    if seconds > 0.0 && seconds < 1.0 {
+        let ms = seconds * 1e3;
+        let decimals = if ms < 1.0 { 2 } else { usize::from(ms < 100.0) };
+        return format!("{ms:.decimals$} ms");
     }
     if seconds < 60.0 {
         return format!("{seconds:.1} s");
@@ -104,6 +109,10 @@ mod tests {
 
     #[test]
     fn durations_read_like_a_clock() {
+        assert_eq!(duration(0.0), "0.0 s");
+        assert_eq!(duration(0.0158), "15.8 ms");
+        assert_eq!(duration(0.00042), "0.42 ms");
+        assert_eq!(duration(0.9), "900 ms");
         assert_eq!(duration(3.21), "3.2 s");
         assert_eq!(duration(245.0), "4 min 05 s");
         assert_eq!(duration(7620.0), "2 h 07 min");

@@ -1,6 +1,7 @@
 //! The machine: its meters, its description, its processes and clocks.
 
 pub mod clock;
+pub mod marks;
 pub mod meter;
 pub mod process;
 pub mod snapshot;

@@ -26,7 +26,7 @@ pub struct Request {
 }
 
 /// A Python to run as.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interpreter {
     /// The environment's own, `<prefix>/bin/python`.
     pub executable: PathBuf,

@@ -8,7 +8,7 @@ use super::integrity::{CoreAbovePackage, GAP_FACTOR, HOLE_S, Integrity, Interval
 use super::known::{self, Judge, Known};
 use super::power::{ByDomain, Resampler};
 use super::series::Series;
-use super::spans::{Span, spans};
+use super::spans::{Span, spans, together};
 use super::wrap::Wrapping;
 use super::{Accounts, Energy, FirstLast};
 use crate::phase::{Phase, PhaseMark};
@@ -31,6 +31,8 @@ pub struct Accountant {
     series: Vec<Series>,
     wrapping: Wrapping,
     spans: Vec<Span>,
+    /// The stretches that are reported; none where one of their phases is missing.
+    window: Option<Vec<Span>>,
     unfinished: Vec<Phase>,
     edges: Edges,
     intervals: Intervals,
@@ -72,6 +74,7 @@ impl Accountant {
         Accountant {
             series: columns.iter().map(Series::new).collect(),
             wrapping,
+            window: together(&spans, &Phase::window(marks)),
             spans,
             unfinished,
             edges: Edges {
@@ -178,14 +181,24 @@ impl Accountant {
         self.correct_power(&known);
 
         let whole = self.energy_between(&known, &unusable, &total, None, self.now);
+        let within = |span: &Span| {
+            self.energy_between(&known, &unusable, &total, Some(span), span.seconds())
+        };
         let mut phases: BTreeMap<Phase, Energy> = BTreeMap::new();
         for span in &self.spans {
-            let seconds = span.end_ns.saturating_sub(span.begin_ns) as f64 / 1e9;
-            let energy = self.energy_between(&known, &unusable, &total, Some(span), seconds);
+            let (seconds, energy) = (span.seconds(), within(span));
             integrity.uncovered_s += seconds - self.covered_s(span);
             match phases.get_mut(&span.phase) {
                 Some(sum) => add(sum, &energy),
                 None => drop(phases.insert(span.phase, energy)),
+            }
+        }
+        let mut window: Option<Energy> = None;
+        for span in self.window.iter().flatten() {
+            let energy = within(span);
+            match &mut window {
+                Some(sum) => add(sum, &energy),
+                None => window = Some(energy),
             }
         }
         integrity.unfinished = std::mem::take(&mut self.unfinished);
@@ -199,7 +212,7 @@ impl Accountant {
             start_unix_ms: self.start_ms,
             columns: names(false),
             absent: names(true),
-            window: window(&phases),
+            window,
             first_last: self.first_last(),
             whole,
             phases,
@@ -355,16 +368,6 @@ fn core_above_package(whole: &Energy) -> Option<CoreAbovePackage> {
     let package_j = *whole.joules.get(&Domain::Package)?;
     (core_j > CORE_MARGIN * package_j + CORE_MARGIN_J)
         .then_some(CoreAbovePackage { core_j, package_j })
-}
-
-/// The reported part: only where every phase of it ended, or two trials would not compare.
-fn window(phases: &BTreeMap<Phase, Energy>) -> Option<Energy> {
-    let mut parts = Phase::WINDOW.iter().map(|phase| phases.get(phase));
-    let mut sum = parts.next()??.clone();
-    for part in parts {
-        add(&mut sum, part?);
-    }
-    Some(sum)
 }
 
 /// Adds stretches; a domain that is unknown in one of them is unknown in the sum.

@@ -105,7 +105,7 @@ pub struct Accounts {
     pub whole: Energy,
     /// Each phase that began and ended; a phase that was passed several times is added up.
     pub phases: BTreeMap<Phase, Energy>,
-    /// The reported part: the sum of [`Phase::WINDOW`], where all of these ended.
+    /// The reported part: the phases of [`Phase::window`] together, where all of these ended.
     pub window: Option<Energy>,
     /// What to know before trusting it.
     pub integrity: Integrity,
@@ -122,6 +122,19 @@ pub struct Accounts {
     pub(crate) by_domain: power::ByDomain,
     #[serde(skip)]
     pub(crate) faults: faults::Faults,
+}
+
+impl Accounts {
+    /// Window and phases as one of so many repetitions of the same work has them: the mean of each.
+    pub fn of_one(&mut self, repetitions: u32) {
+        let n = f64::from(repetitions.max(1));
+        for energy in self.phases.values_mut().chain(self.window.as_mut()) {
+            energy.seconds /= n;
+            energy.total_j /= n;
+            energy.joules.values_mut().for_each(|joules| *joules /= n);
+            energy.missing_s.values_mut().for_each(|seconds| *seconds /= n);
+        }
+    }
 }
 
 /// Accounts for the samples of a file that was [read](crate::samples::read()) as a whole, inferring

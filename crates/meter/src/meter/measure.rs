@@ -12,8 +12,11 @@ use tokio::process::Command;
 use super::{
     Kind, Meter, MeterDescription, MeterError, MeterSettings, Selected, SessionReport, select,
 };
+use crate::energy::{Energy, account_file};
+use crate::marks::{self, Heard, Inbox};
 use crate::process::{self, Exit};
 use crate::samples::Domain;
+use joulerace_energy::phase::{Edge, Phase, PhaseMark};
 
 /// What a command took.
 #[derive(Debug, Clone)]
@@ -30,6 +33,20 @@ pub struct Measured {
     pub report: SessionReport,
     /// Whether somebody asked to stop meanwhile, whatever the command made of that.
     pub asked_to_stop: bool,
+    /// What the command marked of its phases.
+    pub heard: Heard,
+    /// Each phase that it marked by itself, and all that counts of them together; none where it marked
+    /// none.
+    pub phases: Option<Phases>,
+}
+
+/// What the phases that a command marked came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phases {
+    /// Each by itself.
+    pub each: BTreeMap<Phase, Energy>,
+    /// Those of [`Phase::window`] together; none where one of them never ended.
+    pub window: Option<Energy>,
 }
 
 /// Where the command's standard output goes.
@@ -188,19 +205,26 @@ impl Measurer {
             (Some(folder), Some(name)) => folder.join(name),
             _ => csv.to_owned(),
         };
-        let session = self.meter.start(&file)?;
-        // No summary of EnergiBridge's own: it would stand amid what the command prints.
-        let line = self.meter.wrapped(&file, false, argv);
-        let wrapped = self.meter.wraps();
-        let ended = match self.runtime.block_on(attend(&line, wrapped, stdout, &mut self.signals)) {
-            Ok(ended) => ended,
-            Err(error) => {
-                drop(session);
+        let inbox = Inbox::open().map_err(MeasureError::System)?;
+        let run = self.meter.run_quietly(&file, argv)?;
+        let session = run.session();
+        let begun = process_mark(Edge::Begin);
+        let (line, wrapped) = (run.line(), run.needs_its_command());
+        let start = Start { line, wrapped, stdout, marks: inbox.path() };
+        let (runtime, signals) = (&self.runtime, &mut self.signals);
+        let attended =
+            inbox.during(|_| session.mark(), || runtime.block_on(attend(&start, signals)));
+        let (ended, heard) = match attended {
+            Ok((Ok(ended), heard)) => (ended, heard),
+            Ok((Err(error), _)) => {
+                drop(run);
                 // Only the header is in it, of a command that never was.
                 let _ = std::fs::remove_file(&file);
                 return Err(error);
             }
+            Err(error) => return Err(MeasureError::System(error)),
         };
+        let process = [begun, process_mark(Edge::End)];
         let exit = ended.exit;
         let lost = |source| MeasureError::Lost { exit, source };
         if ended.wrapper_gone {
@@ -210,7 +234,7 @@ impl Measurer {
                     .to_owned();
             return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
         }
-        let report = session.finish().map_err(lost)?;
+        let report = run.finish().map_err(lost)?;
         if report.resets > 0 && report.total_j.is_none() {
             return Err(lost(MeterError::Reset { resets: report.resets }));
         }
@@ -234,8 +258,33 @@ impl Measurer {
             rejected: self.rejected.clone(),
             report,
             asked_to_stop: ended.asked_to_stop,
+            phases: self.phases(&file, &heard, process)?,
+            heard,
         })
     }
+
+    /// What the phases that a command marked came to.
+    fn phases(
+        &self,
+        csv: &Path,
+        heard: &Heard,
+        [begun, ended]: [PhaseMark; 2],
+    ) -> Result<Option<Phases>, MeasureError> {
+        if heard.marks.is_empty() {
+            return Ok(None);
+        }
+        let marks: Vec<PhaseMark> =
+            [begun].into_iter().chain(heard.marks.iter().copied()).chain([ended]).collect();
+        let mut accounts = account_file(csv, &marks, &self.meter.capabilities().wrapping())
+            .map_err(|error| MeterError::Samples(std::sync::Arc::new(error)))?;
+        accounts.phases.remove(&Phase::Run);
+        Ok(Some(Phases { each: accounts.phases, window: accounts.window }))
+    }
+}
+
+/// One end of the command's process, now.
+fn process_mark(edge: Edge) -> PhaseMark {
+    PhaseMark { phase: Phase::Run, edge, unix_ns: marks::now_ns() }
 }
 
 fn others((domain, joules): (&Domain, &f64)) -> String {
@@ -314,18 +363,24 @@ struct Ended {
     asked_to_stop: bool,
 }
 
-/// Starts the command, passes signals on, and waits.
-async fn attend(
-    line: &[OsString],
+/// A command to be started.
+struct Start<'a> {
+    /// What is run, in its meter where that wraps it.
+    line: &'a [OsString],
     wrapped: bool,
     stdout: Stdout,
-    signals: &mut Signals,
-) -> Result<Ended, MeasureError> {
+    /// Where it may mark its phases.
+    marks: PathBuf,
+}
+
+/// Starts the command, passes signals on, and waits.
+async fn attend(start: &Start<'_>, signals: &mut Signals) -> Result<Ended, MeasureError> {
+    let Start { line, wrapped, stdout, marks: marks_file } = start;
+    let (wrapped, stdout) = (*wrapped, *stdout);
     let foreground = std::io::stdin().is_terminal();
     let mut command = Command::new(&line[0]);
-    command.args(&line[1..]);
+    command.args(&line[1..]).env(marks::VARIABLE, marks_file);
     if stdout == Stdout::ToStderr {
-        #[cfg(unix)]
         command.stdout(std::io::stderr());
     }
     if !foreground {
@@ -407,9 +462,10 @@ impl Signal {
         let _ = if group { killpg(pid, number) } else { kill(pid, number) };
     }
 
-    /// Windows sends Ctrl-C to every process of the console.
     #[cfg(not(unix))]
-    fn pass_on(self, _pid: u32, _group: bool) {}
+    fn pass_on(self, pid: u32, _group: bool) {
+        process::interrupt(pid);
+    }
 }
 
 /// The signals that ask this program to stop, caught from now on.
@@ -441,20 +497,34 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
+/// The console's events that ask this program to stop. Once it closes, the system waits for some seconds.
+#[cfg(windows)]
 #[derive(Debug)]
-struct Signals;
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    stop: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn new() -> std::io::Result<Signals> {
-        Ok(Signals)
+        use tokio::signal::windows;
+        Ok(Signals {
+            interrupt: windows::ctrl_c()?,
+            stop: windows::ctrl_break()?,
+            close: windows::ctrl_close()?,
+            shutdown: windows::ctrl_shutdown()?,
+        })
     }
 
     async fn next(&mut self) -> Signal {
-        // Where it cannot be caught, the system's own way of ending a program stays.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.stop.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.shutdown.recv() => {}
         }
         Signal::Interrupt
     }

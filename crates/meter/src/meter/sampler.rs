@@ -28,6 +28,7 @@ use super::Kind;
 use super::error::MeterError;
 use super::machine::Machine;
 use super::nvml::GpuError;
+use super::rapl::PerfError;
 use super::session::{SessionReport, Shared};
 use crate::samples::write::Writer;
 use crate::samples::{Domain, Quantity};
@@ -52,6 +53,8 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(1);
 pub(crate) enum Fault {
     /// Of a file, and what it gave.
     File { file: PathBuf, source: Arc<io::Error> },
+    /// Of performance events.
+    Perf(PerfError),
     /// Of a graphics card.
     Gpu(GpuError),
 }
@@ -61,6 +64,7 @@ impl Fault {
     fn now(self) -> MeterError {
         match self {
             Fault::File { file, source } => MeterError::Counter { file, source },
+            Fault::Perf(error) => error.into(),
             Fault::Gpu(error) => error.into(),
         }
     }
@@ -69,6 +73,7 @@ impl Fault {
     fn at_last(self, misses: u64) -> MeterError {
         match self {
             Fault::File { file, source } => MeterError::Lost { file, misses, source },
+            Fault::Perf(error) => error.into(),
             Fault::Gpu(error) => error.into(),
         }
     }
@@ -352,7 +357,7 @@ impl Sampler {
             .collect();
         report.unknown = report.lost.first().map(|lost| lost.why.clone());
         report.total_j = total_known.then(|| self.total_joules());
-        report.cpu_seconds = thread_cpu_seconds();
+        report.cpu_seconds = crate::process::thread_cpu_seconds();
         Ok(report)
     }
 
@@ -576,18 +581,6 @@ fn clock_step(first: SystemTime, now: SystemTime, steady: Duration) -> f64 {
         Err(back) => -back.duration().as_secs_f64(),
     };
     wall - steady.as_secs_f64()
-}
-
-/// Processor seconds that this thread used, where the system says.
-fn thread_cpu_seconds() -> Option<f64> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        use nix::time::{ClockId, clock_gettime};
-        let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok()?;
-        Some(Duration::from(time).as_secs_f64())
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    None
 }
 
 impl Shared {

@@ -3,10 +3,15 @@
 if __name__ == "__main__":
     # The harness settles threads and variables, then imports this file as a module.
     import sys
+    from pathlib import Path
 
+    sys.path.insert(1, str(Path(__file__).absolute().parents[1]))
     import harness
 
-    sys.exit(harness.main("torch"))
+    sys.exit(harness.main(__file__))
+
+import os
+import shutil
 
 import numpy as np
 import torch
@@ -15,7 +20,16 @@ from torch.nn import functional as F
 
 import spec
 
+# Each trial compiles for itself, as in its first run on a machine, and no helpers stay behind.
+os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+
 PACKAGES = ("torch",)
+VARIANTS = {
+    "compile": "the network through torch.compile, which makes C++ of it and compiles that anew in "
+    "each trial",
+    "tutorial": "as PyTorch's tutorials write it: DataLoader, channels first, .item() at each step",
+}
 
 
 def limit_threads(threads):
@@ -48,12 +62,21 @@ class CNN(nn.Module):
         return self.dense(x.permute(0, 2, 3, 1).flatten(1))  # as it lies in memory: no copy
 
 
+def compiled(forward):
+    """The variant `compile`: the network as one function of C++, one for each batch size."""
+    if not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
+        raise ValueError("torch:compile needs a C++ compiler; install g++ (Debian: apt install g++)")
+    torch._dynamo.reset()  # each network of a process is compiled by itself
+    return torch.compile(forward, dynamic=False)
+
+
 class Network:
     """What a trial trains: the module and its optimiser."""
 
     def __init__(self, job):
-        self.batch_size = job.batch_size
+        self.batch_size, self.variant = job.batch_size, job.variant
         self.model = CNN().to(memory_format=torch.channels_last)
+        self.forward = self.model
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),
             lr=job.learning_rate,
@@ -66,6 +89,8 @@ class Network:
 def build(job, initial):
     """The network with the initial weights (canonical layout), and its optimiser."""
     network = Network(job)
+    if job.variant == "compile":
+        network.forward = compiled(network.model)
     network.model.load_state_dict(
         {
             "conv1.weight": torch.from_numpy(initial["conv1/kernel"].transpose(3, 2, 0, 1)),
@@ -84,17 +109,24 @@ def warm_call(network, train_count, test_count):
     job = spec.Job(batch_size=network.batch_size)
     copy = Network(job)
     copy.model.load_state_dict(network.model.state_dict())
-    for size in spec.batch_shapes(train_count, network.batch_size):
-        images, labels = torch.zeros(size, 1, 28, 28), torch.zeros(size, dtype=torch.long)
-        train_step(copy, images, labels)
-    for size in spec.batch_shapes(test_count, network.batch_size):
-        images, labels = torch.zeros(size, 1, 28, 28), torch.zeros(size, dtype=torch.long)
-        eval_step(copy, images, labels)
+    ways = [copy.model]
+    if network.forward is not network.model:
+        ways.append(network.forward)  # what is compiled is the network's own; its gradients are left
+    for copy.forward in ways:
+        for size in spec.batch_shapes(train_count, network.batch_size):
+            shape = (size, *spec.IMAGE_SHAPE)
+            images, labels = place(np.zeros(shape, np.float32), np.zeros(size, np.int32))
+            train_step(copy, images, labels)
+        for size in spec.batch_shapes(test_count, network.batch_size):
+            shape = (size, *spec.IMAGE_SHAPE)
+            images, labels = place(np.zeros(shape, np.float32), np.zeros(size, np.int32))
+            eval_step(copy, images, labels)
+    network.optimizer.zero_grad()
 
 
 def train_step(network, images, labels):
     """One batch: forward, backward, update. Returns the sums of losses and of hits, on device."""
-    logits = network.model(images)
+    logits = network.forward(images)
     loss = F.cross_entropy(logits, labels)
     network.optimizer.zero_grad()
     loss.backward()
@@ -105,7 +137,7 @@ def train_step(network, images, labels):
 @torch.inference_mode()
 def eval_step(network, images, labels):
     """One test batch. Returns the sums of losses and of hits, on device."""
-    logits = network.model(images)
+    logits = network.forward(images)
     return F.cross_entropy(logits, labels, reduction="sum"), (logits.argmax(1) == labels).sum()
 
 

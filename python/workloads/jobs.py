@@ -1,51 +1,22 @@
-"""The one specification of the training job; every script and every check reads it.
-
-The job is the 2025 study's: a convolutional network on 28×28 grey images of ten digits, trained
-with Adam on the mean cross-entropy of each batch, then evaluated once on the test set.
-
-    image 28×28×1, float32 in [0, 1]
-    conv    64 filters 3×3, stride 1, 'same', bias, ReLU      → 28×28×64
-    maxpool 2×2, stride 2                                     → 14×14×64
-    conv    128 filters 5×5, stride 1, 'same', bias, ReLU     → 14×14×128
-    maxpool 2×2, stride 2                                     →  7×7×128
-    flatten (height, width, channel), dense 10, bias          → 10 logits
-    softmax, inside the loss
+"""What all workloads share of a specification: the job's settings, the images, and counting.
 
 Only the standard library is needed here, so that the host's checks can read it anywhere.
 """
 
+import math
 import os
 from dataclasses import dataclass, fields
 
 IMAGE_SHAPE = (28, 28, 1)
-"""Height, width, channels of one image."""
+"""Height, width, channels of one of MNIST's images."""
 
 CLASSES = 10
 
-CONV1_FILTERS, CONV1_KERNEL = 64, 3
-CONV2_FILTERS, CONV2_KERNEL = 128, 5
-POOL = 2
-"""Side and stride of both max pools."""
-
-FLAT = 7 * 7 * CONV2_FILTERS
-"""Inputs of the dense layer: both pools halve the 28 pixels."""
-
-SHAPES = {
-    "conv1/kernel": (CONV1_KERNEL, CONV1_KERNEL, IMAGE_SHAPE[2], CONV1_FILTERS),
-    "conv1/bias": (CONV1_FILTERS,),
-    "conv2/kernel": (CONV2_KERNEL, CONV2_KERNEL, CONV1_FILTERS, CONV2_FILTERS),
-    "conv2/bias": (CONV2_FILTERS,),
-    "dense/kernel": (FLAT, CLASSES),
-    "dense/bias": (CLASSES,),
-}
-"""The canonical layout of the weights: convolution kernels are (height, width, in, out), the dense
-kernel is (in, out) with its inputs flattened in the order height, width, channel."""
+PIXEL_SCALE = 255
+"""An image's bytes are divided by this, once, in the data phase."""
 
 DTYPE = "float32"
 """Of images, weights, optimiser state and arithmetic. No mixed precision, no bfloat16 passes."""
-
-PIXEL_SCALE = 255
-"""An image's bytes are divided by this, once, in the data phase."""
 
 BETA_1 = 0.9
 BETA_2 = 0.999
@@ -59,22 +30,12 @@ which is the formula above with an ε of ε / √(1 − β2ᵗ): 32 times larger
 Keras script corrects its ε accordingly; see README.md for the choice and its error argument."""
 
 
-def parameter_count() -> int:
-    """Trainable parameters of the network: 268,298."""
-    total = 0
-    for shape in SHAPES.values():
-        size = 1
-        for side in shape:
-            size *= side
-        total += size
-    return total
-
-
 @dataclass(frozen=True)
 class Job:
-    """One training job. The defaults are the study's settings."""
+    """One job. The defaults are the study's settings."""
 
     epochs: int = 3
+    """Passes over the training set; where nothing is trained, over the test set."""
     batch_size: int = 64
     learning_rate: float = 0.001
     seed: int = 42
@@ -88,6 +49,8 @@ class Job:
     dataset: str = "mnist"
     data_dir: str | None = None
     """Where the four IDX files are."""
+    variant: str | None = None
+    """Which of the script's `VARIANTS` runs; None: the script as it is."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -132,3 +95,8 @@ def batch_shapes(count: int, batch_size: int) -> list[int]:
     if count % batch_size:
         sizes.append(count % batch_size)
     return sizes
+
+
+def parameters(shapes: dict[str, tuple[int, ...]]) -> int:
+    """Numbers in arrays of these shapes."""
+    return sum(math.prod(shape) for shape in shapes.values())

@@ -1,24 +1,32 @@
-"""The CNN in Keras, on TensorFlow."""
+"""The CNN in Keras, on TensorFlow; `keras-torch_cnn.py` and `keras-jax_cnn.py` build on it."""
 
 if __name__ == "__main__":
     # The harness settles threads and variables, then imports this file as a module.
     import sys
+    from pathlib import Path
 
+    sys.path.insert(1, str(Path(__file__).absolute().parents[1]))
     import harness
 
-    sys.exit(harness.main("keras"))
+    sys.exit(harness.main(__file__))
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
 import spec
 
-PACKAGES = ("tensorflow", "keras")
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
 
-STEPS_PER_EXECUTION = 32
-"""Batches per call of the compiled function, which Keras recommends for small models."""
+PACKAGES = ("tensorflow", "keras")
+VARIANTS = {
+    "tutorial": "as Keras's guides write it: plain compile and fit on arrays, with their defaults",
+}
+
+STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 32
+"""Batches per call of the compiled function, which Keras recommends for small models; on PyTorch it
+takes one only."""
 
 PREFETCHED = 2
 """Batches made ready while the model trains on one."""
@@ -35,8 +43,16 @@ def place(images, labels):
     return images, labels
 
 
+def fed(images, labels, batch_size):
+    """The set in its order as `fit` and `evaluate` take it: batch by batch on TensorFlow, elsewhere
+    as arrays, which Keras itself then cuts."""
+    if keras.backend.backend() == "tensorflow":
+        return {"x": batches(images, labels, batch_size)}
+    return {"x": images, "y": labels, "batch_size": batch_size}
+
+
 def batches(images, labels, batch_size):
-    """The set in its order, batch by batch, as `fit` and `evaluate` take it.
+    """The set in its order, batch by batch, for TensorFlow.
 
     They take arrays too, and make such a dataset of them, but one with tf.data's tuning on. The
     tuning has a thread that sleeps 10 ms, 20 ms, 40 ms and so on, doubling, and that often misses
@@ -108,12 +124,17 @@ def build(job, initial):
 
 
 def warm_call(network, train_count, test_count):
-    """Runs each step once on a throw-away batch, then puts every variable back.
+    """Runs each step once on a throw-away batch, then puts every variable back."""
+    warm_with(network, train_epoch, evaluate, train_count, test_count)
+
+
+def warm_with(network, train_epoch, evaluate, train_count, test_count):
+    """What `warm_call` does, with these steps.
 
     The compiled functions belong to the model, so a copy of it would not do.
     """
     variables = network.model.variables + network.model.optimizer.variables
-    saved = [variable.numpy() for variable in variables]
+    saved = [np.array(ops.convert_to_numpy(variable)) for variable in variables]
     for size in spec.batch_shapes(train_count, network.batch_size):
         images, labels = np.zeros((size, *spec.IMAGE_SHAPE), np.float32), np.zeros(size, np.int32)
         train_epoch(network, (images, labels), np.arange(size))
@@ -128,20 +149,20 @@ def train_epoch(network, train_set, order):
     """Trains on the images in this order, batch by batch, the last partial one included."""
     images, labels = train_set
     before = steps_taken(network)
-    pairs = batches(images[order], labels[order], network.batch_size)
-    history = network.model.fit(pairs, verbose=0)
+    pairs = fed(images[order], labels[order], network.batch_size)
+    history = network.model.fit(**pairs, shuffle=False, verbose=0)
     return {
         "loss": history.history["loss"][0],
         "accuracy": history.history["accuracy"][0],
-        "images": _images_seen(network),
+        "images": images_seen(network),
         "batches": steps_taken(network) - before,
     }
 
 
 def evaluate(network, test_set):
     """Mean loss and accuracy on the test set, in the same batch size."""
-    loss, accuracy = network.model.evaluate(batches(*test_set, network.batch_size), verbose=0)
-    images = _images_seen(network)
+    loss, accuracy = network.model.evaluate(**fed(*test_set, network.batch_size), verbose=0)
+    images = images_seen(network)
     return {
         "loss": loss,
         "accuracy": accuracy,
@@ -150,14 +171,14 @@ def evaluate(network, test_set):
     }
 
 
-def _images_seen(network):
+def images_seen(network):
     """Images of the last pass, by the count that Keras's mean loss divides by."""
     return int(network.model.metrics[0].count)
 
 
 def logits(network, images):
     """The network's output for images in the canonical form, as a NumPy array."""
-    return network.model(images).numpy()
+    return ops.convert_to_numpy(network.model(images))
 
 
 def weights(network):

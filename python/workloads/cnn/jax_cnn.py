@@ -3,10 +3,12 @@
 if __name__ == "__main__":
     # The harness settles threads and variables, then imports this file as a module.
     import sys
+    from pathlib import Path
 
+    sys.path.insert(1, str(Path(__file__).absolute().parents[1]))
     import harness
 
-    sys.exit(harness.main("jax"))
+    sys.exit(harness.main(__file__))
 
 import math
 import os
@@ -30,6 +32,9 @@ from jax import numpy as jnp
 import spec
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax")
+VARIANTS = {
+    "tutorial": "as Flax's MNIST example writes it: one step per call, nn.max_pool, no setting of XLA",
+}
 
 STEPS_PER_CALL = 5
 """Full batches per call of the compiled function, as long as there are as many: a tenth faster than
@@ -220,4 +225,4 @@ def steps_taken(network):
 def placement(network):
     """Data type and device of the weights."""
     weight = network.state.params["dense"]["kernel"]
-    return str(weight.dtype), weight.device.platform
+    return str(weight.dtype), next(iter(weight.devices())).platform

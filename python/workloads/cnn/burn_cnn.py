@@ -1,0 +1,172 @@
+"""The CNN in burn, a framework in Rust: this script starts its program and hands the work over.
+
+The program (`burn/src/main.rs`) is built once, by `cargo build --release` in `burn/`. It gets a line
+of JSON for each of the functions below and answers with one; arrays go by files.
+"""
+
+if __name__ == "__main__":
+    # The harness settles threads and variables, then imports this file as a module.
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(1, str(Path(__file__).absolute().parents[1]))
+    import harness
+
+    sys.exit(harness.main(__file__))
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import spec
+
+PACKAGES = ()
+
+FOLDER = Path(__file__).parent / "burn"
+PROGRAM = FOLDER / "target" / "release" / "burn_cnn"
+SCRATCH = tempfile.TemporaryDirectory(prefix="burn-")
+
+POOLED = (7, 7, spec.CONV2_FILTERS)
+"""What the second pool gives, height, width and channel: the order of the canonical kernel."""
+
+
+class Program:
+    """The running program."""
+
+    def __init__(self, threads):
+        if not PROGRAM.is_file():
+            raise ValueError(
+                f"burn's program is not built. Build it once: cargo build --release "
+                f"--manifest-path {FOLDER / 'Cargo.toml'}"
+            )
+        caps = {"RAYON_NUM_THREADS": str(threads), "MATMUL_NUM_THREADS": str(threads)}
+        self.process = subprocess.Popen(
+            [PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **caps},
+            text=True,
+        )
+        self.version = self.answer()["version"]
+
+    def ask(self, what, **more):
+        """One command and its answer."""
+        self.process.stdin.write(json.dumps({"do": what, **more}) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"burn's program ended with status {self.process.wait()}")
+        return json.loads(line)
+
+
+def limit_threads(threads):
+    """Starts the program with its caps."""
+    global program
+    program = Program(threads)
+
+
+def versions():
+    """What the record says of the program."""
+    return {"burn": program.version}
+
+
+def file(name, array=None):
+    """A file in the scratch folder, with an array in it."""
+    path = Path(SCRATCH.name) / name
+    if array is not None:
+        np.ascontiguousarray(array).tofile(path)
+    return str(path)
+
+
+def place(images, labels):
+    """Images and labels within the program; here, what it calls them."""
+    first = images.transpose(0, 3, 1, 2)
+    return program.ask(
+        "place", images=file("images", first), labels=file("labels", labels.astype(np.int64))
+    )["set"]
+
+
+class Network:
+    """What a trial trains: it lives within the program, which has one at a time."""
+
+    def __init__(self, job):
+        self.batch_size = job.batch_size
+
+
+def build(job, initial):
+    """The network with the initial weights (canonical layout), and its optimiser."""
+    dense = initial["dense/kernel"].reshape(*POOLED, -1).transpose(2, 0, 1, 3)
+    values = [
+        initial["conv1/kernel"].transpose(3, 2, 0, 1),
+        initial["conv1/bias"],
+        initial["conv2/kernel"].transpose(3, 2, 0, 1),
+        initial["conv2/bias"],
+        dense,
+        initial["dense/bias"],
+    ]
+    program.ask(
+        "build",
+        weights=file("weights", np.concatenate([value.ravel() for value in values])),
+        batch_size=job.batch_size,
+        learning_rate=job.learning_rate,
+        beta_1=spec.BETA_1,
+        beta_2=spec.BETA_2,
+        epsilon=spec.EPSILON,
+    )
+    return Network(job)
+
+
+def warm_call(network, train_count, test_count):
+    """Runs each step once on a throw-away batch and throw-away copy of the network."""
+    train = spec.batch_shapes(train_count, network.batch_size)
+    program.ask("warm", train=train, test=spec.batch_shapes(test_count, network.batch_size))
+
+
+def train_epoch(network, train_set, order):
+    """Trains on the images in this order, batch by batch, the last partial one included."""
+    return program.ask("train", set=train_set, order=file("order", order.astype(np.int64)))
+
+
+def evaluate(network, test_set):
+    """Mean loss and accuracy on the test set, in the same batch size."""
+    return program.ask("evaluate", set=test_set)
+
+
+def logits(network, images):
+    """The network's output for images in the canonical form, as a NumPy array."""
+    placed = place(images, np.zeros(len(images), np.int32))
+    program.ask("logits", set=placed, output=file("logits"))
+    return np.fromfile(file("logits"), np.float32).reshape(len(images), spec.CLASSES)
+
+
+def weights(network):
+    """The present weights, in the canonical layout."""
+    program.ask("weights", output=file("weights"))
+    flat, found = np.fromfile(file("weights"), np.float32), {}
+    for name, shape in spec.SHAPES.items():
+        value, flat = np.split(flat, [int(np.prod(shape))])
+        if name == "dense/kernel":
+            height, width, channels = POOLED
+            value = value.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
+        elif name.endswith("/kernel"):
+            value = value.reshape(*shape[::-1][:2], *shape[:2]).transpose(2, 3, 1, 0)
+        found[name] = value.reshape(shape).copy()
+    return found
+
+
+def steps_taken(network):
+    """Updates made so far."""
+    return program.ask("steps")["steps"]
+
+
+def placement(network):
+    """Data type and device of the weights, as the program's types have them."""
+    found = program.ask("placement")
+    return found["dtype"], found["device"]

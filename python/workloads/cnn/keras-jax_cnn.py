@@ -1,0 +1,38 @@
+"""The CNN in Keras, on JAX: the model and its steps are those of `keras_cnn.py`."""
+
+if __name__ == "__main__":
+    # The harness settles threads and variables, then imports this file as a module.
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(1, str(Path(__file__).absolute().parents[1]))
+    import harness
+
+    sys.exit(harness.main(__file__))
+
+import os
+
+os.environ["KERAS_BACKEND"] = "jax"  # read by Keras when it is imported
+
+from keras_cnn import (  # noqa: F401 - all of the script's own
+    build,
+    evaluate,
+    logits,
+    place,
+    steps_taken,
+    train_epoch,
+    warm_call,
+    weights,
+)
+
+PACKAGES = ("keras", "jax", "jaxlib")
+
+
+def limit_threads(threads):
+    """JAX has no call for this: XLA's pool has as many threads as the process has cores."""
+
+
+def placement(network):
+    """Data type and device of the weights."""
+    weight = network.model.trainable_variables[0]
+    return weight.dtype, next(iter(weight.value.devices())).platform

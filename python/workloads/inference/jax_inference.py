@@ -1,0 +1,30 @@
+"""Prediction with the CNN in JAX: the network and its steps are those of `jax_cnn.py`."""
+
+if __name__ == "__main__":
+    # The harness settles threads and variables, then imports this file as a module.
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(1, str(Path(__file__).absolute().parents[1]))
+    import harness
+
+    sys.exit(harness.main(__file__))
+
+import spec  # noqa: F401 - it is what finds the next
+import jax_cnn as cnn
+from jax_cnn import (  # noqa: F401 - all of the script's own
+    build,
+    evaluate,
+    limit_threads,
+    logits,
+    place,
+    placement,
+    weights,
+)
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax")
+
+
+def warm_call(network, train_count, test_count):
+    """Runs the step once on a throw-away batch of each size; nothing is trained."""
+    cnn.warm_call(network, 0, test_count)

@@ -1,0 +1,113 @@
+//! Which columns say what is compared, and what repeats over it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::Kind;
+use super::super::read::Sheet;
+use super::names::{CODECARBON, lower};
+use super::{From, Layout};
+
+/// A group has at least so many runs on average, or the factor with most levels becomes the block.
+const RUNS: usize = 3;
+
+/// More levels than these are no groups.
+const MOST_LEVELS: usize = 60;
+
+/// Names of columns that say what is compared, the likeliest first.
+const GROUPS: [&str; 16] = [
+    "group",
+    "treatment",
+    "framework",
+    "language",
+    "lang",
+    "library",
+    "tool",
+    "compiler",
+    "variant",
+    "implementation",
+    "model",
+    "method",
+    "system",
+    "browser",
+    "project_name",
+    "name",
+];
+
+const BLOCKS: [&str; 8] =
+    ["block", "iteration", "repetition", "rep", "trial", "run", "round", "replicate"];
+
+impl Layout {
+    /// What is compared, and what repeats over it.
+    pub(super) fn factors(&mut self, sheet: &Sheet, asked_block: &[From]) -> Result<(), String> {
+        let taken: BTreeSet<usize> = self.taken().collect();
+        let free = |c: &usize| !taken.contains(c) && !asked_block.contains(&From::Column(*c));
+        let levels = |c: usize| sheet.levels(c).len();
+        let rows = sheet.rows.len();
+        if sheet.kind == Kind::ExperimentRunner {
+            let after = sheet.column("__done").or(sheet.column("__run_id")).unwrap_or(0) + 1;
+            let factor = |c: &usize| {
+                let n = levels(*c);
+                free(c) && (1..=MOST_LEVELS).contains(&n) && (rows <= 4 || 2 * n <= rows)
+            };
+            let mut of: Vec<usize> =
+                (after..sheet.names.len()).take_while(factor).filter(|c| levels(*c) > 1).collect();
+            // A repetition is a block where it was run as one, not where the table was shuffled.
+            let repetition = sheet.column("__run_id").map(From::Repetition);
+            let mut block: Vec<From> = repetition
+                .filter(|from| sheet.has(from) && sheet.in_stretches(from))
+                .into_iter()
+                .collect();
+            while of.len() > 1 && asked_block.is_empty() && sheet.combinations(&of) * RUNS > rows {
+                let most = (0..of.len()).max_by_key(|i| levels(of[*i])).unwrap_or(0);
+                block.insert(0, From::Column(of.remove(most)));
+            }
+            self.group = of.into_iter().map(From::Column).collect();
+            self.block = block;
+        }
+        if self.group.is_empty() {
+            let possible = |c: &usize| {
+                let n = levels(*c);
+                free(c) && (2..=MOST_LEVELS).contains(&n) && 2 * n <= rows
+            };
+            let known = |name: &str| sheet.kind == Kind::CodeCarbon && CODECARBON.contains(&name);
+            let by_name = GROUPS.iter().filter_map(|name| sheet.column(name)).find(possible);
+            let by_text = (0..sheet.names.len()).find(|c| {
+                possible(c)
+                    && !sheet.numeric(*c)
+                    && !known(&sheet.names[*c])
+                    && !BLOCKS.contains(&lower(&sheet.names[*c]).as_str())
+            });
+            self.group = by_name.or(by_text).map(From::Column).into_iter().collect();
+        }
+        if self.group.is_empty() {
+            let of = |from: &From| {
+                sheet.rows.iter().map(|r| sheet.text(r, from)).collect::<BTreeSet<_>>().len()
+            };
+            self.group =
+                [From::Folder, From::File].into_iter().filter(|f| of(f) > 1).take(1).collect();
+        }
+        if self.group.is_empty() {
+            // One group says little, but what it says can still be looked at.
+            self.group = vec![From::File];
+        }
+        Ok(())
+    }
+}
+
+/// A column whose values come back in most groups, once or a few times each.
+pub(super) fn guessed_block(sheet: &Sheet, layout: &Layout) -> Vec<From> {
+    let fits = |c: &usize| {
+        let name = lower(&sheet.names[*c]);
+        if !BLOCKS.contains(&name.as_str()) || layout.group.contains(&From::Column(*c)) {
+            return false;
+        }
+        let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in &sheet.rows {
+            let Some(value) = row.cell(*c) else { return false };
+            groups.entry(value.to_owned()).or_default().insert(sheet.group(row, &layout.group));
+        }
+        let shared = groups.values().filter(|of| of.len() > 1).count();
+        groups.len() > 1 && 2 * shared >= groups.len()
+    };
+    (0..sheet.names.len()).find(fits).map(From::Column).into_iter().collect()
+}

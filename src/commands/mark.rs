@@ -1,0 +1,27 @@
+//! `joulerace mark`: a command says that a phase of it begins or ends.
+
+use crate::cli::MarkArgs;
+use crate::error::{Error, Status};
+use joulerace_meter::marks;
+use std::process::ExitCode;
+
+/// `joulerace mark`. Where nobody measures it does nothing, so that a command that marks its phases runs
+/// as well by itself.
+pub fn mark(args: &MarkArgs) -> Result<ExitCode, Error> {
+    match marks::send(args.phase, args.edge) {
+        Ok(heard) => {
+            if !heard {
+                tracing::info!("nobody measures: {} names no file", marks::VARIABLE);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Err(Error::Told {
+            message: format!(
+                "the mark cannot be made: {}: {error}; {} names a file only while a command is measured",
+                std::env::var(marks::VARIABLE).unwrap_or_default(),
+                marks::VARIABLE
+            ),
+            status: Status::Output,
+        }),
+    }
+}

@@ -1,0 +1,77 @@
+//! What can be wrong with an experiment's file.
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum RaceError {
+    /// It cannot be read.
+    #[error("{file} cannot be read: {why}")]
+    Unreadable {
+        /// As it was typed.
+        file: String,
+        /// The system's word, or the place of a mistake.
+        why: String,
+    },
+    /// A flag stands where the file should.
+    #[error(
+        "run: the file stands first: joulerace run FILE [FLAGS]; an experiment without a file has no \
+         subcommand: joulerace {0}"
+    )]
+    NoFile(String),
+    /// There is no such flag.
+    #[error(
+        "{file}: there is no key '{key}'{near} Keys are the flags of {help}, without their dashes"
+    )]
+    Unknown {
+        /// As it was typed.
+        file: String,
+        /// The key.
+        key: String,
+        /// `; did you mean 'iterations'?`, or a full stop.
+        near: String,
+        /// The command whose help lists them.
+        help: &'static str,
+    },
+    /// What is not of the experiment.
+    #[error(
+        "{file}: '{key}' is said on the command line, for one run: joulerace run {file} --{key}"
+    )]
+    NotOfIt {
+        /// As it was typed.
+        file: String,
+        /// The key.
+        key: String,
+    },
+    /// A value of another type.
+    #[error("{file}: {key} has to be {wanted}, and is {found}")]
+    Type {
+        /// As it was typed.
+        file: String,
+        /// The key.
+        key: String,
+        /// In words, with an example.
+        wanted: String,
+        /// In words.
+        found: String,
+    },
+    /// A value that its flag refuses.
+    #[error("{file}: {key}: {why}")]
+    Value {
+        /// As it was typed.
+        file: String,
+        /// The key.
+        key: String,
+        /// The flag's own words.
+        why: String,
+    },
+    /// It would write over something else.
+    #[error("--save: {0} is there and is no experiment of joulerace; name another file")]
+    Foreign(String),
+    /// It cannot be written.
+    #[error("--save: {file} cannot be written: {why}")]
+    Unwritten {
+        /// As it was typed.
+        file: String,
+        /// The system's word.
+        why: String,
+    },
+}

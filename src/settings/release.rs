@@ -1,0 +1,72 @@
+//! What stands behind `@`: a folder of an environment, or a version of a package.
+
+use pep508_rs::pep440_rs::Version;
+use std::str::FromStr as _;
+
+/// Where a treatment's packages come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// A folder with a lock, by its name.
+    Folder(&'a str),
+    /// A version of a package, of the framework's own where none is named: `2.4.1`,
+    /// `tensorflow==2.16.1`.
+    Version {
+        /// The package.
+        package: Option<&'a str>,
+        /// Its version.
+        version: &'a str,
+    },
+}
+
+/// Reads what stands behind `@`. What begins with a digit is a version: a folder cannot be called so.
+///
+/// # Errors
+///
+/// It is neither a name nor a version.
+pub fn place(typed: &str) -> Result<Place<'_>, ()> {
+    let version = |text: &str| Version::from_str(text).map(drop).map_err(drop);
+    if let Some((package, number)) = typed.split_once("==") {
+        version(number)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let named = package.starts_with(|c: char| c.is_ascii_alphanumeric());
+        return match named && package.chars().all(plain) {
+            true => Ok(Place::Version { package: Some(package), version: number }),
+            false => Err(()),
+        };
+    }
+    if typed.starts_with(|c: char| c.is_ascii_digit()) {
+        version(typed)?;
+        return Ok(Place::Version { package: None, version: typed });
+    }
+    match super::is_name(typed) && !typed.contains(['@', '+']) {
+        true => Ok(Place::Folder(typed)),
+        false => Err(()),
+    }
+}
+
+/// Whether both are one folder, or one version: `0.4` is `0.4.0`.
+pub fn same_place(one: &str, other: &str) -> bool {
+    match (place(one), place(other)) {
+        (
+            Ok(Place::Version { package: a, version: one }),
+            Ok(Place::Version { package: b, version: other }),
+        ) => a == b && Version::from_str(one) == Version::from_str(other),
+        _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digit_makes_a_version_and_a_letter_a_folder() {
+        assert_eq!(place("current"), Ok(Place::Folder("current")));
+        assert_eq!(place("2.4.1"), Ok(Place::Version { package: None, version: "2.4.1" }));
+        let of = Place::Version { package: Some("tensorflow-cpu"), version: "2.16.1" };
+        assert_eq!(place("tensorflow-cpu==2.16.1"), Ok(of));
+        for typed in ["", "2.x", "../x", "a b", "=2", "-e==1", "x==", "a@b"] {
+            assert_eq!(place(typed), Err(()), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What a workload's scripts declare of themselves, read without running them.
+
+use super::literal::{Literal, constant};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Larger than any script; what is larger is not read.
+const LARGEST: u64 = 4 << 20;
+
+/// A framework's script, as far as it is declared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    /// The framework that it is named after.
+    pub framework: String,
+    /// The packages that the framework consists of (`PACKAGES`); by default the one of its name.
+    pub packages: Vec<String>,
+    /// What else has to be installed for it (`REQUIRES`).
+    pub requires: Vec<String>,
+    /// Other ways of doing the work, each with its sentence (`VARIANTS`).
+    pub variants: BTreeMap<String, String>,
+    /// Why it cannot be used, where what it declares cannot be read.
+    pub broken: Option<String>,
+}
+
+impl Script {
+    /// What a script's text declares.
+    ///
+    /// # Errors
+    ///
+    /// Which of its constants cannot be read.
+    pub fn parse(framework: &str, text: &str) -> Result<Script, String> {
+        let list = |name: &str| -> Result<Option<Vec<String>>, String> {
+            match constant(text, name)? {
+                None => Ok(None),
+                Some(Literal::List(items)) => items
+                    .iter()
+                    .map(|item| item.text().map(str::to_owned))
+                    .collect::<Option<Vec<String>>>()
+                    .map(Some)
+                    .ok_or_else(|| format!("{name} holds something else than names")),
+                Some(_) => Err(format!("{name} is no tuple of names")),
+            }
+        };
+        let variants = match constant(text, "VARIANTS")? {
+            None => BTreeMap::new(),
+            Some(Literal::Pairs(pairs)) => pairs
+                .iter()
+                .map(|(name, sentence)| {
+                    Some((name.text()?.to_owned(), sentence.text()?.to_owned()))
+                })
+                .collect::<Option<_>>()
+                .ok_or("VARIANTS holds something else than names and sentences")?,
+            Some(_) => return Err("VARIANTS is no dictionary of names and sentences".to_owned()),
+        };
+        Ok(Script {
+            framework: framework.to_owned(),
+            packages: list("PACKAGES")?.unwrap_or_else(|| vec![framework.to_owned()]),
+            requires: list("REQUIRES")?.unwrap_or_default(),
+            variants,
+            broken: None,
+        })
+    }
+
+    /// What the script at `path` declares.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or declares what cannot be.
+    pub fn read(framework: &str, path: &Path) -> Result<Script, String> {
+        let told = |why: String| format!("{}: {why}", crate::clean::path(path));
+        let text = crate::files::read(path, LARGEST).map_err(|e| told(e.to_string()))?;
+        let text = String::from_utf8(text).map_err(|_| told("it is not in UTF-8".to_owned()))?;
+        Script::parse(framework, &text).map_err(told)
+    }
+}
+
+impl Script {
+    /// The package whose version is the framework's: the one of its name, else the first.
+    pub fn main_package(&self) -> &str {
+        let named = self.packages.iter().find(|package| **package == self.framework);
+        named.or(self.packages.first()).map_or(&self.framework, |package| package)
+    }
+}
+
+/// What treatments can be made of: scripts and environments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The scripts, by their frameworks.
+    pub scripts: Vec<Script>,
+    /// Folders of environments, each with a lock, by their names.
+    pub environments: BTreeMap<String, PathBuf>,
+}
+
+impl Known {
+    /// The script of a framework.
+    pub fn script(&self, framework: &str) -> Option<&Script> {
+        self.scripts.iter().find(|script| script.framework == framework)
+    }
+
+    /// The frameworks' names, for a message.
+    pub fn frameworks(&self) -> String {
+        self.scripts.iter().map(|s| s.framework.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_without_declarations_is_its_framework() {
+        let script = Script::parse("jax", "import jax\n").unwrap();
+        assert_eq!(script.packages, ["jax"]);
+        assert!(script.requires.is_empty() && script.variants.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_without_running_is_refused_by_its_name() {
+        for (text, word) in [
+            ("VARIANTS = make()\n", "VARIANTS"),
+            ("VARIANTS = ('a',)\n", "VARIANTS"),
+            ("PACKAGES = 'jax'\n", "PACKAGES"),
+            ("REQUIRES = [('a',)]\n", "REQUIRES"),
+        ] {
+            assert!(Script::parse("x", text).unwrap_err().contains(word), "{text}");
+        }
+    }
+}
