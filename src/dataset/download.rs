@@ -39,10 +39,8 @@ pub(super) fn fetch(
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DatasetError> {
     fs::create_dir_all(dir).map_err(DatasetError::io("make the folder", dir))?;
-    let tls = TlsConfig::builder()
-        .provider(PROVIDER)
-        .root_certs(RootCerts::PlatformVerifier)
-        .build();
+    let tls =
+        TlsConfig::builder().provider(PROVIDER).root_certs(RootCerts::PlatformVerifier).build();
     let agent: Agent = Agent::config_builder()
         .tls_config(tls)
         // A mirror that compresses on the way would have its answer decompressed on arrival,

@@ -360,7 +360,8 @@ impl Journal {
             Ok(()) => self.end += line.len() as u64,
             Err(source) => {
                 // If this fails too, the torn line is recognised when the journal is next opened.
-                let _ = files::at(&self.path).and_then(|(folder, name)| folder.cut(&name, self.end));
+                let _ =
+                    files::at(&self.path).and_then(|(folder, name)| folder.cut(&name, self.end));
                 return Err(io(source));
             }
         }

@@ -121,7 +121,11 @@ fn holder_in(file: File) -> io::Result<String> {
 /// just now, or be a stranger) by what the kernel knows.
 fn file_holder(file: &File) -> String {
     let named = file.try_clone().and_then(holder_in).unwrap_or_default();
-    if named.is_empty() { system::locked_by(file).unwrap_or_else(|| "unnamed".to_owned()) } else { named }
+    if named.is_empty() {
+        system::locked_by(file).unwrap_or_else(|| "unnamed".to_owned())
+    } else {
+        named
+    }
 }
 
 fn take_file(path: &Path, holder: &str) -> Result<File, LockError> {

@@ -136,7 +136,8 @@ fn in_component(c: char) -> bool {
 /// `text` with the folder `home` written `~` where a path begins with it: `/root/d` becomes `~/d`, while
 /// `/x/root/d` and `/rooted` are other paths and stay.
 pub fn without_home(text: &str, home: Option<&str>) -> String {
-    let Some(home) = home.map(|home| home.trim_end_matches(SEPARATORS)).filter(|home| home.len() > 1)
+    let Some(home) =
+        home.map(|home| home.trim_end_matches(SEPARATORS)).filter(|home| home.len() > 1)
     else {
         return text.to_owned();
     };

@@ -19,7 +19,8 @@ mod system;
 pub use system::{
     Awake, adopt_orphans, children_cpu_seconds, count_interrupts, end_likewise, end_with_host,
     end_with_parent, has_children, ignore_file_size_signal, interrupt, kill_all, kill_descendants,
-    kill_group, kill_own_group, may_administer, offer_to_out_of_memory, own_group, stay_awake, strays,
+    kill_group, kill_own_group, may_administer, offer_to_out_of_memory, own_group, stay_awake,
+    strays,
 };
 pub(crate) use system::{own_cpu_seconds, processors, slept, supply, thread_cpu_seconds};
 

@@ -62,7 +62,8 @@ pub unsafe extern "C" fn joulerace_worker_main(
 unsafe fn main(arguments: &[*const c_char]) -> c_int {
     // Python may change what it is given.
     // SAFETY: the caller's promise.
-    let copy = |argument: &*const c_char| unsafe { CStr::from_ptr(*argument) }.to_owned().into_raw();
+    let copy =
+        |argument: &*const c_char| unsafe { CStr::from_ptr(*argument) }.to_owned().into_raw();
     let mut argv: Vec<*mut c_char> = arguments.iter().map(copy).collect();
     let count = argv.len() as c_int;
     argv.push(std::ptr::null_mut());

@@ -24,9 +24,7 @@ pub fn connect(pipe: &Path) -> io::Result<(BufReader<File>, Sender)> {
     let begun = Instant::now();
     let stream = loop {
         match OpenOptions::new().read(true).write(true).open(pipe) {
-            Err(error)
-                if error.raw_os_error() == Some(PIPE_BUSY) && begun.elapsed() < PATIENCE =>
-            {
+            Err(error) if error.raw_os_error() == Some(PIPE_BUSY) && begun.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             opened => break opened?,

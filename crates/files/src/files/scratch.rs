@@ -84,7 +84,10 @@ impl Scratch {
                 }
                 let Ok(about) = std::fs::symlink_metadata(entry.path()) else { continue };
                 let young = about.modified().ok().and_then(|then| then.elapsed().ok());
-                if !about.is_dir() || !system::is_mine(&about) || young.is_none_or(|age| age < SETTLED) {
+                if !about.is_dir()
+                    || !system::is_mine(&about)
+                    || young.is_none_or(|age| age < SETTLED)
+                {
                     continue;
                 }
                 let Ok(lock) = system::lock_of(&entry.path()) else { continue };

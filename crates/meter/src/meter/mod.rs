@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::MeterError;
+pub use error::{MeterError, needs};
 pub use nvml::GpuError;
 pub use sampler::{Disagreement, LostSensor};
 pub use session::{Session, SessionReport};

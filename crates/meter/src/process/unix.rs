@@ -123,8 +123,7 @@ pub(crate) fn slept() -> Option<Duration> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clocks = Some((ClockId::CLOCK_MONOTONIC, ClockId::CLOCK_BOOTTIME));
     #[cfg(target_os = "macos")]
-    let clocks =
-        Some((ClockId::from_raw(nix::libc::CLOCK_UPTIME_RAW), ClockId::CLOCK_MONOTONIC));
+    let clocks = Some((ClockId::from_raw(nix::libc::CLOCK_UPTIME_RAW), ClockId::CLOCK_MONOTONIC));
     #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos")))]
     let clocks: Option<(ClockId, ClockId)> = None;
     let (stands_still, goes_on) = clocks?;

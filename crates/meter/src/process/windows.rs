@@ -23,11 +23,11 @@ use windows_sys::Win32::System::Diagnostics::Debug::{
     SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SetErrorMode,
 };
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob,
-    JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_BASIC_ACCOUNTING_INFORMATION,
-    JOBOBJECT_BASIC_PROCESS_ID_LIST, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
-    JobObjectBasicAccountingInformation, JobObjectBasicProcessIdList,
-    JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject,
+    AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    JOBOBJECT_BASIC_ACCOUNTING_INFORMATION, JOBOBJECT_BASIC_PROCESS_ID_LIST,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicAccountingInformation,
+    JobObjectBasicProcessIdList, JobObjectExtendedLimitInformation, QueryInformationJobObject,
+    SetInformationJobObject,
 };
 use windows_sys::Win32::System::Power::{
     ES_CONTINUOUS, ES_SYSTEM_REQUIRED, GetSystemPowerStatus, SYSTEM_POWER_STATUS,
@@ -104,13 +104,8 @@ fn members() -> Vec<u32> {
             let size = (list.len() * size_of::<usize>()) as u32;
             let place = list.as_mut_ptr().cast();
             let nothing = std::ptr::null_mut();
-            let told = QueryInformationJobObject(
-                job.0,
-                JobObjectBasicProcessIdList,
-                place,
-                size,
-                nothing,
-            );
+            let told =
+                QueryInformationJobObject(job.0, JobObjectBasicProcessIdList, place, size, nothing);
             (told != 0, GetLastError())
         };
         if !told && error == ERROR_MORE_DATA && room < 1 << 20 {
@@ -185,7 +180,9 @@ fn ticks(time: FILETIME) -> u64 {
     u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime)
 }
 
-fn used(ask: impl FnOnce(&mut FILETIME, &mut FILETIME, &mut FILETIME, &mut FILETIME) -> i32) -> Option<f64> {
+fn used(
+    ask: impl FnOnce(&mut FILETIME, &mut FILETIME, &mut FILETIME, &mut FILETIME) -> i32,
+) -> Option<f64> {
     let zero = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
     let (mut begun, mut ended, mut kernel, mut user) = (zero, zero, zero, zero);
     let told = ask(&mut begun, &mut ended, &mut kernel, &mut user) != 0;
@@ -229,10 +226,7 @@ pub(crate) fn processors() -> Option<Processors> {
     };
     let total = ticks(kernel) + ticks(user);
     let busy = total.saturating_sub(ticks(idle));
-    (told != 0 && cpus > 0).then(|| Processors {
-        busy_s: busy as f64 / 1e7,
-        cpus: cpus as usize,
-    })
+    (told != 0 && cpus > 0).then(|| Processors { busy_s: busy as f64 / 1e7, cpus: cpus as usize })
 }
 
 /// What feeds the machine (`SYSTEM_POWER_STATUS`).
@@ -250,8 +244,8 @@ pub(crate) fn supply() -> Option<Supply> {
         1 => Some(true),
         _ => None,
     };
-    let percent = (battery && status.BatteryLifePercent <= 100)
-        .then(|| f64::from(status.BatteryLifePercent));
+    let percent =
+        (battery && status.BatteryLifePercent <= 100).then(|| f64::from(status.BatteryLifePercent));
     Some(Supply { mains, battery, percent })
 }
 
