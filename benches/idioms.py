@@ -322,7 +322,7 @@ VARIANTS = {
 
 def worker(name: str, job: dict) -> None:
     """Trains one variant in this process and prints the seconds of its phases."""
-    sys.path.insert(0, str(WORKLOADS))
+    sys.path[:0] = [str(WORKLOADS / "cnn"), str(WORKLOADS)]
     import harness
 
     framework, variant = name.partition("/")[0], VARIANTS[name]

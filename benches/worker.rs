@@ -4,7 +4,7 @@
 //!     JOULERACE_BENCH_DATA=/path/to/mnist cargo bench --bench worker
 //!
 //! The one is `joulerace worker`, asked by its host as in a trial; the other is
-//! `python python/workloads/torch_cnn.py` with the same settings. The order within a pair alternates.
+//! `python python/workloads/cnn/torch_cnn.py` with the same settings. The order within a pair alternates.
 //! `JOULERACE_BENCH_PAIRS` is how many pairs each framework gets (5); `-- torch` at the end keeps to
 //! one framework.
 
@@ -98,7 +98,7 @@ impl Bench {
             let launch = Launch {
                 task: Task::Python(Request {
                     python: self.interpreter.clone(),
-                    sys_path: vec![self.workloads.clone()],
+                    sys_path: vec![self.workloads.join("cnn"), self.workloads.clone()],
                     module: "harness".to_owned(),
                     function: "run".to_owned(),
                     argument: json!({ "framework": framework, "job": job }),
@@ -130,7 +130,7 @@ impl Bench {
         let before = children_cpu_seconds();
         let begun = Instant::now();
         let status = Command::new(&self.python)
-            .arg(self.workloads.join(format!("{framework}_cnn.py")))
+            .arg(self.workloads.join(format!("cnn/{framework}_cnn.py")))
             .args(["--epochs", &EPOCHS.to_string(), "--train-samples", &TRAIN.to_string()])
             .args(["--test-samples", &TEST.to_string(), "--threads", &self.threads.to_string()])
             .arg("--data-dir")

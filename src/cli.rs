@@ -10,6 +10,7 @@ mod examples;
 mod joined;
 mod mark;
 mod measure;
+mod pack;
 mod run;
 mod shell;
 mod verify;
@@ -23,13 +24,14 @@ pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
 pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
+pub use pack::{PackArgs, ReplayArgs};
 pub use run::RaceArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus};
-use crate::settings::Factor;
+use crate::settings::{Device, Factor};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -134,6 +136,18 @@ pub enum Command {
     /// that JOULERACE_MARKS names. Where nobody measures, this does nothing.
     #[command(after_help = examples::MARK)]
     Mark(MarkArgs),
+    /// Pack an experiment and its report into one archive for a paper's artifact
+    ///
+    /// A ZIP file with raw samples, records, journal, locks, the scripts' checksums, tables, report,
+    /// CITATION.cff, and a description as an RO-Crate. Home folders and what looks like a secret are struck
+    /// out; the scripts' own output is left out.
+    #[command(after_help = examples::PACK)]
+    Pack(PackArgs),
+    /// Make an archive's tables again from its raw samples, and say whether every number is the same
+    ///
+    /// The archive may come from anybody: nothing in it is run. Ends with status 13 where something differs.
+    #[command(after_help = examples::REPLAY)]
+    Replay(ReplayArgs),
     /// Make, list or remove joulerace's Python environments
     #[command(after_help = examples::ENV)]
     Env(EnvArgs),
@@ -194,7 +208,7 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are, where the experiment named a folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "JOULERACE_POWERCAP", hide_env = true)]
     pub powercap: Option<PathBuf>,
     /// The folder of the workload's scripts, where the experiment named one
     #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
@@ -247,7 +261,13 @@ pub struct MeterArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are
-    #[arg(long, value_name = "DIR", default_value = "/sys/class/powercap")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/sys/class/powercap",
+        env = "JOULERACE_POWERCAP",
+        hide_env = true
+    )]
     pub powercap: PathBuf,
     /// The estimate's power in watts, idle and with all cores busy
     #[arg(long, value_name = "IDLE:BUSY", default_value_t = CpuWatts::default())]
@@ -337,6 +357,9 @@ pub struct RunArgs {
     /// The same cap on processors for every treatment [default: all]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
     pub threads: Option<u32>,
+    /// Where the job runs: cpu, or gpu for an NVIDIA graphics card, in an environment with CUDA
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, default_value_t = Device::Cpu, help_heading = "Training job")]
+    pub device: Device,
     /// mnist, digits, or auto: MNIST where it can be had
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto, help_heading = "Training job")]
     pub dataset: DatasetChoice,

@@ -1,6 +1,7 @@
 //! What ends the program, and with which exit status.
 
 use crate::analysis::AnalysisError;
+use crate::settings::DeviceError;
 use std::process::ExitCode;
 
 /// Exit statuses, as documented in the README. 2 is clap's, for a command line it cannot read.
@@ -32,6 +33,8 @@ pub enum Status {
     /// `doctor` finds what makes the experiment impossible; with `--strict`, as above, or `audit` finds
     /// something serious.
     Unfit = 12,
+    /// What `replay` made again is not what the archive holds.
+    Differs = 13,
     /// The command to measure is there and cannot be run, as shells say it.
     NotExecutable = 126,
     /// There is no such command to measure, as shells say it.
@@ -44,6 +47,9 @@ pub enum Error {
     /// See [`crate::settings::SettingsError`].
     #[error(transparent)]
     Settings(#[from] crate::settings::SettingsError),
+    /// See [`crate::settings::DeviceError`].
+    #[error(transparent)]
+    Device(#[from] crate::settings::DeviceError),
     /// See [`crate::settings::RaceError`].
     #[error(transparent)]
     Race(#[from] crate::settings::RaceError),
@@ -77,6 +83,9 @@ pub enum Error {
     /// See [`crate::analysis::AnalysisError`].
     #[error(transparent)]
     Analysis(#[from] crate::analysis::AnalysisError),
+    /// See [`crate::pack::PackError`].
+    #[error(transparent)]
+    Pack(#[from] crate::pack::PackError),
     /// Said already, in full; only the status remains.
     #[error("{message}")]
     Told {
@@ -95,10 +104,12 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Error::Settings(_) | Error::Race(_) | Error::Workload(_) => Status::Usage,
+            Error::Device(DeviceError::LeftOut { .. }) => Status::Usage,
+            Error::Device(_) => Status::Meter,
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,
-            Error::Experiment(_) | Error::Journal(_) => Status::Output,
+            Error::Experiment(_) | Error::Journal(_) | Error::Pack(_) => Status::Output,
             Error::Lock(_) => Status::Busy,
             Error::Analysis(AnalysisError::Unfit { .. }) => Status::Output,
             Error::Analysis(AnalysisError::Interrupted { .. }) => Status::Stopped,

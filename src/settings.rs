@@ -3,6 +3,7 @@
 mod choose;
 pub mod commands;
 mod comparisons;
+mod device;
 mod error;
 mod factors;
 pub mod history;
@@ -14,6 +15,7 @@ mod treatment;
 
 pub use choose::{STUDY, treatments};
 pub use commands::{CommandLine, Commands, Shell};
+pub use device::{Device, DeviceError};
 pub use error::SettingsError;
 pub use factors::{FACTORS, Factor, check_factors, of_the_work};
 pub use history::History;
@@ -82,6 +84,9 @@ pub struct Job {
     pub test_samples: Option<u32>,
     /// Processors that a script may use.
     pub threads: u32,
+    /// Where it runs.
+    #[serde(default)]
+    pub device: Device,
 }
 
 impl Job {

@@ -13,7 +13,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use energibridge::{Mode, WATTS, stand_in};
-use joulerace::meter::{Choice, Kind, Meter, MeterError, MeterSettings, Selected, select};
+use joulerace::meter::{Choice, Kind, Meter, MeterError, MeterSettings, Run, Selected, select};
 use joulerace::process::{Exit, kill_group};
 use joulerace::samples::Domain;
 
@@ -51,14 +51,18 @@ impl Scratch {
         self.folder.path().join("t.log")
     }
 
-    /// Starts the wrapped shell command in a process group of its own, streams into the log.
-    fn spawn(&self, meter: &Meter, shell: &str) -> Group {
+    /// Measures a shell command, which is started in a process group of its own, streams into the log.
+    fn start(&self, meter: &Meter, shell: &str) -> (Run, Group) {
         let argv: Vec<OsString> = ["sh", "-c", shell].map(OsString::from).into();
-        let line = meter.wrap(&self.csv(), argv);
+        let mut run = meter.run(&self.csv(), argv).unwrap();
+        assert!(run.needs_its_command());
+        let line = run.line();
         let log = File::create(self.log()).unwrap();
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
-        Group(command.spawn().unwrap())
+        let group = Group(command.spawn().unwrap());
+        run.started(group.0.id());
+        (run, group)
     }
 }
 
@@ -82,14 +86,14 @@ impl Drop for Group {
 fn its_file_comes_to_the_power_that_it_measured() {
     let scratch = Scratch::new();
     let meter = scratch.meter(Mode::Fine);
-    let session = meter.start(&scratch.csv()).unwrap();
-    let exit = scratch.spawn(&meter, "sleep 0.5").wait();
+    let (run, mut group) = scratch.start(&meter, "sleep 0.5");
+    let exit = group.wait();
     assert_eq!(exit, Exit::Code(0));
-    assert!(meter.failure(exit, &scratch.log(), &scratch.csv()).is_none());
-    let watts = session.watts().unwrap();
+    assert!(run.failure(exit, &scratch.log()).is_none());
+    let watts = run.session().watts().unwrap();
     assert!((watts - WATTS).abs() < 0.1 * WATTS, "{watts} W");
-    session.health().unwrap();
-    let report = session.finish().unwrap();
+    run.session().health().unwrap();
+    let report = run.finish().unwrap();
     let joules = report.total_j.unwrap();
     assert!((joules - WATTS * report.seconds).abs() < 0.02 * joules + 0.2, "{report:?}");
     assert!(report.joules.contains_key(&Domain::Core) && !report.estimated);
@@ -102,9 +106,10 @@ fn the_commands_own_failures_are_not_the_meters() {
     let scratch = Scratch::new();
     let meter = scratch.meter(Mode::Fine);
     for (shell, expected) in [("exit 3", 3), ("exit 101", 101), ("kill -9 $$", 101)] {
-        let exit = scratch.spawn(&meter, shell).wait();
+        let (run, mut group) = scratch.start(&meter, shell);
+        let exit = group.wait();
         assert_eq!(exit, Exit::Code(expected), "{shell}");
-        let failure = meter.failure(exit, &scratch.log(), &scratch.csv());
+        let failure = run.failure(exit, &scratch.log());
         assert!(failure.is_none(), "{shell}: {failure:?}");
     }
 }
@@ -113,9 +118,8 @@ fn the_commands_own_failures_are_not_the_meters() {
 fn a_panic_in_the_middle_is_told_while_the_command_runs_on() {
     let scratch = Scratch::new();
     let meter = scratch.meter(Mode::PanicsMidway);
-    let mut group = scratch.spawn(&meter, "sleep 60");
-    let exit = group.wait();
-    let failure = meter.failure(exit, &scratch.log(), &scratch.csv()).unwrap();
+    let (run, mut group) = scratch.start(&meter, "sleep 60");
+    let failure = run.failure(group.wait(), &scratch.log()).unwrap();
     assert!(matches!(&failure, MeterError::EnergibridgeLate { .. }), "{failure}");
     assert!(failure.to_string().contains("overflow when subtracting durations"), "{failure}");
     assert!(failure.to_string().contains("--interval"), "{failure}");
@@ -125,10 +129,10 @@ fn a_panic_in_the_middle_is_told_while_the_command_runs_on() {
 fn a_cut_row_makes_the_file_unusable() {
     let scratch = Scratch::new();
     let meter = scratch.meter(Mode::CutsARow);
-    let session = meter.start(&scratch.csv()).unwrap();
-    let exit = scratch.spawn(&meter, "sleep 60").wait();
-    assert!(meter.failure(exit, &scratch.log(), &scratch.csv()).is_some(), "{exit}");
-    let error = session.finish().unwrap_err();
+    let (run, mut group) = scratch.start(&meter, "sleep 60");
+    let exit = group.wait();
+    assert!(run.failure(exit, &scratch.log()).is_some(), "{exit}");
+    let error = run.finish().unwrap_err();
     assert!(matches!(&error, MeterError::Samples(_)), "{error}");
 }
 
@@ -136,10 +140,9 @@ fn a_cut_row_makes_the_file_unusable() {
 fn a_frozen_counter_is_noticed_while_it_runs() {
     let scratch = Scratch::new();
     let meter = scratch.meter(Mode::Frozen);
-    let session = meter.start(&scratch.csv()).unwrap();
-    let _group = scratch.spawn(&meter, "sleep 60");
+    let (run, _group) = scratch.start(&meter, "sleep 60");
     let fault = loop {
-        match session.health() {
+        match run.session().health() {
             Ok(()) => std::thread::sleep(Duration::from_millis(20)),
             Err(fault) => break fault,
         }
@@ -157,14 +160,15 @@ fn a_register_that_the_processor_lacks_is_told_and_is_no_fault() {
     let covered: Vec<Domain> = about.counters.iter().map(|counter| counter.domain).collect();
     assert_eq!(covered, [Domain::Package, Domain::Core]);
     assert!(about.notes.iter().any(|note| note.contains("no counter behind DRAM_ENERGY (J)")));
-    let session = meter.start(&scratch.csv()).unwrap();
     // Longer than a counter may stand still.
-    let mut group = scratch.spawn(&meter, "sleep 2.6");
+    let (mut run, mut group) = scratch.start(&meter, "sleep 2.6");
     while group.0.try_wait().unwrap().is_none() {
-        session.health().unwrap();
+        run.look();
+        run.session().health().unwrap();
         std::thread::sleep(Duration::from_millis(50));
     }
-    let report = session.finish().unwrap();
+    let report = run.finish().unwrap();
+    assert!(report.cpu_seconds.is_some(), "what the meter's own program took: {report:?}");
     let joules = report.total_j.unwrap();
     assert!((joules - WATTS * report.seconds).abs() < 0.02 * joules + 0.2, "{report:?}");
     assert_eq!(report.joules.keys().collect::<Vec<_>>(), [&Domain::Package, &Domain::Core]);

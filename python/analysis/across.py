@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis import files, summary, text
 from analysis.decision import student
-from analysis.decision.pooled import Pooled, pool
+from analysis.over import Over, interval, over, percent, percent_text
 from analysis.settings import RequestError
 
 #: With so few experiments the interval over experiments is said to be what it is.
@@ -68,18 +68,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Over:
-    """One comparison over all experiments that have it; ``p_holm`` counts the comparisons."""
-
-    a: str
-    b: str
-    pooled: Pooled
-    p_holm: float
-    resolved: bool
-    parts: tuple[tuple[str, float, float, float], ...]
-
-
-@dataclass(frozen=True)
 class Answer:
     """The sentence, how sure it is, and what limits it."""
 
@@ -113,8 +101,8 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
     alpha = float(request.get("alpha") or 0.05)
     parts = [read(part) for part in request.get("parts") or []]
     check(parts)
-    over = compare(parts, alpha)
-    answer = tell(parts, over)
+    found = compare(parts, alpha)
+    answer = tell(parts, found)
     output = Path(request["output"])
     content = {
         "sentence": answer.sentence,
@@ -126,7 +114,7 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
         ],
         "comparisons": [
             asdict(o) | {key: percent(getattr(o.pooled, name)) for key, name in _PERCENT.items()}
-            for o in over
+            for o in found
         ],
         "alpha": alpha,
     }
@@ -134,9 +122,9 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
         output / "across.json",
         json.dumps(summary.plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     )
-    files.write(output / "across.csv", _csv(over))
+    files.write(output / "across.csv", _csv(found))
     emit({"event": "progress", "step": "report"})
-    written = across_report.write(parts, over, answer, request)
+    written = across_report.write(parts, found, answer, request)
     names = ["across.json", "across.csv", *written]
     emit({"event": "result", "sentence": answer.sentence, "files": names})
 
@@ -194,20 +182,13 @@ def compare(parts: Sequence[Part], alpha: float) -> list[Over]:
     declared = _dig(parts[0].experiment, "protocol", "comparisons") or []
     for a, b in [*map(tuple, declared), *(pair for part in parts for pair in part.rows)]:
         pairs.setdefault(frozenset((a, b)), (a, b))
-    found = []
-    for a, b in pairs.values():
-        known = [(p.name, *r) for p in _same_work(parts) if (r := p.ratio(a, b))]
-        if len(known) > 1:
-            _, means, errors, freedoms = zip(*known, strict=True)
-            found.append((a, b, pool(means, errors, freedoms, alpha), tuple(known)))
-    corrected = student.holm(np.array([pooled.p for _, _, pooled, _ in found]))
-    return [
-        Over(a, b, pooled, float(p), bool(p < alpha), known)
-        for (a, b, pooled, known), p in zip(found, corrected, strict=True)
+    known = [
+        [(p.name, *r) for p in _same_work(parts) if (r := p.ratio(a, b))] for a, b in pairs.values()
     ]
+    return over(list(pairs.values()), known, alpha)
 
 
-def tell(parts: Sequence[Part], over: Sequence[Over]) -> Answer:
+def tell(parts: Sequence[Part], found: Sequence[Over]) -> Answer:
     """The answer in words: resolved differences first, the rest by what is known of them."""
     count = f"{len(parts)} experiments"
     cautions = []
@@ -216,10 +197,10 @@ def tell(parts: Sequence[Part], over: Sequence[Over]) -> Answer:
     for part in parts:
         if part not in _same_work(parts):
             cautions.append(f"{part.name} is left out: its groups did not do the same work.")
-    if not over:
+    if not found:
         sentence = f"No two of the {count} compare the same groups, so nothing can be pooled."
         return Answer(sentence, "", tuple(cautions))
-    resolved = [o for o in over if o.resolved]
+    resolved = [o for o in found if o.resolved]
     if resolved:
         words = [
             f"{o.b} used {text.size(abs(_change(o)))} {'more' if o.pooled.mean > 0 else 'less'} "
@@ -227,32 +208,32 @@ def tell(parts: Sequence[Part], over: Sequence[Over]) -> Answer:
             for o in resolved
         ]
         sentence = f"Over {count}, {text.join(words)}."
-        if len(resolved) < len(over):
-            rest = [f"{o.b} and {o.a}" for o in over if not o.resolved]
+        if len(resolved) < len(found):
+            rest = [f"{o.b} and {o.a}" for o in found if not o.resolved]
             sentence += f" Not resolved: {text.join(rest, 'or')}."
     else:
         words = [
             f"{o.b} against {o.a} {percent_text(o.pooled.mean)} "
             f"({interval(o.pooled.low, o.pooled.high)})"
-            for o in over
+            for o in found
         ]
         sentence = f"Over {count}, no difference is resolved: {text.join(words)}."
-    same = sum(_one_sign(o) for o in over)
+    same = sum(_one_sign(o) for o in found)
     sure = (
         f"The intervals are over experiments (Student's t, {len(parts) - 1} "
         f"{'degree' if len(parts) == 2 else 'degrees'} of freedom) and hold for others like "
-        f"these; in {same} of {text.count(len(over), 'comparison')} all experiments have one sign."
+        f"these; in {same} of {text.count(len(found), 'comparison')} all experiments have one sign."
     )
     if len(parts) <= _FEW:
         alone = [
             f"{o.b} against {o.a} {interval(o.pooled.within_low, o.pooled.within_high)}"
-            for o in over
+            for o in found
         ]
         cautions.append(
             "Two experiments hardly tell how much experiments differ: that leaves one degree of "
             f"freedom. For these two alone, with no word about others: {text.join(alone)}."
         )
-    for o in over:
+    for o in found:
         if o.pooled.q_p < 0.05:
             cautions.append(
                 f"{o.b} against {o.a} differs between the experiments by more than their blocks "
@@ -260,23 +241,6 @@ def tell(parts: Sequence[Part], over: Sequence[Over]) -> Answer:
                 "by itself."
             )
     return Answer(sentence, sure, tuple(cautions))
-
-
-def percent(log: float) -> float | None:
-    """A log ratio as a percentage; none of what is not known."""
-    return float(100.0 * np.expm1(log)) if np.isfinite(log) else None
-
-
-def percent_text(log: float) -> str:
-    """A log ratio as ``+3.1%``."""
-    return text.percent(percent(log))
-
-
-def interval(low: float, high: float) -> str:
-    """An interval of log ratios in percent, with the digits that its width bears out."""
-    ends = percent(low), percent(high)
-    decimals = text.percent_decimals(*ends)
-    return f"{text.percent(ends[0], decimals)} to {text.percent(ends[1], decimals)}"
 
 
 def _change(over: Over) -> float:
@@ -311,12 +275,12 @@ def _dig(value: Any, *keys: str) -> Any:
     return value
 
 
-def _csv(over: Sequence[Over]) -> str:
+def _csv(found: Sequence[Over]) -> str:
     """A row per comparison and experiment, and one over all of them."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for o in over:
+    for o in found:
         for name, mean, error, freedom in o.parts:
             half = float(student.quantile(0.975, np.array(freedom))) * error
             ends = [percent(v) for v in (mean, mean - half, mean + half)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import effects, provenance, text
+from analysis import departures, effects, machines, provenance, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -52,6 +52,10 @@ def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
         reasons.append("part of the time was not measured")
     if not found.disturbed["same"]:
         reasons.append("it is another without the disturbed trials")
+    reasons += machines.caps(found.machines, found.decision, found.compared)
+    known = departures.items(table, found, settings)
+    if any(item.kept is False and item.weakens for item in known):
+        reasons.append("it departs from the protocol")
     return reasons
 
 
@@ -83,12 +87,13 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     cautions += _invalid(table)
     cautions += _order(found)
     cautions += _pairing(table, found, settings)
+    cautions += machines.cautions(found.machines)
     cautions += _numbers(table, found, settings)
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
     cautions += _coverage(table, settings)
     cautions += _disturbances(table, found)
-    cautions += _protocol(table, settings)
+    cautions += _protocol(table, found, settings)
     return cautions
 
 
@@ -135,7 +140,9 @@ def _kind(reason: str) -> str:
     """A reason without what is one trial's own, so that like ones can be counted."""
     if _SAMPLED(reason):
         return "too little of the time was sampled"
-    return re.split(r"[:;(]", reason, maxsplit=1)[0].strip().rstrip(".")
+    reason = re.sub(r" fell from .*", " fell otherwise than by a wrap", reason)
+    # A column's unit, as in 'PACKAGE_ENERGY (J)', belongs to its name.
+    return re.split(r"[:;]|\((?!J\))", reason, maxsplit=1)[0].strip().rstrip(".")
 
 
 def _domains(table: Table, settings: Settings) -> list[str]:
@@ -295,16 +302,9 @@ def _disturbances(table: Table, found: Findings) -> list[str]:
     ]
 
 
-def _protocol(table: Table, settings: Settings) -> list[str]:
-    departures = departures_of(table, settings)
-    return [f"Departs from the protocol: {'; '.join(departures)}."] if departures else []
-
-
-def departures_of(table: Table, settings: Settings) -> list[str]:
-    """Where the analysis departs from what the experiment declared."""
-    coverage = dict(zip(table.usable["trial"], table.usable["coverage"], strict=True))
-    known = {trial: float(share) for trial, share in coverage.items() if np.isfinite(share)}
-    return settings.protocol.departures(settings.alpha, settings.margin, table.groups, known)
+def _protocol(table: Table, found: Findings, settings: Settings) -> list[str]:
+    told = departures.told(departures.items(table, found, settings))
+    return [f"Departs from the protocol. {'. '.join(told)}."] if told else []
 
 
 def adjusted(found: Findings) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis import tables, text
 from analysis.cells import Cell, Column, Tabulation, number, p_cell, words
+from analysis.departures import Item
 from analysis.findings import Findings
 from analysis.table import Table
 
@@ -303,3 +304,12 @@ def autocorrelation(found: Findings) -> Tabulation | None:
     if not cells:
         return None
     return Tabulation("Memory from block to block (ln energy)", columns, cells, [note])
+
+
+def protocol(items: Sequence[Item]) -> Tabulation | None:
+    """What was declared before the first trial, and what was done."""
+    columns = [Column(c, False) for c in ("Declared", "As", "Done", "Kept")]
+    said = {True: "yes", False: "no", None: "cannot be told"}
+    cells = [[words(i.name), words(i.declared), words(i.done), words(said[i.kept])] for i in items]
+    caption = "Declared before the first trial, and done"
+    return Tabulation(caption, columns, cells) if cells else None

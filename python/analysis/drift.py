@@ -57,7 +57,8 @@ def _trend(
     if not len(wide) or at.isna().any():
         return None
     x = ((at - at.min()) / scale).to_numpy(float)
-    found: Drift | None = confounders.drift(np.log(wide.to_numpy(float)), x)
+    machines = evidence.strata(table, wide)
+    found: Drift | None = confounders.drift(np.log(wide.to_numpy(float)), x, machines)
     if found is None:
         return None
     low, high = found.interval(settings.alpha)
@@ -68,7 +69,7 @@ def _trend(
         "ci_high": effects.percent(high),
         "p": found.p,
         "span": found.span,
-        "blocks": found.df + 2,
+        "blocks": found.df + 1 + (1 if machines is None else len(np.unique(machines))),
         "pct_over_experiment": effects.percent(found.slope * found.span),
         "low_over_experiment": effects.percent(low * found.span),
         "high_over_experiment": effects.percent(high * found.span),
@@ -111,7 +112,7 @@ def _autocorrelation(table: Table, settings: Settings, found: Decision) -> list[
     rows = []
     wide = table.wide("energy_j").reindex(columns=list(table.all_groups))
     if len(wide) > 1:
-        own = memory.lag_one(np.log(wide.to_numpy(float)))
+        own = memory.lag_one(np.log(wide.to_numpy(float)), evidence.strata(table, wide))
         counts = wide.notna().sum()
         for i, group in enumerate(table.all_groups):
             rows.append(_lag(group, "group", int(counts.iloc[i]), own.r1[i], own.p[i]))

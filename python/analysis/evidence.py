@@ -13,12 +13,17 @@ from analysis.table import Table
 def comparisons(table: Table, settings: Settings) -> tuple[tuple[str, str], ...]:
     """The pairs of groups that are compared, each base first, in the order of presentation.
 
-    All pairs, unless the experiment declared fewer before its first trial.
+    All pairs, unless the experiment declared fewer before its first trial; those of a history or of
+    levels as they were declared, the earlier one first.
     """
     declared = settings.protocol.comparisons
     pairs = list(combinations(table.groups, 2))
     if not declared:
         return tuple(pairs)
+    if settings.protocol.structured:
+        known = tuple(pair for pair in declared if set(pair) <= set(table.groups))
+        if known:
+            return known
     wanted = {frozenset(pair) for pair in declared}
     return tuple(pair for pair in pairs if frozenset(pair) in wanted) or tuple(pairs)
 
@@ -51,8 +56,17 @@ def trials(table: Table, metric: str, settings: Settings, order: bool = True) ->
         control=(place[settings.control.treatment], place[table.twin]) if twin else None,
         alpha=settings.alpha,
         margin=_margin(settings) if metric == "energy_j" else None,
+        strata=strata(table, wide),
         looks=settings.protocol.looks if metric == "energy_j" else None,
     )
+
+
+def strata(table: Table, wide: pd.DataFrame) -> np.ndarray | None:
+    """The machine of every block as a number; None where there is one, or it is not on record."""
+    known = table.machines().reindex(wide.index)
+    if known.isna().any() or known.nunique() < 2:
+        return None
+    return pd.factorize(known)[0]
 
 
 def decided(table: Table, settings: Settings) -> Decision:

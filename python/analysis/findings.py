@@ -12,8 +12,11 @@ from analysis import (
     decomposition,
     drift,
     evidence,
+    factors,
     groups,
+    history,
     idle,
+    machines,
     omnibus,
     order,
     pairs,
@@ -57,6 +60,9 @@ class Findings:
     order: dict[str, Any]
     conditions: dict[str, Any]
     published: dict[str, Any] | None
+    history: dict[str, Any] | None = None
+    factors: dict[str, Any] | None = None
+    machines: dict[str, Any] | None = None
     _index: list[pairs.Index] = field(default_factory=list, repr=False, compare=False)
 
     def pair(self, a: str, b: str, *tests: str, metric: str = "energy_j") -> dict[str, Any] | None:
@@ -96,6 +102,9 @@ def analyse(
         order=order.check(table, settings),
         conditions=conditions.analyse(table, settings),
         published=published.analyse(table, settings) if settings.published else None,
+        history=history.analyse(table, settings, decision, compared),
+        factors=factors.analyse(table, settings, decision, compared),
+        machines=machines.analyse(table, settings, decision, compared),
     )
 
 

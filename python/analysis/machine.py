@@ -154,20 +154,21 @@ def _card(card: Mapping[str, Any]) -> tuple[str, str]:
     """A graphics card as it was set when the experiment began."""
     told = [str(card.get("name"))]
     told += [f"driver {card['driver']}"] if card.get("driver") else []
-    for key, what, unit in (
-        ("power_limit_w", "power limit", "W"),
-        ("clock_mhz", "clock", "MHz"),
-        ("clock_most_mhz", "at most", "MHz"),
-    ):
-        value = card.get(key)
-        told += [f"{what} {text.quantity(value, unit, 4)}"] if value is not None else []
+    limit, usual = card.get("power_limit_w"), card.get("power_limit_default_w")
+    if limit is not None:
+        lowered = f" (as it comes: {usual:g} W)" if usual not in (None, limit) else ""
+        told.append(f"power limit {limit:g} W{lowered}")
+    clocks = (("clock_mhz", "clock"), ("clock_most_mhz", "at most"), ("memory_clock_mhz", "memory"))
+    told += [f"{what} {card[key]} MHz" for key, what in clocks if card.get(key) is not None]
     for key, yes, no in (
         ("persistence", "persistence on", "persistence off"),
         ("mig", "split (MIG)", "not split"),
     ):
         told += [yes if card[key] else no] if card.get(key) is not None else []
     others = card.get("processes")
-    told += [f"{others} processes computed on it"] if others is not None else []
+    if others is not None:
+        many = "1 other process" if others == 1 else f"{others or 'no'} other processes"
+        told.append(f"{many} computed on it")
     return f"GPU {card.get('gpu')}", ", ".join(told)
 
 
@@ -177,6 +178,7 @@ def _meter(meter: Mapping[str, Any]) -> Entries:
         return _plain(meter)
     kind = _joined(" ", chosen.get("kind"), chosen.get("version"))
     entries = [("Meter", kind + (", an estimate" if chosen.get("estimated") else ""))]
+    entries += [("RAPL read through", str(chosen["way"]))] if chosen.get("way") else []
     for counter in chosen.get("counters") or []:
         if not isinstance(counter, Mapping):
             continue

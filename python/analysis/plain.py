@@ -1,6 +1,6 @@
 """The report for a first reader: what was compared, what it means, what it does not mean."""
 
-from analysis import machine, provenance, text
+from analysis import machine, machines, provenance, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -26,6 +26,10 @@ def head(table: Table, settings: Settings) -> list[str]:
         work.append(f"{int(images):,} training images".replace(",", "\u202f"))
     cpu = machine.part(machine.part(experiment, "machine"), "cpu")
     place = [str(cpu["model"])] if cpu.get("model") else []
+    ran = machines.names(table)
+    if len(ran) > 1:
+        listed = text.join(ran) if len(ran) <= _MOST_NAMED else "see below"
+        place = [f"{len(ran)} machines ({listed})"]
     measured, estimate = provenance.sources(provenance.meters(table))
     if measured:
         place.append(f"measured by {text.join(measured)}{', the rest an estimate' * estimate}")
@@ -90,7 +94,7 @@ def _means(answer: Verdict, settings: Settings) -> str:
         else "Read the points above first: they say why it may look surer than it is."
     )
     return (
-        f"What it means: {some}{text.plural(len(resolved), 'difference')} "
+        f"What it means: {some}{text.plural(len(answer.pairs), 'difference')} "
         f"{'is' if len(resolved) == 1 else 'are'} larger than chance would make "
         f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most['group']} against "
         f"{most['base']}, {change}; were the whole experiment done again and again, an interval "
@@ -99,7 +103,9 @@ def _means(answer: Verdict, settings: Settings) -> str:
 
 
 def _not(table: Table, answer: Verdict, settings: Settings) -> str:
-    what = "this job, on this machine, with these versions and settings"
+    one = len(machines.names(table)) < 2
+    what = f"this job, on {'this machine' if one else 'these machines'}, with these versions and "
+    what += "settings"
     if provenance.estimated(table) != "none":
         what += "; the energy is worked out from processor time, not measured"
     compared = text.domains(settings.domains.get("compared") or [])

@@ -1,10 +1,72 @@
-"""What the experiment declared before its first trial, and where this analysis departs from it."""
+"""What the experiment declared before its first trial; :mod:`analysis.departures` checks it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from analysis.decision.sequential import Looks
+
+
+@dataclass(frozen=True)
+class History:
+    """Releases of ``package``, oldest first, as ``(treatment, release)``."""
+
+    package: str
+    releases: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, raw: Any) -> "History | None":
+        """As the protocol has it; None where it is none or of another kind."""
+        known = raw.get("releases") if isinstance(raw, Mapping) else None
+        if not isinstance(known, list):
+            return None
+        releases = tuple(
+            (str(r["treatment"]), str(r.get("release") or r["treatment"]))
+            for r in known
+            if isinstance(r, Mapping) and r.get("treatment")
+        )
+        return cls(str(raw.get("package") or "the package"), releases) if releases else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A treatment at levels; ``of`` is the same without them."""
+
+    treatment: str
+    of: str
+    levels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What was varied: the factors with their levels as typed, and every cell."""
+
+    levels: tuple[tuple[str, tuple[str, ...]], ...]
+    cells: tuple[Cell, ...]
+
+    @classmethod
+    def parse(cls, raw: Any) -> "Factors | None":
+        """As the protocol has it; None where it is none or of another kind."""
+        if not isinstance(raw, Mapping):
+            return None
+        known, cells = raw.get("levels"), raw.get("cells")
+        if not isinstance(known, list) or not isinstance(cells, list):
+            return None
+        levels = tuple(
+            (str(f["factor"]), tuple(map(str, f["levels"])))
+            for f in known
+            if isinstance(f, Mapping) and f.get("factor") and isinstance(f.get("levels"), list)
+        )
+        found = tuple(
+            Cell(str(c["treatment"]), str(c.get("of") or ""), _texts(c.get("levels")))
+            for c in cells
+            if isinstance(c, Mapping) and c.get("treatment")
+        )
+        return cls(levels, found) if levels and found else None
+
+
+def _texts(raw: Any) -> dict[str, str]:
+    return {str(k): str(v) for k, v in raw.items()} if isinstance(raw, Mapping) else {}
 
 
 @dataclass(frozen=True)
@@ -23,6 +85,8 @@ class Protocol:
     seeds: str | None = None
     looks: Looks | None = None
     most_blocks: int | None = None
+    history: History | None = None
+    factors: Factors | None = None
 
     @classmethod
     def parse(cls, raw: Any) -> "Protocol":
@@ -46,52 +110,27 @@ class Protocol:
             seeds=_word(raw.get("seeds")),
             looks=Looks.parse(sequential),
             most_blocks=most if isinstance(most, int) else None,
+            history=History.parse(raw.get("history")),
+            factors=Factors.parse(raw.get("factors")),
         )
+
+    @property
+    def structured(self) -> bool:
+        """Whether the comparisons have an order and a direction of their own."""
+        return self.history is not None or self.factors is not None
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The treatments in an order of their own: by release, or as levels were typed."""
+        if self.history is not None:
+            return tuple(treatment for treatment, _ in self.history.releases)
+        return tuple(cell.treatment for cell in self.factors.cells) if self.factors else ()
 
     @property
     def base(self) -> str | None:
         """The group that all declared comparisons are made with, where there is one such."""
         bases = {a for a, _ in self.comparisons}
         return next(iter(bases)) if len(bases) == 1 and len(self.comparisons) > 1 else None
-
-    def departures(
-        self,
-        alpha: float,
-        margin_pct: float | None,
-        groups: Sequence[str],
-        coverage: Mapping[str, float],
-    ) -> list[str]:
-        """Where this analysis departs from what was declared, a sentence each.
-
-        ``coverage`` is the measured share of each trial that is part of the numbers.
-        """
-        if not self.declared:
-            return []
-        found = []
-        if self.alpha is not None and abs(self.alpha - alpha) > 1e-12:
-            found.append(f"α {self.alpha:g} was declared, {alpha:g} is used")
-        if margin_pct is not None and self.margin_pct != margin_pct:
-            was = "no margin" if self.margin_pct is None else f"a margin of ±{self.margin_pct:g}%"
-            found.append(f"{was} was declared, ±{margin_pct:g}% is used")
-        if self.primary_test not in (None, "paired-t-log"):
-            found.append(f"the declared test is {self.primary_test}; the paired t on logs is used")
-        if self.correction not in (None, "holm"):
-            found.append(f"the declared correction is {self.correction}; Holm's is used")
-        missing = [f"{b} against {a}" for a, b in self.comparisons if not {a, b} <= set(groups)]
-        if missing:
-            found.append(f"declared and not possible: {', '.join(missing)}")
-        if self.comparisons:
-            unknown = set(groups) - {name for pair in self.comparisons for name in pair}
-            if unknown:
-                found.append(f"no declared comparison has {', '.join(sorted(unknown))}")
-        if self.coverage_limit is not None:
-            low = [t for t, share in coverage.items() if share < self.coverage_limit]
-            if low:
-                found.append(
-                    f"{len(low)} trials below the declared coverage of {self.coverage_limit:.0%} "
-                    "are part of the numbers"
-                )
-        return found
 
 
 def _pairs(raw: Any) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from analysis import (
     carbon,
     cells,
     checks,
+    factors,
+    history,
     limits,
     machine,
+    machines,
     metrics,
     plain,
     provenance,
@@ -29,9 +33,22 @@ from analysis.decision.power import POWER
 from analysis.files import visible
 from analysis.files import write as write_text
 from analysis.findings import Findings
+from analysis.plots import style
 from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
 from analysis.settings import RESAMPLES, Settings
 from analysis.table import Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page that only some experiments have: its sentence, pictures and tables."""
+
+    name: str
+    title: str
+    said: str
+    figures: tuple[str, ...]
+    tables: list[cells.Tabulation]
+
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -71,6 +88,8 @@ def _context(
 ) -> dict[str, Any]:
     shown = [m for m in table.metrics if not m.name.startswith("phase_")]
     headline = [m for m in metrics.HEADLINE if m in table.metrics]
+    structured = settings.protocol.structured
+    structure = _structure(table, found, settings)
     return {
         "settings": settings,
         "verdict": answer,
@@ -83,8 +102,11 @@ def _context(
         "answers": questions.answer_all(table, found, settings),
         "group_tables": tables.groups(found.groups, shown),
         "pair_tables": _pair_tables(table, found, shown),
-        "ranking": tables.ranking(answer.ranking, answer.pairs),
-        "matrix": tables.matrix(answer.pairs, answer.ranking),
+        # Of a history or of levels not every pair is compared: no place could be told.
+        "ranking": None if structured else tables.ranking(answer.ranking, answer.pairs),
+        "matrix": None if structured else tables.matrix(answer.pairs, answer.ranking),
+        "structure": structure,
+        "structured_figures": {name for part in structure for name in part.figures},
         "resolved": tables.resolved(answer.pairs, found),
         "omnibus": tables.omnibus(found),
         "published": _published(rows, found, headline),
@@ -105,6 +127,26 @@ def _context(
         "complete_blocks": len(table.complete_blocks()),
         "bibtex": _bibtex(settings, _year(table)),
     }
+
+
+def _structure(table: Table, found: Findings, settings: Settings) -> list[Section]:
+    """A section for each of: history, factors, machines; of those that there are."""
+    sections = []
+    if found.history is not None and settings.protocol.history is not None:
+        said = history.sentence(found.history, settings.protocol.history)
+        told = history.tables(found.history, table)
+        sections.append(Section("history", "Release by release", said, ("history",), told))
+    if found.factors is not None:
+        names = tuple(f"factor_{style.slug(f['factor'])}" for f in found.factors["factors"])
+        said = "; ".join(factors.interactions(found.factors))
+        sections.append(
+            Section("factors", "At each level", said, names, factors.tables(found.factors))
+        )
+    if found.machines is not None:
+        said = machines.sentence(found.machines).rstrip(".")
+        told = machines.tables(found.machines)
+        sections.append(Section("machines", "The machines", said, ("forest",), told))
+    return sections
 
 
 def _pair_tables(

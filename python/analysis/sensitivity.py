@@ -23,8 +23,12 @@ from analysis.table import Table
 _MIN_BLOCKS = 3
 _MOST_GROUPS = 12
 
-#: Relative step of the finite differences.
+#: Step of the finite differences, as a share of both variances together: a share of a small one
+#: would drown in rounding.
 _STEP = 1e-3
+
+#: Below this share of both variances together, blocks vary by nothing that the fit could tell.
+_NOTHING = 1e-4
 
 
 def mixed(table: Table, settings: Settings) -> dict[str, Any]:
@@ -52,6 +56,8 @@ def mixed(table: Table, settings: Settings) -> dict[str, Any]:
         return {"pairs": [], "terms": terms, "note": f"it could not be fitted: {error}"}
     variances = np.array([float(fit.cov_re[0, 0] if isinstance(fit.cov_re, np.ndarray)
                                 else fit.cov_re.iloc[0, 0]), float(fit.scale)])  # fmt: skip
+    if variances[0] <= _NOTHING * variances.sum():
+        variances[0] = 0.0  # where the fit stops short of the boundary
     model = _Model(response, design, codes)
     rows = [
         {"a": a, "b": b} | _contrast(model, variances, _indicator(table, a, b, design), settings)
@@ -155,8 +161,8 @@ def _contrast(
 def _satterthwaite(model: _Model, variances: np.ndarray, contrast: np.ndarray, v: float) -> float:
     """Satterthwaite's degrees of freedom; those of the residuals where blocks vary by nothing."""
     residual = float(len(model.y) - model.x.shape[1])
-    steps = np.maximum(variances, 1e-4 * variances.sum()) * _STEP
-    if variances[0] <= 2 * steps[0]:
+    steps = np.full(2, _STEP * variances.sum())
+    if variances[0] == 0:
         return max(residual, 1.0)
     gradient = _gradient(lambda at: model.variance(at, contrast), variances, steps)
     curvature = _curvature(model.likelihood, variances, steps)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import cautions, limits, provenance
+from analysis import cautions, departures, limits, machines, provenance
 from analysis.decision.power import POWER
 from analysis.files import cell
 from analysis.files import write as write_text
@@ -64,6 +64,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
     complete = table.complete_blocks()
     unpaired = table.usable[~table.usable["block"].isin(complete)]
     gate, reasons = provenance.work_gate(settings)
+    declared = departures.items(table, found, settings)
     return {
         "schema": SCHEMA,
         "sentence": verdict.sentence,
@@ -86,7 +87,8 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         },
         "protocol": {
             "declared": settings.protocol.declared,
-            "departures": cautions.departures_of(table, settings),
+            "departures": departures.told(declared),
+            "items": [asdict(item) for item in declared],
         },
         "decision": {
             "cautions": list(found.decision.cautions),
@@ -114,6 +116,9 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "order": found.order,
         "conditions": found.conditions,
         "published": found.published,
+        "history": found.history,
+        "machines": found.machines and machines.plain(found.machines),
+        "factors": found.factors and {k: v for k, v in found.factors.items() if k != "design"},
         "baseline": settings.baseline,
         "settings": {k: v for k, v in asdict(settings).items() if k != "place"}
         | {

@@ -16,7 +16,7 @@ MOST_IN_FULL = 6
 #: String columns that every table has, even when the host knows nothing about them.
 _STRINGS = (
     "trial", "group", "file", "meter", "estimated", "status", "reason", "flags", "predecessor",
-    "domains",
+    "domains", "machine",
 )  # fmt: skip
 
 #: Numeric columns that other modules may ask for without checking.
@@ -120,9 +120,23 @@ class Table:
         return self._wide[metric]
 
     def _in_time(self, blocks: pd.Index) -> pd.Index:
-        """The blocks by their first trial's place in the order, by number where it is unknown."""
+        """The blocks by their first trial's place in the order, by number where it is unknown.
+
+        Those of one machine stay together, machines in the order of their first blocks.
+        """
         ran = self.frame.groupby("block")["run_order"].min().reindex(blocks)
-        return blocks if ran.isna().any() else ran.sort_values(kind="stable").index
+        if ran.isna().any():
+            return blocks
+        ordered = ran.sort_values(kind="stable").index
+        machine = self.machines().reindex(ordered)
+        if machine.isna().any() or machine.nunique() < 2:
+            return ordered
+        return ordered[np.argsort(pd.factorize(machine)[0], kind="stable")]
+
+    def machines(self) -> pd.Series:
+        """The machine of every block, by its usable trials; missing where it is not on record."""
+        rows = self.usable.dropna(subset=["block", "machine"])
+        return rows.groupby("block")["machine"].first()
 
     def complete_blocks(self) -> set[float]:
         """The blocks in which every group has exactly one usable trial.
@@ -200,6 +214,9 @@ def build(
     if twin not in set(usable["group"]):
         twin = None
     groups, sparse = _order(usable, settings.base, twin, settings.protocol.base)
+    if settings.base is None and (order := settings.protocol.order):
+        place = {name: i for i, name in enumerate(order)}
+        groups = tuple(sorted(groups, key=lambda name: place.get(name, len(place))))
     return Table(frame, usable, groups, twin, known, _traces(arrays, frame), sparse)
 
 

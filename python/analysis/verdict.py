@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from analysis import cautions, limits, pairs, provenance, text, wording
+from analysis import (
+    cautions,
+    factors,
+    history,
+    limits,
+    machines,
+    pairs,
+    provenance,
+    text,
+    wording,
+)
 from analysis.decision import Comparison
 from analysis.findings import Findings
 from analysis.settings import Settings
@@ -52,17 +62,24 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
     ]
     ranking = rank(table, found, everything)
     names = [row["group"] for row in ranking]
+    over = f", over {wording.sizes(everything)}."
     if not settings.comparable:
         sentence = _unlike(table, found, settings)
+    elif found.history is not None and level != "too few":
+        sentence = f"{history.sentence(found.history, settings.protocol.history)}{over}"
+    elif found.factors is not None and level != "too few":
+        sentence = f"{factors.sentence(found.factors, everything)}{over}"
     else:
         sentence = wording.sentence(names, everything, level)
     if not prefix:
         sentence = re.sub(
-            r"^(too few|the difference|no difference|none of|against|not comparable)",
+            r"^(too few|the difference|no difference|none of|against|not comparable|over|of)",
             lambda m: m[0].capitalize(),
             sentence,
         )
     sentence = prefix + sentence + _measured(settings) + _sparse(table)
+    if found.machines is not None and level not in ("too few", "not comparable"):
+        sentence = f"{sentence} {machines.sentence(found.machines)}".rstrip()
     sure = _sure(everything, level, found, settings, caps)
     own = [c for c in everything if c["base"] == table.base]
     return Verdict(level, sentence, sure, limits_of_it, own, everything, ranking)

@@ -18,10 +18,10 @@ def sentence(groups: Sequence[str], comparisons: list[Comparison], level: str) -
     It begins in lower case unless with a group's name, so that words can be put before it.
     """
     if level == "too few":
-        note = next((c["note"] for c in comparisons if c["note"]), None) or _sizes(comparisons)
+        note = next((c["note"] for c in comparisons if c["note"]), None) or sizes(comparisons)
         observed = text.join([_observed(c) for c in comparisons])
         return f"too few data for a conclusion ({note}). Observed: {observed}."
-    over = f", over {_sizes(comparisons)}."
+    over = f", over {sizes(comparisons)}."
     if len(comparisons) == 1:
         return _alone(comparisons[0]) + over
     if not any(c["resolved"] for c in comparisons):
@@ -164,7 +164,7 @@ def _change(c: Comparison) -> str:
     return f"{change}, 95% interval {low} to {high}"
 
 
-def _sizes(comparisons: list[Comparison]) -> str:
+def sizes(comparisons: list[Comparison]) -> str:
     """How many blocks, or trials, the comparisons rest on."""
     if all(c["within_blocks"] for c in comparisons):
         blocks = sorted({c["n"] for c in comparisons})

@@ -198,10 +198,36 @@ def test_the_machine_is_described_in_words():
 
 def test_meter_software_and_data_are_described_and_strange_records_shown_as_they_are():
     counter = {"domain": "package", "counted": True, "name": "package-0", "range_j": 262143.0}
+    cards = [
+        {
+            "gpu": 0,
+            "name": "A Card",
+            "driver": "550.1",
+            "power_limit_w": 250.0,
+            "power_limit_default_w": 250.0,
+            "persistence": True,
+            "clock_mhz": 1155,
+            "clock_most_mhz": 1410,
+            "memory_clock_mhz": 1593,
+            "mig": False,
+            "processes": 0,
+        },
+        {
+            "gpu": 1,
+            "name": "A Card",
+            "driver": None,
+            "power_limit_w": 180.5,
+            "power_limit_default_w": 250.0,
+            "persistence": False,
+            "mig": True,
+            "processes": 1,
+        },
+    ]
     experiment = {
         "version": "1.2", "git": {"revision": "abc", "dirty": True},
         "meter": {
-            "chosen": {"kind": "rapl", "version": "1", "estimated": False, "counters": [counter]},
+            "chosen": {"kind": "rapl", "version": "1", "estimated": False, "counters": [counter],
+                       "way": "perf events", "cards": cards},
             "rejected": [["energibridge", "no such file"]],
         },
         "environment": {"version": "3.11.7", "packages": {"torch": "2.6.0", "six": "1.17"}},
@@ -212,6 +238,15 @@ def test_meter_software_and_data_are_described_and_strange_records_shown_as_they
     }  # fmt: skip
     found = {heading: dict(entries) for heading, entries in machine.records(experiment)}
     assert found["Meter"]["Domain package"] == "package-0, wraps after 262.1 kJ"
+    assert found["Meter"]["RAPL read through"] == "perf events"
+    assert found["Meter"]["GPU 0"] == (
+        "A Card, driver 550.1, power limit 250 W, clock 1155 MHz, at most 1410 MHz, "
+        "memory 1593 MHz, persistence on, not split, no other processes computed on it"
+    )
+    assert found["Meter"]["GPU 1"] == (
+        "A Card, power limit 180.5 W (as it comes: 250 W), persistence off, split (MIG), "
+        "1 other process computed on it"
+    )
     assert found["Meter"]["Not energibridge"] == "no such file"
     assert found["Software"]["Revision"] == "abc, with changes that are not committed"
     assert list(found["All packages"]) == ["torch", "six"]

@@ -1,6 +1,7 @@
 //! `joulerace verify`: what may be typed.
 
 use crate::dataset::Choice as DatasetChoice;
+use crate::settings::Device;
 use std::path::PathBuf;
 
 /// `joulerace verify`.
@@ -42,6 +43,9 @@ pub struct VerifyArgs {
     /// Processors for every treatment [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
+    /// Where the job runs: cpu, or gpu for an NVIDIA graphics card, in an environment with CUDA
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, default_value_t = Device::Cpu)]
+    pub device: Device,
     /// mnist, digits, or auto: MNIST where it can be had
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto)]
     pub dataset: DatasetChoice,

@@ -92,7 +92,7 @@ fn explain(measurer: &Measurer) {
     if !measurer.meter().estimated || measurer.rejected().is_empty() {
         return;
     }
-    let mut text = if measurer.meter().kind == Kind::Estimate.into() {
+    let mut text = if !measurer.meter().kind.each().any(Kind::measures) {
         "No meter measures here, so that this is an estimate:\n".to_owned()
     } else {
         "No meter measures the processor here, so that its part is an estimate:\n".to_owned()

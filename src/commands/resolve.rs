@@ -34,6 +34,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     let (treatments, control) = treatments(&typed, args.control.as_deref(), &args.vary, &known)?;
     let threads = job_ranges(args.learning_rate, args.threads)?;
     ranges(&args.design, &args.meter, &args.failures)?;
+    args.device.fits(&args.meter.gpus, args.meter.meter)?;
     data_dir(args)?;
     check_percents(args.margin, args.until_precise)?;
     let job = Job {
@@ -44,6 +45,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         train_samples: args.train_samples,
         test_samples: args.test_samples,
         threads,
+        device: args.device,
     };
     check_factors(&args.vary, &job, cores())?;
     let settings = Settings {
@@ -359,7 +361,7 @@ fn commands_of(settings: &Settings) -> Vec<String> {
 }
 
 /// A path as a shell takes it, on one line.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = clean::line(&path.to_string_lossy());
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

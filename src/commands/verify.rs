@@ -5,6 +5,7 @@ use crate::cli::Talk;
 use crate::cli::VerifyArgs;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
+use crate::meter::{MeterSettings, nvml::cards};
 use crate::paths::Project;
 use crate::prepare::environments::{Wanted, environments};
 use crate::prepare::known::known;
@@ -25,6 +26,8 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let threads = job_ranges(args.learning_rate, args.threads)?;
     check_samples(args.dataset, args.data_dir.as_deref(), args.train_samples, args.test_samples)?;
     let project = Project::find()?;
+    let library = MeterSettings::default().nvml;
+    args.device.is_there(|| cards(&library))?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
     let outcome = block_on(compare(&args, threads, &project, &terminal))?;
@@ -80,6 +83,7 @@ async fn compare(
         train_samples: args.train_samples,
         test_samples: args.test_samples,
         threads,
+        device: args.device,
     })
     .map_err(|e| Error::Other(e.into()))?;
     job["dataset"] = json!(dataset.name.to_string());

@@ -4,11 +4,11 @@ use super::finding::{Finding, Level};
 use super::movement::Movement;
 use crate::meter::{
     Choice, Counter, GpuError, Gpus, Kind, Meter, MeterDescription, MeterError, MeterSettings,
-    Sensors, nvml::Card, select,
+    PerfError, Sensors, nvml::Card, select,
 };
 use crate::samples::Domain;
 use crate::units;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,16 +31,16 @@ pub(super) struct Tried {
 
 /// Tries every meter, whichever was asked for.
 pub(super) fn try_all(settings: &MeterSettings) -> Vec<Tried> {
-    let try_one = |kind| {
+    let try_one = |kind: Kind| {
         // A second of watching needs more than one sample.
         let interval = settings.interval.min(Duration::from_millis(200));
-        let gpus = if kind == Kind::Nvml { settings.gpus.clone() } else { Gpus::All };
+        let gpus = if kind.reads_cards() { settings.gpus.clone() } else { Gpus::All };
         let choice = Choice::only(kind);
         let settings = MeterSettings { choice, gpus, interval, ..settings.clone() };
         let outcome = select(&settings).map(|selected| selected.meter);
         Tried { kind, outcome, movement: Movement::default() }
     };
-    let looked_for = |kind: &Kind| *kind != Kind::Nvml || settings.gpus != Gpus::None;
+    let looked_for = |kind: &Kind| !kind.reads_cards() || settings.gpus != Gpus::None;
     Kind::ALL.into_iter().filter(looked_for).map(try_one).collect()
 }
 
@@ -56,7 +56,15 @@ pub(super) struct Context {
     pub sockets: Option<usize>,
     /// The share of all processors that others kept busy meanwhile.
     pub elsewhere: Option<f64>,
+    /// Whether this runs in a container, whose counters are its host's.
+    pub in_container: bool,
 }
+
+/// What grants reading where only the host can, and what hands a container the counters.
+const ON_THE_HOST: &str = "On the host, allow it until the next reboot with\n  \
+     sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj";
+const MOUNTED: &str = "Start the container with the host's counters mounted; virtual machines have none\n  \
+     podman run -v /sys/devices/virtual/powercap/intel-rapl:/powercap:ro IMAGE";
 
 /// The verdict, then each meter.
 pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
@@ -64,8 +72,8 @@ pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
         Choice::These(sensors) => Some(sensors),
         Choice::Auto => {
             let works = |t: &&Tried| t.outcome.is_ok() || context.cards_named;
-            let cards = tried.iter().filter(|t| t.kind == Kind::Nvml).find(works);
-            let mut processor = tried.iter().filter(|t| t.kind != Kind::Nvml);
+            let cards = tried.iter().filter(|t| t.kind.reads_cards()).find(works);
+            let mut processor = tried.iter().filter(|t| !t.kind.reads_cards());
             let processor = processor.find(|t| t.outcome.is_ok());
             Sensors::of(processor.into_iter().chain(cards).map(|tried| tried.kind))
         }
@@ -75,7 +83,7 @@ pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
         let wanted = chosen.is_some_and(|sensors| sensors.has(tried.kind));
         match &tried.outcome {
             Ok(meter) => working(tried.kind, &meter.describe(), &tried.movement, wanted, context),
-            Err(error) => refused(tried.kind, error, wanted),
+            Err(error) => refused(tried.kind, error, wanted, context),
         }
     }));
     findings
@@ -105,16 +113,20 @@ fn verdict(tried: &[Tried], chosen: Option<Sensors>, context: &Context) -> Findi
             new(Level::Failure, format!("{sensors} was asked for and does not work here"))
                 .remedy("See below what it needs, or take another: --meter auto")
         }
-        Some(sensors) if sensors.has(Kind::Estimate) => {
+        Some(sensors) if !sensors.each().all(Kind::measures) => {
             let found = "an estimate from processor time at stated powers, not a measurement: it shows \
                          no difference between two frameworks that are busy for equally long";
             let finding = new(Level::Warning, found.to_owned()).with("estimated", true);
-            match refusal(Kind::Rapl) {
-                Some(MeterError::Permission { command, .. }) => finding.remedy(format!(
+            let refusal = refusal(Kind::Rapl);
+            if let Some(remedy) = refusal.and_then(|error| of_the_host(error, context)) {
+                return finding.remedy(remedy);
+            }
+            match refusal.and_then(MeterError::granted_by) {
+                Some(command) => finding.remedy(format!(
                     "This machine has counters; allow reading them until the next reboot with\n  \
                      {command}"
                 )),
-                _ => finding.remedy(
+                None => finding.remedy(
                     "Measure on a machine whose counters can be read (see EnergiBridge and RAPL), or \
                      state the processor's real powers: --cpu-watts IDLE:BUSY",
                 ),
@@ -124,9 +136,20 @@ fn verdict(tried: &[Tried], chosen: Option<Sensors>, context: &Context) -> Findi
     }
 }
 
-fn refused(kind: Kind, error: &MeterError, wanted: bool) -> Finding {
+/// What the host of a container has to do, where this is one and its host is what stands in the way.
+fn of_the_host(error: &MeterError, context: &Context) -> Option<&'static str> {
+    match error {
+        MeterError::NeitherWay { powercap, .. } => of_the_host(powercap, context),
+        MeterError::Permission { .. } if context.in_container => Some(ON_THE_HOST),
+        MeterError::NoZones { .. } if context.in_container => Some(MOUNTED),
+        _ => None,
+    }
+}
+
+fn refused(kind: Kind, error: &MeterError, wanted: bool, context: &Context) -> Finding {
     let level = if wanted { Level::Failure } else { Level::Note };
     let (found, remedy) = explain(error);
+    let remedy = of_the_host(error, context).map(str::to_owned).or(remedy);
     let finding = titled(kind, level, found).with("works", false);
     match remedy {
         Some(remedy) => finding.remedy(remedy),
@@ -153,6 +176,13 @@ fn explain(error: &MeterError) -> (String, Option<String>) {
             format!("no permission to read {}: the kernel keeps it for root", file.display()),
             format!("Allow it until the next reboot with\n  {command}"),
         ),
+        MeterError::NeitherWay { powercap, perf } => {
+            let (found, remedy) = explain(powercap);
+            let (other, second) = explain_perf(perf);
+            let both = remedy.into_iter().chain(second).collect::<Vec<_>>().join("\nOr, for perf events: ");
+            return (format!("{found}; nor through perf events: {other}"), Some(both));
+        }
+        MeterError::Perf(perf) => return explain_perf(perf),
         MeterError::StandsStill { file, value, .. } => (
             format!("{} stands still at {value} µJ: it measures nothing", file.display()),
             "Some virtual machines show such zones; measure on the machine itself".to_owned(),
@@ -190,6 +220,34 @@ fn explain(error: &MeterError) -> (String, Option<String>) {
     (found, Some(remedy))
 }
 
+/// The same of RAPL's second way in.
+fn explain_perf(error: &PerfError) -> (String, Option<String>) {
+    let (found, remedy) = match error {
+        PerfError::Absent { folder } => (
+            format!("the kernel has none ({} is not there)", folder.display()),
+            "load their driver\n  sudo modprobe rapl".to_owned(),
+        ),
+        PerfError::Paranoid { level, program } => (
+            format!(
+                "kernel.perf_event_paranoid is {level}, so that they are for privileged programs"
+            ),
+            format!(
+                "allow them until the next reboot\n  sudo sysctl kernel.perf_event_paranoid=0\n\
+                 or this program for good\n  sudo setcap cap_perfmon=ep {}",
+                program.display()
+            ),
+        ),
+        PerfError::Forbidden { source } => (
+            format!("something else than kernel.perf_event_paranoid forbids them ({source})"),
+            "a container's filter of system calls lets them through with\n  \
+             docker run --cap-add PERFMON IMAGE"
+                .to_owned(),
+        ),
+        other => return (other.to_string(), None),
+    };
+    (found, Some(remedy))
+}
+
 fn working(
     kind: Kind,
     about: &MeterDescription,
@@ -197,12 +255,19 @@ fn working(
     wanted: bool,
     context: &Context,
 ) -> Finding {
-    let mut parts = vec![match kind {
-        Kind::Nvml => about.cards.iter().map(card).collect::<Vec<_>>().join("; "),
-        Kind::Energibridge => format!("{}: {}", about.version, covers(&about.counters)),
-        Kind::Rapl => covers(&about.counters),
-        Kind::Estimate => about.counters[0].name.clone(),
+    let covered = covers(&about.counters);
+    let assumed = about.counters.first().filter(|_| about.estimated);
+    let mut parts = vec![match (about.cards.as_slice(), assumed) {
+        ([], Some(assumed)) => assumed.name.clone(),
+        ([], None) if kind.wraps() => format!("{}: {covered}", about.version),
+        ([], None) => covered,
+        (cards, _) => cards.iter().map(card).collect::<Vec<_>>().join("; "),
     }];
+    parts.extend(about.way.as_ref().map(|way| match about.notes.iter().any(|n| n.contains(way)) {
+        // A second way is taken for a reason, which is told beside it.
+        true => format!("through {way}, as powercap cannot be read"),
+        false => format!("through {way}"),
+    }));
     parts.extend(
         resolution(&about.counters).map(|j| format!("steps of {} µJ", units::digits(j * 1e6))),
     );
@@ -220,10 +285,10 @@ fn working(
     let wrap = wraps_after(&about.counters, movement);
     match wrap {
         Some(seconds) => parts.push(format!("wraps after {} of that", units::duration(seconds))),
-        None if kind == Kind::Energibridge => parts.push("range unknown".to_owned()),
+        None if kind.wraps() => parts.push("range unknown".to_owned()),
         None => {}
     }
-    let (worry, remedy) = worry(kind, about, movement, wrap, context).unzip();
+    let (worry, remedy) = worry(about, movement, wrap, context).unzip();
     let level = match (&worry, wanted, &movement.fault) {
         (None, ..) => Level::Ok,
         (Some(_), false, _) => Level::Note,
@@ -244,6 +309,7 @@ fn working(
     let finding = titled(kind, level, found)
         .with("works", true)
         .with("version", about.version.clone())
+        .with("way", about.way.clone())
         .with("counters", names)
         .with("resolution_j", resolution(&about.counters))
         .with("rest_w", movement.rest_w)
@@ -260,7 +326,6 @@ fn working(
 
 /// What speaks against a meter that works, and what to do.
 fn worry(
-    kind: Kind,
     about: &MeterDescription,
     movement: &Movement,
     wrap: Option<f64>,
@@ -270,18 +335,12 @@ fn worry(
     if let Some(fault) = &movement.fault {
         return warn(format!("it failed within two seconds: {fault}"), "Take another --meter");
     }
-    let packages = match kind {
-        Kind::Energibridge => Some(1),
-        Kind::Rapl => {
-            // Dies of one package have zones of their own: package-0-die-1.
-            let package = |c: &Counter| c.name.split("-die-").next().map(str::to_owned);
-            let packages = about.counters.iter().filter(|c| c.domain == Domain::Package);
-            let names: std::collections::BTreeSet<_> = packages.filter_map(package).collect();
-            Some(names.len())
-        }
-        Kind::Estimate | Kind::Nvml => None,
-    };
-    if kind == Kind::Nvml {
+    // Dies of one package have zones of their own: package-0-die-1.
+    let package = |c: &Counter| c.name.split("-die-").next().map(str::to_owned);
+    let packages = about.counters.iter().filter(|c| c.domain == Domain::Package);
+    let packages: BTreeSet<String> = packages.filter_map(package).collect();
+    let packages = Some(packages.len()).filter(|read| *read > 0);
+    if !about.cards.is_empty() {
         // The load of the processors is none of theirs.
         return worry_of_cards(&about.cards)
             .map(|(text, remedy)| ((Level::Warning, text), remedy.to_owned()));

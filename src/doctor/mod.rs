@@ -23,7 +23,7 @@ pub use movement::Effort;
 use crate::dataset::DatasetSettings;
 use crate::env::EnvSettings;
 use crate::meter::{Gpus, MeterSettings};
-use crate::settings::Settings;
+use crate::settings::{Device, Settings};
 use crate::snapshot::{self, Roots};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -68,10 +68,11 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
     let watched = movement::observe(&mut tried, roots, subject.effort);
     let context = meters::Context {
         choice: settings.meter,
-        cards_named: matches!(settings.gpus, Gpus::These(_)),
+        cards_named: matches!(settings.gpus, Gpus::These(_)) || settings.job.device == Device::Gpu,
         interval: settings.interval,
         sockets: machine.cpu.sockets,
         elsewhere: watched.as_ref().and_then(|others| others.share()),
+        in_container: machine.virtualisation.container.is_some(),
     };
     let mut of_meters = meters::judge(&tried, &context);
     let estimated = of_meters.iter().any(fix::estimates);

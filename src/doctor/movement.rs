@@ -2,7 +2,7 @@
 //! and who else works.
 
 use super::meters::Tried;
-use crate::meter::{Meter, MeterError, Session};
+use crate::meter::{Meter, MeterError, Run};
 use crate::process;
 use crate::run::settle::Load;
 use crate::snapshot::{Roots, proc};
@@ -98,17 +98,17 @@ fn powers(tried: &[Tried], time: Duration, scratch: &Path) -> Vec<Option<Power>>
 
 /// A meter that measures: by itself, or wrapped around a command that sleeps.
 struct Running {
-    session: Session,
+    run: Run,
     wrapped: Option<Child>,
 }
 
 impl Running {
     fn start(meter: &Meter, csv: &Path, time: Duration) -> Result<Running, MeterError> {
-        let session = meter.start(csv)?;
-        if !meter.wraps() {
-            return Ok(Running { session, wrapped: None });
+        let run = meter.run(csv, process::sleeper(time))?;
+        if !run.needs_its_command() {
+            return Ok(Running { run, wrapped: None });
         }
-        let line = meter.wrap(csv, process::sleeper(time));
+        let line = run.line();
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         process::own_group(&mut command);
@@ -117,7 +117,7 @@ impl Running {
             path: (&line[0]).into(),
             what: format!("it cannot be started: {error}"),
         })?;
-        Ok(Running { session, wrapped: Some(wrapped) })
+        Ok(Running { run, wrapped: Some(wrapped) })
     }
 
     fn end(mut self) -> Power {
@@ -130,7 +130,7 @@ impl Running {
             process::kill_group(child.id());
             let _ = child.wait();
         }
-        let report = self.session.finish()?;
+        let report = self.run.finish()?;
         Ok(report.total_j.map(|joules| joules / report.seconds).filter(|watts| watts.is_finite()))
     }
 }

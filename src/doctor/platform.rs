@@ -126,7 +126,7 @@ fn gpu(gpus: &[Gpu]) -> Finding {
         Finding::new("gpu", "Graphics card", level, found).with("names", names)
     };
     if gpus.is_empty() {
-        return new(Level::Ok, "none seen; trials run on processors alone".to_owned());
+        return new(Level::Ok, "none seen".to_owned());
     }
     let told: Vec<String> = gpus
         .iter()
@@ -139,8 +139,8 @@ fn gpu(gpus: &[Gpu]) -> Finding {
     new(
         Level::Note,
         format!(
-            "{}: not measured. Trials run on processors alone; a card of its own draws idle power that \
-             no processor counter holds, one within the processor is part of the package",
+            "{}. NVIDIA's are measured where Meters says so; one within the processor is part of its \
+             package; what any other draws is in no counter here",
             told.join(", ")
         ),
     )

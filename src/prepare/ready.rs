@@ -55,6 +55,9 @@ pub async fn ready(
     if settings.commands.is_some() {
         return ready_for_commands(settings, then, agree);
     }
+    let device = settings.job.device;
+    let meters = settings.meter_settings();
+    device.is_there(|| meter::nvml::cards(&meters.nvml))?;
     let workloads = project.workloads();
     let scripts = settings.scripts(project);
     let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
@@ -76,7 +79,8 @@ pub async fn ready(
     let python = environments.digits(project)?;
     let dataset = data(name, data_dir, &python, &workloads, observer).await?;
     now.data = conditions::data(&dataset);
-    let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;
+    let meter::Selected { meter, rejected } = meter::select(&meters)?;
+    device.is_measured(&meter.describe(), &rejected)?;
     for (kind, why) in &rejected {
         tracing::info!("{kind} is not used: {why}");
     }

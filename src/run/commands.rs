@@ -4,7 +4,7 @@
 use super::gate;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
-use crate::meter::{Kind, Meter};
+use crate::meter::Meter;
 use crate::phase::{Edge, Phase, PhaseMark};
 use crate::process;
 use crate::settings::commands::MOST_REPETITIONS;
@@ -240,7 +240,7 @@ pub async fn try_out(
         took.push(ran.seconds.min(again));
     }
     let (shortest, longest) = ends(&took);
-    let least = least_window(meter);
+    let least = meter.resolves();
     let repetitions =
         commands.repetitions.unwrap_or_else(|| repetitions(shortest, longest, least.as_secs_f64()));
     tell(repetitions, commands.repetitions.is_some(), shortest, least, observer);
@@ -260,22 +260,6 @@ fn other_work(why: &str) -> Error {
 fn ends(values: &[f64]) -> (f64, f64) {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     (least, values.iter().copied().fold(0.0, f64::max))
-}
-
-/// The shortest window that a meter resolves well enough: a reading at either end is off by up to one of
-/// its counter's steps, and this is a few hundred of them.
-fn least_window(meter: &Meter) -> Duration {
-    let of = |kind: Kind| match kind {
-        // About a millisecond a step.
-        Kind::Rapl => Duration::from_millis(500),
-        // The kernel's ticks, of 10 ms at most.
-        Kind::Estimate => Duration::from_secs(1),
-        // A tenth of a second a step; its powers are means of up to a second.
-        Kind::Nvml => Duration::from_secs(5),
-        // It knows no marks, and is read off between two of its samples.
-        Kind::Energibridge => 20 * meter.interval(),
-    };
-    meter.sensors().each().map(of).max().unwrap_or_default()
 }
 
 /// No trial is made longer than this for the sake of its shortest command, in seconds.

@@ -1,6 +1,6 @@
 //! Power between the trials: a meter that runs while nothing is trained.
 
-use crate::meter::{Meter, MeterError, Session, SessionReport};
+use crate::meter::{Meter, MeterError, Run, SessionReport};
 use crate::process;
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(10);
 /// A measurement without a trial. Dropping it ends it; nothing of it is left.
 #[derive(Debug)]
 pub struct Gauge {
-    session: Session,
+    run: Run,
     wrapper: Option<Wrapper>,
     patience: Duration,
 }
@@ -41,14 +41,13 @@ impl Gauge {
     ///
     /// # Errors
     ///
-    /// As [`Meter::start`], and where EnergiBridge cannot be started.
+    /// As [`Meter::run`], and where EnergiBridge cannot be started.
     pub async fn start(
         meter: &Meter,
         program: &Path,
         csv: &Path,
         longest: Duration,
     ) -> Result<Gauge, MeterError> {
-        let session = meter.start(csv)?;
         let idler = vec![
             OsString::from(program),
             "worker".into(),
@@ -56,14 +55,13 @@ impl Gauge {
             "--seconds".into(),
             longest.as_secs().saturating_add(1).to_string().into(),
         ];
-        let line = meter.wrap(csv, idler);
-        // A built-in meter wraps nothing, and then there is nothing to start.
-        let wrapper = if line.first().is_some_and(|first| first == program) {
-            None
-        } else {
-            Some(Wrapper::start(&line, csv)?)
+        let run = meter.run(csv, idler)?;
+        let wrapper = match run.needs_its_command() {
+            true => Some(Wrapper::start(run.line(), csv)?),
+            // The machine idles by itself.
+            false => None,
         };
-        let gauge = Gauge { session, wrapper, patience: PATIENCE + 2 * meter.interval() };
+        let gauge = Gauge { run, wrapper, patience: PATIENCE + 2 * meter.interval() };
         gauge.ready().await;
         Ok(gauge)
     }
@@ -71,7 +69,7 @@ impl Gauge {
     /// Waits until the meter has begun to write: EnergiBridge takes a moment to start.
     async fn ready(&self) {
         let begin = Instant::now();
-        let written = || self.session.csv().metadata().is_ok_and(|about| about.len() > 0);
+        let written = || self.run.session().csv().metadata().is_ok_and(|about| about.len() > 0);
         while !written() && begin.elapsed() < self.patience {
             tokio::time::sleep(LOOK).await;
         }
@@ -79,19 +77,19 @@ impl Gauge {
 
     /// Present power in watts; none where the meter has gone silent.
     pub fn watts(&self) -> Option<f64> {
-        self.session.health().ok().and_then(|()| self.session.watts())
+        self.run.session().health().ok().and_then(|()| self.run.session().watts())
     }
 
     /// Takes the last reading and tells what was measured.
     ///
     /// # Errors
     ///
-    /// As [`Session::finish`].
+    /// As [`Run::finish`].
     pub async fn finish(self) -> Result<SessionReport, MeterError> {
         if let Some(wrapper) = self.wrapper {
             wrapper.end(self.patience).await;
         }
-        self.session.finish()
+        self.run.finish()
     }
 }
 

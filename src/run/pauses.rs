@@ -68,7 +68,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         }
         let idle = self.baseline(When::Before, experiment, journal).await;
         self.idle_w = idle.watts;
-        if !self.bench.meter.is_estimate() && !self.stopped() {
+        if !self.bench.meter.capabilities().estimates && !self.stopped() {
             let overhead = self.overhead(&idle).await;
             experiment.settling.overhead = overhead;
         }
@@ -194,7 +194,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         let gauge = self.start(pause).await;
         let watts = || gauge.as_ref().and_then(Gauge::watts);
         let celsius = || self.thermometer.celsius();
-        let estimated = self.bench.meter.is_estimate();
+        let estimated = self.bench.meter.capabilities().estimates;
         let readings = Readings { watts: &watts, celsius: &celsius, estimated };
         let tell = |elapsed: Duration, watts| {
             self.bench.observer.on(&Event::Pause {

@@ -4,14 +4,13 @@ use super::{commands, interference};
 use crate::clean;
 use crate::energy::{self, Accounts};
 use crate::events::{Event, Observer};
-use crate::meter::{Meter, SessionReport};
+use crate::meter::{Meter, MeterError, SessionReport};
 use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
 use crate::prepare::environments::Environments;
 use crate::process::Exit;
 use crate::settings::{Commands, Settings};
 use crate::snapshot::Roots;
-use crate::snapshot::proc;
 use crate::stop::{Stop, Stopper};
 use crate::store::folder::Folder;
 use crate::store::interference::Interference;
@@ -63,8 +62,6 @@ struct Heard {
     marks: Vec<PhaseMark>,
     result: Option<Value>,
     last_loss: Option<f64>,
-    /// The outermost process, and its own processor seconds when last looked at.
-    outermost: Option<(u32, f64)>,
     /// Whether the meter stopped measuring.
     meter_lost: bool,
     /// Whether the user was told that the experiment ends after this trial.
@@ -146,26 +143,29 @@ impl Bench<'_> {
         let listener = Listener::bind().map_err(|e| {
             lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
-        let session = self.meter.start(&csv).map_err(|e| lost(&e))?;
-        let launch = self.launch(trial, &listener, &csv, &log).map_err(Trouble::Unmeasured)?;
+        let mut run = self.meter.run(&csv, self.worker(&listener)).map_err(|e| lost(&e))?;
+        let argv = run.line().to_vec();
+        let launch = self.launch(trial, argv, &log).map_err(Trouble::Unmeasured)?;
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
-                self.hear(protocol::Event::read(event.clone()), &session, &mut heard);
+                self.hear(protocol::Event::read(event.clone()), run.session(), &mut heard);
                 Ok(())
             }
             Seen::Message(_) => Ok(()),
             Seen::Started(pid) => {
-                heard.outermost = Some((pid, 0.0));
+                run.started(pid);
                 Ok(())
             }
             Seen::Tick => {
                 watch.tick();
-                self.look_around(&session, &mut heard)
+                run.look();
+                self.look_around(run.session(), &mut heard)
             }
         });
         let ended = work.await;
-        let report = session.finish().map(|report| self.with_wrapper_time(report, &heard));
+        let reason = ended.failure.as_ref().map(|why| blame(why, run.failure(ended.exit, &log)));
+        let report = run.finish();
         record.cpu_seconds = ended.cpu_seconds;
         record.exit = ended.exit;
         record.traceback = clean::cut(&clean::private(&ended.traceback), LONGEST_TRACEBACK);
@@ -183,7 +183,7 @@ impl Bench<'_> {
         })?;
         match ended.failure {
             Some(failure) => {
-                let reason = self.blame(&failure, ended.exit, &log, &csv);
+                let reason = reason.unwrap_or_default();
                 let unmeasured = heard.meter_lost || failure.is_of_the_machine();
                 Err(if unmeasured { Trouble::Unmeasured(reason) } else { Trouble::Failed(reason) })
             }
@@ -201,7 +201,6 @@ impl Bench<'_> {
         session: &crate::meter::Session,
         heard: &mut Heard,
     ) -> Result<(), String> {
-        self.look_at_wrapper(heard);
         session.health().map_err(|e| {
             heard.meter_lost = true;
             e.to_string()
@@ -242,39 +241,6 @@ impl Bench<'_> {
         gone.map(|(what, path)| format!("{what} {} has gone", path.display()))
     }
 
-    /// Whose failure it was: a meter that wraps the worker may have ended first.
-    fn blame(&self, failure: &Failure, exit: Exit, log: &Path, csv: &Path) -> String {
-        let by_itself = matches!(
-            failure,
-            Failure::WrapperEnded { .. } | Failure::Vanished { .. } | Failure::Silent { .. }
-        );
-        match self.meter.failure(exit, log, csv).filter(|_| by_itself) {
-            Some(meter) => format!("{failure}: {meter}"),
-            None => failure.to_string(),
-        }
-    }
-
-    /// EnergiBridge's own processor time, as far as it can be seen: until a tick before its end.
-    fn look_at_wrapper(&self, heard: &mut Heard) {
-        if !self.meter.wraps() {
-            return;
-        }
-        if let Some((pid, cpu_s)) = &mut heard.outermost
-            && let Some((_, process)) = proc::process(&self.roots.proc.join(pid.to_string()))
-        {
-            *cpu_s = process.cpu_s;
-        }
-    }
-
-    fn with_wrapper_time(&self, report: SessionReport, heard: &Heard) -> SessionReport {
-        match heard.outermost {
-            Some((_, cpu_s)) if self.meter.wraps() => {
-                SessionReport { cpu_seconds: Some(cpu_s), ..report }
-            }
-            _ => report,
-        }
-    }
-
     fn hear(&self, event: protocol::Event, session: &crate::meter::Session, heard: &mut Heard) {
         match event {
             protocol::Event::Phase(mark) => {
@@ -309,7 +275,7 @@ impl Bench<'_> {
         worked: bool,
     ) -> Result<(), Trouble> {
         let failed = |e: &dyn std::fmt::Display| Trouble::Failed(e.to_string());
-        let wrapping = self.meter.wrapping();
+        let wrapping = self.meter.capabilities().wrapping();
         let mut accounts: Accounts =
             energy::account_file(csv, &record.marks, &wrapping).map_err(|e| failed(&e))?;
         let report = report.map_err(|e| Trouble::Unmeasured(e.to_string()))?;
@@ -379,30 +345,20 @@ impl Bench<'_> {
         }
     }
 
-    /// The worker of a trial, under its meter.
+    /// The command line of a trial's worker.
+    fn worker(&self, listener: &Listener) -> Vec<OsString> {
+        let program = OsString::from(&self.program);
+        vec![program, "worker".into(), "--socket".into(), listener.path().into()]
+    }
+
+    /// The worker of a trial, started as `argv`.
     ///
     /// # Errors
     ///
     /// There is no environment for it.
-    fn launch(
-        &self,
-        trial: &Trial,
-        listener: &Listener,
-        csv: &Path,
-        log: &Path,
-    ) -> Result<Launch, String> {
-        let worker = vec![
-            OsString::from(&self.program),
-            "worker".into(),
-            "--socket".into(),
-            listener.path().into(),
-        ];
-        Ok(Launch {
-            task: self.task(trial)?,
-            argv: self.meter.wrap(csv, worker),
-            log: log.to_owned(),
-            limits: Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() },
-        })
+    fn launch(&self, trial: &Trial, argv: Vec<OsString>, log: &Path) -> Result<Launch, String> {
+        let limits = Limits { trial: self.settings.failures.trial_timeout, ..Limits::default() };
+        Ok(Launch { task: self.task(trial)?, argv, log: log.to_owned(), limits })
     }
 
     /// What the trial's worker does: it runs the treatment's command, or calls its script.
@@ -432,6 +388,9 @@ impl Bench<'_> {
         job["seed"] = json!(self.seed(trial));
         job["dataset"] = json!(self.dataset);
         job["data_dir"] = json!(self.data_dir);
+        if let Some(card) = self.settings.job.device.card(&self.settings.gpus) {
+            job["card"] = json!(card);
+        }
         let workload = &self.settings.workload;
         let mut argument =
             json!({ "framework": trial.framework, "workload": workload, "job": job });
@@ -482,7 +441,7 @@ impl Bench<'_> {
             wall_seconds: 0.0,
             cpu_seconds: 0.0,
             meter: self.meter.sensors(),
-            estimated: self.meter.is_estimate(),
+            estimated: self.meter.capabilities().estimates,
             window: None,
             phases: Default::default(),
             whole: None,
@@ -499,6 +458,18 @@ impl Bench<'_> {
             interference: None::<Interference>,
             cooldown: None,
         }
+    }
+}
+
+/// Whose failure it was: a meter that wraps the worker may have ended first.
+fn blame(failure: &Failure, meter: Option<MeterError>) -> String {
+    let by_itself = matches!(
+        failure,
+        Failure::WrapperEnded { .. } | Failure::Vanished { .. } | Failure::Silent { .. }
+    );
+    match meter.filter(|_| by_itself) {
+        Some(meter) => format!("{failure}: {meter}"),
+        None => failure.to_string(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! What `joulerace measure` came to, for people and for programs.
 
 use crate::energy::Energy;
+use crate::meter::MeterDescription;
 use crate::meter::measure::{Measured, Phases};
-use crate::meter::{Kind, MeterDescription};
 use crate::paths::shown;
 use crate::phase::Phase;
 use crate::process::Exit;
@@ -147,15 +147,15 @@ fn part_json(energy: &Energy) -> Value {
 }
 
 fn by(meter: &MeterDescription) -> String {
-    if meter.estimated && meter.kind == Kind::Estimate.into() {
+    let measuring: Vec<String> =
+        meter.kind.each().filter(|kind| kind.measures()).map(|kind| kind.to_string()).collect();
+    if measuring.is_empty() {
         return "an estimate from processor time, not a measurement".to_owned();
     }
     if meter.estimated {
-        let others = meter.kind.each().filter(|kind| *kind != Kind::Estimate);
-        let others: Vec<String> = others.map(|kind| kind.to_string()).collect();
         return format!(
             "the processor's part an estimate, not a measurement; the rest measured by {}",
-            others.join("+")
+            measuring.join("+")
         );
     }
     format!("measured by {}", meter.kind)

@@ -1,6 +1,7 @@
 //! The protocol: what is judged and how, fixed before the first trial and written down with the plan.
 
 use crate::energy::COVERAGE_LEAST;
+use crate::meter::Gpus;
 use crate::phase::Phase;
 use crate::plan::sequential::Sequential;
 use crate::plan::{detectable::ALPHA, seeds};
@@ -69,6 +70,9 @@ pub struct Protocol {
     /// The share of a trial's time in which its sensors must have been read; a trial of less has failed.
     #[serde(default)]
     pub coverage_limit: Option<f64>,
+    /// Which graphics cards are part of what is measured; none where it was not declared.
+    #[serde(default)]
+    pub gpus: Option<Gpus>,
     /// Beyond what a trial is flagged; a flag leaves nothing out.
     #[serde(default)]
     pub interference: Limits,
@@ -173,6 +177,7 @@ impl Protocol {
                 "no trial is left out for the size of its energy or time".to_owned(),
             ],
             coverage_limit: Some(COVERAGE_LEAST),
+            gpus: Some(settings.gpus.clone()),
             interference: Limits::default(),
             seeds: settings.seed_per_block.then(|| seeds::RULE.to_owned()),
             sequential,
@@ -192,6 +197,12 @@ impl Protocol {
             return Err(format!(
                 "its protocol compares {} and {}, which it does not run",
                 pair[0], pair[1]
+            ));
+        }
+        if let Some(gpus) = self.gpus.as_ref().filter(|gpus| **gpus != settings.gpus) {
+            let set = &settings.gpus;
+            return Err(format!(
+                "its protocol counts the graphics cards {gpus}, its settings {set}"
             ));
         }
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
@@ -216,6 +227,7 @@ mod tests {
             compare_to: Some("jax".to_owned()),
             margin_pct: Some(1.5),
             until_precise: Some(4.0),
+            gpus: Gpus::These(vec![1]),
             ..example()
         };
         let told = serde_json::to_value(Protocol::of(&settings)).unwrap();
@@ -225,6 +237,7 @@ mod tests {
             (&json!("paired-t-log"), &json!("holm"))
         );
         assert_eq!((&told["alpha"], &told["margin_pct"]), (&json!(0.05), &json!(1.5)));
+        assert_eq!(told["gpus"], "1");
         assert!(told["design"].as_str().unwrap().contains("Williams"));
         assert!(told["seeds"].as_str().unwrap().contains("SplitMix64"));
         assert_eq!(told["sequential"]["most"], 30);
@@ -240,6 +253,11 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((earlier.schema, earlier.comparisons.len()), (1, 0));
-        assert_eq!((earlier.alpha, earlier.sequential), (0.05, None));
+        assert_eq!((earlier.alpha, &earlier.sequential, &earlier.gpus), (0.05, &None, &None));
+        // What it does not declare it cannot contradict; what a newer one declares has to be what is done.
+        let declared = |gpus| Protocol { gpus, ..earlier.clone() }.check(&example());
+        assert_eq!(declared(None), Ok(()));
+        assert_eq!(declared(Some(Gpus::All)), Ok(()));
+        assert!(declared(Some(Gpus::None)).unwrap_err().contains("none"));
     }
 }

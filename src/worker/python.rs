@@ -13,6 +13,7 @@
 
 use super::WorkerError;
 use super::protocol::Request;
+use crate::paths::shipped;
 use libloading::Library;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -51,12 +52,15 @@ extern "C" fn heard(line: *const u8, length: usize) -> bool {
     HEAR.get().is_some_and(|hear| hear(line))
 }
 
-/// The worker's library: beside this program, or where Cargo leaves it.
-pub fn library() -> Result<PathBuf, WorkerError> {
+/// The worker's library: the one that this program carries; of a development build, where Cargo leaves it.
+fn library() -> Result<PathBuf, WorkerError> {
+    if let Some(carried) = shipped::worker()? {
+        return Ok(carried);
+    }
     let name = libloading::library_filename("joulerace_worker");
     let program = std::env::current_exe().unwrap_or_default();
     let folder = program.parent().unwrap_or(Path::new("."));
-    let places = [folder.join("deps"), folder.to_owned(), folder.join("../lib/joulerace")];
+    let places = [folder.join("deps"), folder.to_owned()];
     let found = places.iter().map(|place| place.join(&name)).find(|path| path.is_file());
     found.ok_or_else(|| WorkerError::NoLibrary { name: name.into(), folder: folder.to_owned() })
 }

@@ -3,6 +3,7 @@
  * CARDS=150,40        watts of each card
  * CARD_STEP_MS=20     how often a counter moves
  * CARD_TELLS=1        what the power reading says, as a multiple of the truth
+ * CARD_MUTE=1         the driver tells nothing of how the cards are set
  * CARD_FAULT=KIND@S   from S seconds after the start on: still, back (set to 0), gone; or at once: old (no
  *                     counter), shut (no permission), asleep (driver not loaded); of the last card only
  */
@@ -76,6 +77,45 @@ int nvmlDeviceGetName(struct card *card, char *text, unsigned size) {
     if (size < 10) return too_small;
     strcpy(text, "Test card");
     return fine;
+}
+
+/* How each card is set: the second and later ones are held below their limit, split, and used by others. */
+static int told(unsigned *value, unsigned is) {
+    return getenv("CARD_MUTE") ? unsupported : (*value = is, fine);
+}
+
+int nvmlDeviceGetEnforcedPowerLimit(struct card *card, unsigned *milliwatts) {
+    return told(milliwatts, card->number ? 180500 : 250000);
+}
+
+int nvmlDeviceGetPowerManagementDefaultLimit(struct card *card, unsigned *milliwatts) {
+    (void)card;
+    return told(milliwatts, 250000);
+}
+
+int nvmlDeviceGetPersistenceMode(struct card *card, unsigned *on) { return told(on, !card->number); }
+
+/* Of the processors (1) and the memory (2). */
+int nvmlDeviceGetClockInfo(struct card *card, int of, unsigned *mhz) {
+    (void)card;
+    return told(mhz, of == 1 ? 1155 : 1593);
+}
+
+int nvmlDeviceGetMaxClockInfo(struct card *card, int of, unsigned *mhz) {
+    (void)card;
+    return told(mhz, of == 1 ? 1410 : 1593);
+}
+
+int nvmlDeviceGetMigMode(struct card *card, unsigned *now, unsigned *pending) {
+    *pending = 0;
+    return told(now, card->number > 0);
+}
+
+/* Asked for how many there are, with no room for them. */
+int nvmlDeviceGetComputeRunningProcesses_v3(struct card *card, unsigned *count, void *room) {
+    (void)room;
+    int result = told(count, card->number ? 2 : 0);
+    return result == fine && *count ? too_small : result;
 }
 
 int nvmlDeviceGetTotalEnergyConsumption(struct card *card, unsigned long long *millijoules) {

@@ -216,3 +216,64 @@ fn a_card_that_is_lost_leaves_the_processors_joules_and_no_zero() {
     let flags = record["flags"].as_array().unwrap();
     assert!(flags.contains(&"lost-sensor".into()), "{flags:?}");
 }
+
+#[test]
+fn a_job_for_a_card_is_refused_before_anything_is_written_where_it_would_not_be_measured() {
+    let Some(library) = crate::cards::library() else { return };
+    let scratch = Scratch::new(&[("a", SHORT)]);
+    let refused = |meter: &[&str], card: (&str, &str)| -> (Option<i32>, String) {
+        let more = ["--iterations", "1", "--device", "gpu"];
+        let mut command = scratch.measured("a", meter, &more);
+        let output = command.env("LD_LIBRARY_PATH", library).env(card.0, card.1).output().unwrap();
+        assert!(!scratch.results().exists(), "{}", text(&output));
+        (output.status.code(), text(&output))
+    };
+    let (code, told) = refused(&["--meter", "auto"], ("CARDS", ""));
+    assert!(
+        code == Some(4) && told.contains("--device gpu: NVIDIA's driver shows no card"),
+        "{told}"
+    );
+    let (code, told) = refused(&["--meter", "auto"], ("CARD_FAULT", "asleep"));
+    assert!(code == Some(4) && told.contains("driver is not loaded"), "{told}");
+    let (code, told) = refused(&["--meter", "auto"], ("CARD_FAULT", "old"));
+    assert!(code == Some(4) && told.contains("has no energy counter"), "{told}");
+    let (code, told) = refused(&["--meter", "auto", "--gpus", "none"], ("CARDS", "150"));
+    assert!(code == Some(2) && told.contains("--gpus none leaves out"), "{told}");
+    let (code, told) = refused(&["--meter", "estimate"], ("CARDS", "150"));
+    assert!(code == Some(2) && told.contains("--meter estimate leaves out"), "{told}");
+}
+
+#[test]
+fn a_script_that_stayed_on_the_processor_did_not_do_the_work_that_was_asked_of_a_card() {
+    let Some(library) = crate::cards::library() else { return };
+    let scratch = Scratch::new(&[("a", SHORT)]);
+    let meter = ["--meter", "estimate+nvml", "--gpus", "1"];
+    let more = ["--iterations", "1", "--device", "gpu", "--retries", "0"];
+    let mut command = scratch.measured("a", &meter, &more);
+    let output = command.env("LD_LIBRARY_PATH", library).env("CARDS", "150,40").output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output));
+    let record = scratch.json("a/a_0.json");
+    assert_eq!(record["status"], "invalid");
+    assert!(
+        record["reason"].as_str().unwrap().contains("device is \"cpu\" instead of gpu"),
+        "{record}"
+    );
+    let experiment = scratch.json("experiment.json");
+    assert_eq!(experiment["settings"]["job"]["device"], "gpu");
+    assert_eq!(experiment["protocol"]["gpus"], "1", "which cards count is declared beforehand");
+    // And how the card that counted was set.
+    let cards = &experiment["meter"]["chosen"]["cards"];
+    assert_eq!(cards.as_array().unwrap().len(), 1);
+    for (field, is) in [
+        ("driver", Value::from("99.01")),
+        ("power_limit_w", 180.5.into()),
+        ("power_limit_default_w", 250.0.into()),
+        ("persistence", false.into()),
+        ("clock_mhz", 1155.into()),
+        ("clock_most_mhz", 1410.into()),
+        ("mig", true.into()),
+        ("processes", 2.into()),
+    ] {
+        assert_eq!(cards[0][field], is, "{field}");
+    }
+}

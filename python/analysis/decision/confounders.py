@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc
 
+from analysis.decision.memory import centred
 from analysis.decision.student import holm, quantile, two_sided
 
 #: Fewest blocks in which a trend is looked for, of block means or of a pair's differences.
@@ -128,6 +129,7 @@ def examine(
     times: np.ndarray | None,
     base: np.ndarray,
     group: np.ndarray,
+    strata: np.ndarray | None = None,
 ) -> Confounders:
     """All of it. Each factor is tested beside the groups and the other factor where the design can
     tell all of them apart, else beside the groups alone.
@@ -136,7 +138,7 @@ def examine(
     k = logs.shape[1]
     treatment = np.broadcast_to(np.eye(k)[:, None, :], (k, *logs.shape))
     places, before = _levels(position, known), _levels(predecessor, known)
-    trend = drift(logs, times)
+    trend = drift(logs, times, strata)
     if places is None and before is None:
         return Confounders(None, None, trend, None)
     within = _Within(logs, known)
@@ -199,53 +201,70 @@ def _adjusted(within: _Within, full, base: np.ndarray, group: np.ndarray) -> Adj
     return Adjusted(mean, np.where(estimable, np.sqrt(np.maximum(variance, 0)), np.nan), float(df))
 
 
-def drift(logs: np.ndarray, times: np.ndarray | None) -> Drift | None:
+def drift(
+    logs: np.ndarray, times: np.ndarray | None, strata: np.ndarray | None = None
+) -> Drift | None:
     """The trend of the block means, each trial first taken against its group's mean.
 
-    One value per block: the trials of a block are not independent of each other.
+    One value per block: the trials of a block are not independent of each other. With ``strata``,
+    machines, one slope for all, each with a level and a beginning of its own.
     """
     known = np.isfinite(logs)
     with np.errstate(invalid="ignore"):
         filled = np.where(known, logs, 0.0)
-        centred = np.where(known, logs - filled.sum(axis=0) / known.sum(axis=0), 0.0)
-        means = centred.sum(axis=1) / known.sum(axis=1)
+        against = np.where(known, logs - filled.sum(axis=0) / known.sum(axis=0), 0.0)
+        means = against.sum(axis=1) / known.sum(axis=1)
     x = np.arange(len(logs), dtype=float) if times is None else np.asarray(times, float)
     kept = np.isfinite(means) & np.isfinite(x)
     x, y = x[kept], means[kept]
-    if len(x) < MIN_DRIFT_BLOCKS or np.ptp(x) == 0:
+    codes = None if strata is None else strata[kept]
+    many = 1 if codes is None else len(np.unique(codes))
+    df = len(x) - 1 - many
+    dx, dy = (centred(v[:, None], codes)[:, 0] for v in (x, y))
+    if len(x) < MIN_DRIFT_BLOCKS or df < 1 or not dx.any():
         return None
-    dx = x - x.mean()
-    slope = float(dx @ y / (dx @ dx))
-    residual = y - y.mean() - slope * dx
-    df = len(x) - 2
+    slope = float(dx @ dy / (dx @ dx))
+    residual = dy - slope * dx
     se = float(np.sqrt(residual @ residual / df / (dx @ dx)))
     if se <= 1e-15:
         return None
-    return Drift(
-        slope, se, df, float(two_sided(np.array(slope / se), np.array(df))), float(np.ptp(x))
-    )
+    p = float(two_sided(np.array(slope / se), np.array(df)))
+    span = float(np.ptp(x)) if codes is None else max(float(np.ptp(x[codes == c])) for c in codes)
+    return Drift(slope, se, df, p, span)
 
 
-def trends(differences: np.ndarray, paired: np.ndarray) -> Trends:
+def trends(differences: np.ndarray, paired: np.ndarray, strata: np.ndarray | None = None) -> Trends:
     """The trend of every comparison's log ratios over the blocks, in the order in which they ran.
 
-    Block order and not time: a night between two blocks would decide the slope alone.
+    Block order and not time: a night between two blocks would decide the slope alone. With
+    ``strata``, machines, one slope for all; each has a mean of its own and counts from its first.
     """
     known = np.isfinite(differences) & paired
     n = known.sum(axis=0)
-    x = np.arange(len(differences), dtype=float)[:, None]
+    many = 1 if strata is None else len(np.unique(strata))
+    x = _places(len(differences), strata)[:, None]
+    dx, y = (
+        centred(np.where(known, v, np.nan), strata) for v in (np.broadcast_to(x, known.shape),
+                                                              differences)
+    )  # fmt: skip
     with np.errstate(invalid="ignore", divide="ignore"):
-        dx = np.where(known, x - np.where(known, x, 0.0).sum(axis=0) / n, 0.0)
-        filled = np.where(known, differences, 0.0)
-        y = np.where(known, filled - filled.sum(axis=0) / n, 0.0)
         square = (dx**2).sum(axis=0)
         slope = (dx * y).sum(axis=0) / square
-        df = n - 2.0
+        df = n - 1.0 - many
         rest = np.maximum((y**2).sum(axis=0) - slope**2 * square, 0.0)
         se = np.sqrt(rest / df / square)
-        tested = (n >= MIN_DRIFT_BLOCKS) & (se > 1e-15)
+        tested = (n >= MIN_DRIFT_BLOCKS) & (df > 0) & (se > 1e-15)
         t = np.where(tested, slope / se, np.nan)
         p = holm(two_sided(t, np.where(tested, df, 1.0)))
         last = np.where(known, x, -np.inf).max(axis=0, initial=-np.inf)
         span = last - np.where(known, x, np.inf).min(axis=0, initial=np.inf)
     return Trends(np.where(tested, slope, np.nan), p, np.where(tested, span, np.nan))
+
+
+def _places(count: int, strata: np.ndarray | None) -> np.ndarray:
+    """Each block's place among those of its machine, from 0."""
+    x = np.arange(count, dtype=float)
+    if strata is None:
+        return x
+    first = {code: float(np.flatnonzero(strata == code)[0]) for code in np.unique(strata)}
+    return x - np.array([first[code] for code in strata])

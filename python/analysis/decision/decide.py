@@ -123,7 +123,7 @@ def decide(trials: Trials) -> Decision:
     differences = trials.differences()
     blocks = student.of_columns(differences)
     paired, counts = _paired(trials, blocks.n)
-    remembered = memory.lag_one(differences)
+    remembered = memory.lag_one(differences, trials.strata)
     widen = np.where(paired & (student.holm(remembered.p) < alpha), remembered.estimate, 0.0)
     plain = _with_unpaired(trials, blocks, paired)
     found = memory.widened(plain, widen)
@@ -134,9 +134,10 @@ def decide(trials: Trials) -> Decision:
     with_memory = student.holm(_over_looks(trials, memory.widened(plain, np.maximum(bound, widen))))
     holds_with_memory = np.nan_to_num(with_memory, nan=1.0) < alpha
     beside = confounders.examine(
-        trials.logs, trials.position, trials.predecessor, trials.times, trials.base, trials.group
-    )
-    trends = confounders.trends(differences, paired)
+        trials.logs, trials.position, trials.predecessor, trials.times, trials.base, trials.group,
+        trials.strata,
+    )  # fmt: skip
+    trends = confounders.trends(differences, paired, trials.strata)
     adjusted = beside.adjusted
     without = _leave_one_out(trials, differences, widen, paired, found)
     half = found.half(_levels(trials, found))

@@ -32,22 +32,41 @@ class Memory:
     bound: np.ndarray
 
 
-def lag_one(values: np.ndarray) -> Memory:
+def centred(values: np.ndarray, strata: np.ndarray | None) -> np.ndarray:
+    """Every column less its mean, within each stratum by itself; 0 where missing."""
+    out = np.zeros_like(values)
+    codes = np.zeros(len(values), int) if strata is None else strata
+    for code in np.unique(codes):
+        own = values[codes == code]
+        known = np.isfinite(own)
+        count = np.maximum(known.sum(axis=0), 1)
+        out[codes == code] = np.where(
+            known, own - np.where(known, own, 0.0).sum(axis=0) / count, 0.0
+        )
+    return out
+
+
+def lag_one(values: np.ndarray, strata: np.ndarray | None = None) -> Memory:
     """Of every column, in block order; neighbours of a missing block are no neighbours.
 
     Mean and variance of r1 without memory are Moran's (1948): −1/n and (n−2)²/(n²(n−1)). Its bias
-    with a memory of φ is −(1+4φ)/n (Marriott and Pope 1954), undone in the estimate.
+    with a memory of φ is −(1+4φ)/n (Marriott and Pope 1954), undone in the estimate. Blocks of
+    different ``strata``, machines, are no neighbours, and each has a mean of its own, so that the
+    bias grows with their number.
     """
-    known = np.isfinite(values)
-    n = known.sum(axis=0).astype(float)
+    n = np.isfinite(values).sum(axis=0).astype(float)
+    means = 1.0 if strata is None else float(len(np.unique(strata)))
+    away = centred(values, strata)
+    product = away[:-1] * away[1:]
+    if strata is not None:
+        product = product[strata[1:] == strata[:-1]]
     with np.errstate(invalid="ignore", divide="ignore"):
-        centred = np.where(known, values - np.where(known, values, 0.0).sum(axis=0) / n, 0.0)
-        square = (centred**2).sum(axis=0)
-        r1 = (centred[:-1] * centred[1:]).sum(axis=0) / np.where(square > 1e-26, square, np.nan)
+        square = (away**2).sum(axis=0)
+        r1 = product.sum(axis=0) / np.where(square > 1e-26, square, np.nan)
         r1 = np.where(n >= MIN_BLOCKS, r1, np.nan)
         spread = (n - 2.0) / (n * np.sqrt(n - 1.0))
-        p = 1.0 - ndtr((r1 + 1.0 / n) / spread)
-        estimate = (r1 + 1.0 / n) / (1.0 - 4.0 / n)
+        p = 1.0 - ndtr((r1 + means / n) / spread)
+        estimate = (r1 + means / n) / (1.0 - 4.0 / n)
         bound = estimate + ndtri(_BOUND_LEVEL) * spread / (1.0 - 4.0 / n)
     bound = np.nan_to_num(bound, nan=_UNKNOWN)
     return Memory(r1, p, np.clip(estimate, 0.0, _MOST), np.clip(bound, 0.0, _MOST))

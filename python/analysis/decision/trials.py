@@ -28,6 +28,8 @@ class Trials:
     control: tuple[int, int] | None = None
     alpha: float = 0.05
     margin: float | None = None
+    #: The machine of every block, a number each; None for one machine. Blocks of one are together.
+    strata: np.ndarray | None = None
     #: The planned looks of an experiment that may stop early.
     looks: Looks | None = None
     #: Reasons from outside the numbers why nothing can be firm, such as an estimated energy.

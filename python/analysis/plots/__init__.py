@@ -4,7 +4,19 @@ from collections.abc import Callable
 
 from analysis import files
 from analysis.findings import Findings
-from analysis.plots import drift, effects, matrix, paired, phases, power, quantiles, violins
+from analysis.plots import (
+    drift,
+    effects,
+    factors,
+    forest,
+    history,
+    matrix,
+    paired,
+    phases,
+    power,
+    quantiles,
+    violins,
+)
 from analysis.plots.style import Figure, Palette, configure
 from analysis.settings import Settings
 from analysis.table import Table
@@ -13,10 +25,25 @@ __all__ = ["Figure", "Palette", "draw"]
 
 _Painter = Callable[[Table, Findings, Settings, Palette], list[Figure]]
 
+
+def _machines(table: Table, found: Findings, settings: Settings, _: Palette) -> list[Figure]:
+    """Each machine's interval, where there are several."""
+    if found.machines is None or not found.machines["pooled"]:
+        return []
+    shown = [o for o in found.machines["pooled"] if (o.a, o.b) in found.shown]
+    return [forest.draw(shown[:_MOST_FORESTS], settings, "machine")] if shown else []
+
+
+#: More comparisons than this make a picture of machines too long.
+_MOST_FORESTS = 6
+
 #: In the order of the report.
 _PAINTERS: tuple[_Painter, ...] = (
     violins.draw,
     effects.draw,
+    history.draw,
+    factors.draw,
+    _machines,
     matrix.draw,
     paired.draw,
     power.draw,

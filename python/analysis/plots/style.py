@@ -167,6 +167,11 @@ def label(name: str) -> str:
     return f"{name[: _LONGEST_LABEL - tail - 1]}…{name[-tail:]}"
 
 
+def slug(name: str) -> str:
+    """A name as part of a file's."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+
+
 def group_axis(axes: Axes, names: list[str]) -> None:
     """Write the groups below the axis, slanted where they would touch."""
     axes.set_xticks(range(len(names)))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analysis import text
+from analysis import checks, departures, text
 from analysis.findings import Findings
-from analysis.questions.answer import Answer
+from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -33,12 +33,17 @@ def reproducible(table: Table, found: Findings, settings: Settings) -> Answer:
         lines.append("The code had changes that are not committed.")
     if settings.command:
         lines.append(f"Command: {settings.command}")
+    declared = departures.items(table, found, settings)
+    if told := departures.told(declared):
+        be = "item is" if len(told) == 1 else "items are"
+        lines.append(f"Of what was declared before the first trial, {len(told)} {be} not as done.")
+    own = kept(checks.protocol(declared))
     if not experiment:
         short = "The raw files and this command; the machine and versions are not on record"
         return Answer(title, "warn", short, lines)
     missing = [w for w in ("hardware", "versions") if w not in known]
     short = f"On record: {text.join(known)}" if known else "An experiment record without details"
-    return Answer(title, "warn" if missing else "good", short, lines)
+    return Answer(title, "warn" if missing or told else "good", short, lines, own)
 
 
 def _seeds(experiment: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ const CONTEXT: Context = Context {
     interval: Duration::from_millis(200),
     sockets: Some(1),
     elsewhere: Some(0.0),
+    in_container: false,
 };
 
 fn package(name: &str) -> Counter {
@@ -129,4 +130,69 @@ fn an_interval_in_which_the_counter_may_wrap_twice_is_too_long() {
         working(Kind::Rapl, &rapl(vec![package("package-0")]), &moves(8.0, 100.0), true, &context);
     assert_eq!(finding.level, Level::Warning);
     assert!(finding.remedy.unwrap().contains("--interval"));
+}
+
+#[test]
+fn both_ways_in_to_rapl_are_named_where_neither_works_and_the_one_that_grants_most() {
+    let mut tried = estimate_only();
+    let neither = |powercap, perf| MeterError::NeitherWay { powercap: Box::new(powercap), perf };
+    let zones = || MeterError::NoZones { powercap: "/p".into() };
+    let program = || "/opt/bin/joulerace".into();
+    tried[1].outcome = Err(neither(zones(), PerfError::Paranoid { level: 2, program: program() }));
+    let findings = judge(&tried, &CONTEXT);
+    let (meter, rapl) = (&findings[0], &findings[2]);
+    assert!(
+        rapl.found.contains("/p") && rapl.found.contains("perf_event_paranoid is 2"),
+        "{rapl:?}"
+    );
+    for told in [meter, rapl] {
+        let remedy = told.remedy.as_deref().unwrap();
+        assert!(remedy.contains("\n  sudo sysctl kernel.perf_event_paranoid=0"), "{remedy}");
+    }
+    // Where powercap is only locked, that is the lesser right.
+    let command = "sudo chmod a+r /p/intel-rapl*/energy_uj".to_owned();
+    let locked = MeterError::Permission { file: "/p/energy_uj".into(), command: command.clone() };
+    tried[1].outcome = Err(neither(locked, PerfError::Paranoid { level: 2, program: program() }));
+    let meter = &judge(&tried, &CONTEXT)[0];
+    assert!(meter.remedy.as_deref().unwrap().ends_with(&command), "{meter:?}");
+    // A machine with neither is told so, and not that it has counters.
+    tried[1].outcome = Err(neither(zones(), PerfError::Absent { folder: "/e/power".into() }));
+    let findings = judge(&tried, &CONTEXT);
+    assert!(!findings[0].remedy.as_deref().unwrap().contains("has counters"), "{findings:?}");
+    let remedy = findings[2].remedy.as_deref().unwrap();
+    assert!(remedy.contains("sudo modprobe intel_rapl_msr"), "{remedy}");
+    assert!(remedy.contains("sudo modprobe rapl"), "{remedy}");
+}
+
+#[test]
+fn the_way_in_is_told_of_counters_that_work() {
+    let mut about = rapl(vec![package("package-0")]);
+    about.way = Some("perf events".to_owned());
+    about.counters[0].range_j = None;
+    let finding = working(Kind::Rapl, &about, &moves(8.0, 100.0), true, &CONTEXT);
+    assert!(finding.found.starts_with("package; through perf events; 8"), "{}", finding.found);
+    assert!(!finding.found.contains("wraps"), "{}", finding.found);
+}
+
+#[test]
+fn in_a_container_the_remedy_is_the_hosts() {
+    let denied = Tried {
+        kind: Kind::Rapl,
+        outcome: Err(MeterError::Permission {
+            file: "/powercap/x".into(),
+            command: "sudo x".into(),
+        }),
+        movement: Movement::default(),
+    };
+    let remedy = |tried: Tried, in_container| -> String {
+        let mut all = estimate_only();
+        all[1] = tried;
+        let judged = judge(&all, &Context { in_container, ..CONTEXT });
+        let remedies = judged.into_iter().filter_map(|finding| finding.remedy);
+        remedies.collect::<Vec<_>>().join("\n")
+    };
+    assert!(remedy(missing(Kind::Rapl), true).contains("-v /sys/devices/virtual/powercap"));
+    assert!(remedy(missing(Kind::Rapl), false).contains("modprobe"));
+    let told = remedy(denied, true);
+    assert!(told.contains("On the host") && !told.contains("sudo x"), "{told}");
 }

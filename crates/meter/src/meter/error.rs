@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Kind;
 pub use super::nvml::GpuError;
+pub use super::rapl::PerfError;
 use crate::process::Exit;
 use crate::samples::ReadError;
 
@@ -161,6 +162,18 @@ pub enum MeterError {
         source: Arc<io::Error>,
     },
 
+    /// RAPL can be read neither through powercap nor through performance events.
+    #[error("{powercap}\nNor through perf events: {perf}")]
+    NeitherWay {
+        /// Why not through powercap.
+        powercap: Box<MeterError>,
+        /// Why not through performance events.
+        perf: PerfError,
+    },
+    /// RAPL cannot be read through performance events, or not any more.
+    #[error(transparent)]
+    Perf(#[from] PerfError),
+
     /// A graphics card cannot be read, or not any more.
     #[error(transparent)]
     Gpu(#[from] GpuError),
@@ -267,6 +280,21 @@ pub enum MeterError {
     /// The thread that samples could not be started, or ended by itself.
     #[error("the sampling thread {0}. Run the trial again")]
     Sampler(String),
+}
+
+impl MeterError {
+    /// The shell command that lets everybody read RAPL's counters until the next reboot, where that is all
+    /// that is missing.
+    pub fn granted_by(&self) -> Option<&str> {
+        match self {
+            MeterError::Permission { command, .. } => Some(command),
+            MeterError::NeitherWay { powercap, perf: PerfError::Paranoid { .. } } => {
+                powercap.granted_by().or(Some("sudo sysctl kernel.perf_event_paranoid=0"))
+            }
+            MeterError::NeitherWay { powercap, .. } => powercap.granted_by(),
+            _ => None,
+        }
+    }
 }
 
 /// What EnergiBridge needs where it fails, by its last words: each system has its own way to the

@@ -206,18 +206,18 @@ impl Measurer {
             _ => csv.to_owned(),
         };
         let inbox = Inbox::open().map_err(MeasureError::System)?;
-        let session = self.meter.start(&file)?;
-        // No summary of EnergiBridge's own: it would stand amid what the command prints.
-        let line = self.meter.wrapped(&file, false, argv);
+        let run = self.meter.run_quietly(&file, argv)?;
+        let session = run.session();
         let begun = process_mark(Edge::Begin);
-        let start = Start { line: &line, wrapped: self.meter.wraps(), stdout, marks: inbox.path() };
+        let (line, wrapped) = (run.line(), run.needs_its_command());
+        let start = Start { line, wrapped, stdout, marks: inbox.path() };
         let (runtime, signals) = (&self.runtime, &mut self.signals);
         let attended =
             inbox.during(|_| session.mark(), || runtime.block_on(attend(&start, signals)));
         let (ended, heard) = match attended {
             Ok((Ok(ended), heard)) => (ended, heard),
             Ok((Err(error), _)) => {
-                drop(session);
+                drop(run);
                 // Only the header is in it, of a command that never was.
                 let _ = std::fs::remove_file(&file);
                 return Err(error);
@@ -234,7 +234,7 @@ impl Measurer {
                     .to_owned();
             return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
         }
-        let report = session.finish().map_err(lost)?;
+        let report = run.finish().map_err(lost)?;
         if report.resets > 0 && report.total_j.is_none() {
             return Err(lost(MeterError::Reset { resets: report.resets }));
         }
@@ -275,7 +275,7 @@ impl Measurer {
         }
         let marks: Vec<PhaseMark> =
             [begun].into_iter().chain(heard.marks.iter().copied()).chain([ended]).collect();
-        let mut accounts = account_file(csv, &marks, &self.meter.wrapping())
+        let mut accounts = account_file(csv, &marks, &self.meter.capabilities().wrapping())
             .map_err(|error| MeterError::Samples(std::sync::Arc::new(error)))?;
         accounts.phases.remove(&Phase::Run);
         Ok(Some(Phases { each: accounts.phases, window: accounts.window }))

@@ -12,6 +12,7 @@ mod merge;
 pub mod nvml;
 mod proc;
 mod rapl;
+mod run;
 mod sampler;
 mod session;
 mod settings;
@@ -25,12 +26,12 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{MeterError, needs};
 pub use nvml::GpuError;
+pub use rapl::PerfError;
+pub use run::{Capabilities, Run};
 pub use sampler::{Disagreement, LostSensor};
 pub use session::{Session, SessionReport};
 pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, Sensors};
 
-use crate::energy::Wrapping;
-use crate::process::Exit;
 use crate::samples::Domain;
 use energibridge::Energibridge;
 use machine::Machine;
@@ -77,6 +78,9 @@ pub struct MeterDescription {
     /// What its total adds up.
     #[serde(default)]
     pub total: Vec<Domain>,
+    /// The way in to RAPL's counters, where they are read: powercap or perf events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
     /// Counters that are shown and never move: registers that this machine lacks. They are not read, or
     /// not counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -178,7 +182,16 @@ impl Sensor {
                 settings.search_path.as_deref(),
                 settings.interval,
             )?),
-            Kind::Rapl => Sensor::Rapl(Rapl::probe(&settings.powercap, &rapl::files())?),
+            Kind::Rapl => {
+                let own = settings.powercap == Path::new(rapl::POWERCAP);
+                let roots = rapl::Roots {
+                    powercap: &settings.powercap,
+                    events: own.then_some(settings.events.as_path()),
+                    cpu: &settings.cpu_root,
+                    proc: &settings.proc_root,
+                };
+                Sensor::Rapl(Rapl::probe(&roots, &rapl::files(), &rapl::kernel())?)
+            }
             Kind::Estimate => Sensor::Estimate { cpus: estimate::probe(&settings.proc_root)? },
             Kind::Nvml => Sensor::Nvml(Cards::probe(&settings.nvml, &settings.gpus)?),
         })
@@ -199,7 +212,7 @@ impl Sensor {
             Sensor::Energibridge(program) => {
                 (program.version.clone(), program.counters(), program.notes())
             }
-            Sensor::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes.clone()),
+            Sensor::Rapl(rapl) => (own_version(), rapl.counters(), rapl.notes()),
             Sensor::Estimate { cpus } => {
                 let CpuWatts { idle_w, busy_w } = settings.cpu_watts;
                 let counter = Counter {
@@ -225,7 +238,7 @@ impl Sensor {
     fn sources(&self, settings: &MeterSettings) -> Result<Vec<Box<dyn Source>>, MeterError> {
         Ok(match self {
             Sensor::Energibridge(_) => Vec::new(),
-            Sensor::Rapl(rapl) => vec![Box::new(rapl.open(rapl::files())?)],
+            Sensor::Rapl(rapl) => vec![Box::new(rapl.open(rapl::files(), &rapl::kernel())?)],
             Sensor::Estimate { .. } => {
                 vec![Box::new(estimate::Estimate::open(&settings.proc_root, settings.cpu_watts)?)]
             }
@@ -252,15 +265,28 @@ impl Meter {
         })
     }
 
-    /// Whether it puts a program of its own around what is measured, see [`wrap`](Meter::wrap).
-    pub fn wraps(&self) -> bool {
-        self.wrapper().is_some()
+    /// What it can do, and what its numbers are.
+    pub fn capabilities(&self) -> Capabilities {
+        let any = |asked: fn(Kind) -> bool| self.sensors().each().any(asked);
+        let wraps = any(Kind::wraps);
+        let estimates = any(|kind| !kind.measures());
+        Capabilities { wraps, marks: !wraps, estimates, cards: any(Kind::reads_cards) }
     }
 
-    /// How the counters in its files wrap.
-    pub fn wrapping(&self) -> Wrapping {
-        // This program's own sampler undoes wraps before it writes.
-        if self.wraps() { Wrapping::Infer } else { Wrapping::Never }
+    /// The shortest time that it resolves well enough: a reading at either end is off by up to one of its
+    /// counter's steps, and this is a few hundred of them.
+    pub fn resolves(&self) -> Duration {
+        let of = |kind: Kind| match kind {
+            // About a millisecond a step.
+            Kind::Rapl => Duration::from_millis(500),
+            // The kernel's ticks, of 10 ms at most.
+            Kind::Estimate => Duration::from_secs(1),
+            // A tenth of a second a step; its powers are means of up to a second.
+            Kind::Nvml => Duration::from_secs(5),
+            // It knows no marks, and is read off between two of its samples.
+            Kind::Energibridge => 20 * self.interval(),
+        };
+        self.sensors().each().map(of).max().unwrap_or_default()
     }
 
     /// Time between two samples.
@@ -274,19 +300,15 @@ impl Meter {
         Meter { settings, sensors: self.sensors.clone() }
     }
 
-    /// Whether joules of its total are worked out instead of measured.
-    pub fn is_estimate(&self) -> bool {
-        self.sensors().has(Kind::Estimate)
-    }
-
     /// What it reads, for the record.
     pub fn describe(&self) -> MeterDescription {
         let mut about = MeterDescription {
             kind: self.sensors(),
-            estimated: self.is_estimate(),
+            estimated: self.capabilities().estimates,
             version: String::new(),
             counters: Vec::new(),
             total: Vec::new(),
+            way: None,
             absent: Vec::new(),
             cards: Vec::new(),
             notes: Vec::new(),
@@ -299,7 +321,10 @@ impl Meter {
             about.notes.extend(notes);
             match sensor {
                 Sensor::Energibridge(program) => about.absent.extend(program.absent.clone()),
-                Sensor::Rapl(rapl) => about.absent.extend(rapl.absent.clone()),
+                Sensor::Rapl(rapl) => {
+                    about.way = Some(rapl.way().to_owned());
+                    about.absent.extend(rapl.absent().to_vec());
+                }
                 Sensor::Estimate { .. } => {}
                 Sensor::Nvml(cards) => {
                     about.cards.extend(cards.cards.iter().map(|(card, _)| card.clone()));
@@ -312,10 +337,19 @@ impl Meter {
         about
     }
 
-    /// The command line that measures `argv` into `csv`: EnergiBridge puts itself in front, the
-    /// built-in sensors leave it as it is.
-    pub fn wrap(&self, csv: &Path, argv: Vec<OsString>) -> Vec<OsString> {
-        self.wrapped(csv, true, argv)
+    /// Begins to measure the command `argv` into `csv`; what is to be started is in the result. A meter that
+    /// reads beside it has taken its first reading when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Meter::start).
+    pub fn run(&self, csv: &Path, argv: Vec<OsString>) -> Result<Run, MeterError> {
+        Run::begin(self, csv, true, argv)
+    }
+
+    /// The same for a command whose output is not to be mixed with a meter's own summary.
+    fn run_quietly(&self, csv: &Path, argv: Vec<OsString>) -> Result<Run, MeterError> {
+        Run::begin(self, csv, false, argv)
     }
 
     fn wrapped(&self, csv: &Path, summary: bool, argv: Vec<OsString>) -> Vec<OsString> {
@@ -325,19 +359,8 @@ impl Meter {
         }
     }
 
-    /// Whether a wrapped command that ended like this failed because of the meter, from the log that
-    /// both wrote to and the file of samples. `None` where it is the command's own doing; always so
-    /// with the built-in meters, whose faults [`Session::health`] tells.
-    ///
-    /// A wrapper that this program killed looks like one that failed: ask only about one that ended by
-    /// itself.
-    pub fn failure(&self, exit: Exit, log: &Path, csv: &Path) -> Option<MeterError> {
-        self.wrapper().and_then(|_| energibridge::judge::judge(exit, log, csv))
-    }
-
-    /// Begins to measure into `csv`. A built-in meter has taken its first reading when this returns;
-    /// EnergiBridge begins with the command that it [wraps](Meter::wrap), and the session only follows
-    /// its file: start it before the command.
+    /// Begins to measure whatever happens into `csv`. A built-in meter has taken its first reading when this
+    /// returns; one that wraps begins with its command only, which [`run`](Meter::run) gives.
     ///
     /// # Errors
     ///
@@ -352,16 +375,17 @@ impl Meter {
         if sources.is_empty() {
             return Session::watch(csv, interval, &slept);
         }
+        let wraps = self.capabilities().wraps;
         // Processors and memory are in the other program's file already.
-        let machine = match self.wraps() {
+        let machine = match wraps {
             true => Machine::none(),
             false => Machine::open(&self.settings.proc_root, &self.settings.cpu_root),
         };
-        let file = if self.wraps() { merge::beside(csv) } else { csv.to_owned() };
+        let file = if wraps { merge::beside(csv) } else { csv.to_owned() };
         let report = SessionReport::new(self.sensors());
         let begin =
             |shared| Sampler::begin(sources, machine, file.clone(), interval, shared, report);
-        match self.wraps() {
+        match wraps {
             true => Session::watch(csv, interval, &slept)?.with(begin, file.clone()),
             false => Session::start(begin, csv, &slept),
         }

@@ -28,6 +28,7 @@ use super::Kind;
 use super::error::MeterError;
 use super::machine::Machine;
 use super::nvml::GpuError;
+use super::rapl::PerfError;
 use super::session::{SessionReport, Shared};
 use crate::samples::write::Writer;
 use crate::samples::{Domain, Quantity};
@@ -52,6 +53,8 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(1);
 pub(crate) enum Fault {
     /// Of a file, and what it gave.
     File { file: PathBuf, source: Arc<io::Error> },
+    /// Of performance events.
+    Perf(PerfError),
     /// Of a graphics card.
     Gpu(GpuError),
 }
@@ -61,6 +64,7 @@ impl Fault {
     fn now(self) -> MeterError {
         match self {
             Fault::File { file, source } => MeterError::Counter { file, source },
+            Fault::Perf(error) => error.into(),
             Fault::Gpu(error) => error.into(),
         }
     }
@@ -69,6 +73,7 @@ impl Fault {
     fn at_last(self, misses: u64) -> MeterError {
         match self {
             Fault::File { file, source } => MeterError::Lost { file, misses, source },
+            Fault::Perf(error) => error.into(),
             Fault::Gpu(error) => error.into(),
         }
     }

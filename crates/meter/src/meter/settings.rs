@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 
-use super::MeterError;
+use super::{MeterError, rapl};
 
 /// One way to read energy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +29,21 @@ pub enum Kind {
 impl Kind {
     /// All ways, those for the processor first and in the order in which they are tried.
     pub const ALL: [Kind; 4] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate, Kind::Nvml];
+
+    /// Whether it measures; else its joules are worked out.
+    pub fn measures(self) -> bool {
+        self != Kind::Estimate
+    }
+
+    /// Whether it is a program of its own around what is measured.
+    pub fn wraps(self) -> bool {
+        self == Kind::Energibridge
+    }
+
+    /// Whether it reads graphics cards, and not the processor.
+    pub fn reads_cards(self) -> bool {
+        self == Kind::Nvml
+    }
 
     /// The ways to read the processor, in the order in which they are tried.
     pub const OF_PROCESSOR: [Kind; 3] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate];
@@ -240,6 +255,9 @@ pub struct MeterSettings {
     pub search_path: Option<OsString>,
     /// Where RAPL's zones are, usually `/sys/class/powercap`.
     pub powercap: PathBuf,
+    /// Where the kernel describes its events, usually `/sys/bus/event_source/devices`: the second way in to
+    /// RAPL, for the system's own `powercap`. Another folder was named to be read, and nothing else.
+    pub events: PathBuf,
     /// The power that the estimate assumes.
     pub cpu_watts: CpuWatts,
     /// Which graphics cards count.
@@ -260,7 +278,8 @@ impl Default for MeterSettings {
             interval: Duration::from_millis(200),
             energibridge: None,
             search_path: std::env::var_os("PATH"),
-            powercap: "/sys/class/powercap".into(),
+            powercap: rapl::POWERCAP.into(),
+            events: rapl::EVENTS.into(),
             cpu_watts: CpuWatts::default(),
             gpus: Gpus::All,
             nvml: if cfg!(windows) { "nvml.dll" } else { "libnvidia-ml.so.1" }.into(),

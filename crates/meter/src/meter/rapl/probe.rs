@@ -1,10 +1,12 @@
-//! Which of this machine's counters can be read, move, and are counters of their own.
+//! Which of powercap's counters can be read, move, and are counters of their own.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::files::Files;
+use super::mirror::mirrored;
 use super::zones::{self, Zone};
 use super::{Opener, Readable, Reader, raw};
 use crate::meter::{Counter, Kind, MeterError};
@@ -14,9 +16,9 @@ use crate::samples::Domain;
 const WATCH_FOR: Duration = Duration::from_millis(250);
 const WATCH_EVERY: Duration = Duration::from_millis(5);
 
-/// What reading RAPL on this machine means: the zones that were found to work.
+/// What reading RAPL through powercap means on this machine: the zones that were found to work.
 #[derive(Debug, Clone)]
-pub(crate) struct Rapl {
+pub(crate) struct Powercap {
     /// What is read, packages first.
     pub zones: Vec<Zone>,
     /// Zones that do not move, by name.
@@ -25,14 +27,14 @@ pub(crate) struct Rapl {
     pub notes: Vec<String>,
 }
 
-impl Rapl {
+impl Powercap {
     /// Finds the zones, and checks that they can be read and that they move.
     ///
     /// # Errors
     ///
     /// [`MeterError::NoZones`], [`MeterError::Permission`], [`MeterError::Counter`], or
     /// [`MeterError::StandsStill`] where a package's counter does not move.
-    pub fn probe(powercap: &Path, open: &Opener) -> Result<Rapl, MeterError> {
+    pub fn probe(powercap: &Path, open: &Opener) -> Result<Powercap, MeterError> {
         let mut zones = zones::discover(powercap)?;
         let (mut notes, mut absent) = (Vec::new(), Vec::new());
         let mut counters = Vec::new();
@@ -63,7 +65,15 @@ impl Rapl {
             absent.push(zone.name.clone());
             notes.push(format!("{} ({}) does not move and is left out", zone.name, zone.id));
         }
-        for (one, other) in mirrored(&zones, &mut counters)? {
+        let packages: Vec<usize> =
+            (0..zones.len()).filter(|i| zones[*i].domain == Domain::Package).collect();
+        let same = mirrored(
+            packages.iter().map(|zone| zones[*zone].package),
+            |index| counters[packages[index]].read(),
+            WATCH_EVERY,
+            false,
+        )?;
+        for (one, other) in same.into_iter().map(|(a, b)| (packages[a], packages[b])) {
             let (kept, copy) = (&zones[one], &zones[other]);
             notes.push(format!(
                 "{} ({}) shows the same counter as {} ({}) and is left out with its parts",
@@ -78,7 +88,7 @@ impl Rapl {
         if !zones.iter().any(|zone| zone.domain == Domain::Dram) {
             notes.push("no DRAM counter: the memory's energy is not in the total".to_owned());
         }
-        Ok(Rapl { zones, absent, notes })
+        Ok(Powercap { zones, absent, notes })
     }
 
     /// The counters, for the record.
@@ -102,7 +112,8 @@ impl Rapl {
     ///
     /// [`MeterError::Counter`] for the first that cannot be opened.
     pub fn open(&self, open: Opener) -> Result<Reader, MeterError> {
-        Reader::open(&self.zones, open)
+        let (files, counters) = Files::open(&self.zones, open)?;
+        Ok(Reader::new(Box::new(files), counters))
     }
 }
 
@@ -144,36 +155,4 @@ fn watch(zones: &[Zone], counters: &mut [Watched]) -> Result<Vec<bool>, MeterErr
         }
     }
     Ok(moved)
-}
-
-/// Pairs of dies of one package whose counters are one and the same.
-///
-/// Some kernels show a package's only counter once per die. Two counters are taken for one if every
-/// reading of the second lies between a reading of the first before and one after it, again and again
-/// while they move; counters of their own would have to agree to the microjoule.
-fn mirrored(zones: &[Zone], all: &mut [Watched]) -> Result<Vec<(usize, usize)>, MeterError> {
-    let mut pairs = Vec::new();
-    let packages: Vec<usize> =
-        (0..zones.len()).filter(|i| zones[*i].domain == Domain::Package).collect();
-    for (position, one) in packages.iter().enumerate() {
-        for other in &packages[position + 1..] {
-            let copied = pairs.iter().any(|(_, copy)| copy == one || copy == other);
-            if zones[*one].package != zones[*other].package || copied {
-                continue;
-            }
-            let mut same = true;
-            for _ in 0..4 {
-                let before = all[*one].read()?;
-                let between = all[*other].read()?;
-                let after = all[*one].read()?;
-                // Around a wrap nothing can be said; it passes within the next reading.
-                same &= after < before || (before..=after).contains(&between);
-                std::thread::sleep(WATCH_EVERY);
-            }
-            if same {
-                pairs.push((*one, *other));
-            }
-        }
-    }
-    Ok(pairs)
 }

@@ -1,73 +1,48 @@
-//! A session's counters: read, unwrapped, added up, and watched for standing still.
+//! A session's counters: read, unwrapped, added up, and watched for standing still, whichever way they are
+//! read.
 
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::counter::{Step, step};
-use super::zones::Zone;
-use super::{Opener, Readable, raw};
+use super::counter::{Step, most_counts, step};
+use super::still::{STILL_AT_END, Still};
 use crate::meter::MeterError;
 use crate::meter::machine::Machine;
 use crate::meter::sampler::{Fault, Named, Source, Tally};
 use crate::samples::Domain;
 
-/// RAPL is updated about every millisecond, also at idle. A counter that shows one value for this
-/// long, over this many rows, while the processors work, is frozen.
-const STILL_FOR: Duration = Duration::from_millis(500);
-const STILL_ROWS: u32 = 3;
+/// What a counter is.
+#[derive(Debug, Clone)]
+pub(super) struct Counter {
+    /// By which it is named where it fails.
+    pub path: PathBuf,
+    pub domain: Domain,
+    /// Counts of a joule.
+    pub per_j: f64,
+    /// The largest value that it shows; none where it does not wrap.
+    pub range: Option<u64>,
+}
 
-/// The same at the very end, where no later row can show it.
-const STILL_AT_END: Duration = Duration::from_millis(100);
+/// A way to read all counters.
+pub(super) trait Registers: Send {
+    /// Puts the present counts of those that are `wanted` into `now`, and of others where they come along.
+    /// Each single reading that fails is added to `errors`, retried ones included.
+    ///
+    /// # Errors
+    ///
+    /// The first that could not be read.
+    fn read(&mut self, wanted: &[bool], now: &mut [u64], errors: &mut u64) -> Result<(), Fault>;
+}
 
-/// One open counter.
-struct Open {
-    path: PathBuf,
-    domain: Domain,
+/// One counter since the session began.
+struct Watched {
+    counter: Counter,
     column: usize,
-    range_uj: u64,
-    /// `None` after a failure, until it could be opened again.
-    file: Option<Box<dyn Readable>>,
-    /// The last reading, and whether it is of the row at hand.
-    now: u64,
-    fresh: bool,
     /// Instant and value of the last complete row with a reading.
     last: Option<(Instant, u64)>,
-    sum_uj: u64,
+    sum: u64,
     moved: bool,
-    /// Since when and in how many rows it shows one value.
     still: Option<Still>,
-}
-
-#[derive(Clone, Copy)]
-struct Still {
-    value: u64,
-    since: Instant,
-    rows: u32,
-}
-
-impl Open {
-    /// Reads once more where the first attempt fails, and again through a freshly opened file.
-    fn read(&mut self, open: &Opener, errors: &mut u64) -> io::Result<()> {
-        if self.file.is_none() {
-            self.file = Some(open(&self.path).inspect_err(|_| *errors += 1)?);
-        }
-        let Some(file) = self.file.as_deref_mut() else { return Ok(()) };
-        let value = raw(file).or_else(|_| {
-            *errors += 1;
-            raw(file)
-        });
-        match value {
-            Ok(value) => self.now = value,
-            Err(error) => {
-                *errors += 1;
-                self.file = None;
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Power in watts beyond which a zone's fall is no wrap: a quarter of what a whole machine's domain is
@@ -87,55 +62,67 @@ pub(super) fn column(domain: Domain) -> &'static str {
 
 /// All counters of a session.
 pub(crate) struct Reader {
-    counters: Vec<Open>,
+    registers: Box<dyn Registers>,
+    counters: Vec<Watched>,
+    /// Those of the row at hand: which are read, and what they show.
+    wanted: Vec<bool>,
+    now: Vec<u64>,
     domains: Vec<Domain>,
     /// Domains in which a counter was set back, ever and in the row at hand.
     reset: Vec<Domain>,
     falling: Vec<Domain>,
-    open: Opener,
     tally: Tally,
 }
 
 impl Reader {
-    /// Opens every counter for a session.
-    ///
-    /// # Errors
-    ///
-    /// [`MeterError::Counter`] for the first that cannot be opened.
-    pub fn open(zones: &[Zone], open: Opener) -> Result<Reader, MeterError> {
+    /// Sums nothing yet. `counters` are in the order of `registers`.
+    pub(super) fn new(registers: Box<dyn Registers>, counters: Vec<Counter>) -> Reader {
         let mut domains: Vec<Domain> = Vec::new();
-        let mut counters = Vec::new();
-        for zone in zones {
-            if !domains.contains(&zone.domain) {
-                domains.push(zone.domain);
+        let mut watched = Vec::new();
+        for counter in counters {
+            if !domains.contains(&counter.domain) {
+                domains.push(counter.domain);
             }
-            let file = open(&zone.energy).map_err(|source| MeterError::Counter {
-                file: zone.energy.clone(),
-                source: Arc::new(source),
-            })?;
-            let column = domains.iter().position(|d| *d == zone.domain).unwrap_or_default();
-            counters.push(Open {
-                path: zone.energy.clone(),
-                domain: zone.domain,
-                column,
-                range_uj: zone.range_uj,
-                file: Some(file),
-                now: 0,
-                last: None,
-                fresh: false,
-                sum_uj: 0,
-                moved: false,
-                still: None,
-            });
+            let column = domains.iter().position(|d| *d == counter.domain).unwrap_or_default();
+            let (last, sum, moved, still) = (None, 0, false, None);
+            watched.push(Watched { counter, column, last, sum, moved, still });
         }
-        Ok(Reader {
-            counters,
+        Reader {
+            registers,
+            wanted: vec![true; watched.len()],
+            now: vec![0; watched.len()],
+            counters: watched,
             domains,
             reset: Vec::new(),
             falling: Vec::new(),
-            open,
             tally: Tally::default(),
-        })
+        }
+    }
+
+    /// How far each counter went that was read.
+    fn step(&mut self, at: Instant) {
+        let read = self.counters.iter_mut().zip(&self.now).zip(&self.wanted);
+        for ((watched, now), _) in read.filter(|(_, wanted)| **wanted) {
+            let Some((then, last)) = watched.last.replace((at, *now)) else { continue };
+            let counter = &watched.counter;
+            let seconds = at.duration_since(then).as_secs_f64();
+            watched.moved |= *now != last;
+            let most = most_counts(seconds, most_watts(counter.domain), counter.per_j);
+            match step(last, *now, counter.range, most) {
+                Step::Rose(risen) => watched.sum += risen,
+                Step::Wrapped(risen) => {
+                    self.tally.wraps += 1;
+                    watched.sum += risen;
+                }
+                Step::Reset => {
+                    self.tally.resets += 1;
+                    if !self.reset.contains(&counter.domain) {
+                        self.reset.push(counter.domain);
+                    }
+                    self.falling.push(counter.domain);
+                }
+            }
+        }
     }
 }
 
@@ -146,47 +133,22 @@ impl Source for Reader {
     }
 
     fn read(&mut self, at: Instant, all: bool, joules: &mut [f64]) -> Result<(), Fault> {
-        for counter in &mut self.counters {
-            counter.fresh = all || counter.domain != Domain::Core;
-            if counter.fresh {
-                counter.read(&self.open, &mut self.tally.read_errors).map_err(|source| {
-                    Fault::File { file: counter.path.clone(), source: Arc::new(source) }
-                })?;
-            }
+        for (wanted, watched) in self.wanted.iter_mut().zip(&self.counters) {
+            *wanted = all || watched.counter.domain != Domain::Core;
         }
+        self.registers.read(&self.wanted, &mut self.now, &mut self.tally.read_errors)?;
         // Only now, with all of them read: a row is whole or it is missing.
-        for counter in self.counters.iter_mut().filter(|counter| counter.fresh) {
-            let Some((then, last)) = counter.last.replace((at, counter.now)) else { continue };
-            let seconds = at.duration_since(then).as_secs_f64();
-            counter.moved |= counter.now != last;
-            let watts = most_watts(counter.domain);
-            match step(last, counter.now, counter.range_uj, seconds, watts) {
-                Step::Rose(risen) => counter.sum_uj += risen,
-                Step::Wrapped(risen) => {
-                    self.tally.wraps += 1;
-                    counter.sum_uj += risen;
-                }
-                Step::Reset => {
-                    self.tally.resets += 1;
-                    let domain = counter.domain;
-                    if !self.reset.contains(&domain) {
-                        self.reset.push(domain);
-                    }
-                    self.falling.push(domain);
-                }
-            }
-        }
+        self.step(at);
         if !self.falling.is_empty() {
             // The column starts again, so that the file itself shows that energy is missing here.
             let falling = &self.falling;
-            for counter in self.counters.iter_mut().filter(|c| falling.contains(&c.domain)) {
-                counter.sum_uj = 0;
-            }
+            let fell = |watched: &&mut Watched| falling.contains(&watched.counter.domain);
+            self.counters.iter_mut().filter(fell).for_each(|watched| watched.sum = 0);
             self.falling.clear();
         }
         joules.fill(0.0);
-        for counter in &self.counters {
-            joules[counter.column] += counter.sum_uj as f64 / 1e6;
+        for watched in &self.counters {
+            joules[watched.column] += watched.sum as f64 / watched.counter.per_j;
         }
         Ok(())
     }
@@ -200,34 +162,23 @@ impl Source for Reader {
     }
 
     fn frozen(&mut self, at: Instant, machine: &mut Machine, ending: bool) -> Option<MeterError> {
-        let (least_rows, least) = if ending { (1, STILL_AT_END) } else { (STILL_ROWS, STILL_FOR) };
         let mut found = None;
-        for counter in self.counters.iter_mut().filter(|c| c.domain != Domain::Core) {
-            let fresh = Still { value: counter.now, since: at, rows: 0 };
-            let still = counter.still.get_or_insert(fresh);
-            if still.value != counter.now {
-                *still = fresh;
+        for (watched, now) in self.counters.iter_mut().zip(&self.now) {
+            if watched.counter.domain == Domain::Core {
                 continue;
             }
-            still.rows += 1;
-            let long = at.duration_since(still.since);
-            // Where the system does not tell whether the processors worked, they are taken to have.
-            if found.is_none()
-                && still.rows >= least_rows
-                && long >= least
-                && machine.worked_since(still.since, at).unwrap_or(true)
-            {
-                let file = counter.path.clone();
-                found = Some(MeterError::Frozen { file, seconds: long.as_secs_f64() });
+            if let Some(long) = Still::look(&mut watched.still, *now, at, ending, machine) {
+                let (file, seconds) = (watched.counter.path.clone(), long.as_secs_f64());
+                found.get_or_insert(MeterError::Frozen { file, seconds });
             }
         }
         found
     }
 
     fn never_moved(&self, seconds: f64) -> Option<MeterError> {
-        let dead = |c: &&Open| c.domain == Domain::Package && !c.moved;
-        let counter =
+        let dead = |w: &&Watched| w.counter.domain == Domain::Package && !w.moved;
+        let watched =
             self.counters.iter().find(dead).filter(|_| seconds >= STILL_AT_END.as_secs_f64())?;
-        Some(MeterError::Frozen { file: counter.path.clone(), seconds })
+        Some(MeterError::Frozen { file: watched.counter.path.clone(), seconds })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Opener, Rapl, Readable};
+use super::{Opener, Powercap, Readable};
 use crate::meter::machine::Machine;
 use crate::meter::sampler::{Sampler, Source};
 use crate::meter::session::{Session, SessionReport};
@@ -69,7 +69,7 @@ impl Readable for Faulty {
 
 struct Bench {
     folder: tempfile::TempDir,
-    rapl: Rapl,
+    rapl: Powercap,
 }
 
 impl Bench {
@@ -80,7 +80,7 @@ impl Bench {
         std::fs::create_dir(&zone).unwrap();
         std::fs::write(zone.join("name"), "package-0\n").unwrap();
         std::fs::write(zone.join("max_energy_range_uj"), "65532610987\n").unwrap();
-        let rapl = Rapl::probe(folder.path(), &Faulty::new(|_| false).opener()).unwrap();
+        let rapl = Powercap::probe(folder.path(), &Faulty::new(|_| false).opener()).unwrap();
         Bench { folder, rapl }
     }
 

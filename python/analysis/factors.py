@@ -1,0 +1,325 @@
+"""Treatments at levels of factors: comparisons within levels, interaction, and whether ranks flip.
+
+Blocks hold every treatment at every level once. Whether a factor changes what the treatments
+differ by is a repeated-measures test of their interaction; that the ranking flips is said only
+where a pair is resolved one way at one level and the other way at another, each after Holm's
+correction over all declared comparisons.
+"""
+
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+
+from analysis import effects, text
+from analysis.cells import Column, Tabulation, change, interval, number, p_cell, words
+from analysis.decision import Decision, student, within
+from analysis.protocol import Factors
+from analysis.settings import Settings
+from analysis.table import Table
+
+#: How the treatments themselves are called among the factors.
+TREATMENT = "treatment"
+
+#: More pairs of treatments than these are counted in the sentence.
+_MOST_NAMED = 4
+
+
+def analyse(
+    table: Table, settings: Settings, found: Decision, compared: tuple[tuple[str, str], ...]
+) -> dict[str, Any] | None:
+    """Tests, sizes of interactions, flips and levels; None where nothing was varied."""
+    design = settings.protocol.factors
+    if design is None or sum(c.treatment in table.groups for c in design.cells) < 2:
+        return None
+    axes = _axes(design)
+    names, missing = _grid(design, axes, table)
+    tests, note, blocks = [], None, 0
+    cells = None
+    if missing:
+        note = f"not every treatment has usable trials at every level: {text.join(missing[:3])}"
+    else:
+        cells = _cells(table, names)
+        blocks = len(cells)
+        if blocks < within.MIN_BLOCKS:
+            note = f"{text.count(blocks, 'block')} with every cell, of at least {within.MIN_BLOCKS}"
+        else:
+            tests = _tests(cells, axes)
+    return {
+        "factors": [{"factor": name, "levels": list(of)} for name, of in axes if name != TREATMENT],
+        "treatments": next((list(of) for name, of in axes if name == TREATMENT), []),
+        "blocks": blocks,
+        "alpha": settings.alpha,
+        "tests": tests,
+        "note": note,
+        "interactions": [] if cells is None or note else _sizes(cells, axes, settings),
+        "flips": _flips(design, found, compared),
+        "margins": [
+            m for axis in range(1, len(axes)) for m in _margins(table, names, axes, axis, settings)
+        ],
+        "design": design,
+    }
+
+
+def _axes(design: Factors) -> list[tuple[str, tuple[str, ...]]]:
+    """The treatments and the factors with their levels, in the order typed."""
+    own = tuple(dict.fromkeys(c.of for c in design.cells))
+    return [(TREATMENT, own), *design.levels]
+
+
+def _grid(design: Factors, axes: list, table: Table) -> tuple[np.ndarray, list[str]]:
+    """The groups' names by treatment and level, and the cells that have no usable trials."""
+    shape = [len(of) for _, of in axes]
+    names = np.full(shape, "", dtype=object)
+    for cell in design.cells:
+        at = [axes[0][1].index(cell.of)]
+        at += [of.index(cell.levels[name]) for name, of in axes[1:] if cell.levels.get(name) in of]
+        if len(at) == len(axes):
+            names[tuple(at)] = cell.treatment
+    missing = [str(n) for n in names.ravel() if n and n not in table.groups]
+    holes = int((names == "").sum())
+    return names, missing + [f"{text.count(holes, 'cell')} not run"] * bool(holes)
+
+
+def _cells(table: Table, names: np.ndarray) -> np.ndarray:
+    """ln E of the blocks that have every cell, blocks by treatments by levels."""
+    wide = table.wide("energy_j").reindex(columns=list(names.ravel())).dropna()
+    return np.log(wide.to_numpy(float)).reshape(len(wide), *names.shape)
+
+
+def _tests(cells: np.ndarray, axes: list) -> list[dict[str, Any]]:
+    """Every main effect and interaction of two; Holm over the interactions."""
+    rows = []
+    for which, one in within.anova(cells).items():
+        row: dict[str, Any] = {"of": [axes[i][0] for i in which], "p_holm": None}
+        rows.append(row | ({} if one is None else vars(one)))
+    crossed = [row for row in rows if len(row["of"]) == 2 and row.get("p") is not None]
+    corrected = student.holm(np.array([row["p"] for row in crossed], float))
+    for row, p in zip(crossed, corrected, strict=True):
+        row["p_holm"] = float(p)
+    return rows
+
+
+def _sizes(cells: np.ndarray, axes: list, settings: Settings) -> list[dict[str, Any]]:
+    """How much a pair's ratio changes from one level of a factor to the next, others averaged."""
+    rows, columns = [], []
+    for axis in range(1, len(axes)):
+        name, of = axes[axis]
+        others = tuple(i + 1 for i in range(1, len(axes)) if i != axis)
+        table = cells.mean(axis=others) if others else cells
+        for (i, a), (j, b) in combinations(enumerate(axes[0][1]), 2):
+            for (low, first), (high, second) in pairwise(list(enumerate(of))):
+                ratio = table[:, j] - table[:, i]
+                columns.append(ratio[:, high] - ratio[:, low])
+                rows.append({"a": a, "b": b, "factor": name, "from": first, "to": second})
+    if not rows:
+        return []
+    one = student.of_columns(np.stack(columns, axis=1))
+    half, corrected = one.half(settings.alpha), student.holm(one.p())
+    for i, row in enumerate(rows):
+        row |= {
+            "pct_change": _pct(one.mean[i]), "ci_low": _pct(one.mean[i] - half[i]),
+            "ci_high": _pct(one.mean[i] + half[i]),
+            "p_holm": float(corrected[i]) if np.isfinite(corrected[i]) else None,
+        }  # fmt: skip
+    return rows
+
+
+def _pct(log: float) -> float | None:
+    return effects.percent(float(log)) if np.isfinite(log) else None
+
+
+def _flips(
+    design: Factors, found: Decision, compared: tuple[tuple[str, str], ...]
+) -> list[dict[str, Any]]:
+    """Per pair of treatments what its comparisons within levels come to together.
+
+    ``state`` is ``flips`` (resolved both ways), ``same`` (resolved one way at every level), or
+    ``open``; ``below`` is the thriftier one of ``same``.
+    """
+    of = {c.treatment: c for c in design.cells}
+    pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for (a, b), c in zip(compared, found.comparisons, strict=True):
+        if a not in of or b not in of or of[a].levels != of[b].levels or of[a].of == of[b].of:
+            continue
+        key, sign = (of[a].of, of[b].of), 1.0
+        if key[::-1] in pairs:
+            key, sign = key[::-1], -1.0
+        low, high = sorted((sign * c.low, sign * c.high))
+        pairs.setdefault(key, []).append({
+            "levels": dict(of[a].levels), "pct_change": _pct(sign * c.mean), "ci_low": _pct(low),
+            "ci_high": _pct(high), "p_holm": c.p if c.tested else None, "resolved": c.resolved,
+        })  # fmt: skip
+    return [{"a": a, "b": b, "at": at} | flip(at, a, b) for (a, b), at in pairs.items()]
+
+
+def flip(at: list[dict[str, Any]], a: str, b: str) -> dict[str, Any]:
+    """What the levels' comparisons of ``b`` against ``a`` say of the ranking."""
+    more = [r for r in at if r["resolved"] and r["pct_change"] > 0]
+    less = [r for r in at if r["resolved"] and r["pct_change"] < 0]
+    if more and less:
+        return {"state": "flips", "below": None}
+    if len(at) > 1 and len(at) in (len(more), len(less)):
+        return {"state": "same", "below": a if more else b}
+    return {"state": "open", "below": None}
+
+
+def _margins(
+    table: Table, names: np.ndarray, axes: list, axis: int, settings: Settings
+) -> list[dict[str, Any]]:
+    """Geometric means by treatment and level of one factor, over the other factors' levels.
+
+    With intervals from ln E ~ treatment at level + block; blocks count where they have all that a
+    mean is of.
+    """
+    wide = table.wide("energy_j")
+    columns, rows = [], []
+    for i, of in enumerate(axes[0][1]):
+        for j, level in enumerate(axes[axis][1]):
+            cells = list(names.take(j, axis=axis)[i].ravel()) if names.ndim > 2 else [names[i, j]]
+            if all(cell in wide for cell in cells):
+                columns.append(np.log(wide[cells].to_numpy(float)).mean(axis=1))
+                rows.append({"of": of, "factor": axes[axis][0], "level": level})
+    fit = within.levels(np.stack(columns, axis=1)) if rows and len(wide) else None
+    if fit is None:
+        return []
+    half = fit.half(settings.alpha)
+    for i, row in enumerate(rows):
+        ends = np.exp(fit.mean[i] + np.array([0.0, -half[i], half[i]]))
+        row |= dict(zip(("mean_j", "low_j", "high_j"), map(float, ends), strict=True))
+    return rows
+
+
+def at(levels: dict[str, str]) -> str:
+    """Levels in words: ``batch-size 32, threads 1``."""
+    return ", ".join(f"{name} {level}" for name, level in levels.items())
+
+
+def sentence(found: dict[str, Any], comparisons: list[dict[str, Any]]) -> str:
+    """The pairs within levels, and whether the ranking flips; without its end."""
+    if not found["flips"]:
+        resolved = [c for c in comparisons if c["resolved"]]
+        told = [
+            f"{c['group']} against {c['base']} {_size(c, i == 0)}"
+            for i, c in enumerate(resolved[:_MOST_NAMED])
+        ]
+        told += ["the others are in the table"] * (len(resolved) > _MOST_NAMED)
+        count = text.count(len(comparisons), "comparison")
+        head = (
+            f"of {count} of levels {len(resolved)} {'is' if len(resolved) == 1 else 'are'} resolved"
+        )
+        return head + (f": {text.join(told)}" if told else "")
+    parts = []
+    for pair in found["flips"][:_MOST_NAMED]:
+        known = [
+            f"at {at(r['levels'])} {_size(r, not parts and i == 0)}"
+            + ("" if r["resolved"] else ", not resolved")
+            for i, r in enumerate(pair["at"])
+        ]
+        if len(known) > 2 * _MOST_NAMED:
+            own = sum(r["resolved"] for r in pair["at"])
+            known = [f"resolved at {own} of {len(known)} levels"]
+        parts.append(f"{pair['b']} against {pair['a']}: {'; '.join(known)}; {_ranking(pair)}")
+    if len(found["flips"]) > _MOST_NAMED:
+        parts.append(f"{len(found['flips']) - _MOST_NAMED} more pairs are in the table")
+    return ". ".join(parts)
+
+
+def interactions(found: dict[str, Any]) -> list[str]:
+    """What the tests of interactions come to, a clause each; why there are none."""
+    if not found["tests"]:
+        return [f"No interaction is tested: {found['note']}"] if found["note"] else []
+    told = []
+    for r in found["tests"]:
+        if len(r["of"]) == 2 and r.get("p_holm") is not None:
+            what = " and ".join(r["of"])
+            p = text.p_equation(r["p_holm"])
+            told.append(
+                f"{what} interact ({p} after Holm)"
+                if r["p_holm"] < found["alpha"]
+                else f"no interaction of {what} is resolved ({p} after Holm)"
+            )
+    return told
+
+
+def _ranking(pair: dict[str, Any]) -> str:
+    if pair["state"] == "flips":
+        return "the ranking flips with the level"
+    if pair["state"] == "same":
+        return f"{pair['below']} used less at every level"
+    signs = {np.sign(r["pct_change"] or 0.0) for r in pair["at"]}
+    if len(signs) > 1:
+        return "the estimates change sign, but whether the ranking flips is not resolved"
+    return "not resolved at every level, so whether the ranking is the same everywhere is open"
+
+
+def _size(r: dict[str, Any], first: bool = False) -> str:
+    size, low, high = text.change(r["pct_change"], r["ci_low"], r["ci_high"])
+    return f"{size} ({'95% interval ' if first else ''}{low} to {high})"
+
+
+def tables(found: dict[str, Any]) -> list[Tabulation]:
+    """Comparisons within levels, tests, and how much the differences change."""
+    return [t for t in (_within_levels(found), _test_table(found), _size_table(found)) if t]
+
+
+def _within_levels(found: dict[str, Any]) -> Tabulation | None:
+    columns = [
+        Column("Pair", False), Column("At", False), Column("Resolved", False),
+        Column("Change of energy"), Column("95% interval"), Column("p (Holm)"),
+    ]  # fmt: skip
+    rows = [
+        [
+            words(f"{pair['b']} against {pair['a']}"), words(at(r["levels"])),
+            words("yes" if r["resolved"] else "no"), change(r),
+            interval(r["ci_low"], r["ci_high"], r["pct_change"]), p_cell(r["p_holm"]),
+        ]
+        for pair in found["flips"] for r in pair["at"]
+    ]  # fmt: skip
+    notes = [f"{p['b']} against {p['a']}: {_ranking(p)}." for p in found["flips"]]
+    return Tabulation("Within levels", columns, rows, notes) if rows else None
+
+
+def _test_table(found: dict[str, Any]) -> Tabulation | None:
+    columns = [
+        Column("Effect", False), Column("F"), Column("Degrees of freedom"), Column("p"),
+        Column("p (Holm)"), Column("ε"),
+    ]  # fmt: skip
+    rows = [
+        [
+            words(" × ".join(r["of"])), number(r["f"], digits=4),
+            number(r["df1"], f"{r['df1']:.4g}, {r['df2']:.4g}"), p_cell(r["p"]),
+            p_cell(r["p_holm"]), number(r["epsilon"]),
+        ]
+        for r in found["tests"] if r.get("f") is not None
+    ]  # fmt: skip
+    note = found["note"]
+    if not rows:
+        return (
+            Tabulation("Effects and interactions", columns, [], [f"No tests: {note}."])
+            if note
+            else None
+        )
+    told = (
+        f"Repeated-measures tests over {found['blocks']} blocks with every cell, corrected after "
+        "Greenhouse and Geisser. An effect with × is an interaction: what one differs by depends "
+        "on the other; Holm over these. Where none is resolved, it is not shown that there is none."
+    )
+    return Tabulation("Effects and interactions (exploratory)", columns, rows, [told])
+
+
+def _size_table(found: dict[str, Any]) -> Tabulation | None:
+    columns = [
+        Column("Pair", False), Column("Factor", False), Column("From level to level", False),
+        Column("The ratio changes by"), Column("95% interval"), Column("p (Holm)"),
+    ]  # fmt: skip
+    rows = [
+        [
+            words(f"{r['b']} against {r['a']}"), words(r["factor"]),
+            words(f"{r['from']} → {r['to']}"), change(r),
+            interval(r["ci_low"], r["ci_high"], r["pct_change"]), p_cell(r["p_holm"]),
+        ]
+        for r in found["interactions"]
+    ]  # fmt: skip
+    caption = "How much differences change with a level (exploratory)"
+    return Tabulation(caption, columns, rows) if rows else None

@@ -1,0 +1,59 @@
+"""Each experiment's or machine's interval of each comparison, and the one over all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import ticker
+
+from analysis import over, text
+from analysis.decision import student
+from analysis.over import Over
+from analysis.plots import style
+from analysis.settings import Settings
+
+
+def draw(found: Sequence[Over], settings: Settings, kind: str) -> style.Figure:
+    """Each part's interval of each comparison, and the one over all below them."""
+    count = sum(len(o.parts) + 2 for o in found)
+    figure, (axes,) = style.canvas(0.6 + 0.21 * count)
+    y, places, names, told = 0.0, [], [], []
+    for o in found:
+        places.append(y)
+        names.append(f"{style.label(o.b)} against {style.label(o.a)}")
+        for name, mean, error, freedom in o.parts:
+            y += 1
+            half = float(student.quantile(0.975, np.array(freedom))) * error
+            _line(axes, y, mean, mean - half, mean + half, style.MUTED, "o")
+            places.append(y)
+            names.append(style.label(name))
+        y += 1
+        p = o.pooled
+        _line(axes, y, p.mean, p.low, p.high, style.INK, "D")
+        places.append(y)
+        names.append("all")
+        told.append(
+            f"{o.b} against {o.a}: {over.percent_text(p.mean)} ({over.interval(p.low, p.high)})"
+        )
+        y += 1.4
+    axes.axvline(0, color=style.INK, linewidth=1)
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("Change of energy")
+    axes.xaxis.set_major_formatter(
+        ticker.FuncFormatter(lambda x, _: text.percent(over.percent(x), 0 if abs(x) > 0.03 else 1))
+    )
+    caption = (
+        f"Change of the geometric mean: Student’s 95% interval of each {kind}, and over all "
+        "(black). An interval that includes zero leaves open whether there is a difference."
+    )
+    title = f"Each {kind}, and all together"
+    return style.finish(figure, settings, "forest", title, caption, "; ".join(told) + ".")
+
+
+def _line(
+    axes: Any, y: float, mean: float, low: float, high: float, colour: str, mark: str
+) -> None:
+    axes.plot([low, high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+    axes.plot([mean], [y], mark, color=colour, markersize=5)
