@@ -10,6 +10,7 @@ mod examples;
 mod joined;
 mod mark;
 mod measure;
+mod pack;
 mod run;
 mod shell;
 mod verify;
@@ -23,6 +24,7 @@ pub use env::{EnvArgs, EnvCommand, Which};
 pub use joined::joined;
 pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
+pub use pack::{PackArgs, ReplayArgs};
 pub use run::RaceArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
@@ -134,6 +136,18 @@ pub enum Command {
     /// that JOULERACE_MARKS names. Where nobody measures, this does nothing.
     #[command(after_help = examples::MARK)]
     Mark(MarkArgs),
+    /// Pack an experiment and its report into one archive for a paper's artifact
+    ///
+    /// A ZIP file with raw samples, records, journal, locks, the scripts' checksums, tables, report,
+    /// CITATION.cff, and a description as an RO-Crate. Home folders and what looks like a secret are struck
+    /// out; the scripts' own output is left out.
+    #[command(after_help = examples::PACK)]
+    Pack(PackArgs),
+    /// Make an archive's tables again from its raw samples, and say whether every number is the same
+    ///
+    /// The archive may come from anybody: nothing in it is run. Ends with status 13 where something differs.
+    #[command(after_help = examples::REPLAY)]
+    Replay(ReplayArgs),
     /// Make, list or remove joulerace's Python environments
     #[command(after_help = examples::ENV)]
     Env(EnvArgs),
@@ -194,7 +208,7 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are, where the experiment named a folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "JOULERACE_POWERCAP", hide_env = true)]
     pub powercap: Option<PathBuf>,
     /// The folder of the workload's scripts, where the experiment named one
     #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
@@ -247,7 +261,13 @@ pub struct MeterArgs {
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are
-    #[arg(long, value_name = "DIR", default_value = "/sys/class/powercap")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/sys/class/powercap",
+        env = "JOULERACE_POWERCAP",
+        hide_env = true
+    )]
     pub powercap: PathBuf,
     /// The estimate's power in watts, idle and with all cores busy
     #[arg(long, value_name = "IDLE:BUSY", default_value_t = CpuWatts::default())]

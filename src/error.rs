@@ -33,6 +33,8 @@ pub enum Status {
     /// `doctor` finds what makes the experiment impossible; with `--strict`, as above, or `audit` finds
     /// something serious.
     Unfit = 12,
+    /// What `replay` made again is not what the archive holds.
+    Differs = 13,
     /// The command to measure is there and cannot be run, as shells say it.
     NotExecutable = 126,
     /// There is no such command to measure, as shells say it.
@@ -81,6 +83,9 @@ pub enum Error {
     /// See [`crate::analysis::AnalysisError`].
     #[error(transparent)]
     Analysis(#[from] crate::analysis::AnalysisError),
+    /// See [`crate::pack::PackError`].
+    #[error(transparent)]
+    Pack(#[from] crate::pack::PackError),
     /// Said already, in full; only the status remains.
     #[error("{message}")]
     Told {
@@ -104,7 +109,7 @@ impl Error {
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,
-            Error::Experiment(_) | Error::Journal(_) => Status::Output,
+            Error::Experiment(_) | Error::Journal(_) | Error::Pack(_) => Status::Output,
             Error::Lock(_) => Status::Busy,
             Error::Analysis(AnalysisError::Unfit { .. }) => Status::Output,
             Error::Analysis(AnalysisError::Interrupted { .. }) => Status::Stopped,

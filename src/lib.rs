@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod env;
 mod error;
 mod events;
+pub mod pack;
 pub mod paths;
 pub mod plan;
 mod prepare;

@@ -1,5 +1,8 @@
 //! Where the project's own files and the user's cache are.
 
+pub mod shipped;
+
+use shipped::NotPlaced;
 use std::path::{Path, PathBuf};
 
 /// The project's files that a run needs.
@@ -9,27 +12,48 @@ pub struct Project {
     pub root: PathBuf,
 }
 
-/// The project's folder was not found.
+/// The project's files cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}, where this program was built or JOULERACE_HOME says; set JOULERACE_HOME to the repository's folder", looked_in = looked_in.display())]
-pub struct NoProject {
-    /// Where it was looked for.
-    pub looked_in: PathBuf,
+pub enum NoProject {
+    /// They are not where they were looked for.
+    #[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}, where {why}",
+        looked_in = looked_in.display())]
+    Missing {
+        /// Where they were looked for.
+        looked_in: PathBuf,
+        /// Who said so, and the remedy.
+        why: &'static str,
+    },
+    /// See [`NotPlaced`].
+    #[error(transparent)]
+    Place(#[from] NotPlaced),
 }
 
 impl Project {
-    /// Finds the project: `JOULERACE_HOME`, else the folder this program was built in. Never the present
+    /// Finds the project: `JOULERACE_HOME`, else what this program carries, which it puts into the user's
+    /// cache; a development build carries nothing and uses the clone it was built in. Never the present
     /// folder: that may be one that somebody else made, and what lies in the project is run.
     ///
     /// # Errors
     ///
-    /// [`NoProject`] where that folder does not hold the project.
+    /// [`NoProject`] where that folder does not hold the project, or the files cannot be put there.
     pub fn find() -> Result<Project, NoProject> {
         let named = std::env::var_os("JOULERACE_HOME").filter(|named| !named.is_empty());
-        let root = named.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let (root, why) = match named {
+            Some(named) => {
+                (named.into(), "JOULERACE_HOME says; name a clone's folder, or leave it out")
+            }
+            None => match shipped::folder()? {
+                Some(folder) => return Ok(Project { root: folder }),
+                None => (
+                    PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+                    "this development build was made; build with --release, or set JOULERACE_HOME",
+                ),
+            },
+        };
         match root.join("python/workloads").is_dir() {
             true => Ok(Project { root }),
-            false => Err(NoProject { looked_in: root }),
+            false => Err(NoProject::Missing { looked_in: root, why }),
         }
     }
 
@@ -61,6 +85,7 @@ pub fn cache() -> PathBuf {
 
 /// A cache in the folder for temporary files, which everybody may write to: one that is this user's and
 /// that nobody else can write to, whoever waits with a folder of the usual name.
+#[cfg(unix)]
 fn temporary_cache() -> PathBuf {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
     let me = nix::unistd::geteuid().as_raw();
@@ -74,10 +99,25 @@ fn temporary_cache() -> PathBuf {
     (0..1000).map(name).find(mine).unwrap_or_else(|| name(1000))
 }
 
+/// A cache in the folder for temporary files, which on Windows is one user's.
+#[cfg(not(unix))]
+fn temporary_cache() -> PathBuf {
+    std::env::temp_dir().join("joulerace-cache")
+}
+
 /// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names; none where it names none,
 /// and on Linux none is needed.
 pub fn lock_file() -> Option<PathBuf> {
     let named = std::env::var_os("JOULERACE_LOCK_FILE").filter(|name| !name.is_empty());
     let file = named.map(PathBuf::from);
-    if cfg!(target_os = "linux") { file } else { file.or(Some("/tmp/joulerace.lock".into())) }
+    if cfg!(target_os = "linux") { file } else { file.or_else(|| Some(shared_lock_file())) }
+}
+
+/// Where every user of the machine can write.
+fn shared_lock_file() -> PathBuf {
+    if !cfg!(windows) {
+        return "/tmp/joulerace.lock".into();
+    }
+    let data = std::env::var_os("ProgramData").map_or_else(std::env::temp_dir, PathBuf::from);
+    data.join("joulerace.lock")
 }

@@ -27,7 +27,8 @@ pub struct Stopper {
 
 impl Stopper {
     /// Listens for SIGINT and SIGTERM. SIGHUP is heard and passed over: a terminal that closes must
-    /// not end a run of days. Ctrl-Z is obeyed, and `tell` hears when and for how long.
+    /// not end a run of days. Ctrl-Z is obeyed, and `tell` hears when and for how long. On Windows, Ctrl-C
+    /// and Ctrl-Break ask to stop, and a console that closes, a log-off and a shutdown do so at once.
     pub fn listen(tell: impl Fn(&str) + Send + 'static) -> std::io::Result<Stopper> {
         let (sender, level) = watch::channel(Stop::No);
         #[cfg(unix)]
@@ -52,14 +53,25 @@ impl Stopper {
                 }
             });
         }
-        #[cfg(not(unix))]
-        drop(tell);
-        #[cfg(not(unix))]
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                raise(&sender);
-            }
-        });
+        #[cfg(windows)]
+        {
+            drop(tell);
+            let mut asked = Asked::listen()?;
+            // Last, so that it is asked first.
+            crate::process::count_interrupts()?;
+            tokio::spawn(async move {
+                loop {
+                    tokio::select! {
+                        how = asked.next() => match how {
+                            How::Asks => raise(&sender),
+                            // The system ends this program some seconds after its console.
+                            How::Closes => drop(sender.send_replace(Stop::Now)),
+                        },
+                        () = sender.closed() => return,
+                    }
+                }
+            });
+        }
         Ok(Stopper { level })
     }
 
@@ -74,6 +86,50 @@ impl Stopper {
         let heard = watched.wait_for(|l| *l >= level).await.is_ok();
         if !heard {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What a console sends to its processes.
+#[cfg(windows)]
+#[derive(Debug)]
+struct Asked {
+    interrupt: tokio::signal::windows::CtrlC,
+    stop: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    log_off: tokio::signal::windows::CtrlLogoff,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+/// What an event means.
+#[cfg(windows)]
+enum How {
+    /// Somebody asks to stop.
+    Asks,
+    /// The console goes, and this program with it.
+    Closes,
+}
+
+#[cfg(windows)]
+impl Asked {
+    fn listen() -> std::io::Result<Asked> {
+        use tokio::signal::windows;
+        Ok(Asked {
+            interrupt: windows::ctrl_c()?,
+            stop: windows::ctrl_break()?,
+            close: windows::ctrl_close()?,
+            log_off: windows::ctrl_logoff()?,
+            shutdown: windows::ctrl_shutdown()?,
+        })
+    }
+
+    async fn next(&mut self) -> How {
+        tokio::select! {
+            _ = self.interrupt.recv() => How::Asks,
+            _ = self.stop.recv() => How::Asks,
+            _ = self.close.recv() => How::Closes,
+            _ = self.log_off.recv() => How::Closes,
+            _ = self.shutdown.recv() => How::Closes,
         }
     }
 }
@@ -118,11 +174,15 @@ pub fn token() -> std::io::Result<CancellationToken> {
             raised.cancel();
         });
     }
-    #[cfg(not(unix))]
-    tokio::spawn(async move {
-        let _ = tokio::signal::ctrl_c().await;
-        raised.cancel();
-    });
+    #[cfg(windows)]
+    {
+        let mut asked = Asked::listen()?;
+        crate::process::count_interrupts()?;
+        tokio::spawn(async move {
+            asked.next().await;
+            raised.cancel();
+        });
+    }
     Ok(token)
 }
 

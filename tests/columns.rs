@@ -104,6 +104,7 @@ fn every_field_that_is_written_is_documented_and_none_is_invented() {
         ("groups.csv", rows(&at("analysis/groups.csv"))),
         ("pairs.csv", rows(&at("analysis/pairs.csv"))),
         ("summary.json", vec![json(&at("analysis/summary.json"))]),
+        ("settings.json", vec![json(&at("analysis/settings.json"))]),
         ("record", (0..6).map(|n| json(&at(&format!("a/a_{n}.json")))).collect()),
         ("experiment", vec![json(&at("experiment.json"))]),
         ("journal", scratch.journal()),

@@ -18,9 +18,22 @@ use super::study::{Study, Told, study};
 use super::table::Broken;
 use super::walk::relative;
 use crate::env::Environment;
-use crate::files::Scratch;
+use crate::files::{self, Scratch};
 use crate::worker::protocol::{Interpreter, Request};
 use crate::worker::{self, Called, Failure};
+
+/// The file beside the tables that keeps what was asked: [`AnalyzeSettings`].
+pub const ASKED: &str = "settings.json";
+
+/// Version of that file's layout.
+const SCHEMA: u32 = 1;
+
+#[derive(serde::Serialize)]
+struct Kept<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    settings: &'a AnalyzeSettings,
+}
 
 /// What an analysis came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,6 +184,9 @@ impl Analysis<'_> {
         table
             .write_csv(&trials)
             .map_err(|source| AnalysisError::Output { path: trials, source })?;
+        let asked = self.aside.path().join(ASKED);
+        files::replace_json(&asked, &Kept { schema: SCHEMA, settings: &self.settings })
+            .map_err(|source| AnalysisError::Output { path: asked, source })?;
         (self.progress)(Progress::Read(told.clone()));
         let broken = table.broken.clone();
         let temporary = std::env::temp_dir();

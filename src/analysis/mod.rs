@@ -24,7 +24,7 @@ pub mod tables;
 mod walk;
 
 pub use error::AnalysisError;
-pub use host::{AnalysisReport, Progress, run};
+pub use host::{ASKED, AnalysisReport, Progress, run};
 pub use settings::{AnalyzeSettings, CarbonIntensity, Method};
 pub use study::{Decided, Study, Told, study};
 pub use table::{Broken, Table};

@@ -98,7 +98,9 @@ pub(super) fn argument(
     let home = std::env::var("HOME").ok();
     let argument = Argument {
         output,
-        place: clean::without_home(&settings.output().display().to_string(), home.as_deref()),
+        place: settings.place.clone().unwrap_or_else(|| {
+            clean::without_home(&settings.output().display().to_string(), home.as_deref())
+        }),
         title: settings.title.clone().unwrap_or_else(folder),
         source: scan.source,
         method: settings.method,

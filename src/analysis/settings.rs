@@ -69,13 +69,19 @@ impl fmt::Display for CarbonIntensity {
     }
 }
 
-/// What `joulerace analyze` is told. [`AnalyzeSettings::new`] gives the defaults.
+/// What `joulerace analyze` is told. [`AnalyzeSettings::new`] gives the defaults. It is written beside what
+/// came of it, without the places of this machine, so that the same can be asked again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnalyzeSettings {
     /// An experiment's folder, or one of `<group>/<anything>_<n>.csv`.
+    #[serde(skip)]
     pub dir: PathBuf,
     /// Where to write; `dir/analysis`, or `dir/audit`, where `None`; beside a table.
+    #[serde(skip)]
     pub output: Option<PathBuf>,
+    /// What the report says of where it lies, where that is not where it is made.
+    #[serde(skip)]
+    pub place: Option<String>,
     /// The report's title; the folder's name where `None`.
     pub title: Option<String>,
     /// Which recipe.
@@ -95,6 +101,7 @@ pub struct AnalyzeSettings {
     /// Seeds the bootstrap.
     pub seed: u64,
     /// The folder with the package `analysis` (`python/` of the project).
+    #[serde(skip)]
     pub python_dir: PathBuf,
     /// The command line that reproduces this, for the report.
     pub command: String,
@@ -130,6 +137,7 @@ impl AnalyzeSettings {
         AnalyzeSettings {
             dir: dir.into(),
             output: None,
+            place: None,
             title: None,
             method: Method::Joulerace,
             runs_per_year: RUNS_PER_YEAR,

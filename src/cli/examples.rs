@@ -48,6 +48,18 @@ Examples:
   joulerace analyze measurements --base old --output report
   joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
 
+/// Of `pack`.
+pub const PACK: &str = "\
+Examples:
+  joulerace pack results/2026-11-25_14-05-09 --author 'Ada Lovelace' --license CC-BY-4.0
+  joulerace pack results/2026-11-25_14-05-09 --output artifact.zip";
+
+/// Of `replay`.
+pub const REPLAY: &str = "\
+Examples:
+  joulerace replay artifact.zip
+  joulerace replay artifact.zip --plan         the same experiment on this machine, as a dry run";
+
 /// Of `audit`.
 pub const AUDIT: &str = "\
 Examples:

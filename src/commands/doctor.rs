@@ -28,7 +28,7 @@ pub fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
     }
     let results = match &args.run.design.output {
         Some(folder) => prepare::absolute(folder),
-        None => project.root.join("results"),
+        None => prepare::absolute(Path::new("results")),
     };
     let subject = Subject {
         spread: args.spread / 100.0,

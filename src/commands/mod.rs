@@ -10,6 +10,8 @@ mod env;
 mod list;
 mod mark;
 mod measure;
+mod pack;
+mod replay;
 mod resolve;
 mod run;
 mod shell;
@@ -96,6 +98,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Error> {
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),
         Some(Command::Measure(args)) => measure::measure(args, talk),
         Some(Command::Mark(args)) => mark::mark(&args),
+        Some(Command::Pack(args)) => pack::pack(args),
+        Some(Command::Replay(args)) => replay::replay(args, talk),
         Some(Command::Env(args)) => env::env(args, talk),
         Some(Command::Completions(args)) => shell::completions(args),
         Some(Command::Man(args)) => shell::man(args),

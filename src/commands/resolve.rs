@@ -361,7 +361,7 @@ fn commands_of(settings: &Settings) -> Vec<String> {
 }
 
 /// A path as a shell takes it, on one line.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = clean::line(&path.to_string_lossy());
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -23,6 +23,7 @@ use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use crate::store::journal::Again;
 use crate::store::{lock, record};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `joulerace`.
@@ -38,7 +39,7 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
     let folder = Folder::at(match &args.design.output {
         Some(folder) => prepare::followed(folder),
-        None => project.root.join("results").join(now_as_name()),
+        None => prepare::absolute(Path::new("results")).join(now_as_name()),
     });
     let analyse = !args.design.no_analysis;
     if args.design.dry_run {

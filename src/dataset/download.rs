@@ -8,12 +8,18 @@ use tokio_util::sync::CancellationToken;
 
 use sha2::{Digest, Sha256};
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use super::error::Attempt;
 use super::mnist::Published;
 use super::{DataEvent, DatasetError};
 use crate::clean::hex;
+
+/// What encrypts: the system's own on Windows (Schannel) and macOS (Secure Transport), Rustls elsewhere.
+const PROVIDER: TlsProvider = match cfg!(any(windows, target_os = "macos")) {
+    true => TlsProvider::NativeTls,
+    false => TlsProvider::Rustls,
+};
 
 /// For finding and reaching a mirror.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -33,7 +39,8 @@ pub(super) fn fetch(
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DatasetError> {
     fs::create_dir_all(dir).map_err(DatasetError::io("make the folder", dir))?;
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let tls =
+        TlsConfig::builder().provider(PROVIDER).root_certs(RootCerts::PlatformVerifier).build();
     let agent: Agent = Agent::config_builder()
         .tls_config(tls)
         // A mirror that compresses on the way would have its answer decompressed on arrival,

@@ -55,7 +55,15 @@ pub(super) struct Context {
     pub sockets: Option<usize>,
     /// The share of all processors that others kept busy meanwhile.
     pub elsewhere: Option<f64>,
+    /// Whether this runs in a container, whose counters are its host's.
+    pub in_container: bool,
 }
+
+/// What grants reading where only the host can, and what hands a container the counters.
+const ON_THE_HOST: &str = "On the host, allow it until the next reboot with\n  \
+     sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj";
+const MOUNTED: &str = "Start the container with the host's counters mounted; virtual machines have none\n  \
+     podman run -v /sys/devices/virtual/powercap/intel-rapl:/powercap:ro IMAGE";
 
 /// The verdict, then each meter.
 pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
@@ -74,7 +82,7 @@ pub(super) fn judge(tried: &[Tried], context: &Context) -> Vec<Finding> {
         let wanted = chosen.is_some_and(|sensors| sensors.has(tried.kind));
         match &tried.outcome {
             Ok(meter) => working(tried.kind, &meter.describe(), &tried.movement, wanted, context),
-            Err(error) => refused(tried.kind, error, wanted),
+            Err(error) => refused(tried.kind, error, wanted, context),
         }
     }));
     findings
@@ -108,7 +116,11 @@ fn verdict(tried: &[Tried], chosen: Option<Sensors>, context: &Context) -> Findi
             let found = "an estimate from processor time at stated powers, not a measurement: it shows \
                          no difference between two frameworks that are busy for equally long";
             let finding = new(Level::Warning, found.to_owned()).with("estimated", true);
-            match refusal(Kind::Rapl).and_then(MeterError::granted_by) {
+            let refusal = refusal(Kind::Rapl);
+            if let Some(remedy) = refusal.and_then(|error| of_the_host(error, context)) {
+                return finding.remedy(remedy);
+            }
+            match refusal.and_then(MeterError::granted_by) {
                 Some(command) => finding.remedy(format!(
                     "This machine has counters; allow reading them until the next reboot with\n  \
                      {command}"
@@ -123,9 +135,20 @@ fn verdict(tried: &[Tried], chosen: Option<Sensors>, context: &Context) -> Findi
     }
 }
 
-fn refused(kind: Kind, error: &MeterError, wanted: bool) -> Finding {
+/// What the host of a container has to do, where this is one and its host is what stands in the way.
+fn of_the_host(error: &MeterError, context: &Context) -> Option<&'static str> {
+    match error {
+        MeterError::NeitherWay { powercap, .. } => of_the_host(powercap, context),
+        MeterError::Permission { .. } if context.in_container => Some(ON_THE_HOST),
+        MeterError::NoZones { .. } if context.in_container => Some(MOUNTED),
+        _ => None,
+    }
+}
+
+fn refused(kind: Kind, error: &MeterError, wanted: bool, context: &Context) -> Finding {
     let level = if wanted { Level::Failure } else { Level::Note };
     let (found, remedy) = explain(error);
+    let remedy = of_the_host(error, context).map(str::to_owned).or(remedy);
     let finding = titled(kind, level, found).with("works", false);
     match remedy {
         Some(remedy) => finding.remedy(remedy),

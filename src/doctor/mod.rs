@@ -72,6 +72,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
         interval: settings.interval,
         sockets: machine.cpu.sockets,
         elsewhere: watched.as_ref().and_then(|others| others.share()),
+        in_container: machine.virtualisation.container.is_some(),
     };
     let mut of_meters = meters::judge(&tried, &context);
     let estimated = of_meters.iter().any(fix::estimates);

@@ -104,8 +104,7 @@ struct Running {
 
 impl Running {
     fn start(meter: &Meter, csv: &Path, time: Duration) -> Result<Running, MeterError> {
-        let seconds = time.as_secs_f64().to_string();
-        let run = meter.run(csv, vec!["sleep".into(), seconds.into()])?;
+        let run = meter.run(csv, process::sleeper(time))?;
         if !run.needs_its_command() {
             return Ok(Running { run, wrapped: None });
         }

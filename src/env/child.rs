@@ -194,8 +194,12 @@ impl Group {
     }
 
     #[cfg(not(unix))]
-    fn signal(&mut self, _force: bool) {
-        let _ = self.child.kill();
+    fn signal(&mut self, force: bool) {
+        if force {
+            crate::process::kill_group(self.child.id());
+        } else {
+            crate::process::interrupt(self.child.id());
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl Lease {
 
     /// Takes the lock if nobody holds it in the way; `None` otherwise.
     pub(super) fn try_take(path: &Path, kind: Kind) -> Result<Option<Self>, EnvError> {
-        let file = match OpenOptions::new().create(true).append(true).open(path) {
+        let file = match OpenOptions::new().create(true).read(true).append(true).open(path) {
             Ok(file) => file,
             // A cache that cannot be written cannot be changed under its user either.
             Err(error)

@@ -44,6 +44,7 @@ pub fn enough() -> Result<(), Error> {
 }
 
 /// Raises the soft limit of open files as far as is useful and allowed, and gives what it is then.
+#[cfg(unix)]
 fn raise_files() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return u64::MAX };
@@ -55,4 +56,10 @@ fn raise_files() -> u64 {
         Ok(()) => wanted,
         Err(_) => soft,
     }
+}
+
+/// Windows limits how many handles there are by memory only.
+#[cfg(not(unix))]
+fn raise_files() -> u64 {
+    u64::MAX
 }

@@ -7,11 +7,12 @@ use crate::env;
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::files::FolderLock;
+use crate::paths::shipped;
 use crate::plan::{Plan, Treatment};
 use crate::prepare::environments;
 use crate::prepare::ready::{Ready, Training};
 use crate::settings::{Script, Settings};
-use crate::snapshot::{self, Roots};
+use crate::snapshot::{self, Git, Roots};
 use crate::store::ExperimentError;
 use crate::store::audit::{Damage, audit};
 use crate::store::experiment::{Contestant, Experiment, MeterFound, Part};
@@ -153,7 +154,7 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
         conditions: ready.conditions.clone(),
         machine: Part::Known(snapshot::machine(&Roots::default())),
         variables: Part::Known(snapshot::environment()),
-        git: Part::Known(snapshot::git(&session.project.root)),
+        git: Part::Known(snapshot::git(&session.project.root).or_else(built_from)),
         meter: Part::Known(MeterFound {
             chosen: ready.meter.describe(),
             rejected: ready.rejected.clone(),
@@ -173,6 +174,13 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
         looks: Vec::new(),
         work: None,
     }
+}
+
+/// The revision that this program was built from: what it carries is of no repository any more.
+fn built_from() -> Option<Git> {
+    let revision = shipped::revision()?;
+    let (revision, dirty) = (revision.trim_end_matches('+').to_owned(), revision.ends_with('+'));
+    Some(Git { revision, dirty })
 }
 
 fn unwritten(session: &Session, source: io::Error) -> ExperimentError {

@@ -334,7 +334,7 @@ impl Journal {
             aside.push(".torn");
             let mut kept = folder.append(&aside).map_err(io)?;
             writeln!(kept, "{torn}").and_then(|()| kept.sync_data()).map_err(io)?;
-            file.set_len(found.whole_bytes).map_err(io)?;
+            folder.cut(&name, found.whole_bytes).map_err(io)?;
         }
         let end = file.metadata().map_err(io)?.len();
         // A new file is on the disk only once its folder says so.
@@ -360,7 +360,8 @@ impl Journal {
             Ok(()) => self.end += line.len() as u64,
             Err(source) => {
                 // If this fails too, the torn line is recognised when the journal is next opened.
-                let _ = self.file.set_len(self.end);
+                let _ =
+                    files::at(&self.path).and_then(|(folder, name)| folder.cut(&name, self.end));
                 return Err(io(source));
             }
         }

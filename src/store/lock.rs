@@ -1,20 +1,25 @@
 //! One experiment at a time: two on one machine would measure each other, and two in one folder would
 //! write over each other.
 
+#[cfg(unix)]
+#[path = "lock/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "lock/windows.rs"]
+mod system;
+
 use super::folder::Folder;
 use crate::clean;
 use crate::files::{FolderLock, InUse};
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Holds the machine. The operating system lets go of it when the process ends, however it ends, so
 /// it is never stale.
 #[derive(Debug)]
 pub struct MachineLock {
-    _name: Option<std::os::unix::net::UnixListener>,
+    _name: Option<system::Name>,
     _file: Option<File>,
 }
 
@@ -44,6 +49,7 @@ pub enum LockError {
     #[error(
         "the machine-wide lock cannot be used: {0}; set JOULERACE_LOCK_FILE to a file that all who measure here can write"
     )]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux keeps such names"))]
     Name(io::Error),
     /// The lock file cannot be used.
     #[error("the machine-wide lock {path} cannot be used: {source}; set JOULERACE_LOCK_FILE to a file that all who measure here can write",
@@ -81,7 +87,7 @@ pub fn folder(folder: &Folder) -> Result<FolderLock, LockError> {
 ///
 /// [`LockError::Held`] with the holder's words where another has it.
 pub fn take(path: Option<&Path>, holder: &str) -> Result<MachineLock, LockError> {
-    let name = take_name(path)?;
+    let name = system::take_name(path)?;
     let file = path.map(|path| take_file(path, holder)).transpose()?;
     Ok(MachineLock { _name: name, _file: file })
 }
@@ -92,96 +98,16 @@ pub fn take(path: Option<&Path>, holder: &str) -> Result<MachineLock, LockError>
 ///
 /// The system's, about the file.
 pub fn holder(path: Option<&Path>) -> io::Result<Option<String>> {
-    #[cfg(target_os = "linux")]
-    if let Some(holder) = address(path).ok().and_then(|address| name_holder(&address, path)) {
+    if let Some(holder) = system::name_holder(path) {
         return Ok(Some(holder));
     }
     let Some(path) = path else { return Ok(None) };
-    let file = match open_plain(path, OFlag::O_RDONLY) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    // A shared lock is refused only while somebody has the machine, and is given back at once.
-    match file.try_lock_shared() {
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(file_holder(&file))),
-        Err(TryLockError::Error(error)) => Err(error),
+    match system::look(path) {
+        Ok(None) => Ok(None),
+        Ok(Some(file)) => Ok(Some(file_holder(&file))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-}
-
-/// The kernel's name for the machine, or for those who share a file. Whoever deletes the file has not
-/// deleted this.
-#[cfg(target_os = "linux")]
-fn address(path: Option<&Path>) -> io::Result<std::os::unix::net::SocketAddr> {
-    use sha2::{Digest, Sha256};
-    use std::os::linux::net::SocketAddrExt as _;
-    use std::os::unix::ffi::OsStrExt as _;
-    let name = match path {
-        None => "joulerace: this machine is measured".to_owned(),
-        Some(path) => {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            let digest = Sha256::digest(path.as_os_str().as_bytes());
-            format!("joulerace: {}", clean::hex(&digest[..16]))
-        }
-    };
-    std::os::unix::net::SocketAddr::from_abstract_name(name.as_bytes())
-}
-
-/// Who has taken the name: by the words in the file, else by what the kernel knows of the process.
-#[cfg(target_os = "linux")]
-fn name_holder(address: &std::os::unix::net::SocketAddr, path: Option<&Path>) -> Option<String> {
-    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-    let stream = std::os::unix::net::UnixStream::connect_addr(address).ok()?;
-    let words = path.and_then(|path| holder_in(open_plain(path, OFlag::O_RDONLY).ok()?).ok());
-    let peer = || getsockopt(&stream, PeerCredentials).ok();
-    let known = || peer().map(|peer| process(peer.pid() as u32, peer.uid()));
-    Some(words.filter(|w| !w.is_empty()).or_else(known).unwrap_or_else(|| "unnamed".to_owned()))
-}
-
-#[cfg(target_os = "linux")]
-fn take_name(path: Option<&Path>) -> Result<Option<std::os::unix::net::UnixListener>, LockError> {
-    let address = address(path).map_err(LockError::Name)?;
-    match std::os::unix::net::UnixListener::bind_addr(&address) {
-        Ok(listener) => Ok(Some(listener)),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let holder = name_holder(&address, path).unwrap_or_else(|| "unnamed".to_owned());
-            Err(LockError::Held { holder })
-        }
-        Err(error) => Err(LockError::Name(error)),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn take_name(_: Option<&Path>) -> Result<Option<std::os::unix::net::UnixListener>, LockError> {
-    Ok(None)
-}
-
-/// A process in words: its number, its name, its user.
-#[cfg(target_os = "linux")]
-fn process(pid: u32, uid: u32) -> String {
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    format!("process {pid}, {}, of user {uid}", clean::line(name.trim()))
-}
-
-/// Opens what is a plain file under its own name; a pipe is not waited for, a link not followed.
-fn open_plain(path: &Path, flags: OFlag) -> io::Result<File> {
-    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    let file = match open(path, flags, Mode::from_bits_truncate(0o666)) {
-        Ok(file) => File::from(file),
-        Err(nix::errno::Errno::ELOOP) => return Err(io::Error::other("it is a symbolic link")),
-        Err(nix::errno::Errno::ENXIO) => return Err(io::Error::other("it is no plain file")),
-        Err(error) => return Err(error.into()),
-    };
-    use std::os::unix::fs::MetadataExt as _;
-    let about = file.metadata()?;
-    if !about.is_file() {
-        return Err(io::Error::other("it is no plain file"));
-    }
-    if about.nlink() > 1 {
-        return Err(io::Error::other("it has a second name (a hard link)"));
-    }
-    Ok(file)
 }
 
 fn holder_in(file: File) -> io::Result<String> {
@@ -195,34 +121,19 @@ fn holder_in(file: File) -> io::Result<String> {
 /// just now, or be a stranger) by what the kernel knows.
 fn file_holder(file: &File) -> String {
     let named = file.try_clone().and_then(holder_in).unwrap_or_default();
-    if named.is_empty() { locked_by(file).unwrap_or_else(|| "unnamed".to_owned()) } else { named }
+    if named.is_empty() {
+        system::locked_by(file).unwrap_or_else(|| "unnamed".to_owned())
+    } else {
+        named
+    }
 }
 
 fn take_file(path: &Path, holder: &str) -> Result<File, LockError> {
-    let io = |source| LockError::Io { path: path.to_owned(), source };
-    // Opened without the flag to create it first: in a sticky folder, Linux lets nobody open another
-    // user's file with it (fs.protected_regular), but a reader may lock it all the same.
-    let mut file = match open_plain(path, OFlag::O_RDWR) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let file = open_plain(path, OFlag::O_RDWR | OFlag::O_CREAT).map_err(io)?;
-            // All who measure here share it, whatever this user's umask is.
-            use std::os::unix::fs::PermissionsExt as _;
-            let _ = file.set_permissions(std::fs::Permissions::from_mode(0o666));
-            file
-        }
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-            open_plain(path, OFlag::O_RDONLY).map_err(io)?
-        }
-        Err(e) => return Err(io(e)),
+    let mut file = match system::take(path) {
+        Ok(Taken::Mine(file)) => file,
+        Ok(Taken::Theirs(file)) => return Err(LockError::Held { holder: file_holder(&file) }),
+        Err(source) => return Err(LockError::Io { path: path.to_owned(), source }),
     };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(LockError::Held { holder: file_holder(&file) });
-        }
-        Err(TryLockError::Error(e)) => return Err(io(e)),
-    }
     // Its content only helps people; where another user owns the file it stays theirs.
     let _ = file
         .set_len(0)
@@ -231,29 +142,15 @@ fn take_file(path: &Path, holder: &str) -> Result<File, LockError> {
     Ok(file)
 }
 
-/// The process that holds a lock on a file, out of `/proc/locks` (proc_locks(5)).
-fn locked_by(file: &File) -> Option<String> {
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        let about = file.metadata().ok()?;
-        let inode = format!(":{}", about.ino());
-        let locks = std::fs::read_to_string("/proc/locks").ok()?;
-        let line = locks.lines().find(|line| {
-            line.contains("FLOCK") && line.split_whitespace().any(|word| word.ends_with(&inode))
-        })?;
-        let pid: u32 = line.split_whitespace().nth(4)?.parse().ok()?;
-        let uid = std::fs::metadata(format!("/proc/{pid}")).ok()?.uid();
-        Some(process(pid, uid))
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = file;
-        None
-    }
+/// What trying to lock a file came to.
+enum Taken {
+    /// It is locked by this program now.
+    Mine(File),
+    /// Another has it. What it wrote can be read.
+    Theirs(File),
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
@@ -278,7 +175,7 @@ mod tests {
         std::fs::write(at("mine"), "mine").unwrap();
         std::os::unix::fs::symlink(at("mine"), at("link")).unwrap();
         std::fs::hard_link(at("mine"), at("twin")).unwrap();
-        nix::unistd::mkfifo(&at("pipe"), Mode::S_IRWXU).unwrap();
+        nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         for name in ["link", "twin", "pipe"] {
             let refused = take(Some(&at(name)), "process 8").unwrap_err();
             assert!(matches!(refused, LockError::Io { .. }), "{name}: {refused}");

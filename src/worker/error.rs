@@ -1,5 +1,6 @@
 //! What can keep a worker from its work.
 
+use crate::paths::shipped::NotPlaced;
 use std::path::PathBuf;
 
 /// Why a worker did not do what it was asked.
@@ -23,7 +24,7 @@ pub enum WorkerError {
         why: String,
     },
     /// The program was parted from its library.
-    #[error("{name} is not beside this program in {folder}; build both: cargo build --release",
+    #[error("{name} is not beside this program in {folder}; build both: cargo build",
         name = name.display(), folder = folder.display())]
     NoLibrary {
         /// The library's file name.
@@ -31,6 +32,9 @@ pub enum WorkerError {
         /// Where this program lies.
         folder: PathBuf,
     },
+    /// See [`NotPlaced`].
+    #[error(transparent)]
+    Place(#[from] NotPlaced),
     /// The host could not be reached, or what it said could not be read.
     #[error("the worker cannot talk to its host through {socket}: {why}; workers are started by the host, not by hand",
         socket = socket.display())]

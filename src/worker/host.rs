@@ -183,10 +183,16 @@ pub enum Failure {
     Stopped(String),
 }
 
+/// What Windows ends a process with (`STATUS_ACCESS_VIOLATION`, `STATUS_NO_MEMORY`).
+const WINDOWS_ACCESS_VIOLATION: i32 = 0xC000_0005_u32 as i32;
+const WINDOWS_NO_MEMORY: i32 = 0xC000_0017_u32 as i32;
+
 fn hint(exit: &Exit) -> &'static str {
     match exit {
         Exit::Signal(9) => "; a process that the kernel ends with signal 9 is often out of memory",
         Exit::Signal(11) => "; a segmentation fault in native code",
+        Exit::Code(WINDOWS_ACCESS_VIOLATION) => "; an access violation in native code",
+        Exit::Code(WINDOWS_NO_MEMORY) => "; it ran out of memory",
         Exit::Signal(25) => "; it wrote a larger file than it may (ulimit -f)",
         _ => "",
     }
@@ -253,8 +259,7 @@ pub async fn run(
     }
     if let Some(Failure::Flood(limit)) = failure {
         // It is kept with the failure, and a disk is not to fill up with it.
-        let log = files::at(&launch.log).and_then(|(folder, name)| folder.append(&name));
-        let _ = log.and_then(|log| log.set_len(limit));
+        let _ = files::at(&launch.log).and_then(|(folder, name)| folder.cut(&name, limit));
     }
     let cpu_seconds = process::children_cpu_seconds() - before;
     Ended { exit, failure: failure.map(|f| f.with_exit(exit)), traceback, cpu_seconds }
@@ -330,7 +335,7 @@ async fn listen(
             }
         }
     };
-    let (read, mut write) = stream.into_split();
+    let (read, mut write) = tokio::io::split(stream);
     let mut request = serde_json::to_vec(&launch.task).unwrap_or_default();
     request.push(b'\n');
     if write.write_all(&request).await.is_err() {

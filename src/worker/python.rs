@@ -13,7 +13,7 @@
 
 use super::WorkerError;
 use super::protocol::Request;
-use crate::process;
+use crate::paths::shipped;
 use libloading::Library;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -52,12 +52,15 @@ extern "C" fn heard(line: *const u8, length: usize) -> bool {
     HEAR.get().is_some_and(|hear| hear(line))
 }
 
-/// The worker's library: beside this program, or where Cargo leaves it.
-pub fn library() -> Result<PathBuf, WorkerError> {
+/// The worker's library: the one that this program carries; of a development build, where Cargo leaves it.
+fn library() -> Result<PathBuf, WorkerError> {
+    if let Some(carried) = shipped::worker()? {
+        return Ok(carried);
+    }
     let name = libloading::library_filename("joulerace_worker");
     let program = std::env::current_exe().unwrap_or_default();
     let folder = program.parent().unwrap_or(Path::new("."));
-    let places = [folder.join("deps"), folder.to_owned(), folder.join("../lib/joulerace")];
+    let places = [folder.join("deps"), folder.to_owned()];
     let found = places.iter().map(|place| place.join(&name)).find(|path| path.is_file());
     found.ok_or_else(|| WorkerError::NoLibrary { name: name.into(), folder: folder.to_owned() })
 }
@@ -108,14 +111,23 @@ unsafe fn global(path: &Path) -> Result<libloading::os::unix::Library, libloadin
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }
 }
 
-/// Windows has no global symbols: extension modules name the library that they need.
-#[cfg(not(unix))]
-unsafe fn global(path: &Path) -> Result<Library, libloading::Error> {
-    // SAFETY: the caller's.
-    unsafe { Library::new(path) }
+/// Windows has no global symbols: extension modules name the library that they need, and one of that name
+/// that is open already serves them. The stable ABI's `python3.dll` lies beside `python3XX.dll`, which
+/// is opened first, with what lies beside it, as `python3.dll` passes calls on to it.
+#[cfg(windows)]
+unsafe fn global(path: &Path) -> Result<(Library, Library), libloading::Error> {
+    use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library as Opened};
+    let open = |path: &Path| {
+        // SAFETY: the caller's.
+        unsafe { Opened::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH) }
+    };
+    let python = open(path)?;
+    let stable = open(&path.with_file_name("python3.dll"))?;
+    Ok((python.into(), stable.into()))
 }
 
 /// Imports the worker's library from its file, whatever its name, and serves.
+#[cfg(unix)]
 const PROGRAM: &str = "\
 import sys
 from importlib.machinery import ExtensionFileLoader
@@ -167,14 +179,15 @@ fn start(
     }
     let status = child.wait().map_err(failed)?;
     // The host is to see what happened to Python.
-    process::end_likewise(status);
+    crate::process::end_likewise(status);
     Ok(status.code().unwrap_or(1))
 }
 
+/// Windows passes no sockets on by their numbers, and every Python there has its `python3XX.dll`.
 #[cfg(not(unix))]
 fn start(executable: &Path, _: &Path, _: Vec<u8>, _: &Hear) -> Result<i32, WorkerError> {
     Err(WorkerError::Start {
         python: executable.to_owned(),
-        why: "it has no shared library, which is needed on this system".to_owned(),
+        why: "its python3XX.dll is not found beside it; take a Python from python.org".to_owned(),
     })
 }

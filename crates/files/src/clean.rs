@@ -82,18 +82,27 @@ pub fn reason(text: &str) -> String {
 fn homes() -> &'static [String] {
     static HOMES: OnceLock<Vec<String>> = OnceLock::new();
     HOMES.get_or_init(|| {
+        #[cfg(unix)]
         let listed = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
+        #[cfg(unix)]
+        let listed = listed.map(|user| user.dir);
+        #[cfg(not(unix))]
+        let listed = std::env::var_os("USERPROFILE").map(std::path::PathBuf::from);
         let named = std::env::var_os("HOME").map(std::path::PathBuf::from);
         let mut homes: Vec<String> = named
             .into_iter()
-            .chain(listed.map(|user| user.dir))
-            .filter_map(|home| Some(home.to_str()?.trim_end_matches('/').to_owned()))
-            .filter(|home| home.len() > 1 && home.starts_with('/'))
+            .chain(listed)
+            .filter(|home| home.is_absolute())
+            .filter_map(|home| Some(home.to_str()?.trim_end_matches(SEPARATORS).to_owned()))
+            .filter(|home| home.len() > 1)
             .collect();
         homes.dedup();
         homes
     })
 }
+
+/// What stands between a path's parts.
+const SEPARATORS: &[char] = if cfg!(windows) { &['/', '\\'] } else { &['/'] };
 
 /// `text` with this user's home folder, which holds the user's name, written `~` wherever a path begins
 /// with it.
@@ -127,7 +136,8 @@ fn in_component(c: char) -> bool {
 /// `text` with the folder `home` written `~` where a path begins with it: `/root/d` becomes `~/d`, while
 /// `/x/root/d` and `/rooted` are other paths and stay.
 pub fn without_home(text: &str, home: Option<&str>) -> String {
-    let Some(home) = home.map(|home| home.trim_end_matches('/')).filter(|home| home.len() > 1)
+    let Some(home) =
+        home.map(|home| home.trim_end_matches(SEPARATORS)).filter(|home| home.len() > 1)
     else {
         return text.to_owned();
     };
@@ -137,7 +147,7 @@ pub fn without_home(text: &str, home: Option<&str>) -> String {
         let (before, found) = rest.split_at(at);
         let after = &found[home.len()..];
         let last = before.chars().next_back().or_else(|| clean.chars().next_back());
-        let begins = last.is_none_or(|c| !in_component(c) && c != '/');
+        let begins = last.is_none_or(|c| !in_component(c) && !SEPARATORS.contains(&c));
         // `file:///root/d` and `//root/d` are paths of this home as well.
         let begins = begins || slashes_only(before, &clean);
         let ends =

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "a C interface has no other")]
 
 use pyo3::ffi;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::fs::File;
 use std::io;
 use std::os::raw::c_void;
@@ -22,7 +22,7 @@ pub extern "C" fn joulerace_worker_version() -> *const c_char {
 }
 
 /// What Python is told to run. The module is part of this process, so no file is looked for.
-const PROGRAM: &std::ffi::CStr = c"import joulerace_worker; joulerace_worker.serve_program()";
+const PROGRAM: &CStr = c"import joulerace_worker; joulerace_worker.serve_program()";
 
 /// Starts Python as if `executable` had been run, serves `request` (one [`joulerace_protocol::Request`]
 /// as JSON) and ends the process. Returns an exit status only where Python did not start, and said
@@ -43,22 +43,63 @@ pub unsafe extern "C" fn joulerace_worker_main(
     let request = unsafe { std::slice::from_raw_parts(request, length) }.to_vec();
     *CALL.lock().unwrap_or_else(|e| e.into_inner()) = Some((request, say));
     // What Python is started with lives as long as the process.
-    let arguments = [c"-E", c"-s", c"-X", c"utf8", c"-c", PROGRAM];
-    let mut argv: Vec<*mut c_char> = vec![executable.cast_mut()];
-    argv.extend(arguments.map(|a| CString::from(a).into_raw()));
-    let count = argv.len() as c_int;
-    argv.push(std::ptr::null_mut());
-    // SAFETY: the module is registered before Python starts, its name is static, and argv holds
-    // `count` C strings and a null.
+    let mut arguments = vec![executable];
+    arguments.extend([c"-E", c"-s", c"-X", c"utf8", c"-c", PROGRAM].map(CStr::as_ptr));
+    // SAFETY: the module is registered before Python starts, its name is static, and the arguments are C
+    // strings: the caller's, and static ones.
     unsafe {
         ffi::PyImport_AppendInittab(c"joulerace_worker".as_ptr(), Some(init));
-        Py_BytesMain(count, argv.leak().as_mut_ptr())
+        main(&arguments)
     }
 }
 
+/// Python's own `main`.
+///
+/// # Safety
+///
+/// The arguments are C strings, and no Python was started in this process.
+#[cfg(not(windows))]
+unsafe fn main(arguments: &[*const c_char]) -> c_int {
+    // Python may change what it is given.
+    // SAFETY: the caller's promise.
+    let copy =
+        |argument: &*const c_char| unsafe { CStr::from_ptr(*argument) }.to_owned().into_raw();
+    let mut argv: Vec<*mut c_char> = arguments.iter().map(copy).collect();
+    let count = argv.len() as c_int;
+    argv.push(std::ptr::null_mut());
+    // SAFETY: argv holds `count` C strings and a null.
+    unsafe { Py_BytesMain(count, argv.leak().as_mut_ptr()) }
+}
+
+/// Windows takes bytes for letters of an old code page, in which not every path can be written.
+///
+/// # Safety
+///
+/// As above.
+#[cfg(windows)]
+unsafe fn main(arguments: &[*const c_char]) -> c_int {
+    let wide = |argument: &*const c_char| {
+        // SAFETY: the caller's promise.
+        let text = unsafe { CStr::from_ptr(*argument) }.to_string_lossy().into_owned();
+        text.encode_utf16().chain([0]).collect::<Vec<u16>>().leak().as_mut_ptr()
+    };
+    let mut argv: Vec<*mut u16> = arguments.iter().map(wide).collect();
+    let count = argv.len() as c_int;
+    argv.push(std::ptr::null_mut());
+    // SAFETY: argv holds `count` strings that end with a 0, and a null.
+    unsafe { Py_Main(count, argv.leak().as_mut_ptr()) }
+}
+
+// In the stable ABI, `Py_BytesMain` since 3.8; PyO3 does not name them there.
+#[cfg_attr(windows, link(name = "python3", kind = "raw-dylib"))]
 unsafe extern "C" {
-    // In the stable ABI since 3.8; PyO3 does not name it there.
+    #[cfg(not(windows))]
     fn Py_BytesMain(argc: c_int, argv: *mut *mut c_char) -> c_int;
+    #[cfg(windows)]
+    fn Py_Main(argc: c_int, argv: *mut *mut u16) -> c_int;
+}
+
+unsafe extern "C" {
     // What `#[pymodule]` makes.
     fn PyInit_joulerace_worker() -> *mut c_void;
 }
@@ -103,6 +144,12 @@ pub(crate) fn exit(status: i32) -> ! {
     unsafe {
         libc::_exit(status)
     }
-    #[cfg(not(unix))]
-    std::process::exit(status)
+    // `exit` would have libraries tidy up while their threads are gone.
+    // SAFETY: the pseudo handle is this process's, which ends here.
+    #[cfg(windows)]
+    unsafe {
+        use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
+        TerminateProcess(GetCurrentProcess(), status as u32);
+        std::process::abort()
+    }
 }

@@ -6,6 +6,7 @@ const CONTEXT: Context = Context {
     interval: Duration::from_millis(200),
     sockets: Some(1),
     elsewhere: Some(0.0),
+    in_container: false,
 };
 
 fn package(name: &str) -> Counter {
@@ -171,4 +172,27 @@ fn the_way_in_is_told_of_counters_that_work() {
     let finding = working(Kind::Rapl, &about, &moves(8.0, 100.0), true, &CONTEXT);
     assert!(finding.found.starts_with("package; through perf events; 8"), "{}", finding.found);
     assert!(!finding.found.contains("wraps"), "{}", finding.found);
+}
+
+#[test]
+fn in_a_container_the_remedy_is_the_hosts() {
+    let denied = Tried {
+        kind: Kind::Rapl,
+        outcome: Err(MeterError::Permission {
+            file: "/powercap/x".into(),
+            command: "sudo x".into(),
+        }),
+        movement: Movement::default(),
+    };
+    let remedy = |tried: Tried, in_container| -> String {
+        let mut all = estimate_only();
+        all[1] = tried;
+        let judged = judge(&all, &Context { in_container, ..CONTEXT });
+        let remedies = judged.into_iter().filter_map(|finding| finding.remedy);
+        remedies.collect::<Vec<_>>().join("\n")
+    };
+    assert!(remedy(missing(Kind::Rapl), true).contains("-v /sys/devices/virtual/powercap"));
+    assert!(remedy(missing(Kind::Rapl), false).contains("modprobe"));
+    let told = remedy(denied, true);
+    assert!(told.contains("On the host") && !told.contains("sudo x"), "{told}");
 }

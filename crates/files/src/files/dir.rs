@@ -1,13 +1,19 @@
 //! One open folder.
+//!
+//! What a system gives for it lies in `dir/unix.rs` and `dir/windows.rs`: opening a name without following
+//! links, saying what has a name, moving and removing.
 
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+#[cfg(unix)]
+#[path = "dir/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "dir/windows.rs"]
+mod system;
+
 use rand::RngExt as _;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// How the names of drafts begin: what a host that was killed left is told by it.
@@ -31,30 +37,50 @@ impl NotPlain {
     }
 }
 
+/// What has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+    Link,
+    #[cfg_attr(windows, expect(dead_code, reason = "no folder holds one there"))]
+    Pipe,
+    #[cfg_attr(windows, expect(dead_code, reason = "no folder holds one there"))]
+    Socket,
+    #[cfg_attr(windows, expect(dead_code, reason = "no folder holds one there"))]
+    Device,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::File => "a file",
+            Kind::Folder => "a folder",
+            Kind::Link => "a symbolic link",
+            Kind::Pipe => "a named pipe",
+            Kind::Socket => "a socket",
+            Kind::Device => "a device",
+        }
+    }
+}
+
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    Reading,
+    /// At its end, and for reading; made where there is none.
+    Appending,
+    /// A new one; there is none of that name.
+    Making,
+    /// One that is there, to be made shorter.
+    Cutting,
+}
+
 /// An open folder. Names given to its methods are single names, never paths.
 #[derive(Debug)]
 pub struct Dir {
-    fd: OwnedFd,
+    handle: system::Handle,
     path: PathBuf,
-}
-
-/// Modes before the umask takes its share.
-const FILE: Mode = Mode::from_bits_truncate(0o666);
-const FOLDER: Mode = Mode::from_bits_truncate(0o777);
-
-fn kind(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
-}
-
-fn word(kind: SFlag) -> &'static str {
-    match kind {
-        SFlag::S_IFLNK => "a symbolic link",
-        SFlag::S_IFIFO => "a named pipe",
-        SFlag::S_IFSOCK => "a socket",
-        SFlag::S_IFCHR | SFlag::S_IFBLK => "a device",
-        SFlag::S_IFDIR => "a folder",
-        _ => "a file",
-    }
 }
 
 impl Dir {
@@ -64,9 +90,7 @@ impl Dir {
     ///
     /// The system's.
     pub fn open(path: &Path) -> io::Result<Dir> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let fd = nix::fcntl::open(path, flags, Mode::empty())?;
-        Ok(Dir { fd, path: path.to_owned() })
+        Ok(Dir { handle: system::Handle::open(path)?, path: path.to_owned() })
     }
 
     /// Where it was when it was opened.
@@ -80,10 +104,8 @@ impl Dir {
     ///
     /// The system's; [`NotPlain`] where the name is a link or no folder.
     pub fn sub(&self, name: &OsStr) -> io::Result<Dir> {
-        self.expect(name, SFlag::S_IFDIR)?;
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let fd = openat(&self.fd, name, flags, Mode::empty())?;
-        Ok(Dir { fd, path: self.path.join(name) })
+        self.expect(name, Kind::Folder)?;
+        Ok(Dir { handle: self.handle.sub(name)?, path: self.path.join(name) })
     }
 
     /// The folder `name` in it, made where there is none.
@@ -92,54 +114,42 @@ impl Dir {
     ///
     /// As [`sub`](Dir::sub).
     pub fn make(&self, name: &OsStr) -> io::Result<Dir> {
-        match mkdirat(&self.fd, name, FOLDER) {
-            Ok(()) | Err(nix::errno::Errno::EEXIST) => self.sub(name),
-            Err(error) => Err(error.into()),
+        match self.handle.make(name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.sub(name),
         }
     }
 
     /// Whether something has this name, a link that leads nowhere included.
     pub fn has(&self, name: &OsStr) -> bool {
-        self.stat(name).is_ok_and(|found| found.is_some())
+        self.handle.kind(name).is_ok_and(|found| found.is_some())
     }
 
-    fn stat(&self, name: &OsStr) -> io::Result<Option<FileStat>> {
-        match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(nix::errno::Errno::ENOENT) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    fn not_plain(&self, name: &OsStr, what: &'static str) -> io::Error {
+        NotPlain { path: self.path.join(name), what }.into_io()
     }
 
     /// Whether `name` is there and of that kind; anything else there is an error.
-    fn expect(&self, name: &OsStr, wanted: SFlag) -> io::Result<bool> {
-        match self.stat(name)? {
+    fn expect(&self, name: &OsStr, wanted: Kind) -> io::Result<bool> {
+        match self.handle.kind(name)? {
             None => Ok(false),
-            Some(stat) if kind(&stat) == wanted => Ok(true),
-            Some(stat) => {
-                let what = word(kind(&stat));
-                Err(NotPlain { path: self.path.join(name), what }.into_io())
-            }
+            Some(kind) if kind == wanted => Ok(true),
+            Some(kind) => Err(self.not_plain(name, kind.word())),
         }
     }
 
-    fn file(&self, name: &OsStr, flags: OFlag) -> io::Result<File> {
-        self.expect(name, SFlag::S_IFREG)?;
-        // Should the name be given to a pipe in between: not waiting is asked for, and it is looked at
-        // again once it is open.
-        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = File::from(openat(&self.fd, name, flags, FILE)?);
-        let found = fstat(&file)?;
-        if kind(&found) != SFlag::S_IFREG {
-            let what = word(kind(&found));
-            return Err(NotPlain { path: self.path.join(name), what }.into_io());
+    fn file(&self, name: &OsStr, what_for: For) -> io::Result<File> {
+        self.expect(name, Kind::File)?;
+        // Should the name be given to another thing in between: it is looked at again once it is open.
+        let opened = self.handle.file(name, what_for)?;
+        if opened.kind != Kind::File {
+            return Err(self.not_plain(name, opened.kind.word()));
         }
         // A second name may be a file of the user's own, elsewhere.
-        if !flags.intersection(OFlag::O_WRONLY | OFlag::O_RDWR).is_empty() && found.st_nlink > 1 {
-            let what = "a file with a second name (a hard link)";
-            return Err(NotPlain { path: self.path.join(name), what }.into_io());
+        if what_for != For::Reading && opened.names > 1 {
+            return Err(self.not_plain(name, "a file with a second name (a hard link)"));
         }
-        Ok(file)
+        Ok(opened.file)
     }
 
     /// A plain file, to be read.
@@ -148,7 +158,7 @@ impl Dir {
     ///
     /// The system's; [`NotPlain`].
     pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
-        self.file(name, OFlag::O_RDONLY)
+        self.file(name, For::Reading)
     }
 
     /// A plain file's content, of at most `most` bytes.
@@ -172,7 +182,17 @@ impl Dir {
     ///
     /// The system's; [`NotPlain`], hard links included.
     pub fn append(&self, name: &OsStr) -> io::Result<File> {
-        self.file(name, OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT)
+        self.file(name, For::Appending)
+    }
+
+    /// Cuts off what a plain file holds beyond `length` bytes. Windows lets nobody do so who has the file
+    /// open for appending only.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`], hard links included.
+    pub fn cut(&self, name: &OsStr, length: u64) -> io::Result<()> {
+        self.file(name, For::Cutting)?.set_len(length)
     }
 
     /// A new file, to be written, in the place of a plain file of that name: nobody who has the old one
@@ -183,15 +203,15 @@ impl Dir {
     ///
     /// The system's; [`NotPlain`].
     pub fn create(&self, name: &OsStr) -> io::Result<File> {
-        if !self.expect(name, SFlag::S_IFREG)? {
-            return self.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL);
+        if !self.expect(name, Kind::File)? {
+            return self.file(name, For::Making);
         }
         let (draft, file) = self.draft()?;
-        match renameat(&self.fd, draft.as_os_str(), &self.fd, name) {
+        match self.handle.rename(&draft, &self.handle, name) {
             Ok(()) => Ok(file),
             Err(error) => {
                 let _ = self.remove(&draft);
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -199,7 +219,7 @@ impl Dir {
     /// A new file under a name that nobody guesses.
     fn draft(&self) -> io::Result<(OsString, File)> {
         let name = OsString::from(format!("{HALF_WRITTEN}{:032x}", rand::rng().random::<u128>()));
-        let file = self.file(&name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+        let file = self.file(&name, For::Making)?;
         Ok((name, file))
     }
 
@@ -209,8 +229,8 @@ impl Dir {
     ///
     /// The system's; [`NotPlain`].
     pub fn remove(&self, name: &OsStr) -> io::Result<()> {
-        if self.expect(name, SFlag::S_IFREG)? {
-            unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)?;
+        if self.expect(name, Kind::File)? {
+            self.handle.unlink(name)?;
         }
         Ok(())
     }
@@ -222,12 +242,12 @@ impl Dir {
     /// The system's, and nothing of the old file is lost; [`NotPlain`] where something else has its
     /// name.
     pub fn replace(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
-        self.expect(name, SFlag::S_IFREG)?;
+        self.expect(name, Kind::File)?;
         let (draft, mut file) = self.draft()?;
         let written = file
             .write_all(content)
             .and_then(|()| file.sync_data())
-            .and_then(|()| Ok(renameat(&self.fd, draft.as_os_str(), &self.fd, name)?));
+            .and_then(|()| self.handle.rename(&draft, &self.handle, name));
         if let Err(error) = written {
             let _ = self.remove(&draft);
             return Err(error);
@@ -241,8 +261,8 @@ impl Dir {
     ///
     /// The system's; [`NotPlain`].
     pub fn move_to(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
-        self.expect(name, SFlag::S_IFREG)?;
-        Ok(renameat(&self.fd, name, &to.fd, new)?)
+        self.expect(name, Kind::File)?;
+        self.handle.rename(name, &to.handle, new)
     }
 
     /// Waits until names that were given, taken or changed here are on the disk.
@@ -251,7 +271,7 @@ impl Dir {
     ///
     /// The system's.
     pub fn sync(&self) -> io::Result<()> {
-        Ok(nix::unistd::fsync(&self.fd)?)
+        self.handle.sync()
     }
 
     /// What is in it, sorted, without `.` and `..`.
@@ -260,20 +280,7 @@ impl Dir {
     ///
     /// The system's.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
-        use std::os::unix::ffi::OsStrExt as _;
-        let copy = openat(
-            &self.fd,
-            ".",
-            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?;
-        let mut names = Vec::new();
-        for entry in nix::dir::Dir::from_fd(copy)? {
-            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
-            if name != "." && name != ".." {
-                names.push(name);
-            }
-        }
+        let mut names = self.handle.names()?;
         names.sort();
         Ok(names)
     }
@@ -284,9 +291,8 @@ impl Dir {
     ///
     /// The system's, and a word where the name is another file's.
     pub fn still_names(&self, name: &OsStr, file: &File) -> io::Result<()> {
-        let mine = fstat(file)?;
-        match self.stat(name)? {
-            Some(there) if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino) => Ok(()),
+        match self.handle.identity(name)? {
+            Some(there) if there == system::identity(file)? => Ok(()),
             Some(_) => Err(io::Error::other("another file has taken its place")),
             None => Err(io::ErrorKind::NotFound.into()),
         }
@@ -328,20 +334,17 @@ pub fn only_plain(root: &Path) -> io::Result<()> {
 
 fn look(dir: &Dir, depth: usize) -> io::Result<()> {
     for name in dir.names()? {
-        match dir.stat(&name)?.as_ref().map(kind) {
-            None | Some(SFlag::S_IFREG) => {}
-            Some(SFlag::S_IFDIR) if depth < DEEPEST => look(&dir.sub(&name)?, depth + 1)?,
-            Some(SFlag::S_IFDIR) => {}
-            Some(other) => {
-                let what = word(other);
-                return Err(NotPlain { path: dir.path.join(name), what }.into_io());
-            }
+        match dir.handle.kind(&name)? {
+            None | Some(Kind::File) => {}
+            Some(Kind::Folder) if depth < DEEPEST => look(&dir.sub(&name)?, depth + 1)?,
+            Some(Kind::Folder) => {}
+            Some(other) => return Err(dir.not_plain(&name, other.word())),
         }
     }
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -367,7 +370,7 @@ mod tests {
         symlink("../mine", inside.join("link")).unwrap();
         symlink("..", inside.join("folder")).unwrap();
         symlink("nowhere", inside.join("dangling")).unwrap();
-        nix::unistd::mkfifo(&inside.join("pipe"), Mode::S_IRWXU).unwrap();
+        nix::unistd::mkfifo(&inside.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         std::fs::hard_link(folder.path().join("mine"), inside.join("twin")).unwrap();
         for (name, word) in
             [("link", "symbolic link"), ("dangling", "symbolic link"), ("pipe", "named pipe")]

@@ -5,10 +5,17 @@
 //! it is and touches it every few seconds, and a stranger's touch is waited for before the folder is
 //! taken.
 
+#[cfg(unix)]
+#[path = "lease/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "lease/windows.rs"]
+mod system;
+
 use super::Dir;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -52,9 +59,19 @@ struct Holder {
 
 impl Holder {
     fn me() -> Holder {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        Holder { boot: boot.trim().to_owned(), process: std::process::id() }
+        Holder { boot: system::boot(), process: std::process::id() }
     }
+}
+
+/// What trying to lock a file came to.
+enum Taken {
+    /// It is locked by this program now.
+    Mine(File),
+    /// Another has it. What it wrote can be read.
+    Theirs(File),
+    /// A file system without locks.
+    #[cfg_attr(windows, expect(dead_code, reason = "its file systems all have them"))]
+    NoLocks(File),
 }
 
 /// Holds an experiment's folder until it is dropped, or the process ends.
@@ -76,23 +93,21 @@ impl FolderLock {
     }
 
     fn take_after(dir: &Dir, silent: Duration) -> io::Result<FolderLock> {
-        let mut file = dir.append(OsStr::new(NAME))?;
         let in_use = |holder: Option<Holder>| {
             let holder = holder.map_or("unnamed".to_owned(), |h| format!("process {}", h.process));
             io::Error::other(InUse { folder: dir.path().to_owned(), holder })
         };
-        let reaches = match file.try_lock() {
-            Ok(()) => true,
-            Err(TryLockError::WouldBlock) => return Err(in_use(holder(&mut file))),
-            // A file system without locks.
-            Err(TryLockError::Error(_)) => false,
+        let (mut file, reaches) = match system::take(dir, OsStr::new(NAME))? {
+            Taken::Mine(file) => (file, true),
+            Taken::Theirs(mut file) => return Err(in_use(holder(&mut file))),
+            Taken::NoLocks(file) => (file, false),
         };
         let me = Holder::me();
         if let Some(other) = holder(&mut file).filter(|other| *other != me) {
             let here = other.boot == me.boot;
             let lives = if here {
                 // On one machine the kernel's lock is the truth, where there is one.
-                !reaches && std::path::Path::new(&format!("/proc/{}", other.process)).exists()
+                !reaches && system::lives(other.process)
             } else {
                 touched(dir, silent)?
             };

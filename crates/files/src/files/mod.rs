@@ -3,7 +3,7 @@
 //!
 //! Experiments are passed around, and one that was unpacked may hold links to the reader's own files,
 //! pipes that block, and names that are guessed. So a folder is opened once and its files are reached
-//! through it (openat(2)), without following links at any step below.
+//! through it, without following links at any step below.
 
 mod dir;
 mod lease;

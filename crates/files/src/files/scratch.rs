@@ -1,16 +1,23 @@
 //! Folders for what lies between processes and is not kept.
 
+#[cfg(unix)]
+#[path = "scratch/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "scratch/windows.rs"]
+mod system;
+
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How their names begin.
 const PREFIX: &str = "joulerace-";
 
-/// Longest path of a folder in which a socket can still be bound: sun_path holds 108 bytes (unix(7)).
-const LONGEST: usize = 90;
+/// Longest path of a folder in which a socket can still be bound: sun_path holds 108 bytes (unix(7)), 104
+/// on macOS. Windows has no sockets there.
+const LONGEST: usize = if cfg!(windows) { 240 } else { 90 };
 
 /// What is younger than this may not be locked by its maker yet.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -20,7 +27,8 @@ const SETTLED: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    _lock: File,
+    /// None while it goes.
+    lock: Option<File>,
 }
 
 impl Scratch {
@@ -47,12 +55,12 @@ impl Scratch {
         use rand::RngExt as _;
         let path = place.join(format!("{PREFIX}{:016x}", rand::rng().random::<u64>()));
         // Made anew or not at all: nothing that waits under this name is taken.
-        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        let lock = File::open(&path).and_then(|lock| lock.lock().map(|()| lock));
+        system::make(&path)?;
+        let lock = system::lock_of(&path).and_then(|lock| lock.lock().map(|()| lock));
         match lock {
-            Ok(lock) => Ok(Scratch { path, _lock: lock }),
+            Ok(lock) => Ok(Scratch { path, lock: Some(lock) }),
             Err(error) => {
-                let _ = std::fs::remove_dir(&path);
+                let _ = std::fs::remove_dir_all(&path);
                 Err(error)
             }
         }
@@ -65,7 +73,6 @@ impl Scratch {
 
     /// Removes what this user's programs left that were killed.
     pub fn sweep() {
-        let me = nix::unistd::geteuid().as_raw();
         for place in places() {
             for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
                 let ours = entry.file_name().to_str().is_some_and(|name| {
@@ -77,11 +84,15 @@ impl Scratch {
                 }
                 let Ok(about) = std::fs::symlink_metadata(entry.path()) else { continue };
                 let young = about.modified().ok().and_then(|then| then.elapsed().ok());
-                if !about.is_dir() || about.uid() != me || young.is_none_or(|age| age < SETTLED) {
+                if !about.is_dir()
+                    || !system::is_mine(&about)
+                    || young.is_none_or(|age| age < SETTLED)
+                {
                     continue;
                 }
-                let Ok(lock) = File::open(entry.path()) else { continue };
+                let Ok(lock) = system::lock_of(&entry.path()) else { continue };
                 if lock.try_lock().is_ok() {
+                    drop(lock);
                     let _ = std::fs::remove_dir_all(entry.path());
                 }
             }
@@ -91,6 +102,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // Windows removes nothing that is open.
+        drop(self.lock.take());
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }
@@ -98,14 +111,13 @@ impl Drop for Scratch {
 /// Where such folders may be, the best first.
 fn places() -> Vec<PathBuf> {
     let mut places = vec![std::env::temp_dir()];
-    places.extend(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
-    places.extend(["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from));
+    places.extend(system::places());
     places.retain(|place| place.is_absolute() && place.as_os_str().len() < LONGEST - 26);
     places.dedup();
     places
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;

@@ -62,8 +62,7 @@ pub enum MeterError {
 
     /// Processor times cannot be read.
     #[error(
-        "the estimate needs the processor times of {}: {source}. They exist on Linux only; take \
-         another --meter",
+        "the estimate needs the processor times of {}: {source}. Take another --meter",
         path.display()
     )]
     NoCpuTimes {

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::proc::{Ticks, cpu_lines, read_at_start, ticks_per_second};
+use super::proc::{cpu_lines, read_at_start, ticks_per_second};
 use super::sampler::{Fault, Named, Source, Tally};
 use super::{CpuWatts, MeterError};
+use crate::process::Processors;
 use crate::samples::Domain;
 
 /// The column's name: it says what it is, so that no analysis takes it for a counter of the machine.
@@ -22,12 +23,30 @@ pub(crate) const COLUMN: &str = "ESTIMATED_CPU_ENERGY (J)";
 /// Long enough for the first line of `/proc/stat`, ten numbers of 20 digits at most.
 const FIRST_LINE: usize = 256;
 
+/// What the system tells of its processors where it has no such files and none are named.
+fn asked(proc_root: &Path) -> Option<Processors> {
+    let files = cfg!(target_os = "linux") || proc_root != Path::new("/proc");
+    if files { None } else { crate::process::processors() }
+}
+
+/// Where the processors' times come from.
+#[derive(Debug)]
+enum Times {
+    /// `/proc/stat`, in ticks of so many a second.
+    File { file: File, ticks_per_second: f64 },
+    /// The system, asked anew each time.
+    System,
+}
+
 /// Checks that the estimate can be made, and says of how many processors.
 ///
 /// # Errors
 ///
 /// [`MeterError::NoCpuTimes`] where `proc_root/stat` cannot be read.
 pub(crate) fn probe(proc_root: &Path) -> Result<usize, MeterError> {
+    if let Some(processors) = asked(proc_root) {
+        return Ok(processors.cpus);
+    }
     let path = proc_root.join("stat");
     let no =
         |source: io::Error| MeterError::NoCpuTimes { path: path.clone(), source: Arc::new(source) };
@@ -43,16 +62,16 @@ pub(crate) fn probe(proc_root: &Path) -> Result<usize, MeterError> {
 /// The estimate as something that can be sampled.
 #[derive(Debug)]
 pub(crate) struct Estimate {
-    file: File,
+    times: Times,
     path: PathBuf,
     watts: CpuWatts,
     cpus: f64,
-    ticks_per_second: f64,
-    start: Option<(Instant, Ticks)>,
+    /// When it was first read, and the busy seconds until then.
+    start: Option<(Instant, f64)>,
 }
 
 impl Estimate {
-    /// Opens `/proc/stat` under `proc_root`.
+    /// Opens `/proc/stat` under `proc_root`, or asks the system where there is no such file.
     ///
     /// # Errors
     ///
@@ -60,20 +79,30 @@ impl Estimate {
     pub fn open(proc_root: &Path, watts: CpuWatts) -> Result<Estimate, MeterError> {
         let cpus = probe(proc_root)? as f64;
         let path = proc_root.join("stat");
-        let file = File::open(&path).map_err(|source| MeterError::NoCpuTimes {
-            path: path.clone(),
-            source: Arc::new(source),
-        })?;
-        Ok(Estimate { file, path, watts, cpus, ticks_per_second: ticks_per_second(), start: None })
+        let times = if asked(proc_root).is_some() {
+            Times::System
+        } else {
+            let file = File::open(&path).map_err(|source| MeterError::NoCpuTimes {
+                path: path.clone(),
+                source: Arc::new(source),
+            })?;
+            Times::File { file, ticks_per_second: ticks_per_second() }
+        };
+        Ok(Estimate { times, path, watts, cpus, start: None })
     }
 
-    fn ticks(&self) -> io::Result<Ticks> {
+    /// Seconds that processors were busy since boot, added up.
+    fn busy_s(&self) -> io::Result<f64> {
+        let Times::File { file, ticks_per_second } = &self.times else {
+            let told = crate::process::processors();
+            return told.map(|told| told.busy_s).ok_or_else(io::Error::last_os_error);
+        };
         let mut buffer = [0u8; FIRST_LINE];
-        let length = read_at_start(&self.file, &mut buffer)?;
+        let length = read_at_start(file, &mut buffer)?;
         let mut sum = None;
         cpu_lines(&buffer[..length], |cpu, ticks| {
             if cpu.is_none() {
-                sum = Some(ticks);
+                sum = Some(ticks.busy as f64 / ticks_per_second);
             }
         });
         sum.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no line 'cpu'"))
@@ -87,13 +116,12 @@ impl Source for Estimate {
 
     fn read(&mut self, at: Instant, _all: bool, joules: &mut [f64]) -> Result<(), Fault> {
         let now = self
-            .ticks()
+            .busy_s()
             .map_err(|source| Fault::File { file: self.path.clone(), source: Arc::new(source) })?;
         let (start, first) = *self.start.get_or_insert((at, now));
         let seconds = at.duration_since(start).as_secs_f64();
-        let busy = now.busy.saturating_sub(first.busy) as f64 / self.ticks_per_second;
         // The kernel counts in whole ticks: over a few milliseconds, more than there were.
-        let busy = (busy / self.cpus).min(seconds);
+        let busy = ((now - first).max(0.0) / self.cpus).min(seconds);
         joules[0] = self.watts.idle_w * seconds + (self.watts.busy_w - self.watts.idle_w) * busy;
         Ok(())
     }

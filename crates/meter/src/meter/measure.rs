@@ -381,7 +381,6 @@ async fn attend(start: &Start<'_>, signals: &mut Signals) -> Result<Ended, Measu
     let mut command = Command::new(&line[0]);
     command.args(&line[1..]).env(marks::VARIABLE, marks_file);
     if stdout == Stdout::ToStderr {
-        #[cfg(unix)]
         command.stdout(std::io::stderr());
     }
     if !foreground {
@@ -463,9 +462,10 @@ impl Signal {
         let _ = if group { killpg(pid, number) } else { kill(pid, number) };
     }
 
-    /// Windows sends Ctrl-C to every process of the console.
     #[cfg(not(unix))]
-    fn pass_on(self, _pid: u32, _group: bool) {}
+    fn pass_on(self, pid: u32, _group: bool) {
+        process::interrupt(pid);
+    }
 }
 
 /// The signals that ask this program to stop, caught from now on.
@@ -497,20 +497,34 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
+/// The console's events that ask this program to stop. Once it closes, the system waits for some seconds.
+#[cfg(windows)]
 #[derive(Debug)]
-struct Signals;
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    stop: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn new() -> std::io::Result<Signals> {
-        Ok(Signals)
+        use tokio::signal::windows;
+        Ok(Signals {
+            interrupt: windows::ctrl_c()?,
+            stop: windows::ctrl_break()?,
+            close: windows::ctrl_close()?,
+            shutdown: windows::ctrl_shutdown()?,
+        })
     }
 
     async fn next(&mut self) -> Signal {
-        // Where it cannot be caught, the system's own way of ending a program stays.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.stop.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.shutdown.recv() => {}
         }
         Signal::Interrupt
     }

@@ -357,7 +357,7 @@ impl Sampler {
             .collect();
         report.unknown = report.lost.first().map(|lost| lost.why.clone());
         report.total_j = total_known.then(|| self.total_joules());
-        report.cpu_seconds = thread_cpu_seconds();
+        report.cpu_seconds = crate::process::thread_cpu_seconds();
         Ok(report)
     }
 
@@ -581,18 +581,6 @@ fn clock_step(first: SystemTime, now: SystemTime, steady: Duration) -> f64 {
         Err(back) => -back.duration().as_secs_f64(),
     };
     wall - steady.as_secs_f64()
-}
-
-/// Processor seconds that this thread used, where the system says.
-fn thread_cpu_seconds() -> Option<f64> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        use nix::time::{ClockId, clock_gettime};
-        let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok()?;
-        Some(Duration::from(time).as_secs_f64())
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    None
 }
 
 impl Shared {

@@ -1,7 +1,7 @@
 //! Whether the machine was suspended meanwhile.
 //!
-//! Linux keeps two clocks that never are set: `CLOCK_BOOTTIME` goes on while the machine sleeps,
-//! `CLOCK_MONOTONIC` does not (clock_gettime(2)). What they are apart is the time slept since boot.
+//! A system keeps two clocks that never are set: one goes on while the machine sleeps, the other does not.
+//! What they are apart is the time slept since boot ([`crate::process`] reads them).
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl fmt::Debug for Slept {
 impl Slept {
     /// This machine's clocks.
     pub fn of_the_system() -> Slept {
-        Slept(Arc::new(system))
+        Slept(Arc::new(crate::process::slept))
     }
 
     /// A clock that a test sets.
@@ -51,20 +51,6 @@ impl Nap {
         let slept = (self.slept.0)().zip(self.since).map(|(now, then)| now.saturating_sub(then));
         slept.filter(|slept| *slept > APART).map_or(0.0, |slept| slept.as_secs_f64())
     }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn system() -> Option<Duration> {
-    use nix::time::{ClockId, clock_gettime};
-    let read = |clock| clock_gettime(clock).ok().map(Duration::from);
-    // The one that stands still first, so that what comes between makes it no shorter.
-    let awake = read(ClockId::CLOCK_MONOTONIC)?;
-    read(ClockId::CLOCK_BOOTTIME)?.checked_sub(awake)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn system() -> Option<Duration> {
-    None
 }
 
 #[cfg(test)]

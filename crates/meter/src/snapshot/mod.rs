@@ -85,7 +85,7 @@ pub fn machine(roots: &Roots) -> Machine {
         celsius: Thermometer::open(roots).celsius(),
         uptime_s: proc::uptime(roots),
     };
-    if cfg!(not(target_os = "linux")) {
+    if roots.are_asked() {
         ask_the_system(&mut machine);
     }
     machine
@@ -100,6 +100,7 @@ fn ask_the_system(machine: &mut Machine) {
     machine.os = System::long_os_version().ok();
     machine.kernel = System::kernel_version().ok();
     machine.uptime_s = System::uptime().ok().map(|seconds| seconds as f64);
+    machine.load = proc::load(&Roots::default());
     let Ok(system) = System::new_with_specifics(what) else { return };
     machine.memory_bytes = Some(system.total_memory());
     machine.swap_bytes = Some(system.total_swap());

@@ -66,6 +66,11 @@ pub(super) fn board(roots: &Roots) -> Board {
 
 pub(super) fn supply(roots: &Roots) -> Supply {
     let mut supply = Supply::default();
+    if let Some(told) = roots.are_asked().then(crate::process::supply).flatten() {
+        (supply.mains, supply.battery) = (told.mains, told.battery);
+        supply.battery_percent = told.percent;
+        return supply;
+    }
     for device in entries(&roots.sys.join("class/power_supply")) {
         match text(&device.join("type")).as_deref() {
             Some("Mains" | "USB" | "USB_C" | "USB_PD") => {

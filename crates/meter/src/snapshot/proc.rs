@@ -31,8 +31,12 @@ pub struct CpuTimes {
     pub running: Option<f64>,
 }
 
-/// Reads `/proc/stat`.
+/// Reads `/proc/stat`; other systems tell busy time and the number of processors only.
 pub fn cpu_times(roots: &Roots) -> Option<CpuTimes> {
+    if roots.are_asked() {
+        let told = crate::process::processors()?;
+        return Some(CpuTimes { processes: told.busy_s, cpus: told.cpus, ..CpuTimes::default() });
+    }
     let stat = text(&roots.proc.join("stat"))?;
     let mut times = CpuTimes::default();
     let mut found = false;
@@ -61,13 +65,21 @@ pub fn cpu_times(roots: &Roots) -> Option<CpuTimes> {
     found.then_some(times)
 }
 
-/// Seconds since boot, to a hundredth.
+/// Seconds since boot: to a hundredth on Linux, to a second elsewhere.
 pub fn uptime(roots: &Roots) -> Option<f64> {
+    if roots.are_asked() {
+        return sysinfo::System::uptime().ok().map(|seconds| seconds as f64);
+    }
     text(&roots.proc.join("uptime"))?.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// The load averages over 1, 5 and 15 minutes.
 pub fn load(roots: &Roots) -> Option<[f64; 3]> {
+    if roots.are_asked() {
+        // Windows keeps none.
+        let load = (!cfg!(windows)).then(sysinfo::System::load_average)?.ok()?;
+        return Some([load.one, load.five, load.fifteen]);
+    }
     let text = text(&roots.proc.join("loadavg"))?;
     let mut fields = text.split_ascii_whitespace().map_while(|field| field.parse().ok());
     Some([fields.next()?, fields.next()?, fields.next()?])
@@ -122,6 +134,9 @@ pub fn process(folder: &Path) -> Option<(u64, Process)> {
 
 /// Every process that can be seen.
 pub fn processes(roots: &Roots) -> HashMap<Identity, Process> {
+    if roots.are_asked() {
+        return asked();
+    }
     let entries = std::fs::read_dir(&roots.proc).into_iter().flatten().flatten();
     entries
         .filter_map(|entry| {
@@ -132,8 +147,28 @@ pub fn processes(roots: &Roots) -> HashMap<Identity, Process> {
         .collect()
 }
 
+/// Every process that the system tells of.
+fn asked() -> HashMap<Identity, Process> {
+    use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+    let Ok(mut system) = System::new() else { return HashMap::new() };
+    let what = ProcessRefreshKind::nothing().with_cpu();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+    let all = system.processes().iter().map(|(pid, process)| {
+        let found = Process {
+            name: crate::clean::line(&process.name().to_string_lossy()),
+            cpu_s: process.accumulated_cpu_time() as f64 / 1e3,
+            parent: process.parent().map_or(0, |parent| parent.as_u32()),
+        };
+        ((pid.as_u32(), process.start_time()), found)
+    });
+    all.collect()
+}
+
 /// Processor seconds of this process, all its threads, without its children.
 pub fn own_cpu_s(roots: &Roots) -> Option<f64> {
+    if roots.are_asked() {
+        return crate::process::own_cpu_seconds();
+    }
     process(&roots.proc.join("self")).map(|(_, process)| process.cpu_s)
 }
 

@@ -28,6 +28,11 @@ impl Roots {
         Roots { root: root.to_owned(), proc: root.join("proc"), sys: root.join("sys") }
     }
 
+    /// Whether this system has no such files and is asked instead; never where the folders are others.
+    pub fn are_asked(&self) -> bool {
+        !cfg!(target_os = "linux") && *self == Roots::default()
+    }
+
     /// The folders of the processors, `cpu0` first.
     pub fn cpus(&self) -> Vec<PathBuf> {
         numbered(&self.sys.join("devices/system/cpu"), "cpu")

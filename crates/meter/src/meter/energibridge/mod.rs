@@ -21,11 +21,11 @@ use crate::samples::{Column, Domain, Quantity};
 /// The oldest version whose format and command line are known here.
 const OLDEST: [u32; 3] = [0, 0, 7];
 
-/// How long it may take to say its version, and to measure a command of [`TRIED`] seconds.
+/// How long it may take to say its version, and to measure a command of [`TRIED`].
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Seconds that the trial command sleeps, so that counters have time to move.
-const TRIED: &str = "0.3";
+/// How long the trial command sleeps, so that counters have time to move.
+const TRIED: Duration = Duration::from_millis(300);
 
 /// An EnergiBridge that was found to work on this machine.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ fn try_out(path: &Path, interval: Duration) -> Result<(Vec<Column>, Vec<String>)
     let scratch = scratch()?;
     let (csv, printed) = (scratch.path().join("try.csv"), scratch.path().join("printed"));
     let interval = interval.min(Duration::from_millis(200));
-    let line = wrapped(path, &csv, interval, true, vec!["sleep".into(), TRIED.into()]);
+    let line = wrapped(path, &csv, interval, true, process::sleeper(TRIED));
     let exit = run(&line, &printed).map_err(unusable)?;
     if exit != Exit::Code(0) {
         let said = judge::last_words(&judge::tail(&printed));
@@ -207,7 +207,7 @@ fn try_out(path: &Path, interval: Duration) -> Result<(Vec<Column>, Vec<String>)
     }
     let joules = accounts.whole.total_j;
     if joules.is_nan() || joules <= 0.0 {
-        let what = format!("it counted {joules} J while a command slept for {TRIED} s");
+        let what = format!("it counted {joules} J while a command slept for {TRIED:?}");
         return Err(unusable(what));
     }
     let reader = crate::samples::Reader::open(&csv)

@@ -47,7 +47,7 @@ impl Card {
             driver,
             power_limit_w: device.enforced_power_limit().ok().map(watts),
             power_limit_default_w: device.power_management_limit_default().ok().map(watts),
-            persistence: device.is_in_persistent_mode().ok(),
+            persistence: persistence(device),
             clock_mhz: device.clock_info(Clock::SM).ok(),
             clock_most_mhz: device.max_clock_info(Clock::SM).ok(),
             memory_clock_mhz: device.clock_info(Clock::Memory).ok(),
@@ -72,4 +72,15 @@ pub fn cards(path: &Path) -> Result<Vec<Card>, GpuError> {
         Ok(Card::of(gpu, &device, driver.clone()))
     };
     (0..count).map(card).collect()
+}
+
+/// Whether the driver keeps the card awake. Only Linux' driver has such a mode.
+fn persistence(device: &nvml_wrapper::Device<'_>) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return device.is_in_persistent_mode().ok();
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = device;
+        None
+    }
 }

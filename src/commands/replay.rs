@@ -1,0 +1,235 @@
+//! `joulerace replay`: the tables of an archive made again from its raw samples, or its experiment planned
+//! on this machine.
+
+use super::doctor;
+use super::dry_run::dry_run;
+use super::resolve::{changed_settings, quoted, resolve};
+use crate::analysis::{self, ASKED, AnalyzeSettings, Progress};
+use crate::clean;
+use crate::cli::{Cli, ReplayArgs, Talk, joined};
+use crate::env::Profile;
+use crate::error::{Error, Status};
+use crate::events::{Event, Observer};
+use crate::files::{self, Scratch};
+use crate::pack::tables::{Compared, compare};
+use crate::pack::{PackError, Unpacked, unpack};
+use crate::paths::Project;
+use crate::plan::Plan;
+use crate::prepare::{self, block_on};
+use crate::process;
+use crate::screen::{Terminal, now_as_name, say, width};
+use crate::stop::Stopper;
+use crate::store::experiment::Experiment;
+use crate::store::folder::Folder;
+use clap::Parser as _;
+use serde_json::Value;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Larger than what an analysis was asked, or came to.
+const LARGEST: u64 = 1 << 30;
+
+/// `joulerace replay`.
+pub fn replay(args: ReplayArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let project = Project::find()?;
+    Scratch::sweep();
+    let unpacked = unpack(&args.archive)?;
+    let experiment = Experiment::read(&Folder::at(&unpacked.folder))?;
+    if args.plan {
+        return plan(&experiment, &project);
+    }
+    process::adopt_orphans();
+    let terminal = Terminal::new(talk);
+    let compared = block_on(again(&args, &unpacked, &project, &terminal))?;
+    terminal.finish();
+    let compared = compared?;
+    let same = compared.iter().all(|table| table.differences.is_empty());
+    if experiment.version != env!("CARGO_PKG_VERSION") {
+        let version = clean::line(&experiment.version);
+        let here = env!("CARGO_PKG_VERSION");
+        tell(&format!("It was made with joulerace {version}, and this is {here}."));
+    }
+    unpacked.altered.iter().for_each(|sentence| tell(sentence));
+    compared.iter().for_each(table);
+    if same && unpacked.altered.is_empty() {
+        tell("Every number is the same: the tables are equal byte by byte.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let message = if same {
+        "every number is the same, but the archive was altered after it was packed".to_owned()
+    } else {
+        let other = compared.iter().filter(|table| !table.differences.is_empty()).count();
+        format!("{other} of {} tables differ from those in the archive", compared.len())
+    };
+    Err(Error::Told { message, status: Status::Differs })
+}
+
+/// Makes the tables again, as they were asked for, and compares them with those that were packed.
+async fn again(
+    args: &ReplayArgs,
+    unpacked: &Unpacked,
+    project: &Project,
+    terminal: &Terminal,
+) -> Result<Vec<Compared>, Error> {
+    let _heard = Stopper::listen(terminal.teller()).map_err(|e| Error::Other(e.into()))?;
+    let environment = prepare::environment(
+        project,
+        Profile::Analysis,
+        args.python_env.clone(),
+        args.allow_unlocked,
+        terminal,
+    )
+    .await?;
+    for difference in &environment.differences {
+        tell(&format!("made again with other packages: {difference}"));
+    }
+    let (packed, then) = (unpacked.folder.join("analysis"), unpacked.aside());
+    std::fs::rename(&packed, &then).map_err(|e| unfit(args, format!("analysis: {e}")))?;
+    let settings = asked(&then, unpacked, project).map_err(|why| unfit(args, why))?;
+    let stop = prepare::token()?;
+    let mut told = |progress| match progress {
+        Progress::Damaged(what) => terminal.on(&Event::Warning(&what)),
+        Progress::Reading { done, of } => {
+            terminal.on(&Event::Preparing(&format!("{done} of {of} files read")));
+        }
+        Progress::Step(step) => terminal.on(&Event::Preparing(&step)),
+        Progress::Found { .. } | Progress::Read(_) => {}
+    };
+    let made = analysis::run(&settings, &environment, &stop, &mut told).await?;
+    compare(&then, &made.output, &[ASKED]).map_err(|e| unfit(args, e.to_string()))
+}
+
+fn unfit(args: &ReplayArgs, why: String) -> Error {
+    PackError::Unfit { path: args.archive.clone(), why: clean::line(&why) }.into()
+}
+
+/// What the archive's analysis was asked: flags, and where its report said that it lay. All of it may be
+/// a stranger's, and none of it names a file or a program of this machine.
+fn asked(then: &Path, unpacked: &Unpacked, project: &Project) -> Result<AnalyzeSettings, String> {
+    let read = |name: &str| -> Result<Value, String> {
+        let text = files::read(&then.join(name), LARGEST).map_err(|e| format!("{name}: {e}"))?;
+        serde_json::from_slice(&text).map_err(|e| format!("{name}: {e}"))
+    };
+    let asked: AnalyzeSettings =
+        serde_json::from_value(read(ASKED)?).map_err(|e| format!("{ASKED}: {e}"))?;
+    let place = read("summary.json")?["settings"]["output"].as_str().map(str::to_owned);
+    let (dir, python_dir) = (unpacked.folder.clone(), project.python());
+    Ok(AnalyzeSettings { dir, python_dir, place, output: None, audit: false, ..asked })
+}
+
+fn table(table: &Compared) {
+    let Compared { name, rows, differences } = table;
+    let counted = if name.ends_with(".csv") { "rows" } else { "values" };
+    let word = if differences.is_empty() { "the same" } else { "differs" };
+    tell(&format!("{word:<10}{name} ({rows} {counted})"));
+    differences.iter().for_each(|difference| tell(&format!("  {difference}")));
+}
+
+fn tell(line: &str) {
+    let indent = " ".repeat(line.len() - line.trim_start().len() + 2);
+    let options = textwrap::Options::new(usize::from(width()).clamp(40, 100))
+        .subsequent_indent(&indent)
+        .break_words(false);
+    say(&(textwrap::fill(&clean::line(line), options) + "\n"));
+}
+
+/// Flags that name a place on the maker's machine, or go on with what lay there.
+const PLACES: [&str; 7] = [
+    "--output",
+    "--data-dir",
+    "--python-env",
+    "--energibridge",
+    "--powercap",
+    "--workloads",
+    "--lock-file",
+];
+const WITHOUT_VALUE: [&str; 4] = ["--resume", "--accept-changes", "--allow-unlocked", "--dry-run"];
+
+/// `--plan`: the command line that runs the same here, and its dry run.
+fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
+    let (words, left_out) = here(&experiment.command, experiment.settings.order_seed);
+    let refused = |why: String| Error::Told {
+        message: format!("its command line cannot be repeated here: {}", clean::lines(&why)),
+        status: Status::Usage,
+    };
+    let line: Vec<String> = words.iter().map(|word| quoted(Path::new(word))).collect();
+    let parsed = Cli::try_parse_from(joined(words.iter().map(Into::into)));
+    let cli = parsed.map_err(|error| refused(error.to_string()))?;
+    if cli.command.is_some() {
+        return Err(refused(format!("it is that of another command: {}", line.join(" "))));
+    }
+    let settings = resolve(&cli.run, project)?;
+    say(&format!("{}\n", line.join(" ")));
+    if !left_out.is_empty() {
+        tell(&format!(
+            "Left out, as they name what lay on another machine: {}.",
+            left_out.join(", ")
+        ));
+    }
+    let ours = crate::settings::Settings {
+        python_env: settings.python_env.clone(),
+        data_dir: settings.data_dir.clone(),
+        energibridge: settings.energibridge.clone(),
+        powercap: settings.powercap.clone(),
+        workloads: settings.workloads.clone(),
+        allow_unlocked: settings.allow_unlocked,
+        ..experiment.settings.clone()
+    };
+    for difference in changed_settings(&ours, &settings, true) {
+        tell(&format!("Differs here: {difference}."));
+    }
+    let here = Plan::of(&settings);
+    tell(match here == experiment.plan {
+        true => "The order is the archive's, trial by trial.",
+        false => "The order is another than the archive's, as the treatments differ.",
+    });
+    let folder = Folder::at(prepare::absolute(Path::new("results")).join(now_as_name()));
+    dry_run(&settings, &here, &folder, || {
+        doctor::worst(&settings, project, folder.root(), !cli.run.design.no_analysis)
+    })
+}
+
+/// A recorded command line for this machine: with the order's seed, and without places. Also the flags
+/// that were left out.
+fn here(command: &[String], order_seed: u64) -> (Vec<String>, Vec<String>) {
+    let (mut words, mut left_out) = (vec!["joulerace".to_owned()], Vec::new());
+    let mut rest = command.iter().skip(1);
+    while let Some(word) = rest.next() {
+        let flag = word.split('=').next().unwrap_or_default();
+        let place = PLACES.contains(&flag);
+        if place || WITHOUT_VALUE.contains(&flag) {
+            left_out.push(flag.to_owned());
+            if place && !word.contains('=') {
+                rest.next();
+            }
+        } else if flag == "--order-seed" {
+            if !word.contains('=') {
+                rest.next();
+            }
+        } else {
+            words.push(word.clone());
+        }
+    }
+    words.extend(["--order-seed".to_owned(), order_seed.to_string()]);
+    left_out.sort();
+    left_out.dedup();
+    (words, left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_another_machine_are_left_out_and_the_order_is_kept() {
+        let command = "/opt/joulerace --iterations 3 --data-dir /scratch/x --output=out --order-seed 1 \
+                       --frameworks=torch,jax --resume";
+        let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        let (words, left_out) = here(&command, 7);
+        assert_eq!(
+            words.join(" "),
+            "joulerace --iterations 3 --frameworks=torch,jax --order-seed 7"
+        );
+        assert_eq!(left_out, ["--data-dir", "--output", "--resume"]);
+    }
+}
