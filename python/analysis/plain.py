@@ -15,7 +15,7 @@ def head(table: Table, settings: Settings) -> list[str]:
     experiment = settings.experiment or {}
     job = machine.part(machine.part(experiment, "settings"), "job")
     data = machine.part(experiment, "dataset")
-    work = []
+    work = [settings.protocol.work] if settings.protocol.work else []
     if data.get("name"):
         name = {"mnist": "MNIST", "digits": "digits (not MNIST)"}.get(data["name"], data["name"])
         work.append(f"data set {name}")
@@ -24,6 +24,9 @@ def head(table: Table, settings: Settings) -> list[str]:
     if job.get("train_samples") or data.get("train_images"):
         images = job.get("train_samples") or data["train_images"]
         work.append(f"{int(images):,} training images".replace(",", "\u202f"))
+    times = machine.repetitions(machine.part(experiment, "settings"))
+    if times > 1:
+        work.append(f"each trial {times} runs of its command; joules and seconds are told for one run")
     cpu = machine.part(machine.part(experiment, "machine"), "cpu")
     place = [str(cpu["model"])] if cpu.get("model") else []
     ran = machines.names(table)
