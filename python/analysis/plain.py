@@ -1,6 +1,6 @@
 """The report for a first reader: what was compared, what it means, what it does not mean."""
 
-from analysis import machine, machines, provenance, text
+from analysis import contestants, machine, machines, provenance, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -15,7 +15,7 @@ def head(table: Table, settings: Settings) -> list[str]:
     experiment = settings.experiment or {}
     job = machine.part(machine.part(experiment, "settings"), "job")
     data = machine.part(experiment, "dataset")
-    work = []
+    work = [settings.protocol.work] if settings.protocol.work else []
     if data.get("name"):
         name = {"mnist": "MNIST", "digits": "digits (not MNIST)"}.get(data["name"], data["name"])
         work.append(f"data set {name}")
@@ -40,6 +40,7 @@ def head(table: Table, settings: Settings) -> list[str]:
         place.append("an estimate, not a measurement")
     packages = machine.part(machine.part(experiment, "environment"), "packages")
     versions = [f"{name} {packages[name]}" for name in machine.CHIEF if packages.get(name)]
+    versions = contestants.versions(experiment) or versions
     if versions and settings.version:
         versions.append(f"joulerace {settings.version}")
     return [" · ".join(line) for line in (work, place, versions) if line]

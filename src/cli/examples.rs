@@ -48,6 +48,26 @@ Examples:
   joulerace analyze measurements --base old --output report
   joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
 
+/// Of `submit`.
+pub const SUBMIT: &str = "\
+Examples:
+  joulerace submit --shards 10 --time=4:00:00 -- --iterations 60 --output study
+  joulerace submit --shards 10 --partition=long --constraint=epyc --wait -- --iterations 60
+  joulerace submit --shards 10 --prepare node --dry-run -- --iterations 60";
+
+/// Of `status`.
+pub const STATUS: &str = "\
+Examples:
+  joulerace status study";
+
+/// Of `merge`.
+pub const MERGE: &str = "\
+Examples:
+  joulerace --iterations 30 --order-seed 7 --shard 2/5 --output study
+                                               on the second of five machines
+  rsync -a machine2:study/ study/              and so from all five
+  joulerace merge study";
+
 /// Of `pack`.
 pub const PACK: &str = "\
 Examples:

@@ -308,7 +308,15 @@ fn compile(
         uploaded.filter_map(|time| time.to_string().parse::<jiff::Timestamp>().ok()).min();
     let limit = uploaded.and_then(|time| time.checked_add(FOLLOWED).ok()).map(|t| t.to_string());
     let asked = version.requirements();
-    let resolved = pylock(&asked, limit.as_deref(), false, base, tools, scratch, context)?;
+    let (mut limit, mut unlimited) = (limit, "the index does not say when files were uploaded");
+    let resolved = match pylock(&asked, limit.as_deref(), false, base, tools, scratch, context) {
+        // What it needs may have had no wheels for this Python then.
+        Err(EnvError::Failed { .. }) if limit.is_some() => {
+            (limit, unlimited) = (None, "what it needs had no wheels for this Python then");
+            pylock(&asked, None, false, base, tools, scratch, context)?
+        }
+        resolved => resolved?,
+    };
     let mut uv = uv_compile(&asked, limit.as_deref(), base, tools, scratch)?;
     uv.args(["--generate-hashes", "--no-header", "--no-annotate", "--output-file", "locked.txt"]);
     context.run(Step::Lock, &mut uv)?;
@@ -326,7 +334,7 @@ fn compile(
         asked.join(" "),
         minor_version(&base.version),
         platform(),
-        limit.as_deref().unwrap_or("now; the index does not say when files were uploaded"),
+        limit.unwrap_or_else(|| format!("when it was locked; {unlimited}")),
     ))
 }
 

@@ -64,6 +64,13 @@ case "$name $*" in
         exit 1
         ;;
     esac
+    case "$mode $*" in
+    "too-old "*"--no-deps"*) ;;
+    "too-old "*"--exclude-newer"*)
+        echo "  × No solution found when resolving dependencies:"
+        exit 1
+        ;;
+    esac
     : >"$last"
     while IFS= read -r line; do
         case "$line" in *==*) ;; *) line="$line==7.0" ;; esac

@@ -42,6 +42,13 @@ pub enum Exit {
     Unknown,
 }
 
+impl Exit {
+    /// Whether somebody asked the process to end: SIGINT or SIGTERM, whose numbers are the same everywhere.
+    pub fn is_by_order(self) -> bool {
+        matches!(self, Exit::Signal(2 | 15))
+    }
+}
+
 impl From<std::process::ExitStatus> for Exit {
     fn from(status: std::process::ExitStatus) -> Exit {
         #[cfg(unix)]
