@@ -74,10 +74,13 @@ impl Tree {
     }
 }
 
+/// What was asked, in the parts of its tuple.
+type Question = (u32, usize, Vec<u64>);
+
 /// A processor whose packages draw 40 W, of which cores 25 W, and memory 8 W beside.
 #[derive(Clone, Default)]
 struct Processor {
-    asked: Arc<Mutex<Vec<(u32, usize, Vec<u64>)>>>,
+    asked: Arc<Mutex<Vec<Question>>>,
     /// Counts that every package leaps ahead by.
     leap: Arc<AtomicU64>,
     /// The configurations whose counters stand still.
