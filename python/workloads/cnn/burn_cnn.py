@@ -35,10 +35,13 @@ class Program:
     """The running program."""
 
     def __init__(self, threads):
+        source = FOLDER / "Cargo.toml"
         if not PROGRAM.is_file():
             raise ValueError(
                 f"burn's program is not built. Build it once: cargo build --release "
-                f"--manifest-path {FOLDER / 'Cargo.toml'}"
+                f"--manifest-path {source}"
+                if source.is_file()
+                else "burn's program is not part of this installation; use a clone of joulerace"
             )
         caps = {"RAYON_NUM_THREADS": str(threads), "MATMUL_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
