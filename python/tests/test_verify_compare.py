@@ -15,6 +15,7 @@ JOB = {
     "seed": 42,
     "train_images": 1000,
     "test_images": 500,
+    "device": "cpu",
 }
 
 

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import spec
 from conftest import WORKLOADS, in_process
 
 import frameworks
+import harness
 import jobs
 import weights
 
@@ -119,6 +121,49 @@ def test_the_process_is_capped_and_other_frameworks_are_hidden():
         "      'numpy': importlib.util.find_spec('numpy') is not None})\n"
     )
     assert found == {"omp": "1", "gpus": "-1", "cores": 1, "hidden": [], "numpy": True}
+
+
+def test_the_process_sees_a_card_only_where_the_job_is_for_one():
+    (found,) = in_process(
+        "import frameworks, os\n"
+        "told = lambda: [os.environ.get(n) for n in ('CUDA_VISIBLE_DEVICES', 'JAX_PLATFORMS',\n"
+        "                                           'NVIDIA_TF32_OVERRIDE')]\n"
+        "os.environ['CUDA_VISIBLE_DEVICES'] = '3'\n"
+        "frameworks.show_cards('gpu', None); given = told()\n"
+        "frameworks.show_cards('gpu', 1); named = told()\n"
+        "frameworks.show_cards('cpu', None)\n"
+        "emit({'given': given, 'named': named, 'none': told()[:2]})\n"
+    )
+    assert found["given"] == ["3", None, "0"], "what a cluster assigns stays, and floats are whole"
+    assert found["named"] == ["1", None, "0"]
+    assert found["none"] == ["-1", "cpu"]
+
+
+def test_a_phase_on_a_card_ends_when_the_card_is_done(tmp_path, monkeypatch):
+    (tmp_path / "fast_cnn.py").write_text("DEVICES = ('cpu', 'gpu')\nVARIANTS = {'slow': 'x'}")
+    (tmp_path / "fast_cnn_slow.py").write_text("PACKAGES = ()")
+    monkeypatch.syspath_prepend(tmp_path)
+    order = []
+
+    def phase(device):
+        order.clear()
+        emit = lambda event: order.append(event.get("edge"))  # noqa: E731
+        trial = harness.Trial({"framework": "fast", "job": {"device": device}}, emit)
+        trial.script = types.SimpleNamespace(synchronize=lambda: order.append("waits"))
+        with trial.phase("train"):
+            order.append("works")
+        return order
+
+    assert phase("gpu") == ["begin", "works", "waits", "end"]
+    assert phase("cpu") == ["begin", "works", "end"]
+    with pytest.raises(ValueError, match="tpu"):
+        phase("tpu")
+    for framework, variant in (("fast", "slow"), ("fast", None)):
+        request = {"framework": framework, "variant": variant, "job": {"device": "gpu"}}
+        if variant is None:
+            (tmp_path / "fast_cnn.py").write_text("")
+        with pytest.raises(ValueError, match="cannot run on a gpu"):
+            harness.Trial(request, print)
 
 
 def test_no_variable_lets_float32_lose_precision():

@@ -3,6 +3,7 @@
 use super::resolve::resolve;
 use crate::cli::DoctorArgs;
 use crate::cli::Talk;
+pub(super) use crate::doctor::Finding;
 use crate::doctor::{self, Effort, Level, Report, Subject, show};
 use crate::env::Profile;
 use crate::error::Error;
@@ -51,7 +52,7 @@ pub fn strict(
     results: &Path,
     analyse: bool,
 ) -> Result<(), Error> {
-    let report = doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ());
+    let report = look(settings, project, results, analyse);
     let Some(status) = report.worst.status() else { return Ok(()) };
     let bad = report.findings.iter().filter(|finding| finding.level >= Level::Warning);
     let text: String = bad.map(|finding| show::one(finding, usize::from(width()))).collect();
@@ -63,6 +64,16 @@ pub fn strict(
     Err(Error::Told { message, status })
 }
 
+/// What doctor finds here for that experiment.
+pub(super) fn look(
+    settings: &Settings,
+    project: &Project,
+    results: &Path,
+    analyse: bool,
+) -> Report {
+    doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ())
+}
+
 /// How a dry run ends: what doctor finds worst here, in the words of its own ending.
 pub(super) fn worst(
     settings: &Settings,
@@ -70,7 +81,7 @@ pub(super) fn worst(
     results: &Path,
     analyse: bool,
 ) -> String {
-    let report = doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ());
+    let report = look(settings, project, results, analyse);
     let text = show::fix_first(&report, usize::from(width()));
     let text =
         if text.is_empty() { "doctor finds nothing to put right\n".to_owned() } else { text };

@@ -42,25 +42,32 @@ pub(super) fn dry_run(
              known to within ±{pct}%.\n"
         );
     }
-    text += &format!(
-        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n",
-        units::duration(expected.pauses_s),
-        humantime::format_duration(settings.warmup),
-        humantime::format_duration(settings.baseline),
-        humantime::format_duration(settings.cooldown),
-    );
-    text += &if settings.commands.is_none() && settings.workload != cnn() {
-        "Trials: how long one takes is known after the first block.\n".to_owned()
-    } else {
-        format!(
+    let trials = match settings.commands {
+        Some(_) => format!(
+            "How long the commands take, and how often a trial repeats them, is known once each has \
+             run.\nExpected in all: {most}roughly {}, and what the commands take.\n",
+            units::duration(expected.total_s()),
+        ),
+        None if settings.workload != cnn() => {
+            "Trials: how long one takes is known after the first block.\n".to_owned()
+        }
+        None => format!(
             "Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and \
              second as on the machine this was tried on; the first block tells.\n\
              Expected in all: {most}roughly {}.\n",
             units::duration(expected.training_s()),
             units::duration(expected.trial_s),
             units::duration(expected.total_s()),
-        )
+        ),
     };
+    text += &format!(
+        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n{}",
+        units::duration(expected.pauses_s),
+        humantime::format_duration(settings.warmup),
+        humantime::format_duration(settings.baseline),
+        humantime::format_duration(settings.cooldown),
+        trials,
+    );
     let columns = usize::from(width()).max(40);
     // A treatment's name is not cut at its hyphens.
     let options = textwrap::Options::new(columns)

@@ -127,3 +127,34 @@ fn list_and_prune_know_environments_of_versions() {
     assert_eq!(gone.len(), 1);
     assert!(find().is_none() && !bench.settings.cache.join("joulerace/locks").exists());
 }
+
+#[test]
+fn a_folder_of_ones_own_is_made_under_its_name_with_the_groups_and_the_python_that_it_asks_for() {
+    let bench = Bench::new();
+    let folder = bench.at("mine");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("pyproject.toml"), "[project]\nname = \"mine\"\n").unwrap();
+    fs::write(folder.join("poetry.lock"), crate::bench::lock(&[("thing", "2.0")])).unwrap();
+    let settings = EnvSettings {
+        project: folder.clone(),
+        packages: Packages::Folder("mine".into()),
+        profile: Profile::Training,
+        ..bench.settings.clone()
+    };
+    let made = resolve(&settings, &mut |_| {}).unwrap();
+    assert!(made.prefix.file_name().unwrap().to_str().unwrap().starts_with("mine-py3.11-"));
+    // Poetry refuses to export a group that a lock does not have.
+    assert!(bench.calls("poetry", "--with").is_empty());
+    let kept = status(&bench.settings).unwrap();
+    assert!(kept.iter().any(|info| info.name.starts_with("mine-") && info.current));
+    let lock = fs::read_to_string(folder.join("poetry.lock")).unwrap();
+    fs::write(folder.join("poetry.lock"), lock.replace("<3.12", "<4").replace("3.11", "3.14"))
+        .unwrap();
+    let told = resolve(&settings, &mut |_| {}).unwrap_err().to_string();
+    for word in ["no Python >=3.14", "it is Python 3.11.9", "uv python install 3.14"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    fs::write(folder.join("poetry.lock"), crate::bench::lock(&[("thing", "2.1")])).unwrap();
+    let kept = status(&bench.settings).unwrap();
+    assert!(kept.iter().any(|info| info.name.starts_with("mine-") && !info.current));
+}
