@@ -16,8 +16,8 @@ use std::path::Path;
 use toml::Value;
 
 /// What is said of one invocation and not of an experiment.
-const NO_KEYS: [&str; 8] =
-    ["help", "version", "verbose", "quiet", "save", "resume", "accept-changes", "dry-run"];
+const NO_KEYS: [&str; 9] =
+    ["help", "version", "verbose", "quiet", "save", "resume", "accept-changes", "dry-run", "shard"];
 
 /// The key that makes a file one of commands.
 const COMMANDS: &str = "commands";
