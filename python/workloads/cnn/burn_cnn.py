@@ -1,7 +1,7 @@
 """The CNN in burn, a framework in Rust: this script starts its program and hands the work over.
 
-The program (`burn/src/main.rs`) is built once, by `cargo build --release` in `burn/`. It gets a line
-of JSON for each of the functions below and answers with one; arrays go by files.
+The program (`burn/src/main.rs`) is built once, by `cargo build --release` in `burn/`. It gets a
+line of JSON for each of the functions below and answers with one; arrays go by files.
 """
 
 if __name__ == "__main__":
