@@ -51,10 +51,12 @@ pub fn pack(
         return Err(PackError::NoReport { folder: folder.shown() });
     }
     let above = archive.parent().filter(|above| !above.as_os_str().is_empty());
-    let draft = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-        .tempfile_in(above.unwrap_or(Path::new(".")))
-        .map_err(PackError::io(archive))?;
+    let mut drafts = tempfile::Builder::new();
+    // Readable as the umask says, and not by its owner alone.
+    #[cfg(unix)]
+    drafts.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let draft =
+        drafts.tempfile_in(above.unwrap_or(Path::new("."))).map_err(PackError::io(archive))?;
     let mut pen = Pen::new(BufWriter::new(draft));
     let failed = || PackError::io(archive);
     for (path, content) in locks(folder, experiment, project)? {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::MeterError;
+pub use error::{MeterError, needs};
 pub use nvml::GpuError;
 pub use rapl::PerfError;
 pub use run::{Capabilities, Run};
