@@ -392,6 +392,7 @@ mod tests {
             (_, "vary") => text("batch-size=32,64"),
             (_, "environment") => text("mine=here"),
             (_, "gpus") => text("none"),
+            (_, "shard") => text("2/5"),
             (_, "meter") => text("estimate"),
             _ => match arg.get_possible_values().last() {
                 Some(value) => text(value.get_name()),

@@ -295,7 +295,7 @@ impl Settings {
         if let Some(name) = variant.iter().chain([framework]).find(|name| !is_name(name)) {
             return Err(format!("it compares {name:?}, which is no name for a file"));
         }
-        if environment.as_ref().is_some_and(|environment| place(environment).is_err()) {
+        if environment.as_ref().is_some_and(|environment| place(environment).is_none()) {
             return Err(format!("{name:?} runs in no environment that there could be"));
         }
         self.job.at(levels).map(drop).map_err(|why| why.to_string())

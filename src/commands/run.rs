@@ -119,6 +119,7 @@ pub(super) fn same_again(
     let settings = Settings {
         failures: settings.failures,
         python_env: settings.python_env,
+        environments: settings.environments,
         data_dir: settings.data_dir,
         energibridge: settings.energibridge,
         powercap: settings.powercap,

@@ -64,7 +64,7 @@ fn parse(typed: &str) -> Result<Range<'_>, String> {
         None => (name, None),
     };
     let named =
-        |package: &str| matches!(place(&format!("{package}==1")), Ok(Place::Version { .. }));
+        |package: &str| matches!(place(&format!("{package}==1")), Some(Place::Version { .. }));
     if package.is_some_and(|package| !named(package)) {
         return Err(LIKE.to_owned());
     }

@@ -70,15 +70,30 @@ pub(super) fn read(roots: &Roots, ask: Ask<'_>, machine: &Machine) -> Clock {
             told.lines().find_map(|line| line.strip_prefix("Leap status")?.split_once(':'))?;
         Some(status.1.trim() != "Not synchronised")
     };
+    // Windows: the leap indicator is 3 where it is not synchronised; its name differs by language.
+    let by_windows = || {
+        let told = ask(&["w32tm", "/query", "/status"])?;
+        let (_, leap) = told.lines().next()?.split_once(':')?;
+        Some(leap.trim().chars().next()?.to_digit(10)? < 3)
+    };
     let by_file = || roots.root.join("run/systemd/timesync/synchronized").exists().then_some(true);
     let running = proc::processes(roots);
     let keeper = KEEPERS.iter().find(|name| running.values().any(|p| p.name == **name));
     Clock {
-        synchronised: by_systemd().or_else(by_chrony).or_else(by_file),
+        synchronised: by_systemd().or_else(by_chrony).or_else(by_windows).or_else(by_file),
         keeper: keeper.map(|name| (*name).to_owned()),
         source: machine.clock_source.clone(),
     }
 }
+
+/// The command that has the clock kept.
+const SYNCHRONISE: &str = if cfg!(windows) {
+    "w32tm /resync"
+} else if cfg!(target_os = "macos") {
+    "sudo systemsetup -setusingnetworktime on"
+} else {
+    "sudo timedatectl set-ntp true"
+};
 
 pub(super) fn judge(clock: &Clock) -> Finding {
     let new = |level, found: String| {
@@ -97,7 +112,7 @@ pub(super) fn judge(clock: &Clock) -> Finding {
              instruments"
                 .to_owned(),
         )
-        .remedy("Synchronise it, and wait a minute\n  sudo timedatectl set-ntp true"),
+        .remedy(format!("Synchronise it, and wait a minute\n  {SYNCHRONISE}")),
         (None, Some(keeper)) => {
             new(Level::Unknown, format!("{keeper} runs; whether it is synchronised cannot be told"))
         }
@@ -125,6 +140,10 @@ mod tests {
         assert_eq!(told(|program| (program == "chronyc").then_some(chrony)), Some(false));
         let both = |program: &str| Some(if program == "timedatectl" { "yes\n" } else { chrony });
         assert_eq!(told(both), Some(true));
+        let windows =
+            |line: &'static str| told(move |program| (program == "w32tm").then_some(line));
+        assert_eq!(windows("Leap Indicator: 0(no warning)\r\nStratum: 4\r\n"), Some(true));
+        assert_eq!(windows("Sprungindikator: 3(nicht synchronisiert)\r\n"), Some(false));
         assert_eq!(told(|program| (program == "timedatectl").then_some("")), None);
     }
 

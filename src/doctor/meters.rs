@@ -9,6 +9,7 @@ use crate::meter::{
 use crate::samples::Domain;
 use crate::units;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 /// A meter that moves by less than this from rest to full load does not follow it. Processors at rest
@@ -159,6 +160,12 @@ fn refused(kind: Kind, error: &MeterError, wanted: bool, context: &Context) -> F
 /// What is wrong with a meter and what to do, apart.
 fn explain(error: &MeterError) -> (String, Option<String>) {
     let (found, remedy) = match error {
+        // Only Linux has such folders, unless one is mounted elsewhere.
+        MeterError::NoZones { powercap }
+            if !cfg!(target_os = "linux") && powercap.as_path() == Path::new("/sys/class/powercap") =>
+        {
+            return ("RAPL is read on Linux only; EnergiBridge measures here".to_owned(), None);
+        }
         MeterError::NoZones { powercap } => (
             format!("no package zone (intel-rapl:*) in {}", powercap.display()),
             "Load the driver, or name the folder where it is mounted elsewhere with --powercap DIR; \
@@ -182,9 +189,16 @@ fn explain(error: &MeterError) -> (String, Option<String>) {
         ),
         MeterError::EnergibridgeMissing { place } => (
             place.clone(),
-            "Build EnergiBridge 0.0.7 or later (https://github.com/tdurieux/EnergiBridge) and name it \
-             with --energibridge PATH"
-                .to_owned(),
+            if cfg!(windows) {
+                "Take energibridge.exe 0.0.7 or later (https://github.com/tdurieux/EnergiBridge, releases) \
+                 with LibreHardwareMonitor.sys beside it, and name it with --energibridge PATH. It needs a \
+                 driver and an administrator's rights, which this tells once it is named"
+                    .to_owned()
+            } else {
+                "Build EnergiBridge 0.0.7 or later (https://github.com/tdurieux/EnergiBridge) and name it \
+                 with --energibridge PATH"
+                    .to_owned()
+            },
         ),
         MeterError::EnergibridgeTooOld { path, version } => (
             format!("{} is version {version}; 0.0.7 or later is needed", path.display()),
@@ -196,11 +210,7 @@ fn explain(error: &MeterError) -> (String, Option<String>) {
         ),
         MeterError::EnergibridgeFails { path, exit, said } => (
             format!("{} fails here ({exit}): {said}", path.display()),
-            format!(
-                "It needs the processor's registers: run as root, or\n  sudo modprobe msr\n  \
-                 sudo chmod a+r /dev/cpu/*/msr\n  sudo setcap cap_sys_rawio=ep {}",
-                path.display()
-            ),
+            crate::meter::needs(path, said),
         ),
         MeterError::Gpu(GpuError::Absent { library, .. }) => {
             return (format!("no NVIDIA driver here ({} is not there)", library.display()), None);

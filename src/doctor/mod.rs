@@ -86,7 +86,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
     }
 
     let mut findings_of_machine = platform::judge(&machine);
-    findings_of_machine.extend(speed::judge(&machine, &speed::Heat::read(roots)));
+    findings_of_machine.extend(speed::judge(&machine, &speed::Heat::read(roots), subject.ask));
     findings_of_machine.push(clock::judge(&clock::read(roots, subject.ask, &machine)));
     add(Group::Machine, findings_of_machine);
 

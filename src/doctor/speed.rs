@@ -1,6 +1,7 @@
 //! What makes the processors run faster or slower from trial to trial: governor, turbo, SMT, limits,
 //! heat.
 
+use super::clock::Ask;
 use super::finding::{Finding, Level};
 use crate::snapshot::{Cpu, Machine, Roots, throttle_events};
 
@@ -19,12 +20,18 @@ impl Heat {
     }
 }
 
-/// Governor, turbo, SMT, frequency limits and temperature.
-pub(super) fn judge(machine: &Machine, heat: &Heat) -> Vec<Finding> {
+/// Governor or what other systems have in its place, turbo, SMT, frequency limits and temperature.
+pub(super) fn judge(machine: &Machine, heat: &Heat, ask: Ask<'_>) -> Vec<Finding> {
     let cpu = &machine.cpu;
     let guest = machine.virtualisation.hypervisor.is_some();
     vec![
-        governor(cpu, guest),
+        if cpu.governor.is_empty()
+            && let Some(plan) = plan(ask)
+        {
+            plan
+        } else {
+            governor(cpu, guest)
+        },
         turbo(cpu, guest),
         smt(cpu),
         limits(cpu, guest),
@@ -34,8 +41,48 @@ pub(super) fn judge(machine: &Machine, heat: &Heat) -> Vec<Finding> {
 
 /// Why something is not known.
 fn unseen(guest: bool) -> String {
-    let why = if guest { "the hypervisor keeps it" } else { "the kernel does not show it" };
+    let why = if guest {
+        "the hypervisor keeps it"
+    } else if cfg!(windows) {
+        "not known on Windows"
+    } else if cfg!(target_os = "macos") {
+        "not known on macOS"
+    } else {
+        "the kernel does not show it"
+    };
     why.to_owned()
+}
+
+/// Windows' plans that keep the processors fast: High performance and Ultimate performance. Their numbers
+/// are the same in every language.
+const FAST: [&str; 2] =
+    ["8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c", "e9a42b02-d5df-448d-aa00-03f14749eb61"];
+
+/// What chooses frequencies where there is no governor: Windows' power plan, macOS' low power mode.
+fn plan(ask: Ask<'_>) -> Option<Finding> {
+    if let Some(told) = ask(&["powercfg", "/getactivescheme"]) {
+        // "Power Scheme GUID: 381b4222-f694-41f0-9685-ff5bb260df2e  (Balanced)"
+        let number = told.split_whitespace().find(|word| word.len() == 36 && word.contains('-'))?;
+        let name = told.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        let name = name.map_or(number, |(name, _)| name);
+        let new = |level, found: String| {
+            Finding::new("governor", "Power plan", level, found).with("plan", number)
+        };
+        return Some(if FAST.contains(&number) {
+            new(Level::Ok, name.to_owned())
+        } else {
+            new(Level::Warning, format!("{name}: frequencies follow the load, with a delay"))
+                .remedy(format!("While you measure\n  powercfg /setactive {}", FAST[0]))
+        });
+    }
+    let told = ask(&["pmset", "-g"])?;
+    let mode = told.lines().find_map(|line| line.trim().strip_prefix("lowpowermode"))?;
+    let new = |level, found| Finding::new("governor", "Low power mode", level, found);
+    Some(match mode.trim() {
+        "0" => new(Level::Ok, "off"),
+        _ => new(Level::Warning, "on: the processors are kept slow")
+            .remedy("While you measure\n  sudo pmset -a lowpowermode 0"),
+    })
 }
 
 fn governor(cpu: &Cpu, guest: bool) -> Finding {
@@ -89,7 +136,7 @@ fn turbo(cpu: &Cpu, guest: bool) -> Finding {
 fn smt(cpu: &Cpu) -> Finding {
     let new = |level, found: String| Finding::new("smt", "SMT", level, found).with("on", cpu.smt);
     match (cpu.smt, cpu.cores) {
-        (None, _) => new(Level::Unknown, "the kernel does not show it".to_owned()),
+        (None, _) => new(Level::Unknown, unseen(false)),
         (Some(false), _) => new(Level::Ok, "off: one thread on each core".to_owned()),
         (Some(true), cores) => {
             let of = cores.map_or(String::new(), |c| format!(" on {c} cores"));
@@ -169,6 +216,25 @@ fn temperature(machine: &Machine, heat: &Heat) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_is_known_by_its_number_in_every_language() {
+        let of = |program: &'static str, text: &'static str| {
+            plan(&move |line: &[&str]| (line[0] == program).then(|| text.to_owned()))
+        };
+        let fast =
+            "GUID des Energieschemas: 8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c  (H\u{f6}chstleistung)";
+        assert_eq!(of("powercfg", fast).unwrap().level, Level::Ok);
+        let slow = "Power Scheme GUID: 381b4222-f694-41f0-9685-ff5bb260df2e  (Balanced)\r\n";
+        let slow = of("powercfg", slow).unwrap();
+        assert_eq!(slow.level, Level::Warning);
+        assert!(slow.found.starts_with("Balanced:"), "{}", slow.found);
+        assert_eq!(
+            of("pmset", " sleep 1\n lowpowermode         1\n").unwrap().level,
+            Level::Warning
+        );
+        assert!(of("none", "").is_none());
+    }
 
     fn intel() -> Cpu {
         Cpu {

@@ -62,7 +62,7 @@ pub(super) fn make(order: &Order, context: &mut Context) -> Result<(), EnvError>
     }
     let seconds = began.elapsed().as_secs_f64();
     Record::of_environment(order.base, order.profile, order.lock_hash, packages, seconds)
-        .from_lock(order.pinned.map_or_else(|| order.project.join("poetry.lock"), Path::to_owned))
+        .with_lock(order.pinned.map_or_else(|| order.project.join("poetry.lock"), Path::to_owned))
         .write(order.prefix)?;
     (context.progress)(EnvEvent::Made { prefix: order.prefix.into(), seconds });
     Ok(())

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 #[folder = "python/"]
 #[exclude = "tests/*"]
 #[exclude = "*__pycache__*"]
+#[exclude = "*/target/*"]
 #[exclude = ".*"]
 struct Python;
 
@@ -94,7 +95,7 @@ fn place(cache: &Path, files: &[Carried]) -> Result<PathBuf, NotPlaced> {
     let name = hex(&digest.finalize())[..16].to_owned();
     let above = cache.join("joulerace").join("program");
     // In a cache that several users share, the first has the plain name.
-    let own = format!("{name}-{}", nix::unistd::geteuid());
+    let own = format!("{name}-{}", owner());
     let mut failed = None;
     for name in [&name, &own] {
         let folder = above.join(name);
@@ -127,7 +128,26 @@ fn put(above: &Path, name: &OsStr, files: &[Carried]) -> io::Result<()> {
     Ok(())
 }
 
+/// What tells this user from others of the machine.
+fn owner() -> String {
+    #[cfg(unix)]
+    return nix::unistd::geteuid().to_string();
+    // The cache is one user's there; only a name is wanted.
+    #[cfg(not(unix))]
+    "own".to_owned()
+}
+
+/// Makes a folder, or accepts one: the cache (`%LOCALAPPDATA%`) is closed to other users as it is.
+#[cfg(not(unix))]
+fn closed(path: &Path) -> io::Result<()> {
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 /// Makes a folder that only this user can enter, or accepts one that only this user or root can write to.
+#[cfg(unix)]
 fn closed(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
     match std::fs::DirBuilder::new().mode(0o700).create(path) {
@@ -142,7 +162,7 @@ fn closed(path: &Path) -> io::Result<()> {
     Err(io::Error::other("it belongs to somebody else, or others can write to it"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt as _, symlink};

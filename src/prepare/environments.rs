@@ -171,7 +171,7 @@ async fn settings_of(
     let Some(environment) = &treatment.environment else { return Ok(own()) };
     let plain =
         EnvSettings { active: None, ..env_settings(project, Profile::Training, None, false) };
-    if let Ok(Place::Folder(name)) = place(environment) {
+    if let Some(Place::Folder(name)) = place(environment) {
         return folder_settings(project, name, wanted.folders).ok_or_else(|| {
             let known: Vec<String> = project_environments(project).into_keys().collect();
             let (typed, framework) = (name.to_owned(), treatment.framework.clone());
@@ -248,7 +248,7 @@ pub fn version_of(treatment: &Treatment, known: &Known) -> Result<Version, Setti
         return Err(SettingsError::Script(why.clone()));
     }
     let typed = environment.as_deref().unwrap_or_default();
-    let Ok(Place::Version { package, version }) = place(typed) else {
+    let Some(Place::Version { package, version }) = place(typed) else {
         return Err(SettingsError::UnknownEnvironment {
             typed: typed.to_owned(),
             framework: framework.clone(),

@@ -125,7 +125,11 @@ fn contestants(settings: &Settings, training: Option<&Training>) -> Vec<Contesta
         let sentence = |variant: &String| script?.variants.get(variant).cloned();
         let versions = |script: &Script| {
             let installed = &made?.environment.packages;
-            let names = script.packages.iter().map(|name| env::normalise(name));
+            // A build for processors only takes the place of the package of its name.
+            let names = script.packages.iter().flat_map(|name| {
+                let name = env::normalise(name);
+                [format!("{name}-cpu"), name]
+            });
             Some(
                 names
                     .filter_map(|name| Some((name.clone(), installed.get(&name)?.clone())))

@@ -127,6 +127,7 @@ impl Session {
         observer: &dyn Observer,
     ) -> Result<Outcome, Error> {
         let Opened { mut experiment, mut journal, so_far, _lock } = open(self, &ready, observer)?;
+        let _awake = crate::process::stay_awake();
         let plan = experiment.plan.clone();
         let none = Environments::default();
         let training = ready.training.as_ref();

@@ -130,7 +130,7 @@ impl Shell {
         mut commands: impl Iterator<Item = &'c String>,
     ) -> Result<Shell, String> {
         match asked.trim() {
-            "auto" if commands.any(|line| needs_shell(line)) => Ok(Shell::Of("sh".to_owned())),
+            "auto" if commands.any(|line| needs_shell(line)) => Ok(Shell::Of(USUAL.to_owned())),
             "auto" => Ok(Shell::None),
             other => other.parse(),
         }
@@ -147,19 +147,31 @@ impl Shell {
                 return Err(format!("{shell} has nothing to run"));
             }
             Shell::Of(shell) => {
-                let mut words = shell_words::split(shell).map_err(|e| e.to_string())?;
-                words.extend(["-c".to_owned(), line.to_owned()]);
+                let mut words = split(shell).map_err(|e| e.to_string())?;
+                let is_cmd =
+                    words.first().is_some_and(|first| first == "cmd" || first == "cmd.exe");
+                let flag = if is_cmd { "/C" } else { "-c" };
+                words.extend([flag.to_owned(), line.to_owned()]);
                 words
             }
-            Shell::None => {
-                shell_words::split(line).map_err(|_| "a quote is not closed".to_owned())?
-            }
+            Shell::None => split(line).map_err(|_| "a quote is not closed".to_owned())?,
         };
         if words.first().is_none_or(String::is_empty) {
             return Err("it names no program".to_owned());
         }
         Ok(words)
     }
+}
+
+/// The shell that every machine of this system has.
+const USUAL: &str = if cfg!(windows) { "cmd" } else { "sh" };
+
+/// A line's words as a shell would split it; on Windows a backslash parts folders and quotes nothing.
+fn split(line: &str) -> Result<Vec<String>, shell_words::ParseError> {
+    if cfg!(windows) {
+        return shell_words::split(&line.replace('\\', r"\\"));
+    }
+    shell_words::split(line)
 }
 
 /// Whether a command has what only a shell understands, outside of quotes that take its meaning from it, or

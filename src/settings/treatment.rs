@@ -86,7 +86,7 @@ impl Treatment {
 pub fn environment_key(framework: &str, environment: Option<&str>) -> Option<String> {
     let environment = environment?;
     Some(match place(environment) {
-        Ok(Place::Version { .. }) => format!("{framework}@{environment}"),
+        Some(Place::Version { .. }) => format!("{framework}@{environment}"),
         _ => environment.to_owned(),
     })
 }

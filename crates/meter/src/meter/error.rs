@@ -209,10 +209,9 @@ pub enum MeterError {
     },
     /// It fails on a command that only sleeps.
     #[error(
-        "{} does not work on this machine ({exit}): {said}. It needs the registers: sudo modprobe msr, \
-         then run as root, or sudo chmod a+r /dev/cpu/*/msr and sudo setcap cap_sys_rawio=ep {}",
+        "{} does not work on this machine ({exit}): {said}. {}",
         path.display(),
-        path.display()
+        needs(path, said)
     )]
     EnergibridgeFails {
         /// The binary.
@@ -294,6 +293,61 @@ impl MeterError {
             }
             MeterError::NeitherWay { powercap, .. } => powercap.granted_by(),
             _ => None,
+        }
+    }
+}
+
+/// What EnergiBridge needs where it fails, by its last words: each system has its own way to the
+/// processor's registers. Lines that begin with two spaces are commands.
+pub fn needs(path: &std::path::Path, said: &str) -> String {
+    // Its own words on Windows (`src/cpu/msr/windows.rs`).
+    if said.contains("not running as admin") {
+        return "On Windows it runs with an administrator's rights only: start joulerace in a terminal that \
+                was opened with 'Run as administrator'"
+            .to_owned();
+    }
+    if said.contains("failed to open driver handle") || cfg!(windows) {
+        let driver = path.with_file_name("LibreHardwareMonitor.sys");
+        return format!(
+            "On Windows it reads the processor's registers through a driver that is shipped beside it; \
+             in a terminal with an administrator's rights\n  \
+             sc.exe create rapl type=kernel binPath=\"{}\"\n  sc.exe start rapl\n\
+             Where Windows refuses to start it, its list of vulnerable drivers or memory integrity (Core \
+             isolation) blocks it, which only the machine's owner may decide to lift",
+            driver.display()
+        );
+    }
+    if cfg!(target_os = "macos") {
+        return "On macOS it reads the system's power from the SMC, without further rights; build the \
+                release for this processor"
+            .to_owned();
+    }
+    format!(
+        "It needs the processor's registers: run as root, or\n  sudo modprobe msr\n  \
+         sudo chmod a+r /dev/cpu/*/msr\n  sudo setcap cap_sys_rawio=ep {}",
+        path.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_energibridge_needs_is_told_by_its_own_last_words() {
+        let rights = "src\\cpu\\msr\\windows.rs:37:13: not running as admin, this is required for the \
+                      RAPL driver to work";
+        assert!(needs(Path::new("energibridge.exe"), rights).contains("Run as administrator"));
+        let driver = "failed to open driver handle, make sure the driver is installed and running: \
+                      Error { code: HRESULT(0x80070002) }";
+        let told = needs(Path::new("tools/energibridge.exe"), driver);
+        assert!(told.contains("sc.exe start rapl"), "{told}");
+        assert!(told.contains("tools/LibreHardwareMonitor.sys\""), "{told}");
+        if cfg!(target_os = "linux") {
+            assert!(
+                needs(Path::new("/eb"), "no such file").contains("setcap cap_sys_rawio=ep /eb")
+            );
         }
     }
 }

@@ -80,6 +80,8 @@ fn panic(text: &str) -> Option<Panic> {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let Some((_, place)) = line.split_once("panicked at ") else { continue };
+        // Windows' compiler writes src\\main.rs.
+        let place = &place.replace('\\', "/");
         let message = lines.next().unwrap_or_default().trim();
         // Older compilers write the message in front: panicked at 'message', src/main.rs:1:2.
         let here = SOURCES
