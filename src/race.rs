@@ -16,8 +16,8 @@ use std::path::Path;
 use toml::Value;
 
 /// What is said of one invocation and not of an experiment.
-const NO_KEYS: [&str; 8] =
-    ["help", "version", "verbose", "quiet", "save", "resume", "accept-changes", "dry-run"];
+const NO_KEYS: [&str; 9] =
+    ["help", "version", "verbose", "quiet", "save", "resume", "accept-changes", "dry-run", "shard"];
 
 /// The key that makes a file one of commands.
 const COMMANDS: &str = "commands";
@@ -392,6 +392,7 @@ mod tests {
             (_, "vary") => text("batch-size=32,64"),
             (_, "environment") => text("mine=here"),
             (_, "gpus") => text("none"),
+            (_, "shard") => text("2/5"),
             (_, "meter") => text("estimate"),
             _ => match arg.get_possible_values().last() {
                 Some(value) => text(value.get_name()),

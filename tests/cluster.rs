@@ -222,8 +222,11 @@ fn a_study_on_a_cluster_survives_what_clusters_do() {
         "it was warned in time"
     );
     let machines = json(&study.join("experiment.json"))["machines"].clone();
+    let report = std::fs::read_to_string(study.join("analysis/report.md")).unwrap();
     for machine in machines.as_array().unwrap() {
-        assert!(merged.contains(machine["name"].as_str().unwrap()), "{merged}");
+        let name = machine["name"].as_str().unwrap();
+        assert!(merged.contains(name), "{name}: {merged}");
+        assert!(report.contains(&format!("| {name} |")), "the report has a row for {name}");
     }
     let left = |line: &String| line.contains("joulerace");
     assert!(!scratch.processes().iter().any(left), "{:?}", scratch.processes());

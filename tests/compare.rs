@@ -1,6 +1,8 @@
 //! Commands that are compared: from the command line to records, refusals and going on.
 #![cfg(target_os = "linux")]
 
+#[path = "common/energibridge.rs"]
+mod energibridge;
 #[path = "common/experiment.rs"]
 mod experiment;
 
@@ -231,4 +233,30 @@ fn a_file_means_the_command_line_that_it_was_saved_from() {
     assert_eq!(planned(&["run", "race.toml", "--dry-run"]), typed);
     let longer = planned(&["run", "race.toml", "--runs", "4", "--dry-run"]);
     assert!(longer.starts_with("4 blocks of sleep 0.1, sleep 0.2"), "{longer}");
+}
+
+/// At a known power, so that joules are known: 50 W for so long as each sleeps.
+#[test]
+fn a_planted_ratio_is_found_at_a_known_power() {
+    let scratch = Scratch::new(&[]);
+    let program = energibridge::stand_in(&scratch.at("."), energibridge::Mode::Fine);
+    let mut command =
+        compare(&scratch, &["sleep 0.3", "sleep 0.6", "-n", "one", "-n", "two", "-r", "2"]);
+    command.args(["--repetitions", "1", "--meter", "energibridge", "--energibridge"]).arg(program);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let joules = |folder: &str| {
+        let of = |record: &Value| {
+            let window = &record["window"];
+            let (joules, seconds) =
+                (window["total_j"].as_f64().unwrap(), window["seconds"].as_f64().unwrap());
+            // Its samples lie up to an interval within the trial.
+            assert!((joules / seconds - energibridge::WATTS).abs() < 5.0, "{window}");
+            joules
+        };
+        records(&scratch, folder).iter().map(of).sum::<f64>()
+    };
+    let ratio = joules("two") / joules("one");
+    assert!((1.6..2.2).contains(&ratio), "{ratio}");
+    assert!(text(&output).contains("one takes the least energy"), "{}", text(&output));
 }

@@ -26,7 +26,7 @@ def head(table: Table, settings: Settings) -> list[str]:
         work.append(f"{int(images):,} training images".replace(",", "\u202f"))
     times = machine.repetitions(machine.part(experiment, "settings"))
     if times > 1:
-        work.append(f"each trial {times} runs of its command; joules and seconds are told for one run")
+        work.append(f"{times} runs of its command in each trial; numbers are told for one run")
     cpu = machine.part(machine.part(experiment, "machine"), "cpu")
     place = [str(cpu["model"])] if cpu.get("model") else []
     ran = machines.names(table)

@@ -149,7 +149,7 @@ impl Job {
              ended() {{ grep -cs '\"trial-ended\"' \"{journal}\"; }}\n\
              before=$(ended)\n\n\
              # Begins the shard, or goes on with it where a task before this one had to stop.\n\
-             {command} --shard \"$SLURM_ARRAY_TASK_ID/{shards}\" --resume &\n\
+             {command} &\n\
              host=$!\n\n\
              # Slurm warns this script with USR1 {warning_s} s before the time is up: then the present trial is the last.\n\
              # TERM, where the task has to go, Slurm sends to joulerace as well.\n\
@@ -210,8 +210,13 @@ impl Job {
     /// The experiment's command line, wrapped to be read: a flag and its value stay together.
     fn command(&self) -> String {
         let mut words: Vec<String> = vec![quoted(&self.program.to_string_lossy())];
-        for flag in &self.flags {
-            let flag = quoted(&flag.to_string_lossy());
+        // What stands behind `--` are commands, and flags come before them.
+        let end = self.flags.iter().position(|flag| flag == "--").unwrap_or(self.flags.len());
+        let (flags, commands) = self.flags.split_at(end);
+        let quote = |word: &OsString| quoted(&word.to_string_lossy());
+        let shard = format!("--shard \"$SLURM_ARRAY_TASK_ID/{}\" --resume", self.shards);
+        let all = flags.iter().map(quote).chain([shard]).chain(commands.iter().map(quote));
+        for flag in all {
             match words.last_mut() {
                 Some(last) if !flag.starts_with('-') && words_begin(last) => {
                     last.push(' ');
@@ -260,6 +265,8 @@ fn in_double_quotes(text: &str) -> String {
 /// The experiment's flags as tasks have them: with the seed that was drawn, and the study's folder.
 pub fn flags(typed: &[OsString], root: &Path, order_seed: u64) -> Vec<OsString> {
     let mut flags = Vec::new();
+    let end = typed.iter().position(|word| word == "--").unwrap_or(typed.len());
+    let (typed, commands) = typed.split_at(end);
     let mut typed = typed.iter();
     while let Some(word) = typed.next() {
         let text = word.to_string_lossy();
@@ -277,6 +284,7 @@ pub fn flags(typed: &[OsString], root: &Path, order_seed: u64) -> Vec<OsString> 
         "--output".into(),
         root.as_os_str().to_owned(),
     ]);
+    flags.extend_from_slice(commands);
     flags
 }
 
@@ -341,6 +349,15 @@ mod tests {
         let typed = ["--output", "out", "--epochs", "2", "--order-seed=3"].map(OsString::from);
         let flags = flags(&typed, Path::new("/s"), 7);
         assert_eq!(flags, ["--epochs", "2", "--order-seed", "7", "--output", "/s"]);
+        let typed = ["compare", "--", "a --output b"].map(OsString::from);
+        let commands = super::flags(&typed, Path::new("/s"), 7);
+        let expected = ["compare", "--order-seed", "7", "--output", "/s", "--", "a --output b"];
+        assert_eq!(commands, expected);
+        let script = Job { flags: commands, ..job(&[]) }.shards_script();
+        let script = script.replace(" \\\n    ", " ");
+        let line = "/opt/joulerace compare --order-seed 7 --output /s \
+                    --shard \"$SLURM_ARRAY_TASK_ID/5\" --resume -- 'a --output b' &";
+        assert!(script.contains(line), "{script}");
     }
 
     /// bash reads both, whatever stands in paths and flags.

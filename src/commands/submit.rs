@@ -12,6 +12,7 @@ use crate::plan::duration::Expected;
 use crate::prepare::environments::{Wanted, environments, keep};
 use crate::prepare::known::known;
 use crate::prepare::{self, block_on, conditions};
+use crate::race;
 use crate::screen::{Terminal, now_as_name, say, shown};
 use crate::settings::{Job as Work, Settings, Shard};
 use crate::store::ExperimentError;
@@ -97,14 +98,20 @@ impl Typed {
 /// The experiment's own command line.
 fn experiment(words: &[OsString]) -> Result<Typed, Error> {
     let words = std::iter::once(OsString::from("joulerace")).chain(words.iter().cloned());
-    let cli = Cli::try_parse_from(joined(words))
-        .map_err(|error| told(format!("after --: {}", error.render().to_string().trim())))?;
+    let read = |words: Vec<OsString>| {
+        Cli::try_parse_from(joined(words.into_iter()))
+            .map_err(|error| told(format!("after --: {}", error.render().to_string().trim())))
+    };
+    let mut cli = read(words.collect())?;
+    if let Some(Command::Run(file)) = &cli.command {
+        cli = read(race::command_line(file)?)?;
+    }
     let typed = match cli.command {
         None => Typed::Frameworks(Box::new(cli.run)),
         Some(Command::Compare(args)) => Typed::Commands(args),
         Some(_) => {
             return Err(told(
-                "after --: an experiment's flags, or compare, are expected".to_owned(),
+                "after --: an experiment's flags, compare or run FILE are expected".to_owned(),
             ));
         }
     };

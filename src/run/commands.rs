@@ -63,11 +63,14 @@ pub fn check_found(settings: &Settings) -> Result<(), Error> {
                 );
                 return Err(Error::Told { message, status: Status::NotExecutable });
             }
-            let hint =
-                match line.as_str() == program.as_str() || !line.contains(char::is_whitespace) {
-                    true => "",
-                    false => "; a line for a shell is run with --shell sh",
-                };
+            let single = commands_of(settings).all(|(_, c)| !c.line.contains(char::is_whitespace));
+            let hint = match line.contains(char::is_whitespace) {
+                true => "; a line for a shell is run with --shell sh",
+                false if single && settings.treatments.len() > 1 => {
+                    "; a command and its arguments stand in quotes: joulerace compare 'sleep 1' 'sleep 2'"
+                }
+                false => "",
+            };
             let message = format!(
                 "there is no program '{program}', which '{}' runs. Check its name, or give its path{hint}; \
                  nothing was run",

@@ -36,6 +36,9 @@ pub const STILL_INTERVALS: u64 = 5;
 /// Intervals below this length come from samples at phase marks and say nothing of the rhythm.
 const RHYTHM_FROM_MS: u64 = 5;
 
+/// Of fewer intervals that no mark cut short no rhythm is told, where others were.
+const FEWEST_OWN: u64 = 5;
+
 /// How many wraps, and how many resets, are described one by one.
 pub(super) const DESCRIBED: usize = 20;
 
@@ -360,7 +363,10 @@ impl Intervals {
     /// Fills in what intervals say.
     pub fn describe(&self, integrity: &mut Integrity) {
         let regular = |ms: u64| ms >= RHYTHM_FROM_MS;
-        let counts = if self.own.is_empty() { &self.counts } else { &self.own };
+        let number = |of: &BTreeMap<u64, u64>| of.values().sum::<u64>();
+        // Where marks cut nearly every interval short, its own rhythm is not to be seen.
+        let cut = number(&self.own) < number(&self.counts).min(FEWEST_OWN);
+        let counts = if cut { &self.counts } else { &self.own };
         let from = if counts.keys().any(|ms| regular(*ms)) { RHYTHM_FROM_MS } else { 0 };
         let all: u64 = counts.range(from..).map(|(_, n)| n).sum();
         let mut seen = 0;
@@ -375,8 +381,7 @@ impl Intervals {
             let long = |ms: &u64| median > 0.0 && *ms as f64 > than;
             self.counts.iter().filter(|(ms, _)| long(ms)).map(|(_, n)| n).sum()
         };
-        // Where marks cut every interval short, what is longer than usual is still no gap.
-        let rhythm = if self.own.is_empty() { 1000.0 * HOLE_S } else { 0.0 };
+        let rhythm = if cut { 1000.0 * HOLE_S } else { 0.0 };
         integrity.gaps = count((GAP_FACTOR * median).max(rhythm));
         integrity.holes = count((GAP_FACTOR * median).max(1000.0 * HOLE_S));
     }

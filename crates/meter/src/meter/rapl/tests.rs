@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::{Opener, Powercap, Readable};
 use crate::meter::machine::Machine;
-use crate::meter::sampler::{Sampler, Source};
+use crate::meter::sampler::Sampler;
 use crate::meter::session::{Session, SessionReport};
+use crate::meter::source::Source;
 use crate::meter::suspend::Slept;
 use crate::meter::{Kind, MeterError};
 use crate::samples::Domain;
