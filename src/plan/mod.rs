@@ -14,6 +14,7 @@ pub use remaining::{Outcome, remaining};
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// One treatment in one block: one worker process, one CSV.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,16 +66,13 @@ pub struct Plan {
 impl Plan {
     /// The plan of an experiment with these settings.
     pub fn of(settings: &Settings) -> Plan {
-        let Settings { order, iterations, treatments, order_seed, .. } = settings;
-        let mut plan = Plan::ordered(*order, *iterations, treatments, *order_seed);
+        let Settings { order, treatments, order_seed, .. } = settings;
+        let mut plan = Plan::ordered(*order, settings.blocks(), treatments, *order_seed);
         if settings.seed_per_block {
             for trial in &mut plan.trials {
                 trial.seed = Some(seeds::of_block(settings.job.seed, trial.block));
             }
         }
-        // Drawn as a whole whatever part of it runs here, so that all shards share one plan.
-        let blocks = settings.blocks();
-        plan.trials.retain(|trial| blocks.contains(&trial.block));
         plan
     }
 
@@ -83,13 +81,21 @@ impl Plan {
     /// Each block reads its own ChaCha stream, so a block's order depends on the seed and its
     /// number alone: a longer experiment begins exactly as a shorter one with the same seed.
     pub fn draw(blocks: u32, treatments: &[Treatment], order_seed: u64) -> Plan {
-        Plan::ordered(Order::Random, blocks, treatments, order_seed)
+        Plan::ordered(Order::Random, 0..blocks, treatments, order_seed)
     }
 
-    /// Draws the order of `blocks` blocks at random or balanced by design.
-    pub fn ordered(order: Order, blocks: u32, treatments: &[Treatment], order_seed: u64) -> Plan {
-        let mut trials = Vec::with_capacity(blocks as usize * treatments.len());
-        for (block, row) in (0..).zip(order.draw(blocks, treatments.len(), order_seed)) {
+    /// Draws the order of `blocks` at random or balanced by design. A part of an experiment's blocks is
+    /// drawn as it stands in the whole.
+    pub fn ordered(
+        order: Order,
+        blocks: Range<u32>,
+        treatments: &[Treatment],
+        order_seed: u64,
+    ) -> Plan {
+        let before = blocks.start.saturating_mul(treatments.len() as u32);
+        let mut trials = Vec::with_capacity(blocks.len() * treatments.len());
+        let rows = order.draw_part(blocks.clone(), treatments.len(), order_seed);
+        for (block, row) in blocks.zip(rows) {
             for (position, treatment) in row.into_iter().map(|one| &treatments[one]).enumerate() {
                 trials.push(Trial {
                     name: format!("{}_{block}", treatment.folder()),
@@ -100,7 +106,7 @@ impl Plan {
                     levels: treatment.levels.clone(),
                     block,
                     position: position as u32,
-                    run_order: trials.len() as u32,
+                    run_order: before.saturating_add(trials.len() as u32),
                     seed: None,
                 });
             }

@@ -6,6 +6,7 @@
 use crate::settings::Order;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::ops::Range;
 
 /// The first stream of the balanced order; a random order has fewer blocks.
 const SQUARES: u64 = 1 << 32;
@@ -52,21 +53,31 @@ impl Order {
 
     /// The order of `treatments` numbers in each of `blocks` blocks. A longer experiment begins as a
     /// shorter one with the same seed does.
-    pub(super) fn draw(self, blocks: u32, treatments: usize, seed: u64) -> Vec<Vec<usize>> {
+    #[cfg(test)]
+    fn draw(self, blocks: u32, treatments: usize, seed: u64) -> Vec<Vec<usize>> {
+        self.draw_part(0..blocks, treatments, seed)
+    }
+
+    /// The same of a part of the blocks, at the cost of that part: blocks and squares have streams of
+    /// their own.
+    pub(super) fn draw_part(
+        self,
+        blocks: Range<u32>,
+        treatments: usize,
+        seed: u64,
+    ) -> Vec<Vec<usize>> {
         match self {
-            Order::Random => (0..blocks)
+            Order::Random => blocks
                 .map(|block| permutation(treatments, &mut generator(seed, u64::from(block))))
                 .collect(),
             Order::Balanced => {
-                let mut rows = Vec::new();
-                let mut number = 0;
-                while rows.len() < blocks as usize {
-                    let mut rng = generator(seed, SQUARES + number);
-                    rows.extend(square(treatments, &mut rng));
-                    number += 1;
-                }
-                rows.truncate(blocks as usize);
-                rows
+                let length = self.square(treatments).unwrap_or(1);
+                let begin = blocks.start / length;
+                let squares = begin..blocks.end.div_ceil(length).max(begin);
+                let rows = squares.flat_map(|number| {
+                    square(treatments, &mut generator(seed, SQUARES + u64::from(number)))
+                });
+                rows.skip((blocks.start - begin * length) as usize).take(blocks.len()).collect()
             }
         }
     }
@@ -190,6 +201,8 @@ mod tests {
             for order in [Order::Random, Order::Balanced] {
                 let long = order.draw(short + 13, k, seed);
                 prop_assert_eq!(&order.draw(short, k, seed)[..], &long[..short as usize]);
+                let part = order.draw_part(short..short + 13, k, seed);
+                prop_assert_eq!(&part[..], &long[short as usize..]);
             }
         }
     }
