@@ -230,7 +230,7 @@ fn planned(scratch: &Scratch, archive: &Path) {
     let said = text(&output);
     assert!(output.status.success(), "{said}");
     let first = said.lines().next().unwrap();
-    assert!(first.starts_with("joulerace --frameworks a,b"), "{said}");
+    assert!(first.starts_with("joulerace --treatments a,b"), "{said}");
     assert!(first.ends_with("--order-seed 1") && !first.contains("--output"), "{said}");
     for word in ["the archive's, trial by trial", "3 blocks of a, b", "--data-dir, --output"] {
         assert!(said.contains(word), "no '{word}' in: {said}");
