@@ -2,7 +2,7 @@
 
     PYTHON benches/idioms.py --data-dir DIR [--train-samples N] [--repeat N] [NAME ...]
 
-A variant is a script of python/workloads with one thing changed; all train the job of `spec` in
+A variant is a script of python/workloads/cnn with one thing changed; all train the job of `spec` in
 float32, on the same batches. Without names all are run, interleaved; `--list` prints them.
 """
 
@@ -40,7 +40,7 @@ def torch_model(wrap):
         class Network(script.Network):
             def __init__(self, job):
                 super().__init__(job)
-                self.model = wrap(script.torch, self.model) or self.model
+                self.model = self.forward = wrap(script.torch, self.model) or self.model
 
         script.Network = Network
 
@@ -101,7 +101,7 @@ def keras_arrays(script):
     """`fit` and `evaluate` on NumPy arrays, of which Keras makes its own dataset."""
 
     def feed(images, labels, size):
-        return {"x": images, "y": labels, "batch_size": size, "shuffle": False}
+        return {"x": images, "y": labels, "batch_size": size}
 
     _keras_feed(script, feed)
 
@@ -131,24 +131,12 @@ def keras_py_dataset(script):
             part = slice(index * self.size, (index + 1) * self.size)
             return self.images[part], self.labels[part]
 
-    _keras_feed(script, lambda *data: {"x": Pairs(*data), "shuffle": False})
+    _keras_feed(script, lambda *data: {"x": Pairs(*data)})
 
 
 def _keras_feed(script, feed):
     """Has `feed` make the arguments of `fit` and `evaluate` from images, labels and batch size."""
-    model = script.keras.Model
-    fit, evaluate = model.fit, model.evaluate
-    script.batches = lambda *data: data
-
-    def fed(method, names):
-        def call(self, data, **rest):
-            settings = {name: value for name, value in feed(*data).items() if name in names}
-            return method(self, **settings, **rest)
-
-        return call
-
-    model.fit = fed(fit, {"x", "y", "batch_size", "shuffle"})
-    model.evaluate = fed(evaluate, {"x", "y", "batch_size"})
+    script.fed = feed
 
 
 def keras_per_batch(script):

@@ -12,11 +12,6 @@
 //! The time is what the kernel charges to the measuring process from its start to its end, less what
 //! the command takes by itself. Beside it stands the least that any meter takes on the machine: a loop
 //! that wakes, reads the same packages and DRAM, and writes a line.
-//!
-//! Then the same without a command, in a process that measures itself: one session at 200 ms, at 1 ms and at
-//! the edges alone, beside the least at the same intervals. There, starting costs nothing of what is told.
-//! `JOULERACE_BENCH_ONLY=intervals` leaves the commands out. Processor time is charged to whoever takes it,
-//! so that this can be run on a machine that does other things, with more noise.
 
 #[path = "../tests/common/powercap.rs"]
 mod powercap;
@@ -27,31 +22,22 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use joulerace::meter::{Choice, EDGES, Kind, MeterSettings, select};
 use joulerace::process::children_cpu_seconds;
-use nix::time::{ClockId, clock_gettime};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Long enough for one row: what it costs to start and to find that the counters work.
 const SHORT_S: f64 = 0.3;
 const ROUNDS: usize = 3;
-const SESSIONS: usize = 5;
 
 /// Said by this program to itself.
 const LEAST: &str = "--least";
-const SESSION: &str = "--session";
-const LOOP: &str = "--loop";
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = env::args().collect();
     if args.get(1).is_some_and(|arg| arg == LEAST) {
         return be_the_least(&args[2..]);
-    }
-    if let Some(kind) = args.get(1).filter(|arg| *arg == SESSION || *arg == LOOP) {
-        println!("{}", own_cpu_ms(kind, &args[2..])?);
-        return Ok(());
     }
     let seconds = match env::var("JOULERACE_BENCH_SECONDS") {
         Ok(text) => text.parse().map_err(io::Error::other)?,
@@ -62,10 +48,6 @@ fn main() -> io::Result<()> {
     let tree = powercap::Powercap::two_sockets();
     let zones = env::var_os("JOULERACE_BENCH_POWERCAP").map(PathBuf::from);
     let zones = zones.unwrap_or_else(|| tree.root().to_owned());
-    intervals(&csv, &zones, seconds)?;
-    if env::var("JOULERACE_BENCH_ONLY").is_ok_and(|only| only == "intervals") {
-        return Ok(());
-    }
     let ours = ours(&csv, &zones);
     let theirs = theirs(&csv);
     if theirs.is_none() {
@@ -207,121 +189,23 @@ fn least(csv: &Path, zones: &Path) -> io::Result<Vec<String>> {
 /// `CSV COUNTER... -- COMMAND`.
 fn be_the_least(args: &[String]) -> io::Result<()> {
     let (files, command) = args.split_at(args.iter().position(|arg| arg == "--").unwrap_or(0));
-    let mut reader = Least::open(files)?;
+    let mut out = File::create(&files[0])?;
+    let counters: Vec<File> = files[1..].iter().map(File::open).collect::<io::Result<_>>()?;
     let mut child = Command::new(&command[1]).args(&command[2..]).spawn()?;
+    let mut line = Vec::new();
     while child.try_wait()?.is_none() {
         std::thread::sleep(INTERVAL);
-        reader.row()?;
-    }
-    Ok(())
-}
-
-/// Counters that are read into lines, and nothing else.
-struct Least {
-    out: File,
-    counters: Vec<File>,
-    line: Vec<u8>,
-}
-
-impl Least {
-    /// `CSV COUNTER...`
-    fn open(files: &[String]) -> io::Result<Least> {
-        let counters = files[1..].iter().map(File::open).collect::<io::Result<_>>()?;
-        Ok(Least { out: File::create(&files[0])?, counters, line: Vec::new() })
-    }
-
-    fn row(&mut self) -> io::Result<()> {
-        self.line.clear();
-        for counter in &self.counters {
+        line.clear();
+        for counter in &counters {
             let mut text = [0; 32];
             let length = counter.read_at(&mut text, 0)?;
-            self.line.extend_from_slice(text[..length].trim_ascii());
-            self.line.push(b',');
+            line.extend_from_slice(text[..length].trim_ascii());
+            line.push(b',');
         }
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)
-    }
-}
-
-/// What reading costs at each interval, ours beside the least.
-fn intervals(csv: &Path, zones: &Path, seconds: f64) -> io::Result<()> {
-    let counters = least(csv, zones)?;
-    let counters = &counters[3..counters.len() - 1];
-    let (csv, zones) = (csv.display().to_string(), zones.display().to_string());
-    let line = |kind: &str, interval: Duration| {
-        let mut line = vec![kind.to_owned(), interval.as_micros().to_string(), seconds.to_string()];
-        line.push(csv.clone());
-        match kind {
-            SESSION => line.push(zones.clone()),
-            _ => line.extend_from_slice(counters),
-        }
-        line
-    };
-    println!("a session of {seconds} s, milliseconds of CPU a second, {SESSIONS} of each in turn:");
-    for (name, interval) in
-        [("200 ms", INTERVAL), ("1 ms", Duration::from_millis(1)), ("edges", EDGES)]
-    {
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
-        for _ in 0..SESSIONS {
-            ours.push(charged(&line(SESSION, interval))? / seconds);
-            bare.push(charged(&line(LOOP, interval))? / seconds);
-        }
-        let told = |values: &[f64]| {
-            let (least, most) =
-                values.iter().fold((f64::MAX, 0f64), |(l, m), v| (l.min(*v), m.max(*v)));
-            format!("{:.4} ({least:.4}-{most:.4})", median(values))
-        };
-        println!(
-            "{name}: rapl {}, the least {}, ratio {:.2}",
-            told(&ours),
-            told(&bare),
-            median(&ours) / median(&bare)
-        );
+        line.push(b'\n');
+        out.write_all(&line)?;
     }
     Ok(())
-}
-
-/// What this program says that it took, called with these arguments.
-fn charged(args: &[String]) -> io::Result<f64> {
-    let output = Command::new(env::current_exe()?).args(args).output()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let told = |_| io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned());
-    said.trim().parse().map_err(told)
-}
-
-/// Milliseconds of CPU that one session takes, or one loop of the least, the opening of its files included:
-/// `MICROSECONDS SECONDS CSV (ZONES | COUNTER...)`.
-fn own_cpu_ms(kind: &str, args: &[String]) -> io::Result<f64> {
-    let interval = Duration::from_micros(args[0].parse().map_err(io::Error::other)?);
-    let time = Duration::from_secs_f64(args[1].parse().map_err(io::Error::other)?);
-    if kind == LOOP {
-        let before = cpu_ms_so_far()?;
-        let (mut reader, start) = (Least::open(&args[2..])?, Instant::now());
-        reader.row()?;
-        while start.elapsed() < time {
-            std::thread::sleep(interval.min(time.saturating_sub(start.elapsed())));
-            reader.row()?;
-        }
-        return Ok(cpu_ms_so_far()? - before);
-    }
-    let settings = MeterSettings {
-        choice: Choice::only(Kind::Rapl),
-        powercap: args[3].clone().into(),
-        interval,
-        ..MeterSettings::default()
-    };
-    let meter = select(&settings).map_err(io::Error::other)?.meter;
-    let before = cpu_ms_so_far()?;
-    let session = meter.start(Path::new(&args[2])).map_err(io::Error::other)?;
-    std::thread::sleep(time);
-    session.finish().map_err(io::Error::other)?;
-    Ok(cpu_ms_so_far()? - before)
-}
-
-/// Milliseconds of CPU that this process took since it began.
-fn cpu_ms_so_far() -> io::Result<f64> {
-    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
-    Ok(Duration::from(time).as_secs_f64() * 1e3)
 }
 
 fn median(values: &[f64]) -> f64 {

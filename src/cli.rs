@@ -2,6 +2,7 @@
 
 mod analyze;
 mod audit;
+mod cluster;
 mod compare;
 mod design;
 mod doctor;
@@ -17,10 +18,11 @@ mod verify;
 
 pub use analyze::AnalyzeArgs;
 pub use audit::AuditArgs;
+pub use cluster::{MergeArgs, StatusArgs, SubmitArgs, sorted};
 pub use compare::CompareArgs;
 pub use design::{DesignArgs, FailureArgs};
 pub use doctor::DoctorArgs;
-pub use env::{EnvArgs, EnvCommand, Which};
+pub use env::{EnvArgs, EnvCommand};
 pub use joined::joined;
 pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
@@ -106,6 +108,24 @@ pub enum Command {
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     #[command(after_help = examples::ANALYZE)]
     Analyze(AnalyzeArgs),
+    /// Run an experiment's blocks on many machines of a Slurm cluster: joulerace submit --shards N
+    /// [SLURM'S OPTIONS] -- [EXPERIMENT'S FLAGS]
+    ///
+    /// Plans once, deals the blocks to the tasks of a job array, prepares environment and data, and submits
+    /// it with a job that merges and analyses what they measured.
+    #[command(
+        after_help = examples::SUBMIT,
+        override_usage = "joulerace submit --shards N [SLURM'S OPTIONS] -- [EXPERIMENT'S FLAGS]"
+    )]
+    Submit(SubmitArgs),
+    /// Say how far the shards of a study have come
+    #[command(after_help = examples::STATUS)]
+    Status(StatusArgs),
+    /// Make the shards of a study, run on several machines, one experiment, and analyse it
+    ///
+    /// Reads the shards' folders and leaves them as they are. Names what is missing; can be done again.
+    #[command(after_help = examples::MERGE)]
+    Merge(MergeArgs),
     /// Say what in published tables of energy cannot be trusted, and what is left of their ranking
     ///
     /// Reads CodeCarbon's emissions.csv, experiment-runner's run_table.csv, any table with a run in each row,

@@ -74,6 +74,15 @@ pub enum Error {
     /// See [`crate::store::ExperimentError`].
     #[error(transparent)]
     Experiment(#[from] crate::store::ExperimentError),
+    /// See [`crate::cluster::MergeError`].
+    #[error(transparent)]
+    Merge(#[from] crate::cluster::MergeError),
+    /// See [`crate::cluster::SlurmError`].
+    #[error(transparent)]
+    Slurm(#[from] crate::cluster::SlurmError),
+    /// See [`crate::cluster::StudyError`].
+    #[error(transparent)]
+    Study(#[from] crate::cluster::StudyError),
     /// See [`crate::store::journal::JournalError`].
     #[error(transparent)]
     Journal(#[from] crate::store::journal::JournalError),
@@ -104,12 +113,19 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Error::Settings(_) | Error::Race(_) | Error::Workload(_) => Status::Usage,
-            Error::Device(DeviceError::LeftOut { .. }) => Status::Usage,
+            Error::Device(DeviceError::LeftOut { .. } | DeviceError::NotDeclared { .. }) => {
+                Status::Usage
+            }
             Error::Device(_) => Status::Meter,
             Error::Project(_) | Error::Env(_) | Error::Worker(_) => Status::Environment,
             Error::Meter(_) => Status::Meter,
             Error::Dataset(_) => Status::Dataset,
-            Error::Experiment(_) | Error::Journal(_) | Error::Pack(_) => Status::Output,
+            Error::Slurm(_) => Status::Environment,
+            Error::Experiment(_)
+            | Error::Study(_)
+            | Error::Merge(_)
+            | Error::Journal(_)
+            | Error::Pack(_) => Status::Output,
             Error::Lock(_) => Status::Busy,
             Error::Analysis(AnalysisError::Unfit { .. }) => Status::Output,
             Error::Analysis(AnalysisError::Interrupted { .. }) => Status::Stopped,

@@ -6,12 +6,14 @@
 
 pub mod analysis;
 mod cli;
+pub mod cluster;
 pub mod commands;
 pub mod dataset;
 pub mod doctor;
 pub mod env;
 mod error;
 mod events;
+pub mod here;
 pub mod pack;
 pub mod paths;
 pub mod plan;

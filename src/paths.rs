@@ -2,6 +2,7 @@
 
 pub mod shipped;
 
+use crate::here;
 use shipped::NotPlaced;
 use std::path::{Path, PathBuf};
 
@@ -74,11 +75,23 @@ pub fn shown(path: &Path) -> String {
     crate::clean::line(&path.strip_prefix(&here).unwrap_or(path).to_string_lossy())
 }
 
+/// What this run uses instead of the user's cache, where it was told to.
+static CACHE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+
+/// Has this run use another cache than the user's.
+pub fn use_cache(folder: PathBuf) {
+    // Said once, before anything asks.
+    let _ = CACHE.set(folder);
+}
+
 /// The user's cache folder: `JOULERACE_CACHE_DIR`, else the system's (`~/.cache` on Linux).
 /// joulerace keeps to a folder `joulerace` in it.
 pub fn cache() -> PathBuf {
-    std::env::var_os("JOULERACE_CACHE_DIR")
-        .map(PathBuf::from)
+    let named = || std::env::var_os("JOULERACE_CACHE_DIR").map(PathBuf::from);
+    CACHE
+        .get()
+        .cloned()
+        .or_else(named)
         .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.cache_dir().to_owned()))
         .unwrap_or_else(temporary_cache)
 }
@@ -105,10 +118,14 @@ fn temporary_cache() -> PathBuf {
     std::env::temp_dir().join("joulerace-cache")
 }
 
-/// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names; none where it names none,
-/// and on Linux none is needed.
+/// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names, `%m` in it replaced by this
+/// machine's name for several that share one system; none where it names none, and on Linux none is needed.
 pub fn lock_file() -> Option<PathBuf> {
     let named = std::env::var_os("JOULERACE_LOCK_FILE").filter(|name| !name.is_empty());
+    let named = named.map(|name| match name.to_str() {
+        Some(text) => text.replace("%m", &here::name()).into(),
+        None => name,
+    });
     let file = named.map(PathBuf::from);
     if cfg!(target_os = "linux") { file } else { file.or_else(|| Some(shared_lock_file())) }
 }

@@ -16,8 +16,8 @@ use std::path::Path;
 use toml::Value;
 
 /// What is said of one invocation and not of an experiment.
-const NO_KEYS: [&str; 8] =
-    ["help", "version", "verbose", "quiet", "save", "resume", "accept-changes", "dry-run"];
+const NO_KEYS: [&str; 9] =
+    ["help", "version", "verbose", "quiet", "save", "resume", "accept-changes", "dry-run", "shard"];
 
 /// The key that makes a file one of commands.
 const COMMANDS: &str = "commands";
@@ -84,8 +84,8 @@ fn expand(file: &str, table: &toml::Table, flags: &[OsString]) -> Result<Vec<OsS
     for (name, value) in table {
         let arg = known(file, command, compares, name)?;
         let words = words(file, name, arg, value)?;
-        check(file, name, &line, &words)?;
-        if typed.contains(&name.as_str().to_owned()) {
+        check(file, arg, &line, &words)?;
+        if typed.contains(&key(arg)) {
             continue;
         }
         if arg.is_positional() { last.extend(words) } else { line.extend(words) }
@@ -117,7 +117,10 @@ fn known<'c>(
     compares: bool,
     name: &str,
 ) -> Result<&'c Arg, RaceError> {
-    if let Some(arg) = keys(command).find(|arg| key(arg) == name) {
+    let called = |arg: &&Arg| {
+        key(arg) == name || arg.get_all_aliases().is_some_and(|other| other.contains(&name))
+    };
+    if let Some(arg) = keys(command).find(called) {
         return Ok(arg);
     }
     let (file, name) = (file.to_owned(), name.to_owned());
@@ -250,9 +253,11 @@ fn shown(value: &Value) -> String {
 }
 
 /// Asks the flag itself whether it takes the value.
-fn check(file: &str, name: &str, begin: &[OsString], words: &[OsString]) -> Result<(), RaceError> {
+fn check(file: &str, arg: &Arg, begin: &[OsString], words: &[OsString]) -> Result<(), RaceError> {
     let line = begin.iter().take(2).filter(|word| !word.to_string_lossy().starts_with("--"));
-    let error = match Cli::command().try_get_matches_from(line.chain(words)) {
+    let last = OsString::from("--");
+    let line = line.chain(arg.is_positional().then_some(&last)).chain(words);
+    let error = match Cli::command().try_get_matches_from(line) {
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
@@ -263,7 +268,7 @@ fn check(file: &str, name: &str, begin: &[OsString], words: &[OsString]) -> Resu
     let text = error.to_string();
     let why = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").trim();
     let why = why.replace('\n', " ").split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(RaceError::Value { file: file.to_owned(), key: name.to_owned(), why })
+    Err(RaceError::Value { file: file.to_owned(), key: key(arg), why })
 }
 
 /// Writes down what a command line means, with what it leaves to the defaults.
@@ -291,6 +296,9 @@ fn text(matches: &ArgMatches) -> String {
     let mut sections: Vec<(String, String)> = Vec::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for arg in keys(command) {
+        if is_replaced(command, arg, of_it) {
+            continue;
+        }
         let Some(value) = value(arg, of_it) else { continue };
         let heading = arg.get_help_heading().unwrap_or_default().to_owned();
         let at = *seen.entry(heading.clone()).or_insert_with(|| {
@@ -308,6 +316,17 @@ fn text(matches: &ArgMatches) -> String {
         text += &lines;
     }
     text
+}
+
+/// Whether a flag stands at its default because another took its place.
+fn is_replaced(command: &Command, arg: &Arg, matches: &ArgMatches) -> bool {
+    let source = |arg: &Arg| matches.value_source(arg.get_id().as_str());
+    let typed = |other: &&Arg| source(other) == Some(ValueSource::CommandLine);
+    source(arg) == Some(ValueSource::DefaultValue)
+        && (command.get_arg_conflicts_with(arg).iter().any(typed)
+            || keys(command).filter(typed).any(|other| {
+                command.get_arg_conflicts_with(other).iter().any(|c| key(c) == key(arg))
+            }))
 }
 
 /// The value of a flag as a file has it; none where there is none, or where the environment set it.
@@ -338,4 +357,134 @@ fn value(arg: &Arg, matches: &ArgMatches) -> Option<Value> {
         return Some(Value::Array(each.map(|of| Value::Array(of.map(typed).collect())).collect()));
     }
     Some(Value::Array(matches.get_raw(id)?.map(typed).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str, flags: &[&str]) -> Result<Vec<String>, RaceError> {
+        let table = text.parse().unwrap();
+        let flags: Vec<OsString> = flags.iter().map(OsString::from).collect();
+        let words = expand("race.toml", &table, &flags)?;
+        Ok(words.into_iter().map(|word| word.into_string().unwrap()).collect())
+    }
+
+    fn matches(line: &[String]) -> ArgMatches {
+        Cli::command().try_get_matches_from(line).unwrap_or_else(|e| panic!("{line:?}: {e}"))
+    }
+
+    /// A value that a flag takes, as TOML.
+    fn sample(arg: &Arg) -> Value {
+        let name = key(arg);
+        let text = |text: &str| Value::String(text.to_owned());
+        let one = match (Kind::of(arg), name.as_str()) {
+            (Kind::Switch, _) => return Value::Boolean(true),
+            (Kind::Whole, _) => Value::Integer(7),
+            (Kind::Number, _) => Value::Float(2.5),
+            (_, "warmup" | "cooldown" | "baseline" | "interval" | "trial-timeout") => text("7s"),
+            (_, "parameter-list") => {
+                let pair = Value::Array(vec![text("n"), text("1,2")]);
+                return Value::Array(vec![pair]);
+            }
+            (_, "parameter-scan") => text("n 1 3"),
+            (_, "cpu-watts") => text("7:77"),
+            (_, "vary") => text("batch-size=32,64"),
+            (_, "environment") => text("mine=here"),
+            (_, "gpus") => text("none"),
+            (_, "shard") => text("2/5"),
+            (_, "meter") => text("estimate"),
+            _ => match arg.get_possible_values().last() {
+                Some(value) => text(value.get_name()),
+                None => text("some"),
+            },
+        };
+        if matches!(arg.get_action(), ArgAction::Append) { Value::Array(vec![one]) } else { one }
+    }
+
+    /// Whatever flag there is: it is a key, its value is read from a file as it is from the command line,
+    /// and a line with it is written to a file that means the same.
+    #[test]
+    fn every_flag_is_a_key_and_the_way_back_is_the_same() {
+        let program = program();
+        for compares in [false, true] {
+            let command = of(&program, compares);
+            let args: Vec<&Arg> = keys(command).collect();
+            assert!(args.len() > 20, "the flags are found");
+            let mut last = String::new();
+            for arg in args {
+                let mut table = toml::Table::new();
+                if compares {
+                    table.insert(COMMANDS.into(), Value::Array(vec![Value::String("true".into())]));
+                }
+                // What another flag needs.
+                let needed = [("allow-unlocked", "python-env"), ("releases", "versions")];
+                for (_, other) in needed.iter().filter(|(one, _)| *one == key(arg)) {
+                    table.insert((*other).into(), Value::String("some".into()));
+                }
+                table.insert(key(arg), sample(arg));
+                let written = table.to_string();
+                let words = line(&written, &[]).unwrap_or_else(|e| panic!("{written}: {e}"));
+                let first = matches(&words);
+                let saved = text(&first);
+                let again: toml::Table = saved.parse().unwrap_or_else(|e| panic!("{saved}: {e}"));
+                assert_eq!(again.get(&key(arg)), Some(&sample(arg)), "{written} as {saved}");
+                last = saved;
+            }
+            assert_eq!(last, text(&matches(&line(&last, &[]).unwrap())));
+        }
+    }
+
+    #[test]
+    fn flags_count_instead_of_keys_lists_too() {
+        let file =
+            "iterations = 5\nframeworks = [\"torch\", \"jax\"]\nwarmup = \"1s\"\nstrict = false";
+        let words = line(file, &["--frameworks", "keras", "--warmup=2s"]).unwrap();
+        assert_eq!(words, ["joulerace", "--iterations=5", "--frameworks", "keras", "--warmup=2s"]);
+        let file = "commands = [\"a b\", \"-c\"]\nname = [\"x\", \"y\"]\nruns = 3";
+        let words = line(file, &["-r", "4"]).unwrap();
+        assert_eq!(
+            words,
+            ["joulerace", "compare", "--name=x", "--name=y", "-r", "4", "--", "a b", "-c"]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_key() {
+        for (file, told) in [
+            ("iteratons = 3", "no key 'iteratons'; did you mean 'iterations'?"),
+            ("batch_size = 3", "did you mean 'batch-size'?"),
+            ("colour = 1", "no key 'colour'. Keys are the flags of joulerace --help"),
+            ("commands = [\"a\"]\nepochs = 3", "no key 'epochs'"),
+            (
+                "iterations = \"many\"",
+                "iterations has to be a whole number, such as 3, and is the text",
+            ),
+            ("iterations = 0", "iterations: invalid value '0'"),
+            ("learning-rate = \"0.1\"", "learning-rate has to be a number, such as 0.5"),
+            ("warmup = 300", "warmup has to be text in quotes"),
+            ("warmup = \"soon\"", "warmup: invalid value 'soon'"),
+            ("strict = \"yes\"", "strict has to be true or false"),
+            ("frameworks = [1]", "a list of texts"),
+            ("dry-run = true", "'dry-run' is said on the command line"),
+            (
+                "[meter]\nmeter = 1",
+                "meter has to be text in quotes, such as \"5m\", and is a table",
+            ),
+        ] {
+            let said = line(file, &[]).unwrap_err().to_string();
+            assert!(said.starts_with("race.toml: ") && said.contains(told), "{file}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("race.toml");
+        let first = matches(&["joulerace".to_owned(), "--iterations=3".to_owned()]);
+        save(&file, &first).unwrap();
+        save(&file, &first).unwrap();
+        std::fs::write(&file, "iterations = 3\n").unwrap();
+        assert!(matches!(save(&file, &first), Err(RaceError::Foreign(_))));
+    }
 }

@@ -11,6 +11,7 @@ mod literal;
 mod race;
 mod release;
 mod scripts;
+mod shard;
 mod treatment;
 
 pub use choose::{STUDY, treatments};
@@ -22,6 +23,7 @@ pub use history::History;
 pub use race::RaceError;
 pub use release::{Place, place};
 pub use scripts::{Known, Script};
+pub use shard::Shard;
 pub use treatment::{
     Levels, Order, Treatment, at_levels, environment_key, folder_of, is_label, is_name,
 };
@@ -205,6 +207,9 @@ pub struct Settings {
     pub failures: Failures,
     /// Another folder of scripts than the project's.
     pub workloads: Option<PathBuf>,
+    /// Which part of the blocks this machine runs; none for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
 }
 
 /// What every experiment ran before there was a choice.
@@ -266,6 +271,9 @@ impl Settings {
         if self.interval.is_zero() {
             return Err("its interval is 0s".to_owned());
         }
+        if let Some(shard) = self.shard {
+            shard.check(self.iterations)?;
+        }
         for (place, treatment) in self.treatments.iter().enumerate() {
             self.check_treatment(treatment, &self.treatments[..place])?;
         }
@@ -287,15 +295,26 @@ impl Settings {
         if let Some(name) = variant.iter().chain([framework]).find(|name| !is_name(name)) {
             return Err(format!("it compares {name:?}, which is no name for a file"));
         }
-        if environment.as_ref().is_some_and(|environment| place(environment).is_err()) {
+        if environment.as_ref().is_some_and(|environment| place(environment).is_none()) {
             return Err(format!("{name:?} runs in no environment that there could be"));
         }
         self.job.at(levels).map(drop).map_err(|why| why.to_string())
     }
 
+    /// The job of each treatment, in their order; a command has the experiment's.
+    pub fn jobs(&self) -> impl Iterator<Item = Job> {
+        self.treatments.iter().map(|t| self.job.at(&t.levels).unwrap_or_else(|_| self.job.clone()))
+    }
+
+    /// The blocks that are run: all of them, or the shard's.
+    pub fn blocks(&self) -> std::ops::Range<u32> {
+        let square = self.order.square(self.treatments.len());
+        self.shard.map_or(0..self.iterations, |shard| shard.blocks(self.iterations, square))
+    }
+
     /// Trials in all, at most where the experiment may stop earlier.
     pub fn trials(&self) -> usize {
-        self.iterations as usize * self.treatments.len()
+        self.blocks().len() * self.treatments.len()
     }
 }
 

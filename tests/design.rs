@@ -173,7 +173,7 @@ fn what_cannot_be_asked_for_is_refused_by_its_flag() {
         (&["--until-precise", "0"][..], "--until-precise: 0"),
         (&["--until-precise", "5", "--iterations", "2"], "--iterations: 2"),
         (&["--margin", "120"], "--margin: 120"),
-        (&["--compare-to", "c"], "--compare-to: 'c' is not among the frameworks"),
+        (&["--compare-to", "c"], "--compare-to: 'c' is not among the treatments"),
         (&["--order", "fixed"], "--order"),
     ] {
         let output = scratch.experiment("a,b", flags).output().unwrap();

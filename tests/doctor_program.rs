@@ -76,7 +76,7 @@ fn strict_refuses_with_the_remedies_before_anything_is_written() {
 fn a_flag_that_the_experiment_would_refuse_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (flags, named) in [
-        (["--frameworks", "caffe"], "--frameworks"),
+        (["--treatments", "caffe"], "--treatments"),
         (["--spread", "0"], "--spread"),
         (["--spread", "nan"], "--spread"),
     ] {

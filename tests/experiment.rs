@@ -73,7 +73,7 @@ fn a_folder_with_an_experiment_is_not_overwritten() {
 fn bad_input_names_its_flag_and_leaves_nothing() {
     let scratch = Scratch::new(&[("a", SLEEPS)]);
     for (flags, status, word) in [
-        (["--frameworks", "caffe"], 2, "--frameworks"),
+        (["--frameworks", "caffe"], 2, "--treatments"),
         (["--learning-rate", "0"], 2, "--learning-rate"),
         (["--threads", "100000"], 2, "--threads"),
         (["--control", "zig"], 2, "--control"),

@@ -40,19 +40,35 @@ fn said(scratch: &Scratch, output: &Output) -> String {
 /// A mistake: what is typed, the status, and words of what, where and the remedy.
 type Mistake = (&'static str, i32, [&'static str; 3]);
 
-const MISTAKES: [Mistake; 44] = [
-    ("run --iterations 3", 2, ["unrecognized", "'run'", "write: joulerace --iterations 3"]),
+const MISTAKES: [Mistake; 60] = [
+    ("run --iterations 3", 2, ["FILE", "run", "joulerace --iterations 3"]),
+    ("run nowhere.toml", 2, ["cannot be read", "nowhere.toml", "No such file"]),
+    ("run full/notes", 2, ["cannot be read", "full/notes", "parse error"]),
+    ("start --iterations 3", 2, ["unrecognized", "'start'", "write: joulerace --iterations 3"]),
+    ("compare", 2, ["required", "COMMAND", "--help"]),
+    ("compare 'nosuchprogram -x' true", 127, ["no program", "'nosuchprogram'", "give its path"]),
+    ("compare true true", 2, ["twice", "'true'", "--control 'true'"]),
+    ("compare 'true {n}' -L m 1,2", 2, ["no command", "--parameter-list", "{m}"]),
+    ("mark sort start", 2, ["'start'", "begin|end", "write begin or end"]),
+    ("mark 'two words' begin", 2, ["two words", "PHASE", "use up to 32"]),
     ("analyse x", 2, ["unrecognized", "'analyse'", "analyze"]),
     ("-iterations 3", 2, ["unexpected", "'-i'", "two dashes: --iterations"]),
     ("--iteratons 3", 2, ["unexpected", "'--iteratons'", "--iterations"]),
     (
-        "--frameworks keras torch jax",
+        "--treatments keras torch jax",
         2,
-        ["cannot be used", "--frameworks", "--frameworks keras,torch,jax"],
+        ["cannot be used", "--treatments", "--treatments keras,torch,jax"],
     ),
-    ("--frameworks a,c", 2, ["no framework 'c'", "--frameworks", "there are: a, b"]),
-    ("--frameworks a,a", 2, ["twice", "--frameworks", "--control a"]),
-    ("--frameworks ,", 2, ["at least one", "--frameworks", "name"]),
+    ("--frameworks a,c", 2, ["no framework 'c'", "--treatments", "there are: a, b"]),
+    ("--treatments a,a", 2, ["twice", "--treatments", "--control a"]),
+    ("--treatments ,", 2, ["at least one", "--treatments", "name"]),
+    ("--treatments a,a@study", 2, ["the same", "'a@study'", "--control"]),
+    ("--treatments a:fast", 2, ["no variant 'fast'", "--treatments", "it has: none"]),
+    ("--treatments a@newest", 2, ["no environment 'newest'", "--environment NAME=DIR", "a@1.2.3"]),
+    ("--environment mine=/nowhere", 2, ["no pyproject.toml", "--environment", "poetry init"]),
+    ("--vary batch-size=8,0", 2, ["0 is out of range", "--vary batch-size", "1 to 60000"]),
+    ("--vary colour=1,2", 2, ["no such factor", "--vary colour", "batch-size, epochs"]),
+    ("--versions a=1", 2, ["write it like", "--versions a=1", "jax=0.4.30..0.6.2"]),
     ("--control c", 2, ["not among", "--control", "(a, b)"]),
     ("--compare-to c", 2, ["not among", "--compare-to", "(a, b)"]),
     ("--iterations 0", 2, ["not in", "--iterations", "1..=100000"]),
@@ -123,7 +139,8 @@ fn command(scratch: &Scratch, line: &str) -> Command {
     let mut command = scratch.program();
     command.current_dir(scratch.at(".")).env("COLUMNS", "80").env("LC_ALL", "C.UTF-8");
     if words[0].starts_with('-') {
-        let list = words.iter().any(|word| word.starts_with("--frameworks"));
+        let lists = ["--frameworks", "--treatments", "--versions"];
+        let list = words.iter().any(|word| lists.iter().any(|list| word.starts_with(list)));
         command.arg("--workloads").arg(scratch.at("workloads"));
         if !list {
             command.args(["--frameworks", "a,b"]);
@@ -161,9 +178,12 @@ fn of_a_flag_that_is_repeated_the_last_counts() {
 }
 
 /// Screens that are the same each time, or become so with numbers taken out.
-const SCREENS: [&str; 10] = [
+const SCREENS: [&str; 13] = [
     "--help",
     "measure --help",
+    "compare --help",
+    "run --help",
+    "mark --help",
     "analyze --help",
     "audit --help",
     "resume --help",

@@ -217,7 +217,7 @@ fn planned(scratch: &Scratch, archive: &Path) {
     let home = scratch.at("home");
     std::fs::create_dir_all(home.join("python")).unwrap();
     std::fs::create_dir(home.join("python/workloads")).unwrap();
-    for name in names(&scratch.at("workloads")) {
+    for name in names(&scratch.at("workloads")).into_iter().filter(|name| name.ends_with(".py")) {
         let to = home.join("python/workloads").join(&name);
         std::fs::copy(scratch.at("workloads").join(&name), to).unwrap();
     }

@@ -19,7 +19,9 @@ const RUN: [&str; 4] = [
 ];
 
 /// Those that are not, each with the reason.
-const NOT_RUN: [(&str, &str); 4] = [
+const NOT_RUN: [(&str, &str); 6] = [
+    ("pip install joulerace", "CI's wheel is installed by .ci/wheel"),
+    ("podman build", ".ci/container does it, in its own time"),
     ("joulerace --iterations 5", "the smoke run of CI does the same with fewer images"),
     ("joulerace --iterations 30", "it takes hours"),
     ("cargo test", "it is what runs this"),

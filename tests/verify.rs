@@ -84,6 +84,8 @@ fn an_unknown_framework_is_named_beside_those_of_both_folders() {
     let output = verify(scripts.path(), "numpy,caffe", Path::new("/nowhere"), &[]);
     assert!(!output.status.success());
     let told = stderr(&output);
-    assert!(told.contains("--frameworks: there is no framework 'caffe'"), "{told}");
-    assert!(told.contains("jax, keras, numpy, other, torch"), "{told}");
+    assert!(told.contains("--treatments: there is no framework 'caffe'"), "{told}");
+    for known in ["jax", "keras", "numpy", "other", "torch"] {
+        assert!(told.contains(known), "{known}: {told}");
+    }
 }

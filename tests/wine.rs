@@ -29,7 +29,8 @@ fn wine() -> Option<&'static Wine> {
 }
 
 fn runs(program: &str) -> bool {
-    let tried = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut tried = Command::new(program);
+    tried.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     tried.status().is_ok_and(|status| status.success())
 }
 
@@ -58,7 +59,8 @@ fn make() -> Result<Wine, String> {
     }
     let wine = Wine { program, prefix };
     // The first start makes Wine's own folders.
-    let first = wine.command().arg("cmd").args(["/C", "exit 0"]).output().map_err(|e| e.to_string())?;
+    let first =
+        wine.command().arg("cmd").args(["/C", "exit 0"]).output().map_err(|e| e.to_string())?;
     match first.status.success() {
         true => Ok(wine),
         false => Err(format!("wine does not start: {}", String::from_utf8_lossy(&first.stderr))),
@@ -207,8 +209,11 @@ fn nothing_outlives_a_program_that_is_killed() {
     // A number that no other process has on its command line.
     let line = "start /b ping -n 98761 127.0.0.1 & ping -n 98762 127.0.0.1";
     let mut command = wine.joulerace(&ESTIMATE);
-    let mut child =
-        command.args(["-o", "k.csv", "--", "cmd", "/C", line]).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = command
+        .args(["-o", "k.csv", "--", "cmd", "/C", line])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let pings = || [with("98761"), with("98762")];
     // `cmd` has both numbers on its line as well, and so has joulerace.
     let deep = || pings().iter().all(|found| found.len() >= 3);

@@ -138,7 +138,7 @@ def _planned(table: Table, found: Findings, settings: Settings) -> Item | None:
     if more:
         parts.append(f"{len(more)} ran that {_verb(more)} not planned ({_named(more)})")
     done = text.join(parts) or "all of them ran, and no other"
-    return Item("Trials", text.count(len(names), "trial"), done, not parts, bool(parts))
+    return Item("Trials", text.count(len(names), "trial"), done, not parts, bool(more))
 
 
 def _verb(names: list[str]) -> str:
@@ -390,7 +390,8 @@ def _stopping(table: Table, found: Findings, settings: Settings) -> Item | None:
         if not isinstance(most, int):
             return None
         done = f"{text.count(blocks, 'block')} ran"
-        return Item("Stopping", f"after {text.count(most, 'block')}", done, blocks == most)
+        # Nobody can tell whether it was ended because of what was seen.
+        return Item("Stopping", f"after {text.count(most, 'block')}", done, blocks == most, True)
     most = settings.protocol.most_blocks
     declared = f"at a planned look, or after {most} blocks"
     at = sorted({int(n) for n in planned.looks})

@@ -84,7 +84,7 @@ def analyse(
     return Findings(
         decision=decision,
         compared=compared,
-        shown=_shown(table, compared),
+        shown=_shown(table, compared, settings),
         groups=groups.summarise(table),
         pairs=rows,
         omnibus=omnibus.test(table, settings),
@@ -108,11 +108,17 @@ def analyse(
     )
 
 
-def _shown(table: Table, compared: tuple[tuple[str, str], ...]) -> frozenset[tuple[str, str]]:
+#: More steps of a history, or pairs within levels, than these are chosen from like any others.
+MOST_STRUCTURED = 60
+
+
+def _shown(
+    table: Table, compared: tuple[tuple[str, str], ...], settings: Settings
+) -> frozenset[tuple[str, str]]:
     """The pairs that a page shows: all, or of many each group's with its neighbour in energy, and
     those of the base with the groups that used least and most.
     """
-    if len(compared) <= MOST_PAIRS:
+    if len(compared) <= (MOST_STRUCTURED if settings.protocol.structured else MOST_PAIRS):
         return frozenset(compared)
     means = {g: np.log(table.values("energy_j", g)).mean() for g in table.groups}
     order = sorted(table.groups, key=lambda g: means[g])

@@ -27,6 +27,7 @@ def records(experiment: Mapping[str, Any]) -> list[tuple[str, Entries]]:
         ("Software", _software(experiment)),
         ("Environment variables", _plain(experiment.get("variables"))),
         ("Data set", _dataset(part(experiment, "dataset"))),
+        ("Commands", _commands(part(experiment, "settings"))),
         ("Settings", _plain(experiment.get("settings"))),
         ("Protocol, fixed beforehand", _plain(_protocol(experiment))),
         ("All packages", _packages(experiment)),
@@ -241,6 +242,33 @@ def _dataset(dataset: Mapping[str, Any]) -> Entries:
             entries.append((str(file.get("name")), words))
     entries.append(("Mind", str(dataset.get("warning") or "")))
     return [(name, value) for name, value in entries if value]
+
+
+def repetitions(settings: Mapping[str, Any]) -> int:
+    """How often a trial ran its command; 1 where scripts were compared."""
+    found = part(settings, "commands").get("repetitions")
+    return found if isinstance(found, int) else 1
+
+
+def _commands(settings: Mapping[str, Any]) -> Entries:
+    common = part(settings, "commands")
+    if not common:
+        return []
+    entries: Entries = []
+    for treatment in settings.get("treatments") or []:
+        if not isinstance(treatment, Mapping):
+            continue
+        for name, line in part(treatment, "command").items():
+            heading = str(treatment.get("name"))
+            entries.append((heading if name == "line" else f"{heading}, {name}", str(line)))
+    times = repetitions(settings)
+    if times > 1:
+        each = f"{times}; joules and seconds are told for one, their mean"
+        entries.append(("Runs of its command in each trial", each))
+    entries.append(("Run by", str(common.get("shell"))))
+    if common.get("ignore_failure"):
+        entries.append(("Failures", "counted like other runs (--ignore-failure)"))
+    return entries
 
 
 def _plain(value: Any) -> Entries:

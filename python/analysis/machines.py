@@ -7,11 +7,13 @@ analysis of variance of the blocks' log ratios, and the one that stands out is f
 out.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from analysis import evidence, text
@@ -30,6 +32,9 @@ _FEW = 3
 
 #: More comparisons than these are counted in sentences.
 _MOST_NAMED = 3
+
+#: More machines than these are not left out one by one, nor all named on a page.
+_MOST_LEFT_OUT, _MOST_ROWS = 40, 60
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,13 @@ def analyse(
         return None
     wide = table.wide("energy_j")
     place = {float(block): str(name) for block, name in table.machines().items()}
-    ran = np.array([place.get(float(block), "") for block in wide.index])
+    code = {name: i for i, name in enumerate(machines)}
+    ran = np.array([code.get(place.get(float(block), ""), -1) for block in wide.index])
     series = {}
     for a, b in compared:
         logs = np.log(wide[b].to_numpy(float)) - np.log(wide[a].to_numpy(float))
-        series[a, b] = [logs[(ran == m) & np.isfinite(logs)] for m in machines]
+        known = np.isfinite(logs)
+        series[a, b] = [logs[known & (ran == i)] for i in range(len(machines))]
     parts = {pair: _parts(machines, own) for pair, own in series.items()}
     pooled = over(list(parts), list(parts.values()), settings.alpha)
     agree = {(o.a, o.b): alike(machines, series[o.a, o.b], settings.alpha / len(pooled))
@@ -71,15 +78,19 @@ def analyse(
     outside = settings.experiment or {}
     told = {str(m.get("name")): m for m in outside.get("machines") or [] if isinstance(m, Mapping)}
     noise = noisy(machines, list(series.values()), settings.alpha)
+    blocks = Counter(place.values())
+    frames = dict(list(table.frame.groupby("machine")))
+    rows = [
+        _machine(frames[m], m, told.get(m, {}), noise, agree) | {"blocks": blocks[m]}
+        for m in machines
+    ]
     return {
         "alpha": settings.alpha,
         "names": machines,
         "pooled": pooled,
         "alike": agree,
-        "machines": [
-            _machine(table, m, told.get(m, {}), noise, agree, place) for m in machines
-        ],
-        "without": _without(table, settings, found, machines, place),
+        "machines": rows,
+        "without": _without(table, settings, found, rows, place),
         "missing_shards": [
             str(s.get("missing")) for s in outside.get("shards") or []
             if isinstance(s, Mapping) and s.get("missing")
@@ -113,47 +124,65 @@ def alike(machines: Sequence[str], own: Sequence[np.ndarray], alpha: float) -> A
     two are left and differ, neither is known to be the odd one.
     """
     kept = [i for i, values in enumerate(own) if len(values) >= _FEWEST and np.ptp(values) > 0]
-    p = one_mean([own[i] for i in kept])
+    known = _Moments.of([own[i] for i in kept])
+    p = rest = known.one_mean()
     apart: list[str] = []
-    rest = p
     while rest < alpha and len(kept) > 2:
-        away = {i: _away([own[j] for j in kept if j != i], own[i]) for i in kept}
-        worst = max(away, key=lambda i: away[i])
-        kept = [i for i in kept if i != worst]
-        apart.append(machines[worst])
-        rest = one_mean([own[i] for i in kept])
+        worst = int(np.argmax(known.away()))
+        apart.append(machines[kept.pop(worst)])
+        known = known.without(worst)
+        rest = known.one_mean()
     # Half of the machines odd: then it is not known which half.
     if rest < alpha or 2 * len(apart) >= len(apart) + len(kept):
         apart = []
     return Alike(float(p), tuple(apart))
 
 
-def _away(others: Sequence[np.ndarray], own: np.ndarray) -> float:
-    """How far one machine is from the others' mean, in standard errors."""
-    middle = np.mean([v.mean() for v in others])
-    error = sum(v.var(ddof=1) / len(v) for v in others) / len(others) ** 2
-    return abs(own.mean() - middle) / np.sqrt(error + own.var(ddof=1) / len(own))
-
-
 def one_mean(own: Sequence[np.ndarray]) -> float:
-    """The p-value of one mean for all, spreads of their own: Brown and Forsythe's F, 1974.
+    """The p-value of one mean for all machines' blocks; see :meth:`_Moments.one_mean`."""
+    return _Moments.of(own).one_mean()
 
-    With Mehrotra's (1997) degrees of freedom. Welch's finds differences among 20 machines that do
-    not differ in 13% of studies.
-    """
-    if len(own) < 2:
-        return 1.0
-    n, mean, var = (
-        np.array([f(v) for v in own]) for f in (len, np.mean, lambda v: np.var(v, ddof=1))
-    )
-    share = n / n.sum()
-    within = (1 - share) * var
-    if not within.sum() > 0:
-        return 1.0
-    f = (n * (mean - share @ mean) ** 2).sum() / within.sum()
-    above = (var**2).sum() + (share @ var) ** 2 - 2 * (share @ var**2)
-    below = (within**2 / (n - 1)).sum()
-    return float(stats.f.sf(f, within.sum() ** 2 / above, within.sum() ** 2 / below))
+
+@dataclass(frozen=True)
+class _Moments:
+    """Numbers of blocks, means and variances of machines' log ratios."""
+
+    n: np.ndarray
+    mean: np.ndarray
+    var: np.ndarray
+
+    @classmethod
+    def of(cls, own: Sequence[np.ndarray]) -> "_Moments":
+        parts = (len, np.mean, lambda v: np.var(v, ddof=1))
+        return cls(*(np.array([f(v) for v in own], float) for f in parts))
+
+    def without(self, i: int) -> "_Moments":
+        return _Moments(*(np.delete(v, i) for v in (self.n, self.mean, self.var)))
+
+    def away(self) -> np.ndarray:
+        """How far each machine is from the others' mean, in standard errors."""
+        k, error = len(self.n), self.var / self.n
+        others = (self.mean.sum() - self.mean) / (k - 1)
+        theirs = (error.sum() - error) / (k - 1) ** 2
+        return np.abs(self.mean - others) / np.sqrt(theirs + error)
+
+    def one_mean(self) -> float:
+        """The p-value of one mean, spreads of their own: Brown and Forsythe's F (1974).
+
+        With Mehrotra's (1997) degrees of freedom. Welch's finds differences among 20 machines that
+        do not differ in 13% of studies.
+        """
+        n, mean, var = self.n, self.mean, self.var
+        if len(n) < 2:
+            return 1.0
+        share = n / n.sum()
+        within = (1 - share) * var
+        if not within.sum() > 0:
+            return 1.0
+        f = (n * (mean - share @ mean) ** 2).sum() / within.sum()
+        above = (var**2).sum() + (share @ var) ** 2 - 2 * (share @ var**2)
+        below = (within**2 / (n - 1)).sum()
+        return float(stats.f.sf(f, within.sum() ** 2 / above, within.sum() ** 2 / below))
 
 
 def noisy(
@@ -184,15 +213,13 @@ def noisy(
 
 
 def _machine(
-    table: Table,
+    frame: pd.DataFrame,
     name: str,
     told: Mapping[str, Any],
     noise: Mapping[str, float],
     agree: Mapping[tuple[str, str], Alike],
-    place: Mapping[float, str],
 ) -> dict[str, Any]:
     """One machine's row: what it ran, and what is odd about it."""
-    frame = table.frame[table.frame["machine"].eq(name)]
     flags = frame["flags"].str.split(";").map(lambda own: any(w.strip() for w in own))
     findings = [f for f in told.get("findings") or [] if isinstance(f, Mapping)]
     odd = [f"{b} against {a}" for (a, b), one in agree.items() if name in one.apart]
@@ -200,7 +227,6 @@ def _machine(
         "name": name,
         "trials": len(frame),
         "usable": int(frame["usable"].sum()),
-        "blocks": sum(m == name for m in place.values()),
         "flagged": int(flags.sum()),
         "estimated": bool(frame["estimated"].map(lambda v: str(v).lower() == "true").any()),
         "meter": str(told.get("meter") or ", ".join(sorted(set(frame["meter"].dropna())))),
@@ -222,16 +248,21 @@ def _without(
     table: Table,
     settings: Settings,
     found: Decision,
-    machines: list[str],
+    machines: Sequence[Mapping[str, Any]],
     place: Mapping[float, str],
 ) -> list[dict[str, Any]]:
-    """Whether the outcome (which pairs are resolved, which way) is the same without a machine."""
+    """Whether the outcome (which pairs are resolved, which way) is the same without a machine.
+
+    Of many machines only those that are odd are left out in turn.
+    """
+    odd = [m["name"] for m in machines if m["apart"] or m["scatter"]]
+    asked = [m["name"] for m in machines] if len(machines) <= _MOST_LEFT_OUT else odd
 
     def outcome(decision: Decision) -> list[float]:
         return [float(np.sign(c.mean)) if c.resolved else 0.0 for c in decision.comparisons]
 
     rows = []
-    for name in machines:
+    for name in asked[:_MOST_LEFT_OUT]:
         own = [block for block, machine in place.items() if machine == name]
         less = table.without_blocks(own)
         same = None
@@ -332,14 +363,17 @@ def _machines_table(found: dict[str, Any]) -> Tabulation:
     same = {row["name"]: row["same"] for row in found["without"]}
     said = {True: "the same outcome", False: "another outcome", None: "–"}
     rows = []
-    for m in found["machines"]:
+    shown = sorted(found["machines"], key=lambda m: not (m["apart"] or m["scatter"]))
+    if len(shown) <= _MOST_ROWS:
+        shown = found["machines"]
+    for m in shown[:_MOST_ROWS]:
         odd = [f"in {pair}" for pair in m["apart"]]
         odd += [f"scatter × {text.significant(m['scatter'], 2)}"] if m["scatter"] else []
         rows.append(
             [
                 words(m["name"]), number(m["blocks"], str(m["blocks"])),
                 number(m["trials"], str(m["trials"])), number(m["usable"], str(m["usable"])),
-                number(m["flagged"], str(m["flagged"])), words(said[same[m["name"]]]),
+                number(m["flagged"], str(m["flagged"])), words(said[same.get(m["name"])]),
                 words(", ".join(odd) or "–"),
                 words(m["meter"] + (" (an estimate)" if m["estimated"] else "")),
                 words(m["processor"] or "–"),
@@ -349,4 +383,6 @@ def _machines_table(found: dict[str, Any]) -> Tabulation:
         "Stands out: set aside until the others agree (analysis of variance of the blocks’ log "
         "ratios, at α over the comparisons), or a scatter larger than the others’ (F-test, Holm)."
     ]
+    if len(shown) > _MOST_ROWS:
+        notes.append(f"{len(shown) - _MOST_ROWS} more are in summary.json.")
     return Tabulation("The machines", columns, rows, notes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 #: Phases of a trial, in the order in which they run.
 PHASES = ("import", "data", "build", "train", "evaluate")
+WINDOW = ("build", "train", "evaluate")
 
 
 @dataclass(frozen=True)

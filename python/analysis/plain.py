@@ -1,6 +1,6 @@
 """The report for a first reader: what was compared, what it means, what it does not mean."""
 
-from analysis import machine, machines, provenance, text
+from analysis import contestants, machine, machines, provenance, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -15,7 +15,7 @@ def head(table: Table, settings: Settings) -> list[str]:
     experiment = settings.experiment or {}
     job = machine.part(machine.part(experiment, "settings"), "job")
     data = machine.part(experiment, "dataset")
-    work = []
+    work = [settings.protocol.work] if settings.protocol.work else []
     if data.get("name"):
         name = {"mnist": "MNIST", "digits": "digits (not MNIST)"}.get(data["name"], data["name"])
         work.append(f"data set {name}")
@@ -24,6 +24,9 @@ def head(table: Table, settings: Settings) -> list[str]:
     if job.get("train_samples") or data.get("train_images"):
         images = job.get("train_samples") or data["train_images"]
         work.append(f"{int(images):,} training images".replace(",", "\u202f"))
+    times = machine.repetitions(machine.part(experiment, "settings"))
+    if times > 1:
+        work.append(f"{times} runs of its command in each trial; numbers are told for one run")
     cpu = machine.part(machine.part(experiment, "machine"), "cpu")
     place = [str(cpu["model"])] if cpu.get("model") else []
     ran = machines.names(table)
@@ -37,6 +40,7 @@ def head(table: Table, settings: Settings) -> list[str]:
         place.append("an estimate, not a measurement")
     packages = machine.part(machine.part(experiment, "environment"), "packages")
     versions = [f"{name} {packages[name]}" for name in machine.CHIEF if packages.get(name)]
+    versions = contestants.versions(experiment) or versions
     if versions and settings.version:
         versions.append(f"joulerace {settings.version}")
     return [" · ".join(line) for line in (work, place, versions) if line]

@@ -74,6 +74,8 @@ class Protocol:
     """``experiment.json``'s ``protocol``; what it does not declare is None or empty."""
 
     declared: bool = False
+    window: tuple[str, ...] = ()
+    work: str | None = None
     comparisons: tuple[tuple[str, str], ...] = ()
     primary_test: str | None = None
     correction: str | None = None
@@ -97,6 +99,8 @@ class Protocol:
         most = sequential.get("most") if isinstance(sequential, Mapping) else None
         return cls(
             declared=True,
+            window=tuple(str(phase) for phase in raw.get("window") or [] if phase),
+            work=_word(raw.get("work")),
             comparisons=_pairs(raw.get("comparisons")),
             primary_test=_word(raw.get("primary_test")),
             correction=_word(raw.get("correction")),

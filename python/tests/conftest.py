@@ -12,6 +12,9 @@ import pytest
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 
+# The CNN's modules before those that all workloads share, as the host has them.
+sys.path[:0] = [str(WORKLOADS / "cnn"), str(WORKLOADS)]
+
 # The training and the analysis environment hold different packages; each runs its own tests.
 collect_ignore_glob = [] if importlib.util.find_spec("pandas") else ["test_analysis*"]
 
@@ -62,14 +65,17 @@ def small_data(small_images, tmp_path_factory) -> Path:
     return folder
 
 
-def in_process(code: str, *arguments, timeout_s: int = 300) -> list[dict]:
+def in_process(
+    code: str, *arguments, timeout_s: int = 300, workload: str | Path = "cnn"
+) -> list[dict]:
     """Runs `code` in a fresh Python, as a worker would; returns the events that it emitted.
 
-    `code` finds `emit`, `arguments` and the workloads' modules; its stdout is free for chatter.
+    `code` finds `emit`, `arguments` and the modules of a workload (a name, or a folder of one's
+    own); its stdout is free for chatter.
     """
     prelude = (
         "import json, sys\n"
-        f"sys.path.insert(0, {str(WORKLOADS)!r})\n"
+        f"sys.path[:0] = [{str(WORKLOADS / workload)!r}, {str(WORKLOADS)!r}]\n"
         "arguments = json.loads(sys.argv[1])\n"
         f"def emit(event): print('\\n' + {MARK!r} + json.dumps(event), flush=True)\n"
     )

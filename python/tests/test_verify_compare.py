@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-
 import spec
+
 import verify
 import weights
 
@@ -15,6 +15,7 @@ JOB = {
     "seed": 42,
     "train_images": 1000,
     "test_images": 500,
+    "device": "cpu",
 }
 
 

@@ -100,10 +100,8 @@ def altered(folder, small_data):
 
 
 def test_all_frameworks_do_identical_work(folder, small_data):
-    import frameworks
-
     files = {}
-    for name in frameworks.discover():
+    for name in ("jax", "keras", "torch"):
         files[name] = str(folder / f"{name}.npz")
         job = {**JOB, "data_dir": str(small_data)}
         *_, result = in_process(COLLECT, name, job, STEPS, files[name])

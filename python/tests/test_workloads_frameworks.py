@@ -1,14 +1,27 @@
 """The real frameworks on 400 images: events, repeatability, and what the warm call leaves alone."""
 
+import importlib.util
+
 import pytest
-from conftest import in_process
+import spec
+from conftest import WORKLOADS, in_process
 
 import frameworks
-import spec
+import jobs
 
 pytestmark = pytest.mark.frameworks
 
-EVERY = pytest.mark.parametrize("framework", frameworks.discover())
+EVERY = pytest.mark.parametrize("framework", ["jax", "keras", "torch"])
+
+OTHERS = [
+    (name, variant)
+    for name in frameworks.discover()
+    for variant in (None, *frameworks.variants(name))
+    if (name, variant) not in [(n, None) for n in ("jax", "keras", "torch")]
+    # Compiling C++ takes a minute; `joulerace verify --treatments torch,torch:compile` does it.
+    and variant != "compile"
+]
+"""Contestants that need less proof here: they have the same harness as the three."""
 
 # A trial as far as its data; the programs below go on from there.
 LOADED = """
@@ -22,6 +35,11 @@ script = trial.script
 """
 
 RUN = "import harness; harness.run({'framework': arguments[0], 'job': arguments[1]}, emit)"
+RUN_OTHER = """
+import harness
+framework, variant, job = arguments
+harness.run({'framework': framework, 'variant': variant, 'job': job}, emit)
+"""
 
 # Prints, for a network with and one without the warm call before it, everything that training
 # shows: weights before, losses of two epochs batch by batch, weights after.
@@ -146,7 +164,7 @@ def test_a_trial_tells_its_phases_epochs_and_result(framework, job, trial):
     assert result["batches_per_epoch"] == [7, 7]
     assert result["images_seen"] == 800
     assert result["test_images_seen"] == 130
-    assert result["threads"] == min(2, spec.available_cores())
+    assert result["threads"] == min(2, jobs.available_cores())
     assert (result["dtype"], result["device"]) == ("float32", "cpu")
     assert result["frameworks_loaded"] == [framework]
     assert set(result["versions"]) >= {"python", "numpy", framework}
@@ -188,3 +206,49 @@ def test_several_steps_in_one_call_are_the_same_training(job):
 def test_keras_gets_every_batch_in_order_and_no_tuning_thread():
     (fed,) = in_process(FED)
     assert fed == {"labels": [[0, 1, 2], [3, 4, 5], [6]], "tuned": False}
+
+
+def usable(framework):
+    """Skips where what a framework consists of is not installed, or not built."""
+    missing = [name for name in frameworks.modules(framework) if not importlib.util.find_spec(name)]
+    if missing:
+        pytest.skip(f"not installed here: {', '.join(missing)}")
+    if framework == "burn" and not (WORKLOADS / "cnn/burn/target/release/burn_cnn").is_file():
+        pytest.skip(
+            "burn's program is not built: cargo build --release in python/workloads/cnn/burn"
+        )
+
+
+@pytest.mark.parametrize(("framework", "variant"), OTHERS)
+def test_every_contestant_trains_as_pytorch_does(framework, variant, job, trial):
+    usable(framework)
+    wanted = trial("torch", job)[-1]
+    found = in_process(RUN_OTHER, framework, variant, {**job, "epochs": 1})[-1]
+    assert found["losses"] == pytest.approx(wanted["losses"][:1], rel=2e-4)
+    expected = found["expected"]
+    assert expected["batches"] == 7
+    assert {name: found[name] for name in expected} == expected
+    assert found["variant"] == variant
+    assert found["frameworks_loaded"] == [framework]
+
+
+@pytest.mark.parametrize("workload", ["mlp", "inference"])
+def test_the_other_workloads_do_the_same_work_in_every_framework(workload, job, tmp_path):
+    files = {}
+    for name in frameworks_of(workload):
+        files[name] = str(tmp_path / f"{name}.npz")
+        request = {"framework": name, "workload": workload, "job": job, "steps": 5}
+        in_process(COLLECT, request | {"output": files[name]}, workload=workload)
+    (event,) = in_process(
+        "import verify; verify.compare(*arguments, emit)", {"files": files}, workload=workload
+    )
+    assert event["reasons"] == []
+
+
+COLLECT = "import verify; verify.collect(*arguments, lambda event: None)"
+COMPARE = "import verify; verify.compare(*arguments, emit)"
+
+
+def frameworks_of(workload):
+    ending = f"_{workload}"
+    return sorted(f.stem.removesuffix(ending) for f in (WORKLOADS / workload).glob(f"*{ending}.py"))

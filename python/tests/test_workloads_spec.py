@@ -2,13 +2,16 @@
 
 import math
 import sys
+import types
 
 import numpy as np
 import pytest
-from conftest import in_process
+import spec
+from conftest import WORKLOADS, in_process
 
 import frameworks
-import spec
+import harness
+import jobs
 import weights
 
 
@@ -80,17 +83,18 @@ def test_an_impossible_job_names_its_setting(wrong):
 
 def test_threads_are_never_more_than_the_cores_there_are():
     assert spec.Job(threads=1).resolved_threads() == 1
-    assert spec.Job(threads=10_000).resolved_threads() == spec.available_cores()
-    assert spec.Job().resolved_threads() == spec.available_cores()
+    assert spec.Job(threads=10_000).resolved_threads() == jobs.available_cores()
+    assert spec.Job().resolved_threads() == jobs.available_cores()
 
 
 def test_a_file_adds_a_framework(tmp_path, monkeypatch):
-    assert frameworks.discover() == ["jax", "keras", "torch"]
+    own = frameworks.discover()
+    assert {"jax", "keras", "torch"} <= set(own)
     for name in ("mine_cnn.py", "cnn.py", "data.py"):
         (tmp_path / name).touch()
     (tmp_path / "fast_cnn.py").write_text("PACKAGES = ('torch', 'fast')\nraise SystemExit")
     monkeypatch.syspath_prepend(tmp_path)
-    assert frameworks.discover() == ["fast", "jax", "keras", "mine", "torch"]
+    assert frameworks.discover() == sorted([*own, "fast", "mine"])
     assert frameworks.packages("mine") == ("mine",)
     assert frameworks.packages("fast") == ("torch", "fast")
     assert frameworks.packages("keras") == ("tensorflow", "keras")
@@ -104,7 +108,7 @@ def test_a_shared_package_is_the_processs_own(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert frameworks.loaded("fast") == ["fast"]
     assert frameworks.loaded("torch") == ["torch"]
-    assert frameworks.loaded("jax") == ["fast", "torch"]
+    assert set(frameworks.loaded("jax")) == {"fast", "keras-torch", "torch"}
 
 
 def test_the_process_is_capped_and_other_frameworks_are_hidden():
@@ -117,6 +121,49 @@ def test_the_process_is_capped_and_other_frameworks_are_hidden():
         "      'numpy': importlib.util.find_spec('numpy') is not None})\n"
     )
     assert found == {"omp": "1", "gpus": "-1", "cores": 1, "hidden": [], "numpy": True}
+
+
+def test_the_process_sees_a_card_only_where_the_job_is_for_one():
+    (found,) = in_process(
+        "import frameworks, os\n"
+        "told = lambda: [os.environ.get(n) for n in ('CUDA_VISIBLE_DEVICES', 'JAX_PLATFORMS',\n"
+        "                                           'NVIDIA_TF32_OVERRIDE')]\n"
+        "os.environ['CUDA_VISIBLE_DEVICES'] = '3'\n"
+        "frameworks.show_cards('gpu', None); given = told()\n"
+        "frameworks.show_cards('gpu', 1); named = told()\n"
+        "frameworks.show_cards('cpu', None)\n"
+        "emit({'given': given, 'named': named, 'none': told()[:2]})\n"
+    )
+    assert found["given"] == ["3", None, "0"], "what a cluster assigns stays, and floats are whole"
+    assert found["named"] == ["1", None, "0"]
+    assert found["none"] == ["-1", "cpu"]
+
+
+def test_a_phase_on_a_card_ends_when_the_card_is_done(tmp_path, monkeypatch):
+    (tmp_path / "fast_cnn.py").write_text("DEVICES = ('cpu', 'gpu')\nVARIANTS = {'slow': 'x'}")
+    (tmp_path / "fast_cnn_slow.py").write_text("PACKAGES = ()")
+    monkeypatch.syspath_prepend(tmp_path)
+    order = []
+
+    def phase(device):
+        order.clear()
+        emit = lambda event: order.append(event.get("edge"))  # noqa: E731
+        trial = harness.Trial({"framework": "fast", "job": {"device": device}}, emit)
+        trial.script = types.SimpleNamespace(synchronize=lambda: order.append("waits"))
+        with trial.phase("train"):
+            order.append("works")
+        return order
+
+    assert phase("gpu") == ["begin", "works", "waits", "end"]
+    assert phase("cpu") == ["begin", "works", "end"]
+    with pytest.raises(ValueError, match="tpu"):
+        phase("tpu")
+    for framework, variant in (("fast", "slow"), ("fast", None)):
+        request = {"framework": framework, "variant": variant, "job": {"device": "gpu"}}
+        if variant is None:
+            (tmp_path / "fast_cnn.py").write_text("")
+        with pytest.raises(ValueError, match="cannot run on a gpu"):
+            harness.Trial(request, print)
 
 
 def test_no_variable_lets_float32_lose_precision():
@@ -134,8 +181,9 @@ def test_a_plain_run_without_data_says_what_to_pass():
         "import contextlib, harness, io, os\n"
         "os.environ.pop('JOULERACE_DATA_DIR', None)\n"
         "sys.argv, text = ['torch_cnn.py'], io.StringIO()\n"
+        "script = sys.path[0] + '/torch_cnn.py'\n"
         "with contextlib.redirect_stderr(text):\n"
-        "    try: harness.main('torch')\n"
+        "    try: harness.main(script)\n"
         "    except SystemExit as end: emit({'code': end.code, 'text': text.getvalue()})\n"
     )
     assert found["code"] == 2
@@ -146,5 +194,32 @@ def test_a_plain_run_without_data_says_what_to_pass():
 def test_an_unknown_framework_is_named_beside_the_known_ones():
     import harness
 
-    with pytest.raises(ValueError, match=r"'caffe'.*jax, keras, torch"):
+    with pytest.raises(ValueError, match=r"'caffe'.*jax,.*torch"):
         harness.Trial({"framework": "caffe", "job": {}}, print)
+
+
+def test_an_unknown_variant_is_named_beside_the_known_ones():
+    import harness
+
+    with pytest.raises(ValueError, match=r"no variant 'fast'.*compile, tutorial"):
+        harness.Trial({"framework": "torch", "variant": "fast", "job": {}}, print)
+    with pytest.raises(ValueError, match=r"no variant 'fast'.*none"):
+        harness.Trial({"framework": "paddle", "variant": "fast", "job": {}}, print)
+
+
+def test_every_variant_is_declared_with_a_sentence_and_has_its_script():
+    for name in frameworks.discover():
+        for variant, sentence in frameworks.variants(name).items():
+            assert len(sentence.split()) > 3, f"{name}:{variant}"
+    declared = {f"{n}_cnn_{v}" for n in frameworks.discover() for v in frameworks.variants(n)}
+    assert {file.stem for file in (WORKLOADS / "cnn").glob("*_cnn_*.py")} <= declared
+
+
+def test_no_framework_sees_the_packages_of_another():
+    (found,) = in_process(
+        "import frameworks, importlib.util\n"
+        "frameworks.settle('keras-jax', 1)\n"
+        "names = ('tensorflow', 'torch', 'flax', 'equinox', 'paddle')\n"
+        "emit({'seen': [n for n in names if importlib.util.find_spec(n)]})\n"
+    )
+    assert found == {"seen": []}

@@ -65,6 +65,11 @@ def packages(framework: str, workload: str = DEFAULT) -> tuple[str, ...]:
     return tuple(literal(script(framework, workload), "PACKAGES", (framework,)))
 
 
+def devices(framework: str, workload: str = DEFAULT, variant: str | None = None) -> tuple[str, ...]:
+    """Where the script can run its job, as its `DEVICES` says; without them, on the processor."""
+    return tuple(literal(script(framework, workload, variant), "DEVICES", ("cpu",)))
+
+
 def modules(framework: str, workload: str = DEFAULT) -> set[str]:
     """The modules by which `framework` is imported: `MODULES`, else those of its packages' names.
 
@@ -100,15 +105,22 @@ def versions(framework: str, workload: str = DEFAULT) -> dict[str, str]:
     return found
 
 
-def settle(framework: str, threads: int, workload: str = DEFAULT) -> None:
+def settle(
+    framework: str,
+    threads: int,
+    workload: str = DEFAULT,
+    device: str = "cpu",
+    card: int | None = None,
+) -> None:
     """Makes this process ready for `framework`, before anything of it is imported."""
     set_variables(threads)
+    show_cards(device, card)
     pin(threads)
     hide_others(framework, workload)
 
 
 def set_variables(threads: int) -> None:
-    """Sets the environment variables that libraries read at import: CPU only, capped threads.
+    """Sets the environment variables that libraries read at import: capped threads, whole floats.
 
     The scripts set their framework's own caps as well (`limit_threads`); these are for what has
     no such call: NPROC sizes XLA's pool, OMP and the BLAS libraries theirs.
@@ -120,10 +132,24 @@ def set_variables(threads: int) -> None:
     for name in REDUCED_PRECISION:
         os.environ.pop(name, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    os.environ["JAX_PLATFORMS"] = "cpu"
     # Else TensorFlow reports missing GPU libraries as errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def show_cards(device: str, card: int | None) -> None:
+    """Lets libraries see no graphics card, or `card`, or those that this process was given."""
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        return
+    if card is not None:
+        # As the driver numbers them, and so whoever measures them.
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(card)
+    os.environ.pop("JAX_PLATFORMS", None)
+    # float32 is not to be rounded to TF32, which cards would do for speed.
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
 
 
 def pin(threads: int) -> None:

@@ -45,6 +45,12 @@ class Trial:
             )
         job = jobs.Job.from_request(request["job"])
         self.job = dataclasses.replace(job, variant=self.variant)
+        devices = frameworks.devices(self.framework, self.workload, self.variant)
+        if self.job.device not in devices:
+            raise ValueError(
+                f"{self.name()} cannot run on a {self.job.device}; its script declares "
+                f"{' and '.join(devices)}"
+            )
         self.threads = self.job.resolved_threads()
 
     def name(self) -> str:
@@ -53,18 +59,26 @@ class Trial:
 
     @contextlib.contextmanager
     def phase(self, name: str):
-        """Marks a phase's begin and end, with the wall clock in nanoseconds."""
+        """Marks a phase's begin and end, with the wall clock in nanoseconds.
+
+        A graphics card works on while its script goes on: a phase ends when the card is done.
+        """
         mark = {"event": "phase", "phase": name}
         self.emit({**mark, "edge": "begin", "unix_ns": time.time_ns()})
         yield
+        if self.job.device != "cpu":
+            self.script.synchronize()
         self.emit({**mark, "edge": "end", "unix_ns": time.time_ns()})
 
     def load_framework(self) -> None:
         """Phase import: settles the process, then imports the script and with it the framework."""
         file = frameworks.script(self.framework, self.workload, self.variant)
-        frameworks.settle(self.framework, self.threads, self.workload)
+        job = self.job
+        frameworks.settle(self.framework, self.threads, self.workload, job.device, job.card)
         with self.phase("import"):
             self.script = importlib.import_module(file.stem)
+            if job.device != "cpu":
+                self.script.use_card()
             if hasattr(self.script, "limit_threads"):
                 self.script.limit_threads(self.threads)
 
@@ -93,6 +107,11 @@ class Trial:
         train_count, test_count = len(self.images.train_images), len(self.images.test_images)
         self.script.warm_call(network, train_count, test_count)
         return network
+
+    def placement(self, network) -> tuple[str, str]:
+        """Data type and device of the network's weights; a card has several names."""
+        dtype, device = self.script.placement(network)
+        return dtype, "gpu" if device == "cuda" else device
 
     def account(self, expected: dict, found: dict) -> None:
         """Emits the result: what the trial did, and what the host holds it against."""
@@ -165,8 +184,8 @@ def peak_memory_bytes() -> int | None:
 def main(file: str) -> int:
     """Runs a trial from the command line and prints what the host would be told.
 
-    `file` is the script: `torch_cnn.py` in a folder `cnn`, or the one that a variant has for itself,
-    `torch_cnn_tutorial.py`.
+    `file` is the script: `torch_cnn.py` in a folder `cnn`, or the one that a variant has for
+    itself, `torch_cnn_tutorial.py`.
     """
     path = Path(file).absolute()
     workload = path.parent.name
@@ -230,6 +249,7 @@ def _parse(name: str, framework: str, workload: str, variant: str | None) -> dic
     parser.add_argument("--train-samples", type=int, help="use the first N images only")
     parser.add_argument("--test-samples", type=int, help="use the first N images only")
     parser.add_argument("--threads", type=int, help="default: all cores")
+    parser.add_argument("--device", choices=jobs.DEVICES, default=default.device)
     known = frameworks.variants(framework, workload)
     parser.add_argument("--variant", default=variant, help=f"one of {', '.join(known) or 'none'}")
     parser.add_argument(

@@ -18,6 +18,9 @@ PIXEL_SCALE = 255
 DTYPE = "float32"
 """Of images, weights, optimiser state and arithmetic. No mixed precision, no bfloat16 passes."""
 
+DEVICES = ("cpu", "gpu")
+"""Where a job can run."""
+
 BETA_1 = 0.9
 BETA_2 = 0.999
 EPSILON = 1e-7
@@ -51,6 +54,10 @@ class Job:
     """Where the four IDX files are."""
     variant: str | None = None
     """Which of the script's `VARIANTS` runs; None: the script as it is."""
+    device: str = "cpu"
+    """Where weights, images and arithmetic are: `cpu`, or `gpu` for a graphics card."""
+    card: int | None = None
+    """Which graphics card, by the driver's number; None means the first that is visible."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -60,6 +67,8 @@ class Job:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}; it must be at least 1, or left out")
+        if self.device not in DEVICES:
+            raise ValueError(f"device is {self.device!r}; it must be {' or '.join(DEVICES)}")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
         if self.seed < 0:

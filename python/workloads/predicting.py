@@ -28,7 +28,7 @@ def run(trial) -> None:
             mark = {"event": "epoch", "epoch": number, "epochs": job.epochs}
             last = passes[-1]
             trial.emit({**mark, "loss": last["loss"], "accuracy": last["accuracy"]})
-    dtype, device = script.placement(network)
+    dtype, device = trial.placement(network)
     trial.account(
         expected(trial),
         {
@@ -53,7 +53,7 @@ def expected(trial) -> dict:
         "batches": job.epochs * spec.batches(count, job.batch_size),
         "test_images_seen": job.epochs * count,
         "dtype": spec.DTYPE,
-        "device": "cpu",
+        "device": job.device,
     }
 
 

@@ -32,7 +32,7 @@ def run(trial) -> None:
     with trial.phase("evaluate"):
         test = script.evaluate(network, trial.test_set)
 
-    dtype, device = script.placement(network)
+    dtype, device = trial.placement(network)
     trial.account(
         expected(trial),
         {
@@ -62,7 +62,7 @@ def expected(trial) -> dict:
         "images_seen": job.epochs * count,
         "test_images_seen": len(images.test_images),
         "dtype": spec.DTYPE,
-        "device": "cpu",
+        "device": job.device,
     }
 
 

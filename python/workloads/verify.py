@@ -107,7 +107,7 @@ def collect(request: dict, emit) -> None:
 def common(trial, network, test: dict) -> dict:
     """Facts of every network, whatever it was made for; `test` is a pass over the test set."""
     job, images = trial.job, trial.images
-    dtype, device = trial.script.placement(network)
+    dtype, device = trial.placement(network)
     return {
         # The settings that two collections must share to be compared.
         "job": {
@@ -116,6 +116,7 @@ def common(trial, network, test: dict) -> dict:
             "seed": job.seed,
             "train_images": len(images.train_labels),
             "test_images": len(images.test_labels),
+            "device": job.device,
         },
         "data": images.sha256,
         "parameters": sum(value.size for value in trial.script.weights(network).values()),
@@ -228,7 +229,7 @@ def _expected(spec, job: dict) -> dict:
         "images": job["train_images"],
         "test_images": job["test_images"],
         "dtype": spec.DTYPE,
-        "device": "cpu",
+        "device": job["device"],
     }
 
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::record::TrialFacts;
-use super::scan::{Input, Source};
+use super::scan::{Input, Renamed, Source};
 use super::tables::TableRow;
 use crate::energy::{Accounts, account_file, account_file_split};
 use crate::samples::ReadError;
@@ -67,6 +67,22 @@ pub fn gather_with(
         trials
     };
     inputs.par_iter().zip(&keep).map(read).collect::<Vec<_>>().into_iter().flatten().collect()
+}
+
+/// Gives machines the names that the study has for them: two machines of one name are told apart there.
+pub fn named(mut trials: Vec<Trial>, dir: &Path, renamed: &Renamed) -> Vec<Trial> {
+    for trial in &mut trials {
+        let path = trial.input.record.as_ref().and_then(|path| path.strip_prefix(dir).ok());
+        // The shard's folder is two above the trial's files.
+        let Some(shard) = path.and_then(|path| path.parent()?.parent()) else { continue };
+        let names = renamed.get(&*shard.to_string_lossy());
+        if let Some(machine) = &mut trial.facts.machine
+            && let Some(name) = names.and_then(|names| names.get(machine))
+        {
+            machine.clone_from(name);
+        }
+    }
+    trials
 }
 
 /// Which inputs' power over time is kept: all, or as many of each group, spread evenly.

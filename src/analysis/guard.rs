@@ -3,10 +3,14 @@
 use super::error::AnalysisError;
 use super::settings::AnalyzeSettings;
 use crate::files::{self, Dir};
+use crate::plan::Plan;
+use crate::settings::{Settings, Shard};
 use crate::store::audit::audit;
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use crate::store::journal;
+use crate::store::machines::ShardSeen;
+use rayon::prelude::*;
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
@@ -44,13 +48,30 @@ pub fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
         Err(_) if value["version"] != env!("CARGO_PKG_VERSION") => return Ok(Vec::new()),
         Err(why) => return Err(damaged(why)),
     };
-    let folder = Folder::at(&settings.dir);
+    if experiment.shards.is_empty() {
+        return Ok(agrees(&experiment.plan, &Folder::at(&settings.dir)));
+    }
+    // Each shard has a journal of its own; one that is missing was named when they were merged.
+    let agrees_itself = |shard: &ShardSeen| {
+        let folder = Folder::at(settings.dir.join("shards").join(shard.number.to_string()));
+        let of = Settings {
+            shard: Some(Shard { number: shard.number, of: shard.of }),
+            ..experiment.settings.clone()
+        };
+        let there = folder.experiment().exists();
+        if there { agrees(&Plan::of(&of), &folder) } else { Vec::new() }
+    };
+    Ok(experiment.shards.par_iter().flat_map(agrees_itself).collect())
+}
+
+/// What of journal, records and samples does not agree, a sentence each.
+fn agrees(plan: &Plan, folder: &Folder) -> Vec<String> {
     let journal = match journal::read(&folder.journal()) {
         Ok(journal) => journal,
-        Err(error) => return Ok(vec![error.to_string()]),
+        Err(error) => return vec![error.to_string()],
     };
-    let damages = audit(&experiment.plan, &journal, &folder);
-    Ok(damages.into_iter().map(|d| format!("{}: {}", d.trial.name, d.why)).collect())
+    let damages = audit(plan, &journal, folder);
+    damages.into_iter().map(|d| format!("{}: {}", d.trial.name, d.why)).collect()
 }
 
 /// Makes the folder of results and gives its path. A folder that the user named may be a link of their

@@ -48,6 +48,8 @@ pub struct TrialFacts {
     pub run_order: Option<u64>,
     /// The treatment that ran just before it.
     pub predecessor: Option<String>,
+    /// The machine that ran it, where it is on record.
+    pub machine: Option<String>,
     /// `energibridge`, `rapl` or `estimate`.
     pub meter: Option<String>,
     /// Whether its joules are an estimate.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
@@ -83,7 +84,14 @@ pub struct Scan {
     pub by: String,
     /// Whether the blocks were named with `--group-by`.
     pub blocks_named: bool,
+    /// Of a study that was merged from shards: by a shard's folder, how the study calls machines that the
+    /// shard's own files call otherwise.
+    #[serde(default)]
+    pub renamed: Renamed,
 }
+
+/// By a shard's folder, its machines' names in its own files, and in the study.
+pub type Renamed = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Why a folder's trials could not be found.
 #[derive(Debug, thiserror::Error)]
@@ -205,7 +213,8 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     inputs.sort_by(|a, b| order(a).cmp(&order(b)));
     let blocks_named = search.group_by.as_ref().is_some_and(|p| p.contains("<block>"));
     let by = grouping.by;
-    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named })
+    let renamed = Renamed::new();
+    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named, renamed })
 }
 
 /// The trials of tables of results, which are read where there are no samples.
@@ -224,6 +233,7 @@ fn of_tables(
         copies: Vec::new(),
         by: found.by,
         blocks_named: found.blocks,
+        renamed: Renamed::new(),
     })
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::copies::Copied;
 use super::domains::{Domains, Measured};
-use super::gather::{Outcome, Trial, gather_with};
+use super::gather::{Outcome, Trial, gather_with, named};
 use super::kinds::{Kind, kinds};
 use super::pairing::{Known, Pairing, pair};
 use super::scan::{GroupLine, Scan, Source};
@@ -78,7 +78,8 @@ pub fn study(
     scan: &Scan,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Study, String> {
-    let mut trials = gather_with(&scan.inputs, scan.source, settings.split_gaps, progress);
+    let trials = gather_with(&scan.inputs, scan.source, settings.split_gaps, progress);
+    let mut trials = named(trials, &settings.dir, &scan.renamed);
     let domains = domains(settings, scan, &trials)?;
     let absent = absent(&trials);
     let mut notes = notes(&trials);

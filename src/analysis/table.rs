@@ -28,7 +28,7 @@ pub const TEXTS: [&str; 10] = [
     "domains",
 ];
 
-/// What only rows of published tables have.
+/// What only rows of published tables have, and trials of an experiment on several machines.
 const OF_ROWS: [&str; 5] = ["tool", "tool_version", "machine", "tracking", "table_block"];
 
 /// Where the trials that come out of sessions have them.
@@ -278,6 +278,7 @@ fn cells(
     cells.text(SESSION, input.session.clone());
     cells.text("file", file.clone());
     cells.text("predecessor", facts.predecessor.clone());
+    cells.text("machine", facts.machine.clone());
     cells.number("block", facts.block.or(input.block).map(|n| n as f64));
     cells.number("position", facts.position.map(|n| n as f64));
     cells.number("run_order", facts.run_order.map(|n| n as f64));

@@ -36,13 +36,14 @@ pub struct CompareArgs {
     #[arg(long, value_name = "PCT")]
     pub until_precise: Option<f64>,
 
-    /// Run this once for each command, before the first trial; when it goes on, anew
+    /// Run this before the first trial, once for each command where {NAME} makes it differ; anew when an
+    /// experiment goes on
     #[arg(short, long, value_name = "CMD", help_heading = "Around the commands")]
     pub setup: Option<String>,
     /// Run this before each run of a command, unmeasured
     #[arg(short, long, value_name = "CMD", help_heading = "Around the commands")]
     pub prepare: Option<String>,
-    /// Run this once for each command, after the last trial
+    /// Run this after the last trial, as often as --setup
     #[arg(short, long, value_name = "CMD", help_heading = "Around the commands")]
     pub cleanup: Option<String>,
     /// Put each of VALUES (1,2,3) for {NAME} in the commands; may be repeated, for all combinations

@@ -1,6 +1,7 @@
 //! How an experiment is laid out, and what is done about failures: the same for frameworks and commands.
 
 use crate::plan::Order;
+use crate::settings::Shard;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ pub struct DesignArgs {
     /// The experiment's folder [default: results/<date-time>]
     #[arg(long, value_name = "DIR", help_heading = "Experiment")]
     pub output: Option<PathBuf>,
+    /// Run this part of the blocks only, such as 2/5: whole blocks, on one of several machines that are
+    /// given the same flags and the same --order-seed; then: joulerace merge
+    #[arg(long, value_name = "K/N", help_heading = "Experiment")]
+    pub shard: Option<Shard>,
     /// Print the plan and how long it takes, and touch nothing
     #[arg(long, help_heading = "Experiment")]
     pub dry_run: bool,

@@ -15,9 +15,9 @@ pub enum EnvCommand {
     List,
     /// Make what is missing and print where it is
     Sync {
-        /// Which one: training, or the small one for analysis
-        #[arg(value_enum, default_value_t = Which::Training)]
-        which: Which,
+        /// Which one: training, analysis (the small one), or one that --list-treatments shows
+        #[arg(value_name = "NAME", default_value = "training")]
+        which: String,
     },
     /// Fix a version's packages beforehand, with hashes: torch@2.4.1; prints the lock's file
     Lock {
@@ -37,13 +37,4 @@ pub enum EnvCommand {
         #[arg(long)]
         versions: bool,
     },
-}
-
-/// An environment by its use.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub enum Which {
-    /// With the three frameworks.
-    Training,
-    /// For statistics, plots and report.
-    Analysis,
 }

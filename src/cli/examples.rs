@@ -17,14 +17,14 @@ pub const COMPARE: &str = "\
 Examples:
   joulerace compare 'python a.py' 'python b.py'
   joulerace compare -n new -n old './new in.txt' './old in.txt' --same-output
-  joulerace compare 'gzip -k -f in.txt' 'xz -k -f in.txt' --prepare 'rm -f in.txt.*'
+  joulerace compare 'gzip -k in.txt' 'xz -k in.txt' --prepare 'rm -f in.txt.*'
   joulerace compare 'sleep {s}' --parameter-list s 0.1,0.2
   joulerace compare 'sort -R in.txt | tail -1' 'shuf -n 1 in.txt' --runs 20
   joulerace compare 'python a.py' 'python b.py' --save race.toml
 
-A command that is too short for the meter runs several times within a trial; what
-is told is for one. Its window is the process, or the phases that it marks
-(joulerace mark --help).";
+A command that is too short for the meter runs several times within a trial;
+what is told is for one. Its window is the process, or the phases that it
+marks (joulerace mark --help).";
 
 /// Of `run`.
 pub const RUN: &str = "\
@@ -47,6 +47,26 @@ Examples:
   joulerace analyze measurements               a folder of <group>/<name>_<n>.csv
   joulerace analyze measurements --base old --output report
   joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
+
+/// Of `submit`.
+pub const SUBMIT: &str = "\
+Examples:
+  joulerace submit --shards 10 --time=4:00:00 -- --iterations 60 --output study
+  joulerace submit --shards 10 --partition=long --constraint=epyc --wait -- --iterations 60
+  joulerace submit --shards 10 --prepare node --dry-run -- --iterations 60";
+
+/// Of `status`.
+pub const STATUS: &str = "\
+Examples:
+  joulerace status study";
+
+/// Of `merge`.
+pub const MERGE: &str = "\
+Examples:
+  joulerace --iterations 30 --order-seed 7 --shard 2/5 --output study
+                                               on the second of five machines
+  rsync -a machine2:study/ study/              and so from all five
+  joulerace merge study";
 
 /// Of `pack`.
 pub const PACK: &str = "\

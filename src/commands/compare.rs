@@ -2,23 +2,21 @@
 
 use super::doctor;
 use super::dry_run::dry_run;
-use super::resolve::{check_comparisons, check_percents, draw_seed, meter_of, ranges};
+use super::resolve::{check_comparisons, check_percents, check_shard, draw_seed, meter_of, ranges};
 use super::run::{anew, conduct, same_again};
+use super::shard::Place;
 use crate::cli::{CompareArgs, Talk};
 use crate::error::Error;
 use crate::meter::MeterSettings;
 use crate::paths::Project;
 use crate::plan::Plan;
-use crate::prepare;
 use crate::run::commands::check_found;
-use crate::screen::now_as_name;
 use crate::settings::commands::{mark, treatments, vary};
 use crate::settings::{
     CommandLine, Commands, Factor, Failures, Job, Settings, SettingsError, Shell, Treatment,
     is_label,
 };
 use crate::store::experiment::Experiment;
-use crate::store::folder::Folder;
 use crate::{clean, settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,30 +28,29 @@ pub fn compare(args: &CompareArgs, talk: Talk) -> Result<ExitCode, Error> {
     if args.setup.is_none() {
         check_found(&settings)?;
     }
-    let folder = Folder::at(match &args.design.output {
-        Some(folder) => prepare::followed(folder),
-        None => prepare::absolute("results".as_ref()).join(now_as_name()),
-    });
-    let analyse = !args.design.no_analysis;
+    let place = Place::of(&args.design, &settings);
+    let folder = place.folder.clone();
+    let analyse = !args.design.no_analysis && place.study.is_none();
     if args.design.dry_run {
         return dry_run(&settings, &Plan::of(&settings), &folder, || {
             doctor::worst(&settings, &project, folder.root(), analyse)
         });
     }
-    let session = if args.design.resume {
+    let mut session = if place.goes_on(&args.design) {
         same_again(&args.design, project, folder, settings)?
     } else {
         Experiment::may_begin_in(&folder)?;
-        if args.design.strict {
+        if args.design.strict && place.study.is_none() {
             doctor::strict(&settings, &project, folder.root(), analyse)?;
         }
         anew(project, folder, settings)
     };
+    place.look(&mut session, &args.design, talk)?;
     conduct(session, analyse, talk)
 }
 
 /// Checks the flags against each other and fills in what was left out.
-fn resolve(args: &CompareArgs) -> Result<Settings, Error> {
+pub(super) fn resolve(args: &CompareArgs) -> Result<Settings, Error> {
     ranges(&args.design, &args.meter, &args.failures)?;
     check_percents(args.margin, args.until_precise)?;
     let Made { mut treatments, factors, shell } = commands(args)?;
@@ -104,8 +101,10 @@ fn resolve(args: &CompareArgs) -> Result<Settings, Error> {
             max_failures: args.failures.max_failures,
         },
         workloads: None,
+        shard: args.design.shard,
     };
     check_comparisons(&settings, "--runs")?;
+    check_shard(&settings, &args.design)?;
     Ok(settings)
 }
 

@@ -3,16 +3,19 @@
 use super::resolve::resolve;
 use crate::cli::DoctorArgs;
 use crate::cli::Talk;
+pub(super) use crate::doctor::Finding;
 use crate::doctor::{self, Effort, Level, Report, Subject, show};
 use crate::env::Profile;
 use crate::error::Error;
 use crate::paths::{self, Project};
 use crate::prepare;
+use crate::prepare::environments::folder_settings;
 use crate::screen::fitting;
 use crate::screen::width;
 use crate::settings::{Settings, SettingsError};
 use crate::snapshot::Roots;
 use indicatif::ProgressBar;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -49,7 +52,7 @@ pub fn strict(
     results: &Path,
     analyse: bool,
 ) -> Result<(), Error> {
-    let report = doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ());
+    let report = look(settings, project, results, analyse);
     let Some(status) = report.worst.status() else { return Ok(()) };
     let bad = report.findings.iter().filter(|finding| finding.level >= Level::Warning);
     let text: String = bad.map(|finding| show::one(finding, usize::from(width()))).collect();
@@ -61,6 +64,16 @@ pub fn strict(
     Err(Error::Told { message, status })
 }
 
+/// What doctor finds here for that experiment.
+pub(super) fn look(
+    settings: &Settings,
+    project: &Project,
+    results: &Path,
+    analyse: bool,
+) -> Report {
+    doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ())
+}
+
 /// How a dry run ends: what doctor finds worst here, in the words of its own ending.
 pub(super) fn worst(
     settings: &Settings,
@@ -68,7 +81,7 @@ pub(super) fn worst(
     results: &Path,
     analyse: bool,
 ) -> String {
-    let report = doctor::examine(&subject(settings, project, results, analyse), &mut |_, _| ());
+    let report = look(settings, project, results, analyse);
     let text = show::fix_first(&report, usize::from(width()));
     let text =
         if text.is_empty() { "doctor finds nothing to put right\n".to_owned() } else { text };
@@ -83,14 +96,18 @@ fn subject(
 ) -> Subject<'static> {
     let (python_env, allow) = (settings.python_env.clone(), settings.allow_unlocked);
     let training = || prepare::env_settings(project, Profile::Training, python_env, allow);
-    // Commands bring their own.
-    let training = settings.commands.is_none().then(training);
+    // Commands bring their own, and versions are locked and made by the run.
+    let scripts = || settings.treatments.iter().filter(|t| t.command.is_none());
+    let training = scripts().any(|t| t.environment.is_none()).then(training);
+    let folders: BTreeSet<&String> = scripts().filter_map(|t| t.environment.as_ref()).collect();
+    let folders =
+        folders.iter().filter_map(|name| folder_settings(project, name, &settings.environments));
     let analysis = analyse.then(|| prepare::env_settings(project, Profile::Analysis, None, false));
     Subject {
         settings: settings.clone(),
         meters: settings.meter_settings(),
         roots: Roots::default(),
-        environments: training.into_iter().chain(analysis).collect(),
+        environments: training.into_iter().chain(folders).chain(analysis).collect(),
         dataset: prepare::dataset_settings(settings.dataset, settings.data_dir.as_deref()),
         results: results.to_owned(),
         lock_file: paths::lock_file(),

@@ -5,7 +5,7 @@ use crate::plan::duration::{Expected, IMAGES_PER_CORE_SECOND};
 use crate::plan::sequential::FIRST_LOOK;
 use crate::plan::{Order, Plan};
 use crate::screen::{say, shown, width};
-use crate::settings::Settings;
+use crate::settings::{Settings, cnn};
 use crate::store::folder::Folder;
 use crate::units;
 use std::process::ExitCode;
@@ -42,21 +42,38 @@ pub(super) fn dry_run(
              known to within ±{pct}%.\n"
         );
     }
+    let trials = match settings.commands {
+        Some(_) => format!(
+            "How long the commands take, and how often a trial repeats them, is known once each has \
+             run.\nExpected in all: {most}roughly {}, and what the commands take.\n",
+            units::duration(expected.total_s()),
+        ),
+        None if settings.workload != cnn() => {
+            "Trials: how long one takes is known after the first block.\n".to_owned()
+        }
+        None => format!(
+            "Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and \
+             second as on the machine this was tried on; the first block tells.\n\
+             Expected in all: {most}roughly {}.\n",
+            units::duration(expected.training_s()),
+            units::duration(expected.trial_s),
+            units::duration(expected.total_s()),
+        ),
+    };
     text += &format!(
-        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n\
-         Training: roughly {} at {} a trial, at {IMAGES_PER_CORE_SECOND} images per core and second \
-         as on the machine this was tried on; the first block tells.\n\
-         Expected in all: {most}roughly {}.\n",
+        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n{}",
         units::duration(expected.pauses_s),
         humantime::format_duration(settings.warmup),
         humantime::format_duration(settings.baseline),
         humantime::format_duration(settings.cooldown),
-        units::duration(expected.training_s()),
-        units::duration(expected.trial_s),
-        units::duration(expected.total_s()),
+        trials,
     );
     let columns = usize::from(width()).max(40);
-    let lines = text.lines().flat_map(|line| textwrap::wrap(line, columns));
+    // A treatment's name is not cut at its hyphens.
+    let options = textwrap::Options::new(columns)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace);
+    let lines = text.lines().flat_map(|line| textwrap::wrap(line, &options));
     say(&(lines.collect::<Vec<_>>().join("\n") + "\n"));
     say(&doctors_worst());
     Ok(ExitCode::SUCCESS)

@@ -1,15 +1,16 @@
 //! `joulerace env`: joulerace's Python environments.
 
 use crate::cli::Talk;
-use crate::cli::{EnvArgs, EnvCommand, Which};
+use crate::cli::{EnvArgs, EnvCommand};
 use crate::env::{self, EnvSettings, Profile};
-use crate::error::Error;
+use crate::error::{Error, Status};
 use crate::paths::Project;
-use crate::prepare::known::known;
+use crate::prepare::known::{known, project_environments};
 use crate::prepare::{self, environments};
 use crate::screen::Terminal;
 use crate::screen::say;
 use crate::settings::{Known, cnn, treatments};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// `joulerace env`.
@@ -23,12 +24,9 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
             }
         }
         EnvCommand::Sync { which } => {
-            let profile = match which {
-                Which::Training => Profile::Training,
-                Which::Analysis => Profile::Analysis,
-            };
+            let settings = asked_for(&which, &project)?;
             let terminal = Terminal::new(talk);
-            let made = prepare::block_on(prepare::own_environment(&project, profile, &terminal))?;
+            let made = prepare::block_on(prepare::own_environment(settings, &terminal))?;
             terminal.finish();
             say(&format!("{}\n", made?.prefix.display()));
         }
@@ -53,6 +51,23 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The environment of this name.
+fn asked_for(name: &str, project: &Project) -> Result<EnvSettings, Error> {
+    let own = |profile| prepare::env_settings(project, profile, None, false);
+    match name {
+        "training" => Ok(own(Profile::Training)),
+        "analysis" => Ok(own(Profile::Analysis)),
+        name => environments::folder_settings(project, name, &BTreeMap::new()).ok_or_else(|| {
+            let known: Vec<String> = project_environments(project).into_keys().collect();
+            let message = format!(
+                "env sync: there is no environment '{name}'; there are: training, analysis, {}",
+                known.join(", ")
+            );
+            Error::Told { message, status: Status::Usage }
+        }),
+    }
 }
 
 /// Locks versions one after the other, and gives the paths of their locks, a line each.

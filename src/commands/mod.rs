@@ -10,15 +10,19 @@ mod env;
 mod list;
 mod mark;
 mod measure;
+mod merge;
 mod pack;
 mod replay;
 mod resolve;
 mod run;
+mod shard;
 mod shell;
+mod status;
+mod submit;
 mod verify;
 mod versions;
 
-use crate::cli::{Cli, Command, RaceArgs, Service, Talk, WorkerArgs, joined};
+use crate::cli::{Cli, Command, RaceArgs, Service, Talk, WorkerArgs, joined, sorted};
 use crate::error::{Error, Status};
 use crate::prepare::limits;
 use crate::{process, race, screen};
@@ -56,7 +60,7 @@ pub fn main() -> ExitCode {
 
 /// A command line as types, and as it was typed.
 fn parsed(words: Vec<OsString>) -> Result<(Cli, ArgMatches), clap::Error> {
-    let matches = Cli::command().try_get_matches_from(joined(words.into_iter()))?;
+    let matches = Cli::command().try_get_matches_from(sorted(joined(words.into_iter())))?;
     Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
@@ -93,6 +97,9 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Error> {
         Some(Command::Run(args)) => run_file(&args, talk),
         Some(Command::Resume(args)) => run::resume(args, talk),
         Some(Command::Analyze(args)) => analyze::analyze(args, talk),
+        Some(Command::Merge(args)) => merge::merge(args, talk),
+        Some(Command::Submit(args)) => submit::submit(args, talk),
+        Some(Command::Status(args)) => status::status(args, talk),
         Some(Command::Audit(args)) => audit::audit(args, talk),
         Some(Command::Verify(args)) => verify::verify(args, talk),
         Some(Command::Doctor(args)) => doctor::doctor(*args, talk),

@@ -11,6 +11,7 @@ use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::files::{self, Scratch};
+use crate::meter::MeterSettings;
 use crate::pack::tables::{Compared, compare};
 use crate::pack::{PackError, Unpacked, unpack};
 use crate::paths::Project;
@@ -18,6 +19,7 @@ use crate::plan::Plan;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::screen::{Terminal, now_as_name, say, width};
+use crate::settings::Settings;
 use crate::stop::Stopper;
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
@@ -134,31 +136,22 @@ fn tell(line: &str) {
 }
 
 /// Flags that name a place on the maker's machine, or go on with what lay there.
-const PLACES: [&str; 7] = [
+const PLACES: [&str; 8] = [
     "--output",
+    "--save",
     "--data-dir",
     "--python-env",
+    "--environment",
     "--energibridge",
     "--powercap",
     "--workloads",
-    "--lock-file",
 ];
 const WITHOUT_VALUE: [&str; 4] = ["--resume", "--accept-changes", "--allow-unlocked", "--dry-run"];
 
 /// `--plan`: the command line that runs the same here, and its dry run.
 fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
     let (words, left_out) = here(&experiment.command, experiment.settings.order_seed);
-    let refused = |why: String| Error::Told {
-        message: format!("its command line cannot be repeated here: {}", clean::lines(&why)),
-        status: Status::Usage,
-    };
     let line: Vec<String> = words.iter().map(|word| quoted(Path::new(word))).collect();
-    let parsed = Cli::try_parse_from(joined(words.iter().map(Into::into)));
-    let cli = parsed.map_err(|error| refused(error.to_string()))?;
-    if cli.command.is_some() {
-        return Err(refused(format!("it is that of another command: {}", line.join(" "))));
-    }
-    let settings = resolve(&cli.run, project)?;
     say(&format!("{}\n", line.join(" ")));
     if !left_out.is_empty() {
         tell(&format!(
@@ -166,16 +159,26 @@ fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
             left_out.join(", ")
         ));
     }
-    let ours = crate::settings::Settings {
-        python_env: settings.python_env.clone(),
-        data_dir: settings.data_dir.clone(),
-        energibridge: settings.energibridge.clone(),
-        powercap: settings.powercap.clone(),
-        workloads: settings.workloads.clone(),
-        allow_unlocked: settings.allow_unlocked,
-        ..experiment.settings.clone()
+    let recorded = without_places(&experiment.settings);
+    let settings = match Cli::try_parse_from(joined(words.iter().map(Into::into))) {
+        Ok(Cli { command: None, run, .. }) => resolve(&run, project)?,
+        // Commands, or a file that is not in the archive: the plan is the record's, and nothing is
+        // run on its word.
+        Ok(_) => {
+            tell(
+                "The plan is the archive's record; its commands, or its file, are yours to bring.",
+            );
+            recorded.clone()
+        }
+        Err(error) => {
+            let message = format!(
+                "its command line cannot be repeated with this joulerace: {}",
+                clean::lines(&error.to_string())
+            );
+            return Err(Error::Told { message, status: Status::Usage });
+        }
     };
-    for difference in changed_settings(&ours, &settings, true) {
+    for difference in changed_settings(&recorded, &without_places(&settings), true) {
         tell(&format!("Differs here: {difference}."));
     }
     let here = Plan::of(&settings);
@@ -184,9 +187,21 @@ fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
         false => "The order is another than the archive's, as the treatments differ.",
     });
     let folder = Folder::at(prepare::absolute(Path::new("results")).join(now_as_name()));
-    dry_run(&settings, &here, &folder, || {
-        doctor::worst(&settings, project, folder.root(), !cli.run.design.no_analysis)
-    })
+    dry_run(&settings, &here, &folder, || doctor::worst(&settings, project, folder.root(), true))
+}
+
+/// Settings without what is another machine's own.
+fn without_places(settings: &Settings) -> Settings {
+    Settings {
+        environments: Default::default(),
+        python_env: None,
+        data_dir: None,
+        energibridge: None,
+        powercap: MeterSettings::default().powercap,
+        workloads: None,
+        allow_unlocked: false,
+        ..settings.clone()
+    }
 }
 
 /// A recorded command line for this machine: with the order's seed, and without places. Also the flags

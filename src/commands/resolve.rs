@@ -35,6 +35,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     let threads = job_ranges(args.learning_rate, args.threads)?;
     ranges(&args.design, &args.meter, &args.failures)?;
     args.device.fits(&args.meter.gpus, args.meter.meter)?;
+    args.device.suits(&treatments, &known)?;
     data_dir(args)?;
     check_percents(args.margin, args.until_precise)?;
     let job = Job {
@@ -85,8 +86,10 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         },
         workloads: Some(workload.folder.clone())
             .filter(|folder| *folder != project.workloads().join(&workload.name)),
+        shard: args.design.shard,
     };
     check_comparisons(&settings, "--iterations")?;
+    check_shard(&settings, &args.design)?;
     Ok(settings)
 }
 
@@ -233,6 +236,19 @@ pub(super) fn check_comparisons(
     Ok(())
 }
 
+/// All shards draw one plan, so its seed has to be the same everywhere.
+pub(super) fn check_shard(settings: &Settings, design: &DesignArgs) -> Result<(), SettingsError> {
+    let Some(shard) = settings.shard else { return Ok(()) };
+    if design.order_seed.is_none() {
+        return Err(SettingsError::Unseeded);
+    }
+    if settings.until_precise.is_some() {
+        let why = "--until-precise looks at all blocks, and each shard knows its own only";
+        return Err(SettingsError::Shard(why.to_owned()));
+    }
+    shard.check(settings.iterations).map_err(SettingsError::Shard)
+}
+
 /// A folder that was named and is not there is a typing error more often than a wish.
 fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
     let Some(dir) = &args.data_dir else { return Ok(()) };
@@ -371,6 +387,10 @@ pub(super) fn quoted(path: &Path) -> String {
 /// is not compared.
 pub(super) fn changed_settings(then: &Settings, now: &Settings, seed_given: bool) -> Vec<String> {
     let mut now = Settings { failures: then.failures.clone(), ..now.clone() };
+    if then.shard.is_some() {
+        // As many as the machine has that goes on with it.
+        now.job.threads = then.job.threads;
+    }
     if !seed_given {
         now.order_seed = then.order_seed;
     }

@@ -5,6 +5,7 @@ use super::doctor;
 use super::dry_run::dry_run;
 use super::list::list;
 use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
+use super::shard::{self, Place};
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
@@ -15,7 +16,7 @@ use crate::plan::Plan;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::run::{Ending, Outcome, Session};
-use crate::screen::{Terminal, compared, now_as_name, out, report, say, shown, width};
+use crate::screen::{Terminal, compared, out, report, say, shown, width};
 use crate::settings::{Commands, Settings};
 use crate::stop::Stopper;
 use crate::store::ExperimentError;
@@ -35,27 +36,28 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let settings = resolve(&args, &project)?;
-    let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
-    check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
-    let folder = Folder::at(match &args.design.output {
-        Some(folder) => prepare::followed(folder),
-        None => prepare::absolute(Path::new("results")).join(now_as_name()),
-    });
-    let analyse = !args.design.no_analysis;
+    for job in settings.jobs() {
+        let data_dir = settings.data_dir.as_deref();
+        check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+    }
+    let place = Place::of(&args.design, &settings);
+    let folder = place.folder.clone();
+    let analyse = !args.design.no_analysis && place.study.is_none();
     if args.design.dry_run {
         return dry_run(&settings, &Plan::of(&settings), &folder, || {
             doctor::worst(&settings, &project, folder.root(), analyse)
         });
     }
-    let session = if args.design.resume {
+    let mut session = if place.goes_on(&args.design) {
         same_again(&args.design, project, folder, settings)?
     } else {
         Experiment::may_begin_in(&folder)?;
-        if args.design.strict {
+        if args.design.strict && place.study.is_none() {
             doctor::strict(&settings, &project, folder.root(), analyse)?;
         }
         anew(project, folder, settings)
     };
+    place.look(&mut session, &args.design, talk)?;
     conduct(session, analyse, talk)
 }
 
@@ -64,14 +66,26 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let folder = Folder::at(prepare::followed(&args.dir));
     let then = recorded(&folder)?;
     let project = Project::find()?;
+    if !then.shards.is_empty() {
+        let message = format!(
+            "{} was merged from shards, and they are what runs: resume those that it misses \
+             (joulerace status {0} names them), and merge again",
+            shown(folder.root())
+        );
+        return Err(Error::Told { message, status: Status::Usage });
+    }
     let settings = here(own_or_named(&then.settings, &args, &project, &folder)?)?;
-    let session = Session {
+    let of_study = settings.shard.is_some();
+    let mut session = Session {
         again: if args.failed { Again::Failed } else { Again::Unmeasured },
         then: Some(then),
         accept_changes: args.accept_changes,
         ..anew(project, folder, settings)
     };
-    conduct(session, !args.no_analysis, talk)
+    if of_study && let Some(root) = session.folder.root().ancestors().nth(2).map(Path::to_owned) {
+        session.findings = shard::fit(&session, &root, false, &Terminal::new(talk))?;
+    }
+    conduct(session, !args.no_analysis && !of_study, talk)
 }
 
 pub(super) fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
@@ -83,6 +97,8 @@ pub(super) fn anew(project: Project, folder: Folder, settings: Settings) -> Sess
         then: None,
         accepted: Vec::new(),
         accept_changes: false,
+        study: None,
+        findings: Vec::new(),
     }
 }
 
@@ -103,10 +119,15 @@ pub(super) fn same_again(
     let settings = Settings {
         failures: settings.failures,
         python_env: settings.python_env,
+        environments: settings.environments,
         data_dir: settings.data_dir,
         energibridge: settings.energibridge,
         powercap: settings.powercap,
         workloads: settings.workloads,
+        job: match settings.shard {
+            Some(_) => settings.job,
+            None => then.settings.job.clone(),
+        },
         // Its lines are those of this command line, or it would have been refused.
         commands: settings.commands.map(|now| Commands {
             repetitions: then.settings.commands.as_ref().and_then(|then| then.repetitions),

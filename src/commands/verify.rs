@@ -59,6 +59,7 @@ async fn compare(
     let known = known(&path, &workload.name, project, &args.environment)?;
     let typed = asked(&args.treatments, &workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
+    args.device.suits(&treatments, &known)?;
     let wanted = Wanted {
         treatments: &treatments,
         python_env: args.python_env.clone(),

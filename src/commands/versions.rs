@@ -1,9 +1,8 @@
 //! `--versions NAME=FROM..TO`: releases of a framework's package, as the package index lists them.
 
-use crate::env::{self, EnvSettings, Profile};
 use crate::error::Error;
 use crate::paths::Project;
-use crate::prepare;
+use crate::prepare::{self, environments};
 use crate::settings::{Known, Place, SettingsError, place};
 use pep508_rs::pep440_rs::Version;
 use std::str::FromStr as _;
@@ -34,15 +33,11 @@ pub(super) fn versions(
         known: known.frameworks(),
     })?;
     let package = range.package.unwrap_or(script.main_package());
-    let settings = EnvSettings {
-        cancel: prepare::token()?,
-        ..prepare::env_settings(project, Profile::Training, None, false)
-    };
-    let all = env::releases(&settings, package, &mut |event| tracing::info!("{event:?}"))?;
+    let all = prepare::block_on(environments::releases(project, package.to_owned()))??;
     let between = between(&all, &range);
     if between.len() < 2 {
         return Err(told(format!(
-            "{} of its releases with wheels here lie between; there are: {}",
+            "{} of the releases of {package} with wheels here lie between; there are: {}",
             between.len(),
             all.join(", ")
         ))
@@ -69,7 +64,7 @@ fn parse(typed: &str) -> Result<Range<'_>, String> {
         None => (name, None),
     };
     let named =
-        |package: &str| matches!(place(&format!("{package}==1")), Ok(Place::Version { .. }));
+        |package: &str| matches!(place(&format!("{package}==1")), Some(Place::Version { .. }));
     if package.is_some_and(|package| !named(package)) {
         return Err(LIKE.to_owned());
     }

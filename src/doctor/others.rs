@@ -36,6 +36,49 @@ pub(super) fn examine(
         daemons(&names, tlp, machine.virtualisation.container.is_some()),
         lock(&holder(subject.lock_file.as_deref()), subject.lock_file.as_deref()),
     ]
+    .into_iter()
+    .chain(share(Allocation::read(|name| std::env::var(name).ok()), machine))
+    .collect()
+}
+
+/// What Slurm gave the job that this runs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Allocation {
+    job: String,
+    /// Processors of this node; none where it does not say.
+    processors: Option<usize>,
+}
+
+impl Allocation {
+    /// By the variables that Slurm sets; none outside a job.
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Allocation> {
+        let processors = variable("SLURM_CPUS_ON_NODE").and_then(|n| n.parse().ok());
+        Some(Allocation { job: variable("SLURM_JOB_ID")?, processors })
+    }
+}
+
+/// A job that has a part of a node only has other people's jobs beside it, and the counters are the whole
+/// node's.
+fn share(allocation: Option<Allocation>, machine: &Machine) -> Option<Finding> {
+    // Some clusters count cores, others threads.
+    let cpu = &machine.cpu;
+    let all = cpu.cores.unwrap_or(cpu.threads).min(cpu.threads);
+    let Allocation { job, processors } = allocation?;
+    let new = |level, found: String| {
+        Finding::new("share", "Share of the node", level, found).with("processors", processors)
+    };
+    Some(match processors {
+        None => new(Level::Unknown, format!("Slurm's job {job} does not say how much of the node it has")),
+        Some(n) if n < all => new(
+            Level::Failure,
+            format!(
+                "Slurm's job {job} has {n} of the node's {all} processors; what runs on the others is \
+                 measured with it"
+            ),
+        )
+        .remedy("Submit it with --exclusive, to a partition that allows that (not OverSubscribe=FORCE)"),
+        Some(_) => new(Level::Ok, format!("Slurm's job {job} has all of its processors")),
+    })
 }
 
 /// By the same limits by which a trial is flagged later: so much of a core, and so much of what the
@@ -108,6 +151,25 @@ fn lock(holder: &std::io::Result<Option<String>>, path: Option<&Path>) -> Findin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::snapshot::{self, Roots};
+
+    #[test]
+    fn a_job_with_a_part_of_a_node_is_unfit() {
+        let job = |processors: &'static str| {
+            Allocation::read(|name| match name {
+                "SLURM_JOB_ID" => Some("7".to_owned()),
+                _ => Some(processors.to_owned()),
+            })
+        };
+        let mut machine = snapshot::machine(&Roots::default());
+        (machine.cpu.cores, machine.cpu.threads) = (Some(8), 16);
+        let level = |job| share(job, &machine).map(|finding| finding.level);
+        assert_eq!(level(job("4")), Some(Level::Failure));
+        assert_eq!((level(job("8")), level(job("16"))), (Some(Level::Ok), Some(Level::Ok)));
+        assert_eq!(level(job("?")), Some(Level::Unknown));
+        assert_eq!(level(Allocation::read(|_| None)), None);
+    }
 
     fn watched(cores: f64, busiest: &[(&str, f64)]) -> Others {
         let busiest = busiest.iter().map(|(name, cores)| ((*name).to_owned(), *cores)).collect();

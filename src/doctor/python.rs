@@ -1,12 +1,16 @@
 //! The Python that trains, and the environments that workers would run in.
 
 use super::finding::{Finding, Level, shown, split};
-use crate::env::{self, EnvError, EnvEvent, EnvSettings, Environment, Found, Profile, Source};
+use crate::env::{
+    self, EnvError, EnvEvent, EnvSettings, Environment, Found, Packages, Profile, Source,
+};
 use crate::worker::protocol::Interpreter;
 
 /// An environment that was looked for.
 pub(super) struct Looked {
     pub profile: Profile,
+    /// What a treatment calls it, where it is none of the study's.
+    pub called: Option<String>,
     pub found: Result<Found, EnvError>,
     passed_over: Option<String>,
 }
@@ -19,7 +23,11 @@ pub(super) fn look(settings: &EnvSettings) -> Looked {
             passed_over = Some(format!("the active {} is passed over: {why}", shown(&prefix)));
         }
     });
-    Looked { profile: settings.profile, found, passed_over }
+    let called = match &settings.packages {
+        Packages::Study => None,
+        Packages::Folder(name) | Packages::Version { called: name, .. } => Some(name.clone()),
+    };
+    Looked { profile: settings.profile, called, found, passed_over }
 }
 
 /// The Python that trains, and each environment.
@@ -63,12 +71,14 @@ fn python(looked: &Looked) -> Option<Finding> {
     }
 }
 
-fn environment(Looked { profile, found, passed_over }: &Looked) -> Finding {
-    let (id, title) = match profile {
-        Profile::Training => ("environment.training", "For training"),
-        Profile::Analysis => ("environment.analysis", "For analysis"),
+fn environment(Looked { profile, called, found, passed_over }: &Looked) -> Finding {
+    let (id, title) = match (called, profile) {
+        (Some(_), _) => ("environment.named", "Environment"),
+        (None, Profile::Training) => ("environment.training", "For training"),
+        (None, Profile::Analysis) => ("environment.analysis", "For analysis"),
     };
     let new = |level, found: String| {
+        let found = called.iter().fold(found, |found, name| format!("{name}: {found}"));
         let found = passed_over.iter().fold(found, |found, why| format!("{found}; {why}"));
         Finding::new(id, title, level, found)
     };
@@ -84,7 +94,8 @@ fn environment(Looked { profile, found, passed_over }: &Looked) -> Finding {
             new(level, format!("{why}: {}", shown(prefix)))
                 .remedy(format!(
                     "Make it beforehand: {packages} packages as locked, {size}\n  \
-                     joulerace env sync {profile}"
+                     joulerace env sync {}",
+                    called.clone().unwrap_or_else(|| profile.to_string())
                 ))
                 .with("ready", false)
                 .with("packages", *packages)
@@ -146,7 +157,8 @@ mod tests {
             packages: 97,
             why: "not made yet",
         });
-        let mut looked = Looked { profile: Profile::Training, found, passed_over: None };
+        let mut looked =
+            Looked { profile: Profile::Training, called: None, found, passed_over: None };
         let training = environment(&looked);
         assert_eq!(training.level, Level::Warning);
         assert!(python(&looked).unwrap().found.starts_with("3.11.2"));
@@ -161,7 +173,12 @@ mod tests {
     #[test]
     fn an_environment_that_cannot_be_had_is_a_failure_with_its_remedy_apart() {
         let error = EnvError::LockMissing { path: "/p/poetry.lock".into() };
-        let looked = Looked { profile: Profile::Training, found: Err(error), passed_over: None };
+        let looked = Looked {
+            profile: Profile::Training,
+            called: None,
+            found: Err(error),
+            passed_over: None,
+        };
         let finding = environment(&looked);
         assert_eq!(finding.level, Level::Failure);
         assert!(finding.found.contains("/p/poetry.lock: no such file"), "{}", finding.found);

@@ -38,9 +38,10 @@ pub enum EnvError {
     },
     /// No Python on this machine can be used to make an environment.
     #[error(
-        "no Python {wanted} was found to make an environment with{}\n\
-         Install one (uv python install 3.12, pyenv install 3.12, apt install python3.12) and put it on PATH, \
-         or name it: JOULERACE_PYTHON=/path/to/python3; or name a ready environment of such a Python with --python-env",
+        "no Python {wanted} was found to make an environment with{1}\n\
+         Install one (uv python install {0}, pyenv install {0}, apt install python{0} python{0}-venv) and put \
+         it on PATH, or name it: JOULERACE_PYTHON=/path/to/python3; or name a ready environment of such a Python with --python-env",
+        a_minor(wanted),
         Tried(tried)
     )]
     NoPython {
@@ -119,7 +120,8 @@ pub enum EnvError {
         version: String,
         /// What came of each Python, by its version.
         tried: Vec<(String, String)>,
-        /// The package's releases that have wheels here, the oldest first; empty where they are not known.
+        /// The package's releases around that version that have wheels here, the oldest first; empty where
+        /// they are not known.
         known: Vec<String>,
     },
     /// There is not enough space for what would have to be installed.
@@ -240,6 +242,12 @@ impl fmt::Display for List<'_> {
     }
 }
 
+/// A version that would do: the first that is named in what is wanted.
+fn a_minor(wanted: &str) -> String {
+    let digits = wanted.trim_start_matches(|c: char| !c.is_ascii_digit());
+    digits.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect()
+}
+
 struct Tried<'a>(&'a [(PathBuf, String)]);
 
 impl fmt::Display for Tried<'_> {
@@ -274,7 +282,7 @@ impl fmt::Display for Releases<'_> {
                  pyenv install 3.12, apt install python3.12) and put it on PATH"
             );
         }
-        write!(f, "Releases of {package} with wheels here: {}", known.join(", "))
+        write!(f, "Releases of {package} with wheels here, around it: {}", known.join(", "))
     }
 }
 

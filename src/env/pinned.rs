@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr as _;
 
 use serde::Deserialize;
 
@@ -183,8 +184,18 @@ pub fn lock(
         package: version.package.clone(),
         version: version.version.clone(),
         tried,
-        known,
+        known: around(&version.version, known),
     })
+}
+
+/// Those releases that come next before and after a version.
+fn around(version: &str, known: Vec<String>) -> Vec<String> {
+    const EACH: usize = 8;
+    let order = |text: &str| pep508_rs::pep440_rs::Version::from_str(text).ok();
+    let wanted = order(version);
+    let place = known.iter().position(|one| order(one) > wanted).unwrap_or(known.len());
+    let from = place.saturating_sub(EACH);
+    known.into_iter().skip(from).take(2 * EACH).collect()
 }
 
 /// The Pythons that a version can be locked for: the study's first, one of each minor version.
@@ -255,7 +266,7 @@ fn because(tail: &[String]) -> String {
     let words: Vec<&str> = tail[from..]
         .iter()
         .flat_map(|line| line.split_whitespace())
-        .filter(|word| !matches!(*word, "×" | "╰─▶" | "│"))
+        .filter(|word| !matches!(*word, "×" | "╰─▶" | "│" | "error:" | "cause:"))
         .collect();
     words.join(" ")
 }
@@ -297,7 +308,15 @@ fn compile(
         uploaded.filter_map(|time| time.to_string().parse::<jiff::Timestamp>().ok()).min();
     let limit = uploaded.and_then(|time| time.checked_add(FOLLOWED).ok()).map(|t| t.to_string());
     let asked = version.requirements();
-    let resolved = pylock(&asked, limit.as_deref(), false, base, tools, scratch, context)?;
+    let (mut limit, mut unlimited) = (limit, "the index does not say when files were uploaded");
+    let resolved = match pylock(&asked, limit.as_deref(), false, base, tools, scratch, context) {
+        // What it needs may have had no wheels for this Python then.
+        Err(EnvError::Failed { .. }) if limit.is_some() => {
+            (limit, unlimited) = (None, "what it needs had no wheels for this Python then");
+            pylock(&asked, None, false, base, tools, scratch, context)?
+        }
+        resolved => resolved?,
+    };
     let mut uv = uv_compile(&asked, limit.as_deref(), base, tools, scratch)?;
     uv.args(["--generate-hashes", "--no-header", "--no-annotate", "--output-file", "locked.txt"]);
     context.run(Step::Lock, &mut uv)?;
@@ -315,7 +334,7 @@ fn compile(
         asked.join(" "),
         minor_version(&base.version),
         platform(),
-        limit.as_deref().unwrap_or("now; the index does not say when files were uploaded"),
+        limit.unwrap_or_else(|| format!("when it was locked; {unlimited}")),
     ))
 }
 

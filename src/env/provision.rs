@@ -22,6 +22,8 @@ pub(super) struct Order<'a> {
     /// The lock of a version, where it is one that Poetry has no part in.
     pub pinned: Option<&'a Path>,
     pub lock: &'a Lock,
+    /// Poetry's groups that are installed.
+    pub groups: Vec<&'static str>,
     pub lock_hash: &'a str,
     pub base: &'a Base,
     /// The folder below which everything of joulerace's lies.
@@ -60,7 +62,7 @@ pub(super) fn make(order: &Order, context: &mut Context) -> Result<(), EnvError>
     }
     let seconds = began.elapsed().as_secs_f64();
     Record::of_environment(order.base, order.profile, order.lock_hash, packages, seconds)
-        .from_lock(order.pinned.map_or_else(|| order.project.join("poetry.lock"), Path::to_owned))
+        .with_lock(order.pinned.map_or_else(|| order.project.join("poetry.lock"), Path::to_owned))
         .write(order.prefix)?;
     (context.progress)(EnvEvent::Made { prefix: order.prefix.into(), seconds });
     Ok(())
@@ -102,7 +104,7 @@ fn export(
         let from = order.project.join(name);
         fs::copy(&from, scratch.join(name)).map_err(EnvError::io("read", from))?;
     }
-    let mut groups = order.lock.groups(order.profile);
+    let mut groups = order.groups.clone();
     groups.retain(|group| *group != "main");
     let mut poetry = tools.poetry(scratch);
     poetry.args(["export", "--no-interaction", "--no-ansi", "--format", "requirements.txt"]);

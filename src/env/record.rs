@@ -70,7 +70,7 @@ impl Record {
     }
 
     /// The same, made from this lock.
-    pub fn from_lock(self, lock: PathBuf) -> Self {
+    pub fn with_lock(self, lock: PathBuf) -> Self {
         Self { lock: Some(lock), ..self }
     }
 

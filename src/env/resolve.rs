@@ -13,7 +13,7 @@ use super::lease::{Kind, Lease};
 use super::lock::{self, Lock};
 use super::provision::{self, Order};
 use super::record::Record;
-use super::{EnvError, EnvEvent, EnvSettings, Environment, Source};
+use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
 
 /// Finds the environment to use, making joulerace's own if it is needed and not there.
 ///
@@ -182,6 +182,11 @@ fn own(
                 profile: settings.profile,
                 project: &settings.project,
                 pinned: settings.pinned(),
+                // Another folder need not have all of the study's groups.
+                groups: match settings.packages {
+                    Packages::Study => settings.profile.groups().to_vec(),
+                    _ => lock.groups(settings.profile),
+                },
                 lock,
                 lock_hash: &lock_hash,
                 base: &base,

@@ -55,9 +55,8 @@ pub fn pack(
     // Readable as the umask says, and not by its owner alone.
     #[cfg(unix)]
     drafts.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let draft = drafts
-        .tempfile_in(above.unwrap_or(Path::new(".")))
-        .map_err(PackError::io(archive))?;
+    let draft =
+        drafts.tempfile_in(above.unwrap_or(Path::new("."))).map_err(PackError::io(archive))?;
     let mut pen = Pen::new(BufWriter::new(draft));
     let failed = || PackError::io(archive);
     for (path, content) in locks(folder, experiment, project)? {
@@ -160,27 +159,45 @@ impl<W: Write + Seek> Pen<W> {
     }
 }
 
-/// The lock that the experiment ran with, and that of the analysis, which is the same file.
+/// The locks that the experiment ran with and is analysed with: the project's, which a comparison of
+/// commands needs for its analysis only, and those of further environments of the project. What was
+/// locked on the spot (`jax@0.4.30`), or lay elsewhere, is in `experiment.json`, package by package.
 fn locks(
     folder: &Folder,
     experiment: &Experiment,
     project: &Project,
 ) -> Result<Vec<(String, Vec<u8>)>, PackError> {
-    let path = project.root.join("poetry.lock");
-    let same = Lock::read(&path)
-        .is_ok_and(|lock| lock.hash(Profile::Training) == experiment.conditions.lock);
-    if !same {
-        let (folder, version) = (folder.shown(), experiment.version.clone());
-        return Err(PackError::OtherLock { folder, version: clean::line(&version) });
+    let Experiment { conditions, version, .. } = experiment;
+    let same = |root: &Path, hash: &str| {
+        let lock = Lock::read(&root.join("poetry.lock"));
+        lock.is_ok_and(|lock| lock.hash(Profile::Training) == hash)
+    };
+    if !conditions.lock.is_empty() && !same(&project.root, &conditions.lock) {
+        let (folder, version) = (folder.shown(), clean::line(version));
+        return Err(PackError::OtherLock { folder, version });
     }
-    ["poetry.lock", "pyproject.toml"]
-        .into_iter()
-        .map(|name| {
-            let path = project.root.join(name);
+    let mut places = vec![(LOCKS.to_owned(), project.root.clone())];
+    for (name, locked) in &conditions.environments {
+        let root = project.root.join("python/environments").join(name);
+        if is_name(name) && same(&root, &locked.lock) {
+            places.push((format!("{LOCKS}/{name}"), root));
+        }
+    }
+    let mut found = Vec::new();
+    for (below, root) in places {
+        for name in ["poetry.lock", "pyproject.toml"] {
+            let path = root.join(name);
             let content = std::fs::read(&path).map_err(PackError::io(path))?;
-            Ok((format!("{LOCKS}/{name}"), content))
-        })
-        .collect()
+            found.push((format!("{below}/{name}"), content));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a recorded name is one of a folder, and no way out of one.
+fn is_name(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.starts_with('.') && !name.is_empty() && name.chars().all(letter)
 }
 
 /// The checksums of the scripts that ran, as the conditions have them, in `sha256sum`'s form.

@@ -62,7 +62,7 @@ pub fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
     let root = experiment(&sums).map_err(&unfit)?;
     let altered = altered(scratch.path(), &sums);
     let folder = scratch.path().join(root);
-    Ok(Unpacked { folder, files: sums.len(), altered, scratch: scratch })
+    Ok(Unpacked { folder, files: sums.len(), altered, scratch })
 }
 
 /// Writes all files below `root`, and gives their checksums.

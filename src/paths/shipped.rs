@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 #[folder = "python/"]
 #[exclude = "tests/*"]
 #[exclude = "*__pycache__*"]
+#[exclude = "*/target/*"]
 #[exclude = ".*"]
 struct Python;
 

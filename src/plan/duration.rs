@@ -1,6 +1,6 @@
 //! How long an experiment takes, before its first trial.
 
-use crate::settings::Settings;
+use crate::settings::{Job, Settings};
 
 /// What a trial takes before it trains, in seconds: Python, imports, compiling.
 pub const STARTING_S: f64 = 12.0;
@@ -18,8 +18,14 @@ pub struct Expected {
     pub trials: usize,
     /// Warm-up, both baselines, and a cool-down after the warm-up and each trial, in seconds.
     pub pauses_s: f64,
-    /// One trial, in seconds.
+    /// One trial, in seconds: their mean where levels differ.
     pub trial_s: f64,
+}
+
+/// What a job trains for, in seconds.
+fn training_s(job: &Job) -> f64 {
+    let images = f64::from(job.train_samples.unwrap_or(IMAGES).min(IMAGES));
+    images * f64::from(job.epochs) / (IMAGES_PER_CORE_SECOND * f64::from(job.threads.max(1)))
 }
 
 impl Expected {
@@ -39,10 +45,8 @@ impl Expected {
             // Known once each was tried.
             return Expected { trials, pauses_s, trial_s: commands.trial_s.unwrap_or_default() };
         }
-        let job = &settings.job;
-        let images = f64::from(job.train_samples.unwrap_or(IMAGES).min(IMAGES));
-        let per_second = IMAGES_PER_CORE_SECOND * f64::from(job.threads.max(1));
-        let trial_s = STARTING_S + images * f64::from(job.epochs) / per_second;
+        let jobs: Vec<f64> = settings.jobs().map(|job| training_s(&job)).collect();
+        let trial_s = STARTING_S + jobs.iter().sum::<f64>() / jobs.len().max(1) as f64;
         Expected { trials, pauses_s, trial_s }
     }
 

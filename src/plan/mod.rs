@@ -72,6 +72,9 @@ impl Plan {
                 trial.seed = Some(seeds::of_block(settings.job.seed, trial.block));
             }
         }
+        // Drawn as a whole whatever part of it runs here, so that all shards share one plan.
+        let blocks = settings.blocks();
+        plan.trials.retain(|trial| blocks.contains(&trial.block));
         plan
     }
 
@@ -105,13 +108,19 @@ impl Plan {
         Plan { order_seed, generator: order.generator().to_owned(), trials }
     }
 
-    /// The name of the trial that ran before this one, if any.
+    /// The trial that ran before this one, if any.
     pub fn predecessor(&self, trial: &Trial) -> Option<&Trial> {
-        trial.run_order.checked_sub(1).and_then(|i| self.trials.get(i as usize))
+        let place = trial.run_order.checked_sub(self.first())?.checked_sub(1)?;
+        self.trials.get(place as usize)
     }
 }
 
 impl Plan {
+    /// The place of its first trial within the experiment: not 0 in a shard.
+    fn first(&self) -> u32 {
+        self.trials.first().map_or(0, |trial| trial.run_order)
+    }
+
     /// Checks a plan that was read from a file, which anyone may have written.
     ///
     /// # Errors
@@ -135,7 +144,7 @@ impl Plan {
             if !seen.insert(&trial.name) {
                 return Err(format!("the plan names {} twice", trial.name));
             }
-            if trial.run_order as usize != place {
+            if u64::from(trial.run_order) != u64::from(self.first()) + place as u64 {
                 let order = trial.run_order;
                 return Err(format!(
                     "{} stands at place {place} with the order {order}",
@@ -185,7 +194,7 @@ mod tests {
         assert!(tampered(|p| p.trials[1].treatment = "../x".into()).contains("\"../x\""));
         assert!(tampered(|p| p.trials[1] = p.trials[0].clone()).contains("twice"));
         assert!(tampered(|p| p.trials[1].name = p.trials[0].name.clone()).contains("its name"));
-        assert!(tampered(|p| p.trials.swap(0, 1)).contains("place 0"));
+        assert!(tampered(|p| p.trials.swap(0, 1)).contains("stands at place"));
     }
 
     #[test]

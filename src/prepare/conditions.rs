@@ -89,9 +89,12 @@ pub fn commands(settings: &Settings) -> Vec<String> {
         let digest = files_digest(path).unwrap_or_else(|error| format!("cannot be read ({error})"));
         format!("{} {digest}", path.display())
     };
-    std::iter::once(format!("in {}", commands.folder.display()))
-        .chain(files.iter().map(hash))
-        .collect()
+    place_of_commands(settings).into_iter().chain(files.iter().map(hash)).collect()
+}
+
+/// Where commands run: the first line of [`commands`].
+pub fn place_of_commands(settings: &Settings) -> Option<String> {
+    Some(format!("in {}", settings.commands.as_ref()?.folder.display()))
 }
 
 /// A file that is larger is known by its length: reading it would take longer than it is worth.

@@ -171,24 +171,33 @@ async fn settings_of(
     let Some(environment) = &treatment.environment else { return Ok(own()) };
     let plain =
         EnvSettings { active: None, ..env_settings(project, Profile::Training, None, false) };
-    if let Ok(Place::Folder(name)) = place(environment) {
-        let shipped = project_environments(project);
-        let folder = wanted.folders.get(name).or_else(|| shipped.get(name)).cloned();
-        let folder = folder.ok_or_else(|| SettingsError::UnknownEnvironment {
-            typed: name.to_owned(),
-            framework: treatment.framework.clone(),
-            known: shipped.keys().cloned().collect::<Vec<_>>().join(", "),
-        })?;
-        let packages = match folder == project.root {
-            true => Packages::Study,
-            false => Packages::Folder(folder_of(name)),
-        };
-        return Ok(EnvSettings { project: folder, packages, ..plain });
+    if let Some(Place::Folder(name)) = place(environment) {
+        return folder_settings(project, name, wanted.folders).ok_or_else(|| {
+            let known: Vec<String> = project_environments(project).into_keys().collect();
+            let (typed, framework) = (name.to_owned(), treatment.framework.clone());
+            SettingsError::UnknownEnvironment { typed, framework, known: known.join(", ") }.into()
+        });
     }
     let key = treatment.environment_key().unwrap_or_default();
     let (lock, text) = version_lock(&plain, wanted, treatment, &key, observer).await?;
     locks.insert(key.clone(), text);
     Ok(EnvSettings { packages: Packages::Version { called: folder_of(&key), lock }, ..plain })
+}
+
+/// How the environment of a folder is found or made, one of the `named` or of the project's; none where
+/// there is none of this name.
+pub fn folder_settings(
+    project: &Project,
+    name: &str,
+    named: &BTreeMap<String, PathBuf>,
+) -> Option<EnvSettings> {
+    let folder = named.get(name).cloned().or_else(|| project_environments(project).remove(name))?;
+    let packages = match folder == project.root {
+        true => Packages::Study,
+        false => Packages::Folder(folder_of(name)),
+    };
+    let plain = env_settings(project, Profile::Training, None, false);
+    Some(EnvSettings { active: None, project: folder, packages, ..plain })
 }
 
 /// A version's lock: the experiment's own where it has one, else the user's, made now where there is none.
@@ -239,7 +248,7 @@ pub fn version_of(treatment: &Treatment, known: &Known) -> Result<Version, Setti
         return Err(SettingsError::Script(why.clone()));
     }
     let typed = environment.as_deref().unwrap_or_default();
-    let Ok(Place::Version { package, version }) = place(typed) else {
+    let Some(Place::Version { package, version }) = place(typed) else {
         return Err(SettingsError::UnknownEnvironment {
             typed: typed.to_owned(),
             framework: framework.clone(),
@@ -264,6 +273,26 @@ fn others(script: &Script, package: &str) -> Vec<String> {
     let all = script.packages.iter().chain(&script.requires).map(String::as_str);
     let others = all.chain([HARNESS]).filter(|other| *other != package && Some(*other) != replaced);
     others.map(str::to_owned).collect()
+}
+
+/// The releases of a package that have wheels here: see [`env::releases`]. Ctrl-C stops it.
+///
+/// # Errors
+///
+/// The index cannot be reached, or knows no such package.
+pub async fn releases(project: &Project, package: String) -> Result<Vec<String>, Error> {
+    let settings = env_settings(project, Profile::Training, None, false);
+    let settings = EnvSettings { cancel: token()?, ..settings };
+    let ask =
+        move |progress: &mut dyn FnMut(EnvEvent)| env::releases(&settings, &package, progress);
+    in_background(ask, &Silent).await
+}
+
+/// Nobody is told.
+struct Silent;
+
+impl Observer for Silent {
+    fn on(&self, _: &Event<'_>) {}
 }
 
 /// What a version's lock would add to the disk, in bytes: packages that another one brings too lie there
@@ -392,4 +421,55 @@ pub fn keep(locks: &BTreeMap<String, String>, folder: &Folder) -> Result<(), Exp
             .map_err(|source| ExperimentError::Write { path: path.clone(), source })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing(called: &str, bytes: f64) -> Missing {
+        let prefix = std::env::temp_dir().join("joulerace-none").join(called);
+        Missing { called: called.to_owned(), prefix, bytes }
+    }
+
+    #[test]
+    fn a_disk_that_is_too_small_is_told_before_anything_is_installed() {
+        enough_space(&[], &Silent).unwrap();
+        enough_space(&[missing("jax@0.4.30", 1.0)], &Silent).unwrap();
+        let many = [missing("jax@0.4.30", 1.0), missing("torch@2.4.1", 1e18)];
+        let told = enough_space(&many, &Silent).unwrap_err().to_string();
+        for word in ["2 environments (jax@0.4.30, torch@2.4.1)", "1000000000.0 GB", "env prune"] {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_several_versions_bring_is_weighed_once() {
+        let lock = |package: &str| {
+            format!(
+                "# joulerace lock 1\n# asked: {package}==1\n# python: 3.11\n# platform: {}-{}\n\
+                 # wheels: {package}=10 numpy=100\n{package}==1 \\\n    --hash=sha256:00\n",
+                std::env::consts::OS,
+                std::env::consts::ARCH
+            )
+        };
+        let mut weighed = BTreeSet::new();
+        assert_eq!(new_bytes(&lock("a"), &mut weighed), 110.0 * UNPACKED);
+        assert_eq!(new_bytes(&lock("b"), &mut weighed), 10.0 * UNPACKED);
+        assert!(new_bytes("", &mut weighed) < 0.0);
+    }
+
+    #[test]
+    fn a_version_brings_its_framework_and_what_the_harness_needs() {
+        let text = "PACKAGES = ('tensorflow', 'keras')\nREQUIRES = ('h5py',)\n";
+        let known =
+            Known { scripts: vec![Script::parse("keras", text).unwrap()], ..Known::default() };
+        let of = |environment: &str| {
+            let treatment =
+                Treatment { environment: Some(environment.to_owned()), ..Treatment::of("keras") };
+            version_of(&treatment, &known).unwrap().requirements().join(" ")
+        };
+        assert_eq!(of("3.8.0"), "keras==3.8.0 h5py numpy tensorflow");
+        assert_eq!(of("tensorflow-cpu==2.16.1"), "tensorflow-cpu==2.16.1 h5py keras numpy");
+    }
 }

@@ -30,7 +30,7 @@ pub fn known(
     let mut environments = project_environments(project);
     for (name, folder) in named {
         let told = |problem: String| SettingsError::Environment { name: name.clone(), problem };
-        if !matches!(place(name), Ok(Place::Folder(_))) {
+        if !matches!(place(name), Some(Place::Folder(_))) {
             return Err(told(
                 "call it by a word of letters, digits, '_' and '-' that begins with a letter"
                     .into(),

@@ -31,13 +31,12 @@ pub async fn environment(
         .await
 }
 
-/// Makes joulerace's own environment of a profile, whatever else is active.
+/// Makes one of joulerace's own environments, whatever else is active.
 pub async fn own_environment(
-    project: &Project,
-    profile: Profile,
+    settings: EnvSettings,
     observer: &dyn Observer,
 ) -> Result<Environment, Error> {
-    resolve(env_settings(project, profile, None, false), env::sync, observer).await
+    resolve(settings, env::sync, observer).await
 }
 
 /// How an environment is had: [`env::resolve`] or [`env::sync`].

@@ -41,13 +41,13 @@ pub struct Training {
     pub dataset: Dataset,
 }
 
-/// Makes ready what a run measures with. Where an experiment goes on, `then` is what it began under, and
+/// Makes ready what a run measures with. `kept` is the folder whose locks of versions are used again. Where an experiment goes on, `then` is what it began under, and
 /// `agree` says whether it may go on under what there is now: asked before anything is run or downloaded,
 /// and again when all is known.
 pub async fn ready(
     project: &Project,
     settings: &Settings,
-    folder: &Folder,
+    kept: Option<&Folder>,
     then: Option<&Conditions>,
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
     observer: &dyn Observer,
@@ -63,7 +63,6 @@ pub async fn ready(
     let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
     let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
     let known = known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?;
-    let kept = then.is_some().then_some(folder);
     let wanted = Wanted::of(settings, &known, kept);
     let environments = environments(project, &wanted, observer).await?;
     let mut now = conditions::conditions(&environments, &[&scripts, &workloads]);
@@ -101,7 +100,10 @@ fn ready_for_commands(
 ) -> Result<Ready, Error> {
     let mut now = conditions::of_commands();
     if let Some(then) = then {
-        let (meter, commands) = (then.meter.clone(), then.commands.clone());
+        // Where they run is known already.
+        let place = conditions::place_of_commands(settings);
+        let files = then.commands.iter().skip(1).cloned();
+        let (meter, commands) = (then.meter.clone(), place.into_iter().chain(files).collect());
         agree(&Conditions { meter, commands, ..now.clone() })?;
     }
     let meter::Selected { meter, rejected } = meter::select(&settings.meter_settings())?;

@@ -56,15 +56,21 @@ pub fn check_found(settings: &Settings) -> Result<(), Error> {
             }
             let at = commands.folder.join(program);
             if program.contains('/') && at.exists() {
-                let message =
-                    format!("'{program}' of '{}' cannot be run: it is no file", treatment.name);
+                let message = format!(
+                    "'{program}', which '{}' runs, cannot be run. Make it executable (chmod +x), or name \
+                     what runs it, such as: sh {program}; nothing was run",
+                    treatment.name
+                );
                 return Err(Error::Told { message, status: Status::NotExecutable });
             }
-            let hint =
-                match line.as_str() == program.as_str() || !line.contains(char::is_whitespace) {
-                    true => "",
-                    false => "; a line for a shell is run with --shell sh",
-                };
+            let single = commands_of(settings).all(|(_, c)| !c.line.contains(char::is_whitespace));
+            let hint = match line.contains(char::is_whitespace) {
+                true => "; a line for a shell is run with --shell sh",
+                false if single && settings.treatments.len() > 1 => {
+                    "; a command and its arguments stand in quotes: joulerace compare 'sleep 1' 'sleep 2'"
+                }
+                false => "",
+            };
             let message = format!(
                 "there is no program '{program}', which '{}' runs. Check its name, or give its path{hint}; \
                  nothing was run",
@@ -124,7 +130,7 @@ async fn around(
             ignore_failure: false,
             same_output: false,
         };
-        run_once(&once, &format!("{flag} of '{}'", treatment.name), stop).await?;
+        run_once(&once, flag, stop).await?;
         done.push(line);
     }
     Ok(())
@@ -169,7 +175,9 @@ async fn run_once(
             .map(|l| format!("\n  {l}"))
             .collect();
         let said = if tail.is_empty() { String::new() } else { format!("; it printed:{tail}") };
-        let message = format!("{what} failed before the first trial: {failure}{said}");
+        let what = if failure.starts_with(what) { String::new() } else { format!("{what}: ") };
+        let message =
+            format!("{what}{failure}, before the first trial{said}\nNothing was measured");
         let gone = failure.contains("exit status 127");
         let status = if gone { Status::NotFound } else { Status::Trials };
         return Err(Error::Told { message, status });
@@ -218,7 +226,14 @@ pub async fn try_out(
         let name = treatment.name.as_str();
         observer.on(&Event::Preparing(&format!("{name}: a run before the first trial")));
         let (request, what) = (request(&once, command), format!("'{name}'"));
-        let ran = run_once(&request, &what, stop).await?;
+        let hint = |error: Error| match error {
+            Error::Told { message, status: Status::Trials } if message.contains(" ended with ") => {
+                let message = format!("{message}; --ignore-failure measures it all the same");
+                Error::Told { message, status: Status::Trials }
+            }
+            error => error,
+        };
+        let ran = run_once(&request, &what, stop).await.map_err(hint)?;
         if let Some(why) = ran.result["check"].as_str().filter(|check| *check != "passed") {
             return Err(other_work(&format!("{what} did not do its work: {why}")));
         }
@@ -235,8 +250,11 @@ pub async fn try_out(
         }
         // Nothing of it was in the caches.
         let again = ran.seconds < SHORT && commands.repetitions.is_none();
-        let again =
-            if again { run_once(&request, &what, stop).await?.seconds } else { ran.seconds };
+        let again = if again {
+            run_once(&request, &what, stop).await.map_err(hint)?.seconds
+        } else {
+            ran.seconds
+        };
         took.push(ran.seconds.min(again));
     }
     let (shortest, longest) = ends(&took);

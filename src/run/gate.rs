@@ -65,8 +65,8 @@ fn used(there: u32, asked: Option<u32>) -> u32 {
     there.min(asked.unwrap_or(u32::MAX))
 }
 
-/// Holds one training's account of itself against what was asked for, and against what the workload's
-/// specification expects of it.
+/// Holds the account that a workload's trial gives of itself against what was asked for, and against what
+/// the workload's specification expects of it.
 fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), String> {
     let Some(result) = &record.result else {
         return Err("the script returned without a result".to_owned());
@@ -228,7 +228,7 @@ fn far_off(
 }
 
 /// Trials of one seed whose losses are not those of the first that did the same in the same way: an A/A twin
-/// repeats its own. On a graphics card sums are added up in the order in which its processors finish, so that
+/// repeats its own. Another processor may round otherwise, so machines are held against themselves. On a graphics card sums are added up in the order in which its processors finish, so that
 /// losses differ in their last digits: there the accuracies have to do.
 fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<String>) {
     let mut firsts: BTreeMap<_, &TrialRecord> = BTreeMap::new();
@@ -236,8 +236,9 @@ fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<Stri
         field(record, "device").and_then(Value::as_str) == Some(&Device::Gpu.to_string())
     };
     for record in alike.iter().map(|i| &records[*i]).filter(|record| !on_a_card(record)) {
-        let TrialRecord { framework, variant, environment, levels, .. } = record;
-        let first = firsts.entry((framework, variant, environment, levels)).or_insert(record);
+        let TrialRecord { framework, variant, environment, levels, machine, .. } = record;
+        let first =
+            firsts.entry((framework, variant, environment, levels, machine)).or_insert(record);
         if field(first, "losses") != field(record, "losses") {
             reasons.push(format!(
                 "{} did not repeat the losses of {}: the same seed gave other numbers",

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::files::FolderLock;
 use crate::paths::shipped;
-use crate::plan::{Plan, Treatment};
+use crate::plan::{Plan, Treatment, Trial};
 use crate::prepare::environments;
 use crate::prepare::ready::{Ready, Training};
 use crate::settings::{Script, Settings};
@@ -19,8 +19,10 @@ use crate::store::experiment::{Contestant, Experiment, MeterFound, Part};
 use crate::store::folder::Folder;
 use crate::store::journal::{self, Journal};
 use crate::store::lock;
+use crate::store::machines::MachineSeen;
 use crate::store::protocol::Protocol;
 use crate::store::settling::Settling;
+use std::collections::BTreeSet;
 use std::io;
 
 /// An experiment whose folder is this program's alone.
@@ -49,7 +51,16 @@ pub(super) fn open(
         Some(then) => {
             let lock = lock::folder(folder)?;
             let (conditions, settings) = (ready.conditions.clone(), session.settings.clone());
-            (lock, Experiment { conditions, settings, ..then.clone() })
+            let mut experiment = Experiment { conditions, settings, ..then.clone() };
+            if let Some(machine) = session.machine(ready)
+                && arrive(&mut experiment, machine)
+            {
+                experiment.machine = Part::Known(snapshot::machine(&Roots::default()));
+                experiment.meter = Part::Known(found(ready));
+                // Before a trial names it.
+                experiment.write(folder)?;
+            }
+            (lock, experiment)
         }
     };
     let so_far = journal::read(&folder.journal())?;
@@ -72,7 +83,7 @@ pub(super) fn open(
     }
     let mut accepted = session.accepted.clone();
     if let Some(then) = &session.then {
-        accepted.extend(then.conditions.differences(&experiment.conditions));
+        accepted.extend(session.changes(&then.conditions, &experiment.conditions));
     }
     journal.write(journal::Event::Started {
         schema: journal::SCHEMA,
@@ -81,6 +92,7 @@ pub(super) fn open(
     })?;
     set_damaged_aside(session, &damaged, &mut journal, observer)?;
     set_unfinished_aside(session, &experiment.plan, &so_far, &mut journal, observer)?;
+    set_moved_aside(session, &experiment, &mut journal, observer)?;
     drop(journal);
     let (journal, so_far) = Journal::open(&folder.journal())?;
     Ok(Opened { _lock: lock, experiment, journal, so_far })
@@ -113,7 +125,11 @@ fn contestants(settings: &Settings, training: Option<&Training>) -> Vec<Contesta
         let sentence = |variant: &String| script?.variants.get(variant).cloned();
         let versions = |script: &Script| {
             let installed = &made?.environment.packages;
-            let names = script.packages.iter().map(|name| env::normalise(name));
+            // A build for processors only takes the place of the package of its name.
+            let names = script.packages.iter().flat_map(|name| {
+                let name = env::normalise(name);
+                [format!("{name}-cpu"), name]
+            });
             Some(
                 names
                     .filter_map(|name| Some((name.clone(), installed.get(&name)?.clone())))
@@ -155,10 +171,7 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
         machine: Part::Known(snapshot::machine(&Roots::default())),
         variables: Part::Known(snapshot::environment()),
         git: Part::Known(snapshot::git(&session.project.root).or_else(built_from)),
-        meter: Part::Known(MeterFound {
-            chosen: ready.meter.describe(),
-            rejected: ready.rejected.clone(),
-        }),
+        meter: Part::Known(found(ready)),
         environment: own.map_or_else(Part::default, |own| Part::Known(own.environment.clone())),
         environments: others.map(|(name, made)| (name, Part::Known(made.environment))).collect(),
         contestants: contestants(settings, training),
@@ -170,10 +183,80 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
             ..Protocol::of(settings)
         },
         plan: Plan::of(settings),
+        machines: session.machine(ready).into_iter().collect(),
+        shards: Vec::new(),
         settling: Settling::default(),
         looks: Vec::new(),
         work: None,
     }
+}
+
+fn found(ready: &Ready) -> MeterFound {
+    MeterFound { chosen: ready.meter.describe(), rejected: ready.rejected.clone() }
+}
+
+/// Takes down which machine goes on with the experiment: the last of its list. What was found out between
+/// the trials of the one before stays with that one. Gives whether it is another than before.
+fn arrive(experiment: &mut Experiment, mut here: MachineSeen) -> bool {
+    let Some(before) = experiment.machines.last_mut() else {
+        experiment.machines.push(here);
+        return true;
+    };
+    if before.is(&here) {
+        before.findings = here.findings;
+        return false;
+    }
+    before.settling = std::mem::take(&mut experiment.settling);
+    match experiment.machines.iter().position(|machine| machine.is(&here)) {
+        Some(place) => {
+            let known = experiment.machines.remove(place);
+            experiment.settling = known.settling.clone();
+            let (settling, findings) = (Settling::default(), here.findings);
+            experiment.machines.push(MachineSeen { settling, findings, ..known });
+        }
+        None => {
+            here.name = here.free_name(experiment.machines.iter().map(|m| m.name.as_str()));
+            experiment.machines.push(here);
+        }
+    }
+    true
+}
+
+/// A block is compared within itself, so one machine runs it as a whole: what another machine ran of a
+/// block that is not done is kept, and run again here.
+fn set_moved_aside(
+    session: &Session,
+    experiment: &Experiment,
+    journal: &mut Journal,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let Some(here) = experiment.machines.last().map(|machine| machine.name.as_str()) else {
+        return Ok(());
+    };
+    let so_far = journal::read(&session.folder.journal())?;
+    let plan = &experiment.plan;
+    let left = super::look::needed(plan, &so_far, session.again);
+    let open: BTreeSet<u32> = left.iter().map(|trial| trial.block).collect();
+    let left: BTreeSet<&str> = left.iter().map(|trial| trial.name.as_str()).collect();
+    let settled = |trial: &&Trial| open.contains(&trial.block) && !left.contains(&*trial.name);
+    for trial in plan.trials.iter().filter(settled) {
+        let Some(record) = session.folder.record(trial) else { continue };
+        let there = match record.machine.as_deref() {
+            Some(there) if there != here => there,
+            _ => continue,
+        };
+        let moved = session.folder.set_aside(trial, record.attempt, "moved");
+        let kept = moved.map_err(|e| unwritten(session, e))?;
+        let (name, block) = (&trial.name, trial.block);
+        observer.on(&Event::Warning(&format!(
+            "{name} ran on {there}, and block {block} was not done there; it is run again on {here}, and \
+             what there is of it is in {}",
+            kept.display()
+        )));
+        let why = format!("it ran on {there}; its block is run on {here}");
+        journal.write(journal::Event::TrialMoved { trial: name.clone(), why })?;
+    }
+    Ok(())
 }
 
 /// The revision that this program was built from: what it carries is of no repository any more.

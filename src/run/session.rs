@@ -6,22 +6,25 @@ use super::opening::{Opened, open};
 use super::trial::Bench;
 use super::{commands, look, table};
 use crate::dataset::Dataset;
-use crate::error::Error;
+use crate::error::{Error, Status};
 use crate::events::{Event, Observer, Planned};
+use crate::here;
+use crate::meter::{Choice, Kind};
 use crate::paths::{self, Project};
 use crate::plan::duration;
 use crate::prepare::environments::Environments;
 use crate::prepare::ready::{Ready, ready};
 use crate::prepare::{self, conditions};
 use crate::settings::{Settings, Treatment};
-use crate::snapshot::Roots;
+use crate::snapshot::{self, Roots};
 use crate::stop::Stopper;
 use crate::store::ExperimentError;
 use crate::store::audit::Damage;
 use crate::store::conditions::Conditions;
-use crate::store::experiment::{Experiment, Verdict};
+use crate::store::experiment::{Experiment, Part, Verdict};
 use crate::store::folder::Folder;
 use crate::store::journal::{self, Again};
+use crate::store::machines::{MachineSeen, Remark};
 use crate::store::record::{self, TrialRecord};
 use crate::store::settling::{Overhead, Settling};
 
@@ -41,6 +44,10 @@ pub struct Session {
     pub accepted: Vec<String>,
     /// Whether it goes on whatever differs or is damaged.
     pub accept_changes: bool,
+    /// What all shards of its study have to have, where that is known.
+    pub study: Option<Conditions>,
+    /// What the doctor found here that is worth a warning.
+    pub findings: Vec<Remark>,
 }
 
 /// What a session came to.
@@ -70,10 +77,20 @@ impl Session {
         stopper: &Stopper,
         observer: &dyn Observer,
     ) -> Result<Outcome, Error> {
-        let then = self.then.as_ref().map(|then| &then.conditions);
+        let then = self.then.as_ref().map(|then| &then.conditions).or(self.study.as_ref());
+        // A study's versions were locked once, for all shards.
+        let study = || Some(Folder::at(self.folder.root().ancestors().nth(2)?));
+        let kept = match (&self.then, &self.study) {
+            (Some(_), _) => Some(self.folder.clone()),
+            (None, Some(_)) => study(),
+            (None, None) => None,
+        };
         let agree = |now: &Conditions| self.agree_to_changes(now);
         let mut ready =
-            ready(&self.project, &self.settings, &self.folder, then, agree, observer).await?;
+            ready(&self.project, &self.settings, kept.as_ref(), then, agree, observer).await?;
+        if ready.meter.capabilities().estimates {
+            self.may_estimate(&ready.rejected)?;
+        }
         if self.settings.commands.is_none() {
             return self.run(ready, stopper, observer).await;
         }
@@ -129,6 +146,7 @@ impl Session {
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
             roots: Roots::default(),
             limits: experiment.protocol.interference.clone(),
+            machine: experiment.machines.last().map(|machine| machine.name.clone()),
             again: self.again,
             stopper,
             observer,
@@ -176,12 +194,69 @@ impl Session {
 
     /// Refuses what differs from the first start, unless that is accepted.
     fn agree_to_changes(&self, now: &Conditions) -> Result<(), ExperimentError> {
-        let Some(then) = &self.then else { return Ok(()) };
-        let differences = then.conditions.differences(now);
+        let mut differences = self.study.as_ref().map_or(Vec::new(), |study| {
+            // What was prepared before any machine was known has no meter, and perhaps no data yet.
+            let data = if study.data.is_empty() { now.data.clone() } else { study.data.clone() };
+            Conditions { data, ..study.clone() }.differences_of_work(now)
+        });
+        if let Some(then) = &self.then {
+            differences.extend(self.changes(&then.conditions, now));
+            differences.dedup();
+        }
         if differences.is_empty() || self.accept_changes {
             return Ok(());
         }
         Err(ExperimentError::Changed { folder: self.folder.shown(), differences })
+    }
+
+    /// What differs from the first start. A shard may go on at another machine.
+    pub(super) fn changes(&self, then: &Conditions, now: &Conditions) -> Vec<String> {
+        match self.settings.shard {
+            Some(_) => then.differences_of_work(now),
+            None => then.differences(now),
+        }
+    }
+
+    /// The machine as it is now, where the experiment's blocks are dealt to several.
+    pub(super) fn machine(&self, ready: &Ready) -> Option<MachineSeen> {
+        let shard = self.settings.shard?;
+        Some(MachineSeen {
+            name: here::name(),
+            id: here::id(),
+            shards: vec![shard.number],
+            blocks: Vec::new(),
+            trials: 0,
+            estimated: ready.meter.capabilities().estimates,
+            meter: ready.conditions.meter.clone(),
+            conditions: ready.conditions.machine.clone(),
+            threads: self.settings.job.threads,
+            machine: Part::Known(snapshot::machine(&Roots::default())),
+            settling: Settling::default(),
+            findings: self.findings.clone(),
+        })
+    }
+
+    /// A study's machines are held against each other: one without a sensor has to be left out before it
+    /// runs, not found out afterwards.
+    ///
+    /// # Errors
+    ///
+    /// That this machine's joules would be an estimate where others' are measured.
+    pub fn may_estimate(&self, rejected: &[(Kind, String)]) -> Result<(), Error> {
+        let Some(shard) = self.settings.shard else { return Ok(()) };
+        let before = self.then.as_ref().and_then(|then| then.machines.last());
+        let measured = before.is_some_and(|machine| !machine.estimated);
+        if self.settings.meter != Choice::Auto && !measured {
+            return Ok(());
+        }
+        let why: String = rejected.iter().map(|(kind, why)| format!("\n  {kind}: {why}")).collect();
+        let message = format!(
+            "shard {shard} is not run on {}: no energy sensor works here, and an estimate would stand \
+             beside other machines' measurements.{why}\n\
+             Run it on another machine, or have every shard estimated with --meter estimate",
+            here::name(),
+        );
+        Err(Error::Told { message, status: Status::Meter })
     }
 
     /// Refuses what does not agree, unless that is accepted.

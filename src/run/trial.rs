@@ -46,6 +46,8 @@ pub struct Bench<'a> {
     pub program: PathBuf,
     /// Where the kernel's files are.
     pub roots: Roots,
+    /// What this machine is called, where the experiment's blocks are dealt to several.
+    pub machine: Option<String>,
     /// Beyond what a trial is flagged for what else the machine did.
     pub limits: crate::store::interference::Limits,
     /// Which trials are run again that ended without a measurement.
@@ -174,7 +176,9 @@ impl Bench<'_> {
         record.accuracy = heard.result.as_ref().and_then(|r| r["accuracy"].as_f64());
         record.result = heard.result;
         record.samples = self.folder.samples(trial).ok();
-        if self.stopper.level() == Stop::Now {
+        // A batch system that ends a task may tell all its processes at once, the worker as well.
+        let told = self.stopper.level() > Stop::No || crate::stop::requests() > 0;
+        if self.stopper.level() == Stop::Now || (told && ended.exit.is_by_order()) {
             return Err(Trouble::Interrupted);
         }
         self.account(&csv, report, record, ended.failure.is_none()).or_else(|trouble| {
@@ -429,6 +433,7 @@ impl Bench<'_> {
             block: trial.block,
             position: trial.position,
             run_order: trial.run_order,
+            machine: self.machine.clone(),
             predecessor: self.plan.predecessor(trial).map(|p| p.treatment.clone()),
             seed: self.settings.commands.is_none().then(|| self.seed(trial)),
             repetitions: self.repetitions(),

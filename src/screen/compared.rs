@@ -117,10 +117,10 @@ fn differences(records: &[TrialRecord], names: &[&str]) -> String {
             continue;
         };
         let digits = if to - from < 2.0 { 2 } else { usize::from(to - from < 20.0) };
+        let plain = |pct: f64| format!("{pct:.digits$}").replace('-', "−");
+        let (pct, from_to) = (plain(pct), [plain(from), plain(to)].join(" to "));
         let unsure = if from <= 0.0 { ", so they are not told apart" } else { "" };
-        text += &format!(
-            "  {pct:.digits$}% less than {other} (95% interval {from:.digits$} to {to:.digits$}%{unsure})\n"
-        );
+        text += &format!("  {pct}% less than {other} (95% interval {from_to}%{unsure})\n");
     }
     text
 }

@@ -157,6 +157,9 @@ fn flags(records: &[TrialRecord]) -> String {
         }
     }
     let line = |(flag, trials): (&str, Vec<&str>)| {
+        if trials.len() == records.len() && trials.len() > 1 {
+            return format!("Flagged {flag}: all {} trials.\n", trials.len());
+        }
         let shown = trials.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
         let more = if trials.len() > SHOWN { ", …" } else { "" };
         format!("Flagged {flag}: {} of {} trials ({shown}{more}).\n", trials.len(), records.len())

@@ -120,8 +120,8 @@ fn known_variant(script: &Script, variant: &str) -> Result<(), SettingsError> {
 /// the framework's own.
 fn known_environment(script: &Script, typed: &str, known: &Known) -> Result<String, SettingsError> {
     match place(typed) {
-        Ok(Place::Folder(name)) if known.environments.contains_key(name) => Ok(name.to_owned()),
-        Ok(Place::Version { package, version }) => Ok(match package {
+        Some(Place::Folder(name)) if known.environments.contains_key(name) => Ok(name.to_owned()),
+        Some(Place::Version { package, version }) => Ok(match package {
             Some(package) if package != script.main_package() => format!("{package}=={version}"),
             _ => version.to_owned(),
         }),

@@ -148,7 +148,8 @@ impl Shell {
             }
             Shell::Of(shell) => {
                 let mut words = split(shell).map_err(|e| e.to_string())?;
-                let is_cmd = words.first().is_some_and(|first| first == "cmd" || first == "cmd.exe");
+                let is_cmd =
+                    words.first().is_some_and(|first| first == "cmd" || first == "cmd.exe");
                 let flag = if is_cmd { "/C" } else { "-c" };
                 words.extend([flag.to_owned(), line.to_owned()]);
                 words

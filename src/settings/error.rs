@@ -168,6 +168,15 @@ pub enum SettingsError {
         /// In words.
         why: String,
     },
+    /// A shard of a plan that each machine would draw for itself.
+    #[error(
+        "--shard: name the seed of the order with --order-seed, the same on every machine: otherwise each \
+         would draw a plan of its own"
+    )]
+    Unseeded,
+    /// A shard that there is not.
+    #[error("--shard: {0}")]
+    Shard(String),
     /// A number outside its range.
     #[error("{flag}: {value} is out of range; {allowed}")]
     Range {

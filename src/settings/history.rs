@@ -69,7 +69,7 @@ pub(super) fn in_order(treatments: &mut [Treatment]) {
 /// The package whose version a treatment names, and that version.
 fn release(treatment: &Treatment) -> Option<(String, Version)> {
     match place(treatment.environment.as_deref()?) {
-        Ok(Place::Version { package, version }) => {
+        Some(Place::Version { package, version }) => {
             let package = package.unwrap_or(&treatment.framework).to_owned();
             Some((package, Version::from_str(version).ok()?))
         }

@@ -19,28 +19,25 @@ pub enum Place<'a> {
 }
 
 /// Reads what stands behind `@`. What begins with a digit is a version: a folder cannot be called so.
-///
-/// # Errors
-///
-/// It is neither a name nor a version.
-pub fn place(typed: &str) -> Result<Place<'_>, ()> {
-    let version = |text: &str| Version::from_str(text).map(drop).map_err(drop);
+/// None where it is neither a name nor a version.
+pub fn place(typed: &str) -> Option<Place<'_>> {
+    let version = |text: &str| Version::from_str(text).ok();
     if let Some((package, number)) = typed.split_once("==") {
         version(number)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let named = package.starts_with(|c: char| c.is_ascii_alphanumeric());
         return match named && package.chars().all(plain) {
-            true => Ok(Place::Version { package: Some(package), version: number }),
-            false => Err(()),
+            true => Some(Place::Version { package: Some(package), version: number }),
+            false => None,
         };
     }
     if typed.starts_with(|c: char| c.is_ascii_digit()) {
         version(typed)?;
-        return Ok(Place::Version { package: None, version: typed });
+        return Some(Place::Version { package: None, version: typed });
     }
     match super::is_name(typed) && !typed.contains(['@', '+']) {
-        true => Ok(Place::Folder(typed)),
-        false => Err(()),
+        true => Some(Place::Folder(typed)),
+        false => None,
     }
 }
 
@@ -48,8 +45,8 @@ pub fn place(typed: &str) -> Result<Place<'_>, ()> {
 pub fn same_place(one: &str, other: &str) -> bool {
     match (place(one), place(other)) {
         (
-            Ok(Place::Version { package: a, version: one }),
-            Ok(Place::Version { package: b, version: other }),
+            Some(Place::Version { package: a, version: one }),
+            Some(Place::Version { package: b, version: other }),
         ) => a == b && Version::from_str(one) == Version::from_str(other),
         _ => one == other,
     }
@@ -61,12 +58,12 @@ mod tests {
 
     #[test]
     fn a_digit_makes_a_version_and_a_letter_a_folder() {
-        assert_eq!(place("current"), Ok(Place::Folder("current")));
-        assert_eq!(place("2.4.1"), Ok(Place::Version { package: None, version: "2.4.1" }));
+        assert_eq!(place("current"), Some(Place::Folder("current")));
+        assert_eq!(place("2.4.1"), Some(Place::Version { package: None, version: "2.4.1" }));
         let of = Place::Version { package: Some("tensorflow-cpu"), version: "2.16.1" };
-        assert_eq!(place("tensorflow-cpu==2.16.1"), Ok(of));
+        assert_eq!(place("tensorflow-cpu==2.16.1"), Some(of));
         for typed in ["", "2.x", "../x", "a b", "=2", "-e==1", "x==", "a@b"] {
-            assert_eq!(place(typed), Err(()), "{typed}");
+            assert_eq!(place(typed), None, "{typed}");
         }
     }
 }

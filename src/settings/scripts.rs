@@ -1,5 +1,6 @@
 //! What a workload's scripts declare of themselves, read without running them.
 
+use super::Device;
 use super::literal::{Literal, constant};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,10 @@ pub struct Script {
     pub requires: Vec<String>,
     /// Other ways of doing the work, each with its sentence (`VARIANTS`).
     pub variants: BTreeMap<String, String>,
+    /// Where its job can run (`DEVICES`): on the processor, where nothing else is said.
+    pub devices: Vec<String>,
+    /// The same of variants that have a file for themselves.
+    pub devices_of: BTreeMap<String, Vec<String>>,
     /// Why it cannot be used, where what it declares cannot be read.
     pub broken: Option<String>,
 }
@@ -57,6 +62,8 @@ impl Script {
             packages: list("PACKAGES")?.unwrap_or_else(|| vec![framework.to_owned()]),
             requires: list("REQUIRES")?.unwrap_or_default(),
             variants,
+            devices: list("DEVICES")?.unwrap_or_else(|| vec![Device::Cpu.to_string()]),
+            devices_of: BTreeMap::new(),
             broken: None,
         })
     }
@@ -67,6 +74,19 @@ impl Script {
     ///
     /// It cannot be read, or declares what cannot be.
     pub fn read(framework: &str, path: &Path) -> Result<Script, String> {
+        let mut script = Script::of_file(framework, path)?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for variant in script.variants.keys() {
+            let own = path.with_file_name(format!("{stem}_{variant}.py"));
+            if own.is_file() {
+                let devices = Script::of_file(framework, &own)?.devices;
+                script.devices_of.insert(variant.clone(), devices);
+            }
+        }
+        Ok(script)
+    }
+
+    fn of_file(framework: &str, path: &Path) -> Result<Script, String> {
         let told = |why: String| format!("{}: {why}", crate::clean::path(path));
         let text = crate::files::read(path, LARGEST).map_err(|e| told(e.to_string()))?;
         let text = String::from_utf8(text).map_err(|_| told("it is not in UTF-8".to_owned()))?;
@@ -75,6 +95,11 @@ impl Script {
 }
 
 impl Script {
+    /// Where the job can run, in a variant or as it is.
+    pub fn devices(&self, variant: Option<&str>) -> &[String] {
+        variant.and_then(|variant| self.devices_of.get(variant)).unwrap_or(&self.devices)
+    }
+
     /// The package whose version is the framework's: the one of its name, else the first.
     pub fn main_package(&self) -> &str {
         let named = self.packages.iter().find(|package| **package == self.framework);
@@ -112,6 +137,21 @@ mod tests {
         let script = Script::parse("jax", "import jax\n").unwrap();
         assert_eq!(script.packages, ["jax"]);
         assert!(script.requires.is_empty() && script.variants.is_empty());
+        assert_eq!(script.devices(None), ["cpu"]);
+    }
+
+    #[test]
+    fn a_variant_with_a_file_for_itself_says_for_itself_where_it_can_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let variants = "VARIANTS = {'compiled': 'one file', 'other': 'a file of its own'}\n";
+        write("x_cnn.py", &format!("DEVICES = ('cpu', 'gpu')\n{variants}"));
+        write("x_cnn_other.py", "PACKAGES = ()\n");
+        let script = Script::read("x", &folder.path().join("x_cnn.py")).unwrap();
+        assert_eq!(script.devices(None), ["cpu", "gpu"]);
+        assert_eq!(script.devices(Some("compiled")), ["cpu", "gpu"]);
+        assert_eq!(script.devices(Some("other")), ["cpu"]);
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Treatment {
 pub fn environment_key(framework: &str, environment: Option<&str>) -> Option<String> {
     let environment = environment?;
     Some(match place(environment) {
-        Ok(Place::Version { .. }) => format!("{framework}@{environment}"),
+        Some(Place::Version { .. }) => format!("{framework}@{environment}"),
         _ => environment.to_owned(),
     })
 }
@@ -178,7 +178,7 @@ pub fn folder_of(label: &str) -> String {
 
 /// Names in an experiment's folder that are taken, and those that a treatment's own folder uses. Without
 /// regard to case: some file systems have none.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 13] = [
     "analysis",
     "pauses",
     "locks",
@@ -189,6 +189,9 @@ const RESERVED: [&str; 10] = [
     "failed",
     "interrupted",
     "damaged",
+    "moved",
+    "shards",
+    "study.json",
 ];
 
 /// Windows keeps these for devices, with any ending.

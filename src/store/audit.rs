@@ -44,7 +44,9 @@ pub fn audit(plan: &Plan, journal: &Read, folder: &Folder) -> Vec<Damage> {
                 };
                 last.insert(trial, word);
             }
-            Event::TrialInterrupted { trial, .. } | Event::TrialDamaged { trial, .. } => {
+            Event::TrialInterrupted { trial, .. }
+            | Event::TrialDamaged { trial, .. }
+            | Event::TrialMoved { trial, .. } => {
                 // Its files were put elsewhere.
                 last.remove(trial.as_str());
             }

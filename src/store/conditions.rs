@@ -46,7 +46,18 @@ pub struct Locked {
 impl Conditions {
     /// What differs, each in a line of its own.
     pub fn differences(&self, now: &Conditions) -> Vec<String> {
-        let mut differences = fields_changed(self, now, &["variables", "commands", "environments"]);
+        self.differences_but(now, &[])
+    }
+
+    /// What differs of the work: another machine or meter is none, where blocks are dealt to several.
+    pub fn differences_of_work(&self, now: &Conditions) -> Vec<String> {
+        self.differences_but(now, &["machine", "meter"])
+    }
+
+    fn differences_but(&self, now: &Conditions, but: &[&str]) -> Vec<String> {
+        let apart = ["variables", "commands", "environments"];
+        let but: Vec<&str> = but.iter().copied().chain(apart).collect();
+        let mut differences = fields_changed(self, now, &but);
         // Many lines, of which few differ.
         let private = |lines: &[String]| -> Vec<String> {
             lines.iter().map(|line| clean::private(line)).collect()

@@ -3,6 +3,7 @@
 use super::ExperimentError;
 use super::conditions::Conditions;
 use super::folder::Folder;
+use super::machines::{MachineSeen, ShardSeen};
 use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
@@ -61,6 +62,12 @@ pub struct Experiment {
     pub protocol: Protocol,
     /// The order.
     pub plan: Plan,
+    /// The machines that ran it, where its blocks are dealt to several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<MachineSeen>,
+    /// The shards that it was merged from, where it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardSeen>,
     /// Warm-ups, idle power and what measuring costs, as far as they are known.
     #[serde(default)]
     pub settling: Settling,

@@ -85,6 +85,13 @@ pub enum Event {
         /// What is wrong, and where its files were put.
         why: String,
     },
+    /// A trial ran on another machine than the rest of its block now will; it is set aside and run again.
+    TrialMoved {
+        /// The trial.
+        trial: String,
+        /// Which machine it ran on, and where its files were put.
+        why: String,
+    },
     /// Whole blocks were looked at.
     Looked(Look),
     /// The experiment stops before its end and can go on.
@@ -222,7 +229,9 @@ impl Read {
                     Some((trial.as_str(), Outcome::FailedMayRetry))
                 }
                 Event::TrialEnded { trial, .. } => Some((trial.as_str(), Outcome::Settled)),
-                Event::TrialDamaged { trial, .. } => Some((trial.as_str(), Outcome::Unfinished)),
+                Event::TrialDamaged { trial, .. } | Event::TrialMoved { trial, .. } => {
+                    Some((trial.as_str(), Outcome::Unfinished))
+                }
                 _ => None,
             })
             .collect()
@@ -236,7 +245,9 @@ impl Read {
                 Event::TrialEnded { trial, retry: false, .. } => {
                     ended.insert(trial.as_str());
                 }
-                Event::TrialStarted { trial, .. } | Event::TrialDamaged { trial, .. } => {
+                Event::TrialStarted { trial, .. }
+                | Event::TrialDamaged { trial, .. }
+                | Event::TrialMoved { trial, .. } => {
                     ended.remove(trial.as_str());
                 }
                 _ => {}
@@ -282,7 +293,8 @@ impl Read {
                 Event::TrialStarted { trial, attempt } => open.push((trial.clone(), *attempt)),
                 Event::TrialEnded { trial, .. }
                 | Event::TrialInterrupted { trial, .. }
-                | Event::TrialDamaged { trial, .. } => {
+                | Event::TrialDamaged { trial, .. }
+                | Event::TrialMoved { trial, .. } => {
                     open.retain(|(name, _)| name != trial);
                 }
                 _ => {}
@@ -401,6 +413,9 @@ impl Event {
             }
             Event::TrialDamaged { trial, why } => {
                 Event::TrialDamaged { trial, why: clean::reason(&why) }
+            }
+            Event::TrialMoved { trial, why } => {
+                Event::TrialMoved { trial, why: clean::reason(&why) }
             }
             Event::Stopped { reason } => Event::Stopped { reason: clean::reason(&reason) },
             other => other,

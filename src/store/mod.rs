@@ -12,6 +12,7 @@ pub(crate) mod interference;
 pub mod journal;
 pub(crate) mod lock;
 pub(crate) mod look;
+pub mod machines;
 pub(crate) mod pauses;
 pub(crate) mod protocol;
 pub mod record;

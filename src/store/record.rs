@@ -93,6 +93,9 @@ pub struct TrialRecord {
     pub position: u32,
     /// Within the experiment, from 0.
     pub run_order: u32,
+    /// The machine that ran it, where the experiment's blocks are dealt to several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// The treatment that was planned just before.
     pub predecessor: Option<String>,
     /// What it was to train from: the job's seed, or its block's.

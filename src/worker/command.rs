@@ -55,7 +55,7 @@ impl Around {
         let exit = run(Command::new(&self.argv[0]).args(&self.argv[1..]), &self.argv[0])?;
         match exit {
             Exit::Code(0) => Ok(()),
-            exit => Err(format!("{} {:?} ended with {exit}", self.flag, self.line)),
+            exit => Err(format!("{} '{}' ended with {exit}", self.flag, self.line)),
         }
     }
 }
@@ -182,7 +182,7 @@ fn repeat(
             let output = look(&printed, n == 0).map_err(|e| failed(e.to_string()))?;
             if runs.output.as_ref().is_some_and(|first| *first != output) {
                 let again =
-                    format!("{:?} did not print the same again (--same-output)", request.line);
+                    format!("'{}' did not print the same again (--same-output)", request.line);
                 return Err(failed(again));
             }
             runs.output = Some(output);
@@ -198,7 +198,7 @@ pub fn ended(line: &str, exit: Exit) -> String {
         Exit::Code(126) => "; a shell ends so where a file cannot be run",
         _ => "",
     };
-    format!("{line:?} ended with {exit}{hint}")
+    format!("'{line}' ended with {exit}{hint}")
 }
 
 /// Runs a command to its end.
@@ -292,7 +292,7 @@ mod tests {
         let (status, said) = served(|r| r.prepare = Some(around("exit 4")));
         assert_eq!(status, 1);
         assert!(
-            matches!(said.last(), Some(Message::Failed { error, .. }) if error == "--prepare \"exit 4\" ended with exit status 4"),
+            matches!(said.last(), Some(Message::Failed { error, .. }) if error == "--prepare 'exit 4' ended with exit status 4"),
             "{said:?}"
         );
     }

@@ -78,7 +78,7 @@ impl Scratch {
     pub fn measured(&self, frameworks: &str, meter: &[&str], more: &[&str]) -> Command {
         let mut command = self.program();
         command
-            .args(["--frameworks", frameworks, "--order-seed", "1"])
+            .args(["--treatments", frameworks, "--order-seed", "1"])
             .args(meter)
             .args(["--epochs", "1", "--batch-size", "8", "--no-analysis"])
             .args(["--warmup", "0s", "--cooldown", "0s", "--baseline", "0s", "--allow-unlocked"])

@@ -7,3 +7,4 @@ mod found;
 mod made;
 mod managed;
 mod real;
+mod versions;

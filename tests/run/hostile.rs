@@ -13,7 +13,7 @@ fn a_framework_that_is_a_path_is_refused() {
     for name in ["../x", "/tmp/x", ".", "a b", "analysis", "a/../../x"] {
         let output = scratch.experiment(name, &["--iterations", "1"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}: {}", text(&output));
-        assert!(text(&output).contains("--frameworks"), "{name}: {}", text(&output));
+        assert!(text(&output).contains("--treatments"), "{name}: {}", text(&output));
     }
     assert_eq!(names(&scratch.at("")), before);
 }

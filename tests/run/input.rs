@@ -38,7 +38,7 @@ fn instead(scratch: &Scratch, flag: &str, value: impl Into<OsString>) -> Command
 fn bad_values_name_their_flag() {
     let scratch = Scratch::new(&SLEEPS);
     for (flag, value) in [
-        ("--frameworks", "caffe"),
+        ("--treatments", "caffe"),
         ("--dataset", "imagenet"),
         ("--warmup", "soon"),
         ("--cooldown", "9999999999years"),

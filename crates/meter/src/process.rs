@@ -42,6 +42,13 @@ pub enum Exit {
     Unknown,
 }
 
+impl Exit {
+    /// Whether somebody asked the process to end: SIGINT or SIGTERM, whose numbers are the same everywhere.
+    pub fn is_by_order(self) -> bool {
+        matches!(self, Exit::Signal(2 | 15))
+    }
+}
+
 impl From<std::process::ExitStatus> for Exit {
     fn from(status: std::process::ExitStatus) -> Exit {
         #[cfg(unix)]
@@ -74,7 +81,7 @@ pub fn is_self(program: &OsStr) -> bool {
 pub fn found(program: &OsStr, folder: &Path) -> Option<std::path::PathBuf> {
     let path = Path::new(program);
     if path.components().count() > 1 || path.is_absolute() {
-        return Some(folder.join(path)).filter(|path| path.is_file());
+        return Some(folder.join(path)).filter(|path| path.is_file() && is_executable(path));
     }
     let search = std::env::var_os("PATH")?;
     let endings: &[&str] = if cfg!(windows) { &["", ".exe", ".bat", ".cmd"] } else { &[""] };

@@ -31,11 +31,15 @@ def _machines(table: Table, found: Findings, settings: Settings, _: Palette) -> 
     if found.machines is None or not found.machines["pooled"]:
         return []
     shown = [o for o in found.machines["pooled"] if (o.a, o.b) in found.shown]
-    return [forest.draw(shown[:_MOST_FORESTS], settings, "machine")] if shown else []
+    if not shown:
+        return []
+    most = max(len(o.parts) for o in shown)
+    fitting = max(1, min(_MOST_FORESTS, _MOST_LINES // min(most, forest.MOST_PARTS)))
+    return [forest.draw(shown[:fitting], settings, "machine")]
 
 
 #: More comparisons than this make a picture of machines too long.
-_MOST_FORESTS = 6
+_MOST_FORESTS, _MOST_LINES = 6, 80
 
 #: In the order of the report.
 _PAINTERS: tuple[_Painter, ...] = (

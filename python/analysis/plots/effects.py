@@ -29,7 +29,10 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     """The headline metrics of every pair; of many pairs energy, and only those that matter."""
     couples = [pair for pair in found.compared if pair in found.shown]
     if len(couples) > _MOST_PAIRS:
-        own = [pair for pair in couples if pair[0] == table.base]
+        # A history's steps and the pairs within levels have no base in common.
+        own = [pair for pair in couples if pair[0] == table.base] * (
+            not settings.protocol.structured
+        )
         couples = (own or couples)[:_MOST_LINES]
     shown = metrics.HEADLINE if len(couples) <= _MOST_IN_FULL else (metrics.ENERGY,)
     lines = []

@@ -1,6 +1,7 @@
 """Each experiment's or machine's interval of each comparison, and the one over all of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,23 @@ from analysis.over import Over
 from analysis.plots import style
 from analysis.settings import Settings
 
+#: Of more parts than this the outer ones are drawn.
+MOST_PARTS = 40
+
+
+def _fewer(o: Over) -> Over:
+    """The comparison with the outer parts alone, where there are too many to draw."""
+    if len(o.parts) <= MOST_PARTS:
+        return o
+    ordered = sorted(o.parts, key=lambda part: part[1])
+    outer = (*ordered[: MOST_PARTS // 2], *ordered[-MOST_PARTS // 2 :])
+    return replace(o, parts=outer)
+
 
 def draw(found: Sequence[Over], settings: Settings, kind: str) -> style.Figure:
     """Each part's interval of each comparison, and the one over all below them."""
+    cut = [o for o in found if len(o.parts) > MOST_PARTS]
+    found = [_fewer(o) for o in found]
     count = sum(len(o.parts) + 2 for o in found)
     figure, (axes,) = style.canvas(0.6 + 0.21 * count)
     y, places, names, told = 0.0, [], [], []
@@ -48,6 +63,11 @@ def draw(found: Sequence[Over], settings: Settings, kind: str) -> style.Figure:
         f"Change of the geometric mean: Student’s 95% interval of each {kind}, and over all "
         "(black). An interval that includes zero leaves open whether there is a difference."
     )
+    if cut:
+        caption += (
+            f" Of {len(cut[0].parts)} {kind}s the {MOST_PARTS // 2} lowest and the "
+            f"{MOST_PARTS // 2} highest."
+        )
     title = f"Each {kind}, and all together"
     return style.finish(figure, settings, "forest", title, caption, "; ".join(told) + ".")
 

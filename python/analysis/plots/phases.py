@@ -60,7 +60,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
             settings,
             "energy_per_phase",
             "Energy per phase",
-            "Mean over the trials. The reported window is build, train and evaluate.",
+            "Mean over the trials. The reported window is "
+            f"{text.join(settings.protocol.window or metrics.WINDOW)}.",
             "Stacked bars of energy per phase."
             + (f" Share of training: {text.join(share)}." if share else ""),
         )

@@ -40,9 +40,14 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
 
 
 def _rows(table: Table, settings: Settings) -> Figure:
-    """Quartiles, median and extremes, a row per group from the least to the most."""
+    """Quartiles, median and extremes, a row per group from the least to the most.
+
+    Releases and levels keep their own order.
+    """
     values = {name: table.values(metrics.ENERGY.name, name) for name in table.all_groups}
-    names = sorted(values, key=lambda name: np.median(values[name]))
+    names = list(table.all_groups)
+    if not settings.protocol.structured:
+        names.sort(key=lambda name: np.median(values[name]))
     scale = text.Scale.fit([np.max(v) for v in values.values()], "J")
     figure, (axes,) = canvas(0.8 + 0.17 * len(names))
     axes.boxplot(
@@ -57,7 +62,7 @@ def _rows(table: Table, settings: Settings) -> Figure:
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"{metrics.ENERGY.label} ({scale.unit})")
-    least, most = names[0], names[-1]
+    least, most = (f(values, key=lambda name: np.median(values[name])) for f in (min, max))
     return finish(
         figure,
         settings,

@@ -114,7 +114,7 @@ def window(table: Table, found: Findings, settings: Settings) -> Answer:
     return Answer(
         title,
         "good",
-        "Building the model, training and evaluation; import and data loading are outside",
+        f"{text.join(settings.protocol.window or metrics.WINDOW)}; other phases are outside",
         ["The energy of every phase is given separately; edges between samples are interpolated."],
         own,
     )

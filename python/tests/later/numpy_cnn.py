@@ -1,7 +1,6 @@
 """The CNN in plain NumPy: a framework added later, and a reference without any framework's code."""
 
 import numpy as np
-
 import spec
 
 PACKAGES = ()

@@ -1,7 +1,7 @@
 """The CNN in burn, a framework in Rust: this script starts its program and hands the work over.
 
-The program (`burn/src/main.rs`) is built once, by `cargo build --release` in `burn/`. It gets a line
-of JSON for each of the functions below and answers with one; arrays go by files.
+The program (`burn/src/main.rs`) is built once, by `cargo build --release` in `burn/`. It gets a
+line of JSON for each of the functions below and answers with one; arrays go by files.
 """
 
 if __name__ == "__main__":
@@ -30,18 +30,18 @@ FOLDER = Path(__file__).parent / "burn"
 PROGRAM = FOLDER / "target" / "release" / "burn_cnn"
 SCRATCH = tempfile.TemporaryDirectory(prefix="burn-")
 
-POOLED = (7, 7, spec.CONV2_FILTERS)
-"""What the second pool gives, height, width and channel: the order of the canonical kernel."""
-
 
 class Program:
     """The running program."""
 
     def __init__(self, threads):
+        source = FOLDER / "Cargo.toml"
         if not PROGRAM.is_file():
             raise ValueError(
                 f"burn's program is not built. Build it once: cargo build --release "
-                f"--manifest-path {FOLDER / 'Cargo.toml'}"
+                f"--manifest-path {source}"
+                if source.is_file()
+                else "burn's program is not part of this installation; use a clone of joulerace"
             )
         caps = {"RAYON_NUM_THREADS": str(threads), "MATMUL_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
@@ -87,9 +87,8 @@ def file(name, array=None):
 
 def place(images, labels):
     """Images and labels within the program; here, what it calls them."""
-    first = images.transpose(0, 3, 1, 2)
     return program.ask(
-        "place", images=file("images", first), labels=file("labels", labels.astype(np.int64))
+        "place", images=file("images", images), labels=file("labels", labels.astype(np.int64))
     )["set"]
 
 
@@ -102,18 +101,9 @@ class Network:
 
 def build(job, initial):
     """The network with the initial weights (canonical layout), and its optimiser."""
-    dense = initial["dense/kernel"].reshape(*POOLED, -1).transpose(2, 0, 1, 3)
-    values = [
-        initial["conv1/kernel"].transpose(3, 2, 0, 1),
-        initial["conv1/bias"],
-        initial["conv2/kernel"].transpose(3, 2, 0, 1),
-        initial["conv2/bias"],
-        dense,
-        initial["dense/bias"],
-    ]
     program.ask(
         "build",
-        weights=file("weights", np.concatenate([value.ravel() for value in values])),
+        weights=file("weights", np.concatenate([initial[name].ravel() for name in spec.SHAPES])),
         batch_size=job.batch_size,
         learning_rate=job.learning_rate,
         beta_1=spec.BETA_1,
@@ -152,11 +142,6 @@ def weights(network):
     flat, found = np.fromfile(file("weights"), np.float32), {}
     for name, shape in spec.SHAPES.items():
         value, flat = np.split(flat, [int(np.prod(shape))])
-        if name == "dense/kernel":
-            height, width, channels = POOLED
-            value = value.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
-        elif name.endswith("/kernel"):
-            value = value.reshape(*shape[::-1][:2], *shape[:2]).transpose(2, 3, 1, 0)
         found[name] = value.reshape(shape).copy()
     return found
 

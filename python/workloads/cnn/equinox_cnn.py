@@ -64,9 +64,7 @@ class Network:
 
     def __init__(self, job, model):
         self.batch_size, self.model = job.batch_size, model
-        self.optim = optax.adam(
-            job.learning_rate, b1=spec.BETA_1, b2=spec.BETA_2, eps=spec.EPSILON
-        )
+        self.optim = optax.adam(job.learning_rate, b1=spec.BETA_1, b2=spec.BETA_2, eps=spec.EPSILON)
         self.opt_state = self.optim.init(eqx.filter(model, eqx.is_array))
 
 

@@ -20,6 +20,7 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
 PACKAGES = ("tensorflow", "keras")
+DEVICES = ("cpu", "gpu")
 VARIANTS = {
     "tutorial": "as Keras's guides write it: plain compile and fit on arrays, with their defaults",
 }
@@ -36,6 +37,20 @@ def limit_threads(threads):
     """Caps TensorFlow's own thread pools."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def use_card():
+    """TensorFlow takes the graphics card by itself where it finds one."""
+    if not tf.config.list_physical_devices("GPU"):
+        raise ValueError(
+            f"TensorFlow {tf.__version__} finds no graphics card; it needs its CUDA packages in "
+            "the environment, and a driver that fits them"
+        )
+
+
+def synchronize():
+    """Waits until the graphics card is done."""
+    tf.test.experimental.sync_devices()
 
 
 def place(images, labels):

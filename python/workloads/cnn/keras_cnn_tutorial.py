@@ -1,8 +1,8 @@
 """The CNN in Keras, on TensorFlow, as its guides write it: plain `compile` and `fit`.
 
-After "Simple MNIST convnet" and "Training & evaluation with the built-in methods": arrays are given
-to `fit` and `evaluate`, which decide for themselves how to feed, batch and compile. The order is the
-arrays' own. The optimiser has the same ε as everyone's; see `keras_cnn.Adam`.
+After "Simple MNIST convnet" and "Training & evaluation with the built-in methods": arrays are
+given to `fit` and `evaluate`, which decide for themselves how to feed, batch and compile. The order
+is the arrays' own. The optimiser has the same ε as everyone's; see `keras_cnn.Adam`.
 """
 
 if __name__ == "__main__":

@@ -166,4 +166,6 @@ def steps_taken(network):
 def placement(network):
     """Data type and device of the weights."""
     weight = network.model.dense.weight
-    return str(weight.dtype).removeprefix("paddle."), "cpu" if weight.place.is_cpu_place() else "gpu"
+    return str(weight.dtype).removeprefix(
+        "paddle."
+    ), "cpu" if weight.place.is_cpu_place() else "gpu"

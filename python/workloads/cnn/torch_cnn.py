@@ -25,6 +25,11 @@ os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 
 PACKAGES = ("torch",)
+DEVICES = ("cpu", "gpu")
+
+device = torch.device("cpu")
+"""Where images, weights and arithmetic are."""
+
 VARIANTS = {
     "compile": "the network through torch.compile, which makes C++ of it and compiles that anew in "
     "each trial",
@@ -38,10 +43,30 @@ def limit_threads(threads):
     torch.set_num_interop_threads(threads)
 
 
+def use_card():
+    """From now on everything is placed on the graphics card."""
+    if not torch.cuda.is_available():
+        raise ValueError(
+            f"PyTorch {torch.__version__} finds no graphics card; it needs a build with CUDA in "
+            "the environment, and a driver that fits it"
+        )
+    global device
+    device = torch.device("cuda")
+
+
+def synchronize():
+    """Waits until the graphics card is done."""
+    torch.cuda.synchronize()
+
+
+def placed(array):
+    """A NumPy array as a tensor where the job runs; on the processor the same bytes."""
+    return torch.from_numpy(array).to(device)
+
+
 def place(images, labels):
     """Images and labels as tensors; with one channel, NHWC and NCHW are the same bytes."""
-    images = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return images, torch.from_numpy(labels).long()
+    return placed(images).permute(0, 3, 1, 2), placed(labels).long()
 
 
 class CNN(nn.Module):
@@ -65,7 +90,9 @@ class CNN(nn.Module):
 def compiled(forward):
     """The variant `compile`: the network as one function of C++, one for each batch size."""
     if not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
-        raise ValueError("torch:compile needs a C++ compiler; install g++ (Debian: apt install g++)")
+        raise ValueError(
+            "torch:compile needs a C++ compiler; install g++ (Debian: apt install g++)"
+        )
     torch._dynamo.reset()  # each network of a process is compiled by itself
     return torch.compile(forward, dynamic=False)
 
@@ -75,7 +102,7 @@ class Network:
 
     def __init__(self, job):
         self.batch_size, self.variant = job.batch_size, job.variant
-        self.model = CNN().to(memory_format=torch.channels_last)
+        self.model = CNN().to(device, memory_format=torch.channels_last)
         self.forward = self.model
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),
@@ -111,7 +138,9 @@ def warm_call(network, train_count, test_count):
     copy.model.load_state_dict(network.model.state_dict())
     ways = [copy.model]
     if network.forward is not network.model:
-        ways.append(network.forward)  # what is compiled is the network's own; its gradients are left
+        ways.append(
+            network.forward
+        )  # what is compiled is the network's own; its gradients are left
     for copy.forward in ways:
         for size in spec.batch_shapes(train_count, network.batch_size):
             shape = (size, *spec.IMAGE_SHAPE)
@@ -145,7 +174,7 @@ def train_epoch(network, train_set, order):
     """Trains on the images in this order, batch by batch, the last partial one included."""
     images, labels = train_set
     totals = Totals()
-    for batch in torch.from_numpy(order).split(network.batch_size):
+    for batch in placed(order).split(network.batch_size):
         totals.add(train_step(network, images[batch], labels[batch]), len(batch))
     return totals.result()
 
@@ -183,12 +212,12 @@ class Totals:
 def logits(network, images):
     """The network's output for images in the canonical form, as a NumPy array."""
     with torch.inference_mode():
-        return network.model(place(images, np.zeros(len(images), np.int32))[0]).numpy()
+        return network.model(place(images, np.zeros(len(images), np.int32))[0]).cpu().numpy()
 
 
 def weights(network):
     """The present weights, in the canonical layout."""
-    state = {name: value.numpy() for name, value in network.model.state_dict().items()}
+    state = {name: value.cpu().numpy() for name, value in network.model.state_dict().items()}
     return {
         "conv1/kernel": state["conv1.weight"].transpose(2, 3, 1, 0).copy(),
         "conv1/bias": state["conv1.bias"].copy(),

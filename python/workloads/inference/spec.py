@@ -33,8 +33,8 @@ CHUNK = 64
 def trained(job: Job, images) -> dict:
     """The weights, float32, in the canonical layout.
 
-    The kernel and bias of the nearest mean, x·(μ_c − μ) − (|μ_c|² − |μ|²)/2, scaled to logits below 1
-    and rounded to half precision, which is coarse enough for every NumPy to agree.
+    The kernel and bias of the nearest mean, x·(μ_c − μ) − (|μ_c|² − |μ|²)/2, scaled to logits below
+    1 and rounded to half precision, which is coarse enough for every NumPy to agree.
     """
     import numpy as np
 
@@ -55,7 +55,9 @@ def trained(job: Job, images) -> dict:
     kernel, bias = (means - mean).T, (mean @ mean - (means**2).sum(1)) / 2
     scale = 1 / abs(flat @ kernel + bias).max()
     half = {"dense/kernel": kernel * scale, "dense/bias": bias * scale}
-    return found | {name: value.astype(np.float16).astype(np.float32) for name, value in half.items()}
+    return found | {
+        name: value.astype(np.float16).astype(np.float32) for name, value in half.items()
+    }
 
 
 def features(weights: dict, images):

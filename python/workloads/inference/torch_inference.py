@@ -1,4 +1,4 @@
-"""Prediction with the CNN in PyTorch: the network and its steps are those of `torch_cnn.py`."""
+"""Prediction with the CNN in PyTorch: the steps are those of `torch_cnn.py`."""
 
 if __name__ == "__main__":
     # The harness settles threads and variables, then imports this file as a module.
@@ -10,8 +10,7 @@ if __name__ == "__main__":
 
     sys.exit(harness.main(__file__))
 
-import spec  # noqa: F401 - it is what finds the next
-import torch_cnn as cnn
+import spec  # noqa: F401 - it says where the next is
 from torch_cnn import (  # noqa: F401 - all of the script's own
     build,
     evaluate,
@@ -21,10 +20,11 @@ from torch_cnn import (  # noqa: F401 - all of the script's own
     placement,
     weights,
 )
+from torch_cnn import warm_call as warm_both
 
 PACKAGES = ("torch",)
 
 
 def warm_call(network, train_count, test_count):
     """Runs the step once on a throw-away batch of each size; nothing is trained."""
-    cnn.warm_call(network, 0, test_count)
+    warm_both(network, 0, test_count)

@@ -1,7 +1,7 @@
 """The MLP: the specification of the training job; every script and every check reads it.
 
-Three dense layers on 28×28 grey images of ten digits, trained with Adam on the mean cross-entropy of
-each batch, then evaluated once on the test set.
+Three dense layers on 28×28 grey images of ten digits, trained with Adam on the mean cross-entropy
+of each batch, then evaluated once on the test set.
 
     image 28×28×1, float32 in [0, 1], flattened   → 784
     dense 256, bias, ReLU                         → 256

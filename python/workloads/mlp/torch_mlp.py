@@ -129,9 +129,7 @@ def logits(network, images):
 def weights(network):
     """The present weights, in the canonical layout."""
     values = network.model.state_dict().values()
-    return {
-        name: value.numpy().T.copy() for name, value in zip(spec.SHAPES, values, strict=True)
-    }
+    return {name: value.numpy().T.copy() for name, value in zip(spec.SHAPES, values, strict=True)}
 
 
 def steps_taken(network):

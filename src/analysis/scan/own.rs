@@ -4,16 +4,65 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Ignored, Input, OWN_EXPERIMENT, Scan, Source, is_analysis, name, order, same};
+use super::{
+    Ignored, Input, OWN_EXPERIMENT, Renamed, Scan, Source, is_analysis, name, order, same,
+};
 use crate::analysis::walk::sorted;
 use crate::plan::{folder_of, is_label};
 use crate::store::folder::Folder;
+use crate::store::machines::ShardSeen;
 
 /// Larger than any experiment's description.
 const LARGEST: u64 = 1 << 30;
 
-/// The trials of an experiment of ours.
+/// The trials of an experiment of ours, or of all shards that one was merged from.
 pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
+    let shards = shards(dir);
+    if shards.is_empty() {
+        return of_one(dir, output);
+    }
+    let mut whole = Scan {
+        source: Source::Experiment,
+        inputs: Vec::new(),
+        ignored: Vec::new(),
+        copies: Vec::new(),
+        by: "the experiment's plan".to_owned(),
+        blocks_named: false,
+        renamed: Renamed::new(),
+    };
+    for shard in shards {
+        let folder = dir.join(&shard.folder);
+        if !folder.join("experiment.json").is_file() {
+            continue;
+        }
+        let part = of_one(&folder, output)?;
+        whole.inputs.extend(part.inputs);
+        whole.ignored.extend(part.ignored);
+        whole.renamed.insert(shard.folder, shard.renamed);
+    }
+    whole.inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    Ok(whole)
+}
+
+/// The shards that an experiment was merged from, where it was. Their folders lie in its own, whatever it
+/// says.
+fn shards(dir: &Path) -> Vec<ShardSeen> {
+    #[derive(serde::Deserialize)]
+    struct Shards {
+        #[serde(default)]
+        shards: Vec<ShardSeen>,
+    }
+    if !dir.join("shards").is_dir() {
+        return Vec::new();
+    }
+    let text = crate::files::read(&dir.join("experiment.json"), LARGEST).unwrap_or_default();
+    let found = serde_json::from_slice(&text).map_or(Vec::new(), |found: Shards| found.shards);
+    let own = |shard: &ShardSeen| shard.folder == format!("shards/{}", shard.number);
+    found.into_iter().filter(own).collect()
+}
+
+/// The trials of one folder of an experiment.
+fn of_one(dir: &Path, output: &Path) -> io::Result<Scan> {
     let mut inputs = Vec::new();
     let mut ignored = Vec::new();
     let mut recorded = false;
@@ -63,7 +112,8 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
     }
     let source = if recorded { Source::Experiment } else { Source::Csv };
     let by = "the experiment's plan".to_owned();
-    Ok(Scan { source, inputs, ignored, copies: Vec::new(), by, blocks_named: false })
+    let (copies, renamed) = (Vec::new(), Renamed::new());
+    Ok(Scan { source, inputs, ignored, copies, by, blocks_named: false, renamed })
 }
 
 /// What the treatments of an experiment are called, by their folders: a label need not be a file's name.

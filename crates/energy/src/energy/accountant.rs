@@ -123,7 +123,7 @@ impl Accountant {
             }
         }
         // From the times themselves: a difference of differences is off in its last digits.
-        self.intervals.note((time_ms - self.last_ms) / 1000.0);
+        self.intervals.note((time_ms - self.last_ms) / 1000.0, reached > 0);
         if let Some(holes) = &mut self.holes {
             holes.note(t0, t1, &self.risen);
         }

@@ -36,6 +36,9 @@ pub const STILL_INTERVALS: u64 = 5;
 /// Intervals below this length come from samples at phase marks and say nothing of the rhythm.
 const RHYTHM_FROM_MS: u64 = 5;
 
+/// Of fewer intervals that no mark cut short no rhythm is told, where others were.
+const FEWEST_OWN: u64 = 5;
+
 /// How many wraps, and how many resets, are described one by one.
 pub(super) const DESCRIBED: usize = 20;
 
@@ -336,24 +339,38 @@ impl Integrity {
 #[derive(Default)]
 pub(super) struct Intervals {
     counts: BTreeMap<u64, u64>,
+    /// Those that no mark cut short: the sampling's own rhythm.
+    own: BTreeMap<u64, u64>,
     longest_s: f64,
+    /// Whether a mark lay in the interval before: its sample began this one.
+    marked: bool,
 }
 
 impl Intervals {
-    pub fn note(&mut self, seconds: f64) {
+    /// Takes the next interval, and whether a mark lies in it.
+    pub fn note(&mut self, seconds: f64, marked: bool) {
         self.longest_s = self.longest_s.max(seconds);
         let ms = (seconds * 1000.0).round() as u64;
         let coarse = (54 - i64::from(ms.leading_zeros())).max(0) as u32;
-        *self.counts.entry(ms >> coarse << coarse).or_insert(0) += 1;
+        let ms = ms >> coarse << coarse;
+        *self.counts.entry(ms).or_insert(0) += 1;
+        if !marked && !self.marked {
+            *self.own.entry(ms).or_insert(0) += 1;
+        }
+        self.marked = marked;
     }
 
     /// Fills in what intervals say.
     pub fn describe(&self, integrity: &mut Integrity) {
         let regular = |ms: u64| ms >= RHYTHM_FROM_MS;
-        let from = if self.counts.keys().any(|ms| regular(*ms)) { RHYTHM_FROM_MS } else { 0 };
-        let all: u64 = self.counts.range(from..).map(|(_, n)| n).sum();
+        let number = |of: &BTreeMap<u64, u64>| of.values().sum::<u64>();
+        // Where marks cut nearly every interval short, its own rhythm is not to be seen.
+        let cut = number(&self.own) < number(&self.counts).min(FEWEST_OWN);
+        let counts = if cut { &self.counts } else { &self.own };
+        let from = if counts.keys().any(|ms| regular(*ms)) { RHYTHM_FROM_MS } else { 0 };
+        let all: u64 = counts.range(from..).map(|(_, n)| n).sum();
         let mut seen = 0;
-        let median = self.counts.range(from..).find_map(|(ms, n)| {
+        let median = counts.range(from..).find_map(|(ms, n)| {
             seen += n;
             (2 * seen >= all).then_some(*ms as f64)
         });
@@ -364,7 +381,8 @@ impl Intervals {
             let long = |ms: &u64| median > 0.0 && *ms as f64 > than;
             self.counts.iter().filter(|(ms, _)| long(ms)).map(|(_, n)| n).sum()
         };
-        integrity.gaps = count(GAP_FACTOR * median);
+        let rhythm = if cut { 1000.0 * HOLE_S } else { 0.0 };
+        integrity.gaps = count((GAP_FACTOR * median).max(rhythm));
         integrity.holes = count((GAP_FACTOR * median).max(1000.0 * HOLE_S));
     }
 }

@@ -228,6 +228,24 @@ fn the_window_needs_all_its_phases() {
     assert_eq!(account(&package(&steady), &marks(&spans[..3])).window, None);
 }
 
+/// A command of 7 ms is run again and again, each run marked, and sampled every 200 ms beside.
+#[test]
+fn what_marks_cut_short_is_no_rhythm_and_leaves_no_gaps() {
+    let every = |ms: usize| (0..3000).filter(move |t| t % ms == 0);
+    let mut times: Vec<usize> = every(200).chain(every(7).filter(|t| *t < 1000)).collect();
+    times.sort_unstable();
+    times.dedup();
+    let values: Vec<f64> = times.iter().map(|t| 0.05 * *t as f64).collect();
+    let mut made = package(&values);
+    let begin = made.time_ms[0];
+    made.time_ms = times.iter().map(|t| begin + *t as f64).collect();
+    let spans: Vec<_> =
+        (0..142).map(|n| (Phase::Run, f64::from(n) * 0.007, f64::from(n + 1) * 0.007)).collect();
+    let accounts = account(&made, &marks(&spans));
+    assert_eq!(accounts.integrity.gaps, 0, "{:?}", accounts.integrity);
+    assert!(near(accounts.window.unwrap().total_j, 0.05 * 994.0));
+}
+
 /// Increments of a counter in units of 2^-16 J: up to 40 J per interval.
 fn increments() -> impl Strategy<Value = Vec<u32>> {
     prop::collection::vec(65_536u32..40 * 65_536, 20..300)

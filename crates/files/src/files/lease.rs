@@ -92,6 +92,22 @@ impl FolderLock {
         FolderLock::take_after(dir, SILENT)
     }
 
+    /// Who has the folder, as far as can be seen without taking it or writing anything. A process of
+    /// another machine that ended just now without a word still counts.
+    pub fn look(dir: &Dir) -> Option<String> {
+        let mut file = dir.open_file(OsStr::new(NAME)).ok()?;
+        let other = holder(&mut file)?;
+        let here = other.boot == Holder::me().boot;
+        let age = file.metadata().and_then(|about| about.modified()).ok()?.elapsed();
+        let lives = if here {
+            std::path::Path::new(&format!("/proc/{}", other.process)).exists()
+        } else {
+            // A clock that is behind the other's makes it young.
+            age.map_or(true, |age| age < SILENT)
+        };
+        lives.then(|| format!("process {}", other.process))
+    }
+
     fn take_after(dir: &Dir, silent: Duration) -> io::Result<FolderLock> {
         let in_use = |holder: Option<Holder>| {
             let holder = holder.map_or("unnamed".to_owned(), |h| format!("process {}", h.process));
@@ -186,8 +202,11 @@ mod tests {
         let dir = Dir::open(folder.path()).unwrap();
         let first = FolderLock::take(&dir).unwrap();
         let refused = message(FolderLock::take(&dir).unwrap_err());
-        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        let me = format!("process {}", std::process::id());
+        assert!(refused.contains(&me), "{refused}");
+        assert_eq!(FolderLock::look(&dir), Some(me));
         drop(first);
+        assert_eq!(FolderLock::look(&dir), None);
         drop(FolderLock::take(&dir).unwrap());
         // A killed process of this machine leaves its name and no lock.
         let left = Holder { process: 1, ..Holder::me() };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::proc::{cpu_lines, read_at_start, ticks_per_second};
-use super::sampler::{Fault, Named, Source, Tally};
+use super::source::{Fault, Named, Source, Tally};
 use super::{CpuWatts, MeterError};
 use crate::process::Processors;
 use crate::samples::Domain;

@@ -16,6 +16,8 @@ mod run;
 mod sampler;
 mod session;
 mod settings;
+mod signals;
+mod source;
 mod suspend;
 
 use std::ffi::OsString;
@@ -28,16 +30,17 @@ pub use error::{MeterError, needs};
 pub use nvml::GpuError;
 pub use rapl::PerfError;
 pub use run::{Capabilities, Run};
-pub use sampler::{Disagreement, LostSensor};
 pub use session::{Session, SessionReport};
 pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, Sensors};
+pub use source::{Disagreement, LostSensor};
 
 use crate::samples::Domain;
 use energibridge::Energibridge;
 use machine::Machine;
 use nvml::Cards;
 use rapl::Rapl;
-use sampler::{Sampler, Source};
+use sampler::Sampler;
+use source::Source;
 use suspend::Slept;
 
 /// One counter that a meter reads.

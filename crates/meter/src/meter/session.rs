@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::energibridge::watch::Watch;
 use super::error::MeterError;
-use super::sampler::{Disagreement, LostSensor, Request, Sampler, no_watts};
+use super::sampler::{Request, Sampler, no_watts};
+use super::source::{Disagreement, LostSensor};
 use super::suspend::{Nap, Slept};
 use super::{Kind, Sensors, merge};
 use crate::energy::{Wrapping, account_file};

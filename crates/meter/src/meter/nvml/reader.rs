@@ -7,7 +7,7 @@ use nvml_wrapper::Device;
 use super::GpuError;
 use crate::meter::MeterError;
 use crate::meter::machine::Machine;
-use crate::meter::sampler::{Disagreement, Fault, Named, Source, Tally};
+use crate::meter::source::{Disagreement, Fault, Named, Source, Tally};
 use crate::samples::{Domain, Quantity};
 
 /// A counter that shows one value for so many of its periods, and at least so long, is frozen: a card

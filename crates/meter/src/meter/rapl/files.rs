@@ -8,7 +8,7 @@ use super::reader::{Counter, Registers};
 use super::zones::Zone;
 use super::{Opener, Readable, raw};
 use crate::meter::MeterError;
-use crate::meter::sampler::Fault;
+use crate::meter::source::Fault;
 
 /// Powercap counts microjoules.
 const PER_J: f64 = 1e6;

@@ -8,7 +8,7 @@ use super::counter::{Step, most_counts, step};
 use super::still::{STILL_AT_END, Still};
 use crate::meter::MeterError;
 use crate::meter::machine::Machine;
-use crate::meter::sampler::{Fault, Named, Source, Tally};
+use crate::meter::source::{Fault, Named, Source, Tally};
 use crate::samples::Domain;
 
 /// What a counter is.

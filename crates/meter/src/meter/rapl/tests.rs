@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::{Opener, Powercap, Readable};
 use crate::meter::machine::Machine;
-use crate::meter::sampler::{Sampler, Source};
+use crate::meter::sampler::Sampler;
 use crate::meter::session::{Session, SessionReport};
+use crate::meter::source::Source;
 use crate::meter::suspend::Slept;
 use crate::meter::{Kind, MeterError};
 use crate::samples::Domain;
@@ -117,10 +118,14 @@ fn assert_whole(report: &SessionReport) {
 fn a_reading_that_fails_once_is_read_again_and_no_row_is_missed() {
     let sensor = Faulty::new(|number| number % 7 == 0);
     let session = Bench::new().start(&sensor).unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    while sensor.reads.load(Ordering::SeqCst) < 40 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let report = session.finish().unwrap();
-    // What is missed here was late, not failed.
-    assert!(report.read_errors > 3 && report.missed < report.read_errors, "{report:?}");
+    assert!(report.read_errors >= 5, "{report:?}");
+    // Each one that failed was made up for in its own row; what is missed was late, not failed.
+    let reads = sensor.reads.load(Ordering::SeqCst);
+    assert_eq!(reads, report.samples + report.read_errors, "{report:?}");
     assert_whole(&report);
 }
 

@@ -13,7 +13,7 @@ use std::io::{self, BufRead, Write};
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 enum Ask {
-    /// Images (count, 1, 28, 28) and labels become a set, which is called by its number.
+    /// Images (count, 28, 28, 1) and labels become a set, which is called by its number.
     Place { images: String, labels: String },
     /// A network with these weights, in place of the one before.
     Build {

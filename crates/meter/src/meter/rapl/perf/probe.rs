@@ -9,7 +9,7 @@ use super::pmu::{self, Event, Place, Pmu};
 use super::{Asked, Group, Opener, PerfError};
 use crate::meter::rapl::mirror::mirrored;
 use crate::meter::rapl::reader::{self, Reader, Registers};
-use crate::meter::sampler::Fault;
+use crate::meter::source::Fault;
 use crate::meter::{Counter, Kind};
 use crate::samples::Domain;
 

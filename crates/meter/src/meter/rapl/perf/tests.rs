@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use super::{Asked, EVENTS, Group, Opener, Perf, PerfError, kernel};
 use crate::meter::machine::Machine;
 use crate::meter::rapl::{Powercap, Rapl, Roots, files};
-use crate::meter::sampler::{Sampler, Source};
+use crate::meter::sampler::Sampler;
 use crate::meter::session::{Session, SessionReport};
+use crate::meter::source::Source;
 use crate::meter::suspend::Slept;
 use crate::meter::{Kind, MeterError};
 use crate::samples::Domain;
@@ -74,10 +75,13 @@ impl Tree {
     }
 }
 
+/// What was asked for: the source's number, the processor, the events.
+type Opening = (u32, usize, Vec<u64>);
+
 /// A processor whose packages draw 40 W, of which cores 25 W, and memory 8 W beside.
 #[derive(Clone, Default)]
 struct Processor {
-    asked: Arc<Mutex<Vec<(u32, usize, Vec<u64>)>>>,
+    asked: Arc<Mutex<Vec<Opening>>>,
     /// Counts that every package leaps ahead by.
     leap: Arc<AtomicU64>,
     /// The configurations whose counters stand still.

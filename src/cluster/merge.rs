@@ -1,0 +1,407 @@
+//! Shards made one experiment: every trial once, with its machine, and what is missing named.
+
+use super::study::{self, SHARDS, Study, StudyError};
+use crate::analysis::gather;
+use crate::analysis::scan::scan;
+use crate::analysis::{Method, Table};
+use crate::files::{self, FolderLock};
+use crate::plan::{Outcome, Plan};
+use crate::run::gate;
+use crate::settings::{Settings, Shard};
+use crate::store::ExperimentError;
+use crate::store::audit::{Damage, audit};
+use crate::store::conditions::fields_changed;
+use crate::store::experiment::{Experiment, Verdict};
+use crate::store::folder::Folder;
+use crate::store::journal::{self, JournalError};
+use crate::store::machines::{MachineSeen, ShardSeen};
+use crate::store::record::TrialRecord;
+use crate::store::settling::Settling;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Shards that cannot be made one experiment.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// There is none.
+    #[error(
+        "{0} holds no shards: there is no folder {SHARDS} with 1, 2, … in it. Name the study's folder, into which the shards' folders were copied"
+    )]
+    None(String),
+    /// A folder among the shards is not one.
+    #[error("{path}: {why}", path = path.display())]
+    NoShard {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Shards of different studies, or of other work.
+    #[error("the shards in {folder} are not of one study:\n  {}\nrun the shard again as the others were run, or have it merged and recorded with --accept-changes", differences.join("\n  "))]
+    Differ {
+        /// The study's folder.
+        folder: String,
+        /// Shard by shard.
+        differences: Vec<String>,
+    },
+    /// See [`ExperimentError`].
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// See [`JournalError`].
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// See [`StudyError`].
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    /// The table cannot be written.
+    #[error("{path} cannot be written: {source}; free space, and merge again", path = path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+/// What merging came to.
+#[derive(Debug)]
+pub struct Merged {
+    /// The study as one experiment.
+    pub experiment: Experiment,
+    /// What differs between shards and was accepted, or otherwise ought to be known.
+    pub remarks: Vec<String>,
+}
+
+impl Merged {
+    /// Trials that are settled, and that are planned.
+    pub fn done(&self) -> (u32, u32) {
+        let sum = |of: fn(&ShardSeen) -> u32| self.experiment.shards.iter().map(of).sum();
+        (sum(|shard| shard.done), sum(|shard| shard.trials))
+    }
+}
+
+/// A shard that was read and agrees with itself.
+struct Part {
+    shard: Shard,
+    experiment: Experiment,
+    /// Of its settled trials.
+    records: Vec<TrialRecord>,
+    missing: Option<String>,
+}
+
+/// A shard's folder: read, or why it cannot be read now.
+enum Found {
+    Read(Box<Part>),
+    Running(u32, String),
+}
+
+/// Makes the shards below `root` one experiment there: `experiment.json` and `trials.csv`. The shards'
+/// own files are read and stay as they are, so it can be done again at any time. `progress` hears of each
+/// step.
+///
+/// # Errors
+///
+/// See [`MergeError`]: nothing is written where a shard is damaged, or where the work differs and
+/// `accept` does not say that it may.
+pub fn merge(root: &Path, accept: bool, progress: &dyn Fn(&str)) -> Result<Merged, MergeError> {
+    let folders = folders(root)?;
+    progress(&format!("reading {} shards and checking their files", folders.len()));
+    let found: Vec<Found> = folders
+        .par_iter()
+        .map(|(number, folder)| read(*number, folder))
+        .collect::<Result<_, _>>()?;
+    let (mut parts, mut running) = (Vec::new(), BTreeMap::new());
+    for one in found {
+        match one {
+            Found::Read(part) => parts.push(*part),
+            Found::Running(number, why) => drop(running.insert(number, why)),
+        }
+    }
+    parts.sort_by_key(|part| part.shard.number);
+    let Some(first) = parts.first() else {
+        let why: Vec<String> = running.into_values().collect();
+        return Err(MergeError::NoShard { path: root.join(SHARDS), why: why.join("; ") });
+    };
+    let study = Study::read(root)?;
+    let remarks = differences(&parts, study.as_ref());
+    if !remarks.is_empty() && !accept {
+        let folder = root.display().to_string();
+        return Err(MergeError::Differ { folder, differences: remarks });
+    }
+    let settings = Settings { shard: None, ..first.experiment.settings.clone() };
+    let shards = shards(&parts, &running, &settings, root);
+    let (machines, renamed) = machines(&parts);
+    let experiment = together(parts, study, settings, machines, named(shards, &renamed));
+    progress("writing experiment.json and trials.csv");
+    let folder = Folder::at(root);
+    experiment.write(&folder)?;
+    table(root).map_err(|source| MergeError::Table { path: folder.trials(), source })?;
+    Ok(Merged { experiment, remarks })
+}
+
+/// The shards' folders by their numbers.
+fn folders(root: &Path) -> Result<Vec<(u32, Folder)>, MergeError> {
+    let none = || MergeError::None(root.display().to_string());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root.join(SHARDS)).map_err(|_| none())?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let number = name.parse::<u32>().ok().filter(|n| *n > 0 && n.to_string() == name);
+        let Some(number) = number.filter(|_| entry.path().is_dir()) else {
+            let why = "the folders of shards are called by their numbers, and nothing else may lie \
+                       among them: it would be in the study or not by accident";
+            return Err(MergeError::NoShard { path: entry.path(), why: why.to_owned() });
+        };
+        // A task that found its machine unfit has left an empty folder at most.
+        let folder = study::folder(root, number);
+        if folder.experiment().exists() {
+            found.push((number, folder));
+        }
+    }
+    if found.is_empty() { Err(none()) } else { Ok(found) }
+}
+
+/// Reads a shard, and holds its journal, records and samples against each other.
+fn read(number: u32, folder: &Folder) -> Result<Found, MergeError> {
+    let no_shard = |why: String| MergeError::NoShard { path: folder.root().to_owned(), why };
+    files::only_plain(folder.root()).map_err(|error| no_shard(error.to_string()))?;
+    if let Some(why) = runs(folder) {
+        return Ok(Found::Running(number, why));
+    }
+    let mut experiment = Experiment::read(folder)?;
+    let Some(shard) = experiment.settings.shard else {
+        return Err(no_shard("it holds a whole experiment, not a shard of one".to_owned()));
+    };
+    if shard.number != number {
+        return Err(no_shard(format!("it holds shard {shard}; call it by that number")));
+    }
+    let so_far = journal::read(&folder.journal())?;
+    let damaged = audit(&experiment.plan, &so_far, folder);
+    if !damaged.is_empty() {
+        let what = damaged.iter().map(|Damage { trial, why, .. }| format!("{}: {why}", trial.name));
+        let (folder, what) = (folder.shown(), what.collect());
+        return Err(ExperimentError::Damaged { folder, what }.into());
+    }
+    let settled: HashMap<&str, Outcome> = so_far.outcomes().into_iter().collect();
+    let is_settled = |name: &str| settled.get(name) == Some(&Outcome::Settled);
+    let done = experiment.plan.trials.iter().filter(|trial| is_settled(&trial.name));
+    let records: Vec<TrialRecord> = done.filter_map(|trial| folder.record(trial)).collect();
+    let open = experiment.plan.trials.len() - records.len();
+    let missing = (open > 0).then(|| {
+        let (all, shown) = (experiment.plan.trials.len(), folder.shown());
+        format!("{open} of its {all} trials are not run; go on with: joulerace resume {shown}")
+    });
+    // The machine that ran last has its pauses in the experiment itself.
+    if let Some(last) = experiment.machines.last_mut() {
+        last.settling = std::mem::take(&mut experiment.settling);
+    }
+    Ok(Found::Read(Box::new(Part { shard, experiment, records, missing })))
+}
+
+/// Who runs a shard just now.
+fn runs(folder: &Folder) -> Option<String> {
+    // Looked at, not taken: a task that begins just now must find it free.
+    let holder = FolderLock::look(&folder.open().ok()?)?;
+    Some(format!("it is being run ({holder}); merge again when it is done"))
+}
+
+/// What differs between the shards, or from what was planned: their plan and their work, not their
+/// machines.
+fn differences(parts: &[Part], study: Option<&Study>) -> Vec<String> {
+    let first = &parts[0];
+    let (settings, of) = match study {
+        Some(study) => (&study.settings, study.shards),
+        None => (&first.experiment.settings, first.shard.of),
+    };
+    let planned = study.and_then(|study| study.conditions.as_ref());
+    let planned = planned.filter(|conditions| !conditions.data.is_empty());
+    let conditions = planned.unwrap_or(&first.experiment.conditions);
+    let mut differences = Vec::new();
+    for part in parts {
+        let Part { shard, experiment, .. } = part;
+        let mut own = Vec::new();
+        if shard.of != of {
+            own.push(format!("it is one of {}, not of {of}", shard.of));
+        }
+        let (then, now) = (study::alike(settings), study::alike(&experiment.settings));
+        own.extend(fields_changed(&then, &now, &[]));
+        own.extend(conditions.differences_of_work(&experiment.conditions));
+        if let (Some(a), Some(b)) =
+            (first.experiment.machines.first(), experiment.machines.iter().find(|m| m.estimated))
+            && !a.estimated
+        {
+            own.push(format!("{}: its joules are an estimate, the others' are measured", b.name));
+        }
+        let name = format!("{SHARDS}/{}", shard.number);
+        differences.extend(own.into_iter().map(|line| format!("{name}: {line}")));
+    }
+    differences
+}
+
+/// Every shard there ought to be, with what is missing of it.
+fn shards(
+    parts: &[Part],
+    running: &BTreeMap<u32, String>,
+    settings: &Settings,
+    root: &Path,
+) -> Vec<ShardSeen> {
+    let of = parts[0].shard.of;
+    let square = settings.order.square(settings.treatments.len());
+    let known: HashMap<u32, &Part> = parts.iter().map(|part| (part.shard.number, part)).collect();
+    let one = |number: u32| {
+        let blocks = Shard { number, of }.blocks(settings.iterations, square);
+        let part = known.get(&number);
+        let absent = || {
+            let unfit = unfit(root, number);
+            let why = unfit.unwrap_or_else(|| "its folder is not there".to_owned());
+            Some(running.get(&number).cloned().unwrap_or(why))
+        };
+        ShardSeen {
+            number,
+            of,
+            folder: format!("{SHARDS}/{number}"),
+            blocks: [blocks.start, blocks.end.saturating_sub(1)],
+            trials: (blocks.len() * settings.treatments.len()) as u32,
+            done: part.map_or(0, |part| part.records.len() as u32),
+            missing: part.map_or_else(absent, |part| part.missing.clone()),
+            renamed: BTreeMap::new(),
+        }
+    };
+    (1..=of).map(one).collect()
+}
+
+/// What doctor found on the machines that a shard was not run on.
+pub fn unfit(root: &Path, number: u32) -> Option<String> {
+    let begins = format!("{number}-");
+    let mut names: Vec<String> = std::fs::read_dir(root.join("doctor"))
+        .ok()?
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter_map(|name| Some(name.strip_prefix(&begins)?.strip_suffix(".json")?.to_owned()))
+        .collect();
+    names.sort();
+    (!names.is_empty()).then(|| {
+        format!(
+            "it did not begin on {}; its log and {root}/doctor say why",
+            names.join(", "),
+            root = root.display()
+        )
+    })
+}
+
+/// How each shard's machines are called in the study.
+type Renamed = BTreeMap<u32, BTreeMap<String, String>>;
+
+/// All machines, each once under a name of its own, and how shards call them otherwise.
+fn machines(parts: &[Part]) -> (Vec<MachineSeen>, Renamed) {
+    let mut all: Vec<MachineSeen> = Vec::new();
+    let mut renamed = Renamed::new();
+    for part in parts {
+        for seen in &part.experiment.machines {
+            let of_it = |r: &&TrialRecord| r.machine.as_ref() == Some(&seen.name);
+            let records: Vec<&TrialRecord> = part.records.iter().filter(of_it).collect();
+            let place = all.iter().position(|known| known.is(seen)).unwrap_or_else(|| {
+                let name = seen.free_name(all.iter().map(|m| m.name.as_str()));
+                let (shards, findings) = (Vec::new(), Vec::new());
+                let settling = Settling::default();
+                all.push(MachineSeen { name, shards, findings, settling, ..seen.clone() });
+                all.len() - 1
+            });
+            let machine = &mut all[place];
+            let blocks: BTreeSet<u32> = records.iter().map(|r| r.block).collect();
+            machine.blocks.extend(blocks);
+            machine.trials += records.len() as u32;
+            machine.shards.push(part.shard.number);
+            machine.findings.extend(seen.findings.iter().cloned());
+            machine.findings.dedup();
+            machine.settling.warmups.extend(seen.settling.warmups.iter().cloned());
+            machine.settling.baselines.extend(seen.settling.baselines.iter().cloned());
+            if seen.settling.overhead.is_some() {
+                machine.settling.overhead = seen.settling.overhead.clone();
+            }
+            if machine.name != seen.name {
+                let names = renamed.entry(part.shard.number).or_default();
+                names.insert(seen.name.clone(), machine.name.clone());
+            }
+        }
+    }
+    // A machine on which no trial ended has nothing to say.
+    all.retain(|machine| machine.trials > 0);
+    (all, renamed)
+}
+
+fn named(shards: Vec<ShardSeen>, renamed: &Renamed) -> Vec<ShardSeen> {
+    let names = |number| renamed.get(&number).cloned().unwrap_or_default();
+    shards.into_iter().map(|s| ShardSeen { renamed: names(s.number), ..s }).collect()
+}
+
+fn together(
+    parts: Vec<Part>,
+    study: Option<Study>,
+    settings: Settings,
+    machines: Vec<MachineSeen>,
+    shards: Vec<ShardSeen>,
+) -> Experiment {
+    let created = parts.iter().map(|part| part.experiment.created).min().unwrap_or_default();
+    let verdicts: Vec<(u32, Option<Verdict>)> =
+        parts.iter().map(|p| (p.shard.number, p.experiment.work.clone())).collect();
+    let mut records = Vec::new();
+    let mut first = None;
+    for part in parts {
+        records.extend(part.records);
+        first.get_or_insert(part.experiment);
+    }
+    let first = first.expect("merge() has looked");
+    let test_images = match &first.dataset {
+        crate::store::experiment::Part::Known(data) => {
+            data.test_images.min(settings.job.test_samples.unwrap_or(u32::MAX))
+        }
+        crate::store::experiment::Part::Other(_) => settings.job.test_samples.unwrap_or(10_000),
+    };
+    Experiment {
+        created: study.as_ref().map_or(created, |study| study.created),
+        command: study.map_or(first.command.clone(), |study| study.command),
+        protocol: crate::store::protocol::Protocol::of(&settings),
+        plan: Plan::of(&settings),
+        settings,
+        machines,
+        shards,
+        settling: Settling::default(),
+        work: verdict(records, verdicts, test_images),
+        ..first
+    }
+}
+
+/// Whether all shards did the same work, each by itself and all together.
+fn verdict(
+    mut records: Vec<TrialRecord>,
+    of_shards: Vec<(u32, Option<Verdict>)>,
+    test_images: u32,
+) -> Option<Verdict> {
+    if records.is_empty() {
+        return None;
+    }
+    let (_, all) = gate::compare(&mut records, test_images);
+    let mut reasons = all.reasons;
+    for (number, verdict) in of_shards {
+        for reason in verdict.into_iter().flat_map(|verdict| verdict.reasons) {
+            if !reasons.contains(&reason) {
+                reasons.push(format!("shard {number}: {reason}"));
+            }
+        }
+    }
+    Some(Verdict { identical: reasons.is_empty() && all.identical, reasons })
+}
+
+/// The rows of all shards, from their records and samples as at the end of an experiment.
+fn table(root: &Path) -> io::Result<()> {
+    let found = scan(root, &root.join("analysis")).map_err(io::Error::other)?;
+    let trials = gather::gather(&found.inputs, found.source);
+    let trials = gather::named(trials, root, &found.renamed);
+    let table = Table::of(trials, found.source, Method::Joulerace, root);
+    table.write_csv(&Folder::at(root).trials())
+}

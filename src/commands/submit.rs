@@ -1,0 +1,273 @@
+//! `joulerace submit`: a study planned once, prepared, and given to Slurm as a job array.
+
+use super::resolve::{check_samples, resolve};
+use super::{compare, status};
+use crate::cli::{Cli, Command, CompareArgs, DesignArgs, RunArgs, SubmitArgs, Talk, joined};
+use crate::cluster::script::{self, Job, Options};
+use crate::cluster::{Jobs, Prepare, Study, StudyError, slurm};
+use crate::env::Profile;
+use crate::error::{Error, Status};
+use crate::paths::{self, Project};
+use crate::plan::duration::Expected;
+use crate::prepare::environments::{Wanted, environments, keep};
+use crate::prepare::known::known;
+use crate::prepare::{self, block_on, conditions};
+use crate::race;
+use crate::screen::{Terminal, now_as_name, say, shown};
+use crate::settings::{Job as Work, Settings, Shard};
+use crate::store::ExperimentError;
+use crate::store::conditions::Conditions;
+use crate::store::folder::Folder;
+use clap::Parser as _;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The least time between Slurm's warning and a task's end, in seconds. Slurm sends it up to a minute early.
+const LEAST_WARNING_S: f64 = 120.0;
+
+/// `joulerace submit`.
+pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
+    let project = Project::find()?;
+    let typed = experiment(&args.experiment)?;
+    let settings = typed.settings(&project)?;
+    Shard { number: 1, of: args.shards }
+        .check(settings.iterations)
+        .map_err(|why| told(format!("--shards: {why}")))?;
+    let root = match &typed.design().output {
+        Some(folder) => prepare::followed(folder),
+        None => prepare::absolute(Path::new("results")).join(format!("study-{}", now_as_name())),
+    };
+    let job = job(&args, &settings, &root)?;
+    if args.dry_run {
+        say(&job.shards_script());
+        return Ok(ExitCode::SUCCESS);
+    }
+    free(&root)?;
+    let terminal = Terminal::new(talk);
+    let mut study = planned(&args, settings);
+    if study.prepare == Prepare::Shared {
+        if let Some(cache) = &args.cache {
+            paths::use_cache(prepare::absolute(cache));
+        }
+        study.conditions = prepared(&project, &study.settings, &root, &terminal)?;
+    }
+    terminal.finish();
+    write(&root, &job, &study)?;
+    let shards = slurm::submit(&root.join("job.sh"), None)?;
+    let merge = slurm::submit(&root.join("merge.sh"), Some(shards))?;
+    study.jobs = Some(Jobs { shards, merge });
+    study.write(&root)?;
+    say(&submitted(&study, &root, shards, merge));
+    if args.wait { status::follow(&root, &terminal) } else { Ok(ExitCode::SUCCESS) }
+}
+
+fn told(message: String) -> Error {
+    Error::Told { message, status: Status::Usage }
+}
+
+/// What is to be run: frameworks, or commands.
+enum Typed {
+    Frameworks(Box<RunArgs>),
+    Commands(Box<CompareArgs>),
+}
+
+impl Typed {
+    fn design(&self) -> &DesignArgs {
+        match self {
+            Typed::Frameworks(run) => &run.design,
+            Typed::Commands(compare) => &compare.design,
+        }
+    }
+
+    /// The settings that all shards have; how many processors a machine has is its own.
+    fn settings(&self, project: &Project) -> Result<Settings, Error> {
+        let run = match self {
+            Typed::Commands(args) => return compare::resolve(args),
+            Typed::Frameworks(run) => run,
+        };
+        // This machine may have fewer processors than those that run it.
+        let settings = resolve(&RunArgs { threads: None, ..(**run).clone() }, project)?;
+        let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
+        check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        let threads = run.threads.unwrap_or(settings.job.threads);
+        Ok(Settings { job: Work { threads, ..settings.job.clone() }, ..settings })
+    }
+}
+
+/// The experiment's own command line.
+fn experiment(words: &[OsString]) -> Result<Typed, Error> {
+    let words = std::iter::once(OsString::from("joulerace")).chain(words.iter().cloned());
+    let read = |words: Vec<OsString>| {
+        Cli::try_parse_from(joined(words.into_iter()))
+            .map_err(|error| told(format!("after --: {}", error.render().to_string().trim())))
+    };
+    let mut cli = read(words.collect())?;
+    if let Some(Command::Run(file)) = &cli.command {
+        cli = read(race::command_line(file)?)?;
+    }
+    let typed = match cli.command {
+        None => Typed::Frameworks(Box::new(cli.run)),
+        Some(Command::Compare(args)) => Typed::Commands(args),
+        Some(_) => {
+            return Err(told(
+                "after --: an experiment's flags, compare or run FILE are expected".to_owned(),
+            ));
+        }
+    };
+    let design = typed.design();
+    let precise = match &typed {
+        Typed::Frameworks(run) => run.until_precise,
+        Typed::Commands(compare) => compare.until_precise,
+    };
+    let not_here = [
+        ("--dry-run", design.dry_run, "put it before --"),
+        ("--shard", design.shard.is_some(), "the tasks are the shards; --shards says how many"),
+        (
+            "--resume",
+            design.resume,
+            "tasks go on by themselves; for a study that stopped: sbatch DIR/job.sh",
+        ),
+        (
+            "--until-precise",
+            precise.is_some(),
+            "shards run at the same time, and none can look at the others' blocks",
+        ),
+    ];
+    match not_here.into_iter().find(|(_, given, _)| *given) {
+        Some((flag, _, why)) => Err(told(format!("{flag} after --: {why}"))),
+        None => Ok(typed),
+    }
+}
+
+fn planned(args: &SubmitArgs, settings: Settings) -> Study {
+    let command = std::env::args_os().map(|word| crate::clean::line(&word.to_string_lossy()));
+    Study {
+        schema: Study::SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        created: jiff::Timestamp::now(),
+        command: command.collect(),
+        shards: args.shards,
+        settings,
+        conditions: None,
+        prepare: args.prepare,
+        jobs: None,
+    }
+}
+
+fn job(args: &SubmitArgs, settings: &Settings, root: &Path) -> Result<Job, Error> {
+    let options = Options::parse(&args.slurm).map_err(told)?;
+    let flags = script::flags(&args.experiment, root, settings.order_seed);
+    let trial_s = settings
+        .failures
+        .trial_timeout
+        .map_or_else(|| 3.0 * Expected::of(settings).trial_s, |limit| limit.as_secs_f64());
+    let warning_s = (trial_s + 60.0).max(LEAST_WARNING_S);
+    Ok(Job {
+        root: root.to_owned(),
+        here: std::env::current_dir().map_err(|e| Error::Other(e.into()))?,
+        program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
+        shards: args.shards,
+        blocks: settings.iterations,
+        flags,
+        variables: variables(args),
+        options,
+        warning_s: (warning_s / 60.0).ceil() as u64 * 60,
+    })
+}
+
+/// What this shell has set that tasks need too, so that a script that is kept works from any other.
+fn variables(args: &SubmitArgs) -> Vec<(String, String)> {
+    let own = |name: &str| name.starts_with("JOULERACE_") || name == "VIRTUAL_ENV";
+    let cache = match (args.prepare, &args.cache) {
+        (_, Some(cache)) => prepare::absolute(cache),
+        (Prepare::Shared, None) => paths::cache(),
+        (Prepare::Node, None) => node_cache(),
+    };
+    let mut variables: Vec<(String, String)> = std::env::vars()
+        .filter(|(name, _)| own(name) && name != "JOULERACE_MACHINE" && name != CACHE)
+        .collect();
+    variables.push((CACHE.to_owned(), cache.to_string_lossy().into_owned()));
+    variables.sort();
+    variables
+}
+
+const CACHE: &str = "JOULERACE_CACHE_DIR";
+
+/// A node's own disk; not `TMPDIR`, which many clusters empty after each job.
+fn node_cache() -> PathBuf {
+    format!("/tmp/joulerace-{}", nix::unistd::geteuid()).into()
+}
+
+/// The study's folder has to be new or empty.
+fn free(root: &Path) -> Result<(), Error> {
+    let shown = root.display().to_string();
+    let empty = std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_none());
+    match root.exists() && !empty {
+        true if root.join(Study::FILE).exists() => Err(Error::Told {
+            message: format!(
+                "--output: {shown} already holds a study; name another folder, or have what is left of \
+                 it run: sbatch {shown}/job.sh"
+            ),
+            status: Status::Output,
+        }),
+        true => Err(ExperimentError::NotEmpty(shown).into()),
+        false => Ok(()),
+    }
+}
+
+/// Environments and data, made once where all machines see them; gives what every shard has to have.
+/// Commands are what they are on each machine, and are held against each other when shards are merged.
+fn prepared(
+    project: &Project,
+    settings: &Settings,
+    root: &Path,
+    terminal: &Terminal,
+) -> Result<Option<Conditions>, Error> {
+    let work = async {
+        prepare::environment(project, Profile::Analysis, None, false, terminal).await?;
+        if settings.commands.is_some() {
+            return Ok(None);
+        }
+        let (workloads, scripts) = (project.workloads(), settings.scripts(project));
+        let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+        let folders = std::slice::from_ref(&scripts);
+        let known = known(folders, &settings.workload, project, &named)?;
+        let made = environments(project, &Wanted::of(settings, &known, None), terminal).await?;
+        if !made.locks.is_empty() {
+            keep(&made.locks, &Folder::at(root))?;
+        }
+        let digits = made.digits(project)?;
+        let folder = settings.data_dir.as_deref();
+        let data = prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
+        let conditions = conditions::conditions(&made, &[&scripts, &workloads]);
+        Ok(Some(Conditions { data: conditions::data(&data), ..conditions }))
+    };
+    block_on(work)?
+}
+
+/// The study's folder with its scripts, which is all that Slurm needs.
+fn write(root: &Path, job: &Job, study: &Study) -> Result<(), Error> {
+    let at = |path: PathBuf| move |source| StudyError::Write { path, source };
+    let logs = job.logs();
+    std::fs::create_dir_all(&logs).map_err(at(logs.clone()))?;
+    let folder = root.join(crate::cluster::study::SHARDS);
+    std::fs::create_dir_all(&folder).map_err(at(folder.clone()))?;
+    for (name, text) in [("job.sh", job.shards_script()), ("merge.sh", job.merge_script())] {
+        let path = root.join(name);
+        crate::files::replace(&path, text.as_bytes()).map_err(at(path.clone()))?;
+    }
+    Ok(study.write(root)?)
+}
+
+fn submitted(study: &Study, root: &Path, shards: u64, merge: u64) -> String {
+    let Settings { iterations, treatments, .. } = &study.settings;
+    format!(
+        "{iterations} blocks of {} in {} shards, seed {}: job {shards}, merged and analysed by job {merge}\n\
+         How far it is: joulerace status {}\n",
+        treatments.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", "),
+        study.shards,
+        study.settings.order_seed,
+        shown(root),
+    )
+}
