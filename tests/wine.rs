@@ -1,7 +1,7 @@
 //! The Windows program, linked by `.ci/cross` and run by Wine: what of it runs there is run here.
 //!
 //! Skipped where there is no such program (`JOULERACE_WINDOWS_PROGRAM` names it, else it lies where
-//! `.ci/cross` leaves it), no Wine, or no compiler for the stand-ins. What Wine lacks, a kernel with drivers
+//! `.ci/cross link` leaves it), no Wine, or no compiler for the stand-ins. What Wine lacks, a kernel with drivers
 //! and a Python of Windows, is not seen here.
 #![cfg(target_os = "linux")]
 
