@@ -127,3 +127,26 @@ fn the_status_is_the_commands_own_or_a_shells() {
         assert_eq!(output.status.code(), Some(status), "{command:?}: {}", err(&output));
     }
 }
+
+/// What the command marks, by the program and by a line, is told beside the whole, and together.
+#[test]
+fn marked_phases_are_told_one_by_one_and_together() {
+    let (tree, folder) = (Powercap::two_sockets(), tempfile::tempdir().unwrap());
+    let joulerace = env!("CARGO_BIN_EXE_joulerace");
+    let script = format!(
+        "{joulerace} mark load begin; sleep 0.05; {joulerace} mark load end; sleep 0.05
+         echo sort begin >> $JOULERACE_MARKS; sleep 0.1; echo sort end >> $JOULERACE_MARKS"
+    );
+    let output = measure(folder.path(), &tree, &["--json", "--", "sh", "-c", &script]);
+    assert!(output.status.success(), "{}", err(&output));
+    let told: Value = serde_json::from_str(out(&output)).unwrap();
+    let run = &told["runs"][0];
+    let seconds = |part: &Value| part["time_s"].as_f64().unwrap();
+    let (load, sort) = (seconds(&run["phases"]["load"]), seconds(&run["phases"]["sort"]));
+    assert!(load >= 0.05 && sort >= 0.1, "{run}");
+    assert!((seconds(&run["window"]) - load - sort).abs() < 1e-6, "{run}");
+    assert!(seconds(&run["window"]) + 0.05 < seconds(run), "{run}");
+    // Where nobody measures, marks go nowhere.
+    let alone = Command::new(joulerace).args(["mark", "load", "begin"]).output().unwrap();
+    assert!(alone.status.success() && alone.stdout.is_empty() && alone.stderr.is_empty());
+}

@@ -216,9 +216,9 @@ fn hostile(scratch: &Scratch, archive: &Path) {
 fn planned(scratch: &Scratch, archive: &Path) {
     let home = scratch.at("home");
     std::fs::create_dir_all(home.join("python")).unwrap();
-    std::fs::create_dir(home.join("python/workloads")).unwrap();
+    std::fs::create_dir_all(home.join("python/workloads/cnn")).unwrap();
     for name in names(&scratch.at("workloads")).into_iter().filter(|name| name.ends_with(".py")) {
-        let to = home.join("python/workloads").join(&name);
+        let to = home.join("python/workloads/cnn").join(&name);
         std::fs::copy(scratch.at("workloads").join(&name), to).unwrap();
     }
     for name in ["pyproject.toml", "poetry.lock"] {
@@ -230,7 +230,7 @@ fn planned(scratch: &Scratch, archive: &Path) {
     let said = text(&output);
     assert!(output.status.success(), "{said}");
     let first = said.lines().next().unwrap();
-    assert!(first.starts_with("joulerace --frameworks a,b"), "{said}");
+    assert!(first.starts_with("joulerace --treatments a,b"), "{said}");
     assert!(first.ends_with("--order-seed 1") && !first.contains("--output"), "{said}");
     for word in ["the archive's, trial by trial", "3 blocks of a, b", "--data-dir, --output"] {
         assert!(said.contains(word), "no '{word}' in: {said}");

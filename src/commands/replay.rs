@@ -211,7 +211,10 @@ fn here(command: &[String], order_seed: u64) -> (Vec<String>, Vec<String>) {
     let mut rest = command.iter().skip(1);
     while let Some(word) = rest.next() {
         let flag = word.split('=').next().unwrap_or_default();
-        let place = PLACES.contains(&flag);
+        // A workload by its name is the reader's too; by a path it is another machine's.
+        let path = flag == "--workload"
+            && (word.contains('/') || rest.clone().next().is_some_and(|next| next.contains('/')));
+        let place = PLACES.contains(&flag) || path;
         if place || WITHOUT_VALUE.contains(&flag) {
             left_out.push(flag.to_owned());
             if place && !word.contains('=') {

@@ -196,7 +196,12 @@ const CACHE: &str = "JOULERACE_CACHE_DIR";
 
 /// A node's own disk; not `TMPDIR`, which many clusters empty after each job.
 fn node_cache() -> PathBuf {
-    format!("/tmp/joulerace-{}", nix::unistd::geteuid()).into()
+    // Slurm's machines are Unix' own; elsewhere only the letter's text is made.
+    #[cfg(unix)]
+    let user = nix::unistd::geteuid().to_string();
+    #[cfg(not(unix))]
+    let user = "user";
+    format!("/tmp/joulerace-{user}").into()
 }
 
 /// The study's folder has to be new or empty.

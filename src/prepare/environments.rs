@@ -28,6 +28,9 @@ const HARNESS: &str = "numpy";
 /// wheels of JAX and TensorFlow do.
 const UNPACKED: f64 = 4.0;
 
+/// Compiled modules alone, which every environment has for itself where it shares the rest.
+const COMPILED: f64 = 0.6;
+
 /// What an environment of the study's frameworks takes, in bytes; CUDA's libraries are most of it.
 const WITH_CUDA: f64 = 8e9;
 
@@ -302,8 +305,8 @@ fn new_bytes(text: &str, weighed: &mut BTreeSet<(String, u64)>) -> f64 {
     if lock.wheels.is_empty() {
         return UNKNOWN;
     }
-    let new = lock.wheels.into_iter().filter(|wheel| weighed.insert(wheel.clone()));
-    new.map(|(_, bytes)| bytes as f64 * UNPACKED).sum()
+    let times = |new: bool| if new { UNPACKED } else { COMPILED };
+    lock.wheels.into_iter().map(|wheel| wheel.1 as f64 * times(weighed.insert(wheel))).sum()
 }
 
 /// An environment that has to be made, and what that takes.
@@ -455,7 +458,8 @@ mod tests {
         };
         let mut weighed = BTreeSet::new();
         assert_eq!(new_bytes(&lock("a"), &mut weighed), 110.0 * UNPACKED);
-        assert_eq!(new_bytes(&lock("b"), &mut weighed), 10.0 * UNPACKED);
+        let shared = 10.0 * UNPACKED + 100.0 * COMPILED;
+        assert_eq!(new_bytes(&lock("b"), &mut weighed), shared);
         assert!(new_bytes("", &mut weighed) < 0.0);
     }
 

@@ -128,8 +128,8 @@ impl Folder {
     pub fn sync(&self, trial: &Trial) -> io::Result<()> {
         let folder = self.treatment(trial)?;
         for ending in ["csv", "log"] {
-            match folder.open_file(OsStr::new(&format!("{}.{ending}", trial.name))) {
-                Ok(file) => file.sync_all()?,
+            match folder.flush(OsStr::new(&format!("{}.{ending}", trial.name))) {
+                Ok(()) => {}
                 // What a failed attempt never wrote cannot be lost.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

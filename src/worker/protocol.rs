@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_malformed_mark_is_kept_and_not_believed() {
-        let event = json!({"event": "phase", "phase": "train", "edge": "middle", "unix_ns": 1});
+        let event =
+            json!({"event": "phase", "phase": "lunch break", "edge": "begin", "unix_ns": 1});
         assert!(matches!(Event::read(event), Event::Other(_)));
     }
 }

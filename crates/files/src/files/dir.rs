@@ -195,6 +195,16 @@ impl Dir {
         self.file(name, For::Cutting)?.set_len(length)
     }
 
+    /// Waits until a plain file's content is on the disk. Windows does so for those only who may write to it.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`NotPlain`].
+    pub fn flush(&self, name: &OsStr) -> io::Result<()> {
+        let what_for = if cfg!(windows) { For::Cutting } else { For::Reading };
+        self.file(name, what_for)?.sync_all()
+    }
+
     /// A new file, to be written, in the place of a plain file of that name: nobody who has the old one
     /// open or under another name is written to, and the name is never free in between, as another
     /// program may have taken it to be.

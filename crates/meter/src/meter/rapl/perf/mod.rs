@@ -30,6 +30,7 @@ pub(crate) trait Group: Send {
 
 /// Counters to be opened together.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can be asked"))]
 pub(crate) struct Asked<'a> {
     /// The kernel's number for this source of events.
     pub pmu: u32,
