@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod env;
 mod error;
 mod events;
+mod gate;
 pub mod here;
 pub mod pack;
 pub mod paths;

@@ -5,8 +5,8 @@ use crate::analysis::gather;
 use crate::analysis::scan::scan;
 use crate::analysis::{Method, Table};
 use crate::files::{self, FolderLock};
+use crate::gate::Expected;
 use crate::plan::{Outcome, Plan};
-use crate::run::gate;
 use crate::settings::{Settings, Shard};
 use crate::store::ExperimentError;
 use crate::store::audit::{Damage, audit};
@@ -356,12 +356,11 @@ fn together(
         first.get_or_insert(part.experiment);
     }
     let first = first.expect("merge() has looked");
-    let test_images = match &first.dataset {
-        crate::store::experiment::Part::Known(data) => {
-            data.test_images.min(settings.job.test_samples.unwrap_or(u32::MAX))
-        }
-        crate::store::experiment::Part::Other(_) => settings.job.test_samples.unwrap_or(10_000),
+    let dataset = match &first.dataset {
+        crate::store::experiment::Part::Known(data) => Some(data.clone()),
+        crate::store::experiment::Part::Other(_) => None,
     };
+    let work = verdict(records, verdicts, &Expected::of(&settings.job, dataset.as_ref()));
     Experiment {
         created: study.as_ref().map_or(created, |study| study.created),
         command: study.map_or(first.command.clone(), |study| study.command),
@@ -371,7 +370,7 @@ fn together(
         machines,
         shards,
         settling: Settling::default(),
-        work: verdict(records, verdicts, test_images),
+        work,
         ..first
     }
 }
@@ -380,12 +379,12 @@ fn together(
 fn verdict(
     mut records: Vec<TrialRecord>,
     of_shards: Vec<(u32, Option<Verdict>)>,
-    test_images: u32,
+    expected: &Expected<'_>,
 ) -> Option<Verdict> {
     if records.is_empty() {
         return None;
     }
-    let (_, all) = gate::compare(&mut records, test_images);
+    let (_, all) = expected.compare(&mut records);
     let mut reasons = all.reasons;
     for (number, verdict) in of_shards {
         for reason in verdict.into_iter().flat_map(|verdict| verdict.reasons) {

@@ -1,9 +1,9 @@
 //! What commands need before and after their trials: what sets them up and cleans up after them, and a run
 //! of each that shows that it works and how often it has to be repeated for the meter to resolve it.
 
-use super::gate;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
+use crate::gate;
 use crate::meter::Meter;
 use crate::phase::{Edge, Phase, PhaseMark};
 use crate::process;

@@ -1,11 +1,11 @@
 //! The run loop: what remains of the plan, trial by trial, each on disk before the next.
 
-use super::gate::Expected;
 use super::look;
 use super::pauses::Pauses;
 use super::table::Rows;
 use super::trial::{Bench, pause};
 use crate::events::Event;
+use crate::gate::Expected;
 use crate::plan::Trial;
 use crate::stop::Stop;
 use crate::store::experiment::Experiment;

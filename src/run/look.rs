@@ -1,7 +1,7 @@
 //! Looking at an experiment in its middle: whether it is precise enough to stop.
 
-use super::gate::Expected;
 use super::trial::Bench;
+use crate::gate::Expected;
 use crate::plan::sequential::{Sequential, State};
 use crate::plan::{self, Outcome, Plan, Trial};
 use crate::store::journal::{self, Again};

@@ -2,7 +2,6 @@
 
 pub mod commands;
 mod execute;
-pub mod gate;
 mod gauge;
 pub mod interference;
 pub mod look;

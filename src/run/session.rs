@@ -1,13 +1,13 @@
 //! One session of an experiment, from its beginning or from where an earlier one left it.
 
 use super::execute::{Ending, execute};
-use super::gate::Expected;
 use super::opening::{Opened, open};
 use super::trial::Bench;
 use super::{commands, look, table};
 use crate::dataset::Dataset;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer, Planned};
+use crate::gate::Expected;
 use crate::here;
 use crate::meter::{Choice, Kind};
 use crate::paths::{self, Project};
