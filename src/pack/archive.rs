@@ -51,6 +51,7 @@ pub fn pack(
         return Err(PackError::NoReport { folder: folder.shown() });
     }
     let above = archive.parent().filter(|above| !above.as_os_str().is_empty());
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "changed on Unix alone"))]
     let mut drafts = tempfile::Builder::new();
     // Readable as the umask says, and not by its owner alone.
     #[cfg(unix)]
