@@ -2,9 +2,9 @@
 
     python .ci/crate.py ARCHIVE.zip
 
-in an environment with `roc-validator` and `rocrate`. The one context that the description names is served
-from the copy that `rocrate` ships. Ends with 1 where a requirement of RO-Crate 1.1 or of the Process Run
-Crate profile is not met; what is only recommended is listed.
+in an environment with `roc-validator` and `rocrate`. The one context that the description names is
+served from the copy that `rocrate` ships. Ends with 1 where a requirement of RO-Crate 1.1 or of the
+Process Run Crate profile is not met; what is only recommended is listed.
 """
 
 import email.message
