@@ -1,6 +1,7 @@
 //! The terminal's result: per framework, what its trials came to.
 
 use crate::dataset::{Dataset, Name};
+use crate::phase::Phase;
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
 use crate::store::settling::Settling;
@@ -89,7 +90,12 @@ fn notes(
     if estimated {
         text += "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n";
     }
-    text += "Window: build + train + evaluate, gross. Mean ± SD, median below.\n";
+    let window = records.iter().find(|r| !r.marks.is_empty()).map_or_else(
+        || Phase::WINDOW.to_vec(), // as records had it before they kept their marks
+        |record| Phase::window(&record.marks),
+    );
+    let window: Vec<&str> = window.iter().map(Phase::name).collect();
+    text += &format!("Window: {}, gross. Mean ± SD, median below.\n", window.join(" + "));
     if compared(records, treatments).is_some() {
         text += "Energy to least: geometric mean over the blocks that both have.\n";
     }

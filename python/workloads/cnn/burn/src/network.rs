@@ -44,7 +44,7 @@ impl<B: Backend> Cnn<B> {
     }
 }
 
-/// A convolution, 'same', as a product of patches: burn's own takes some fifty times as long to go
+/// A convolution, 'same', as a product of patches: burn's own takes some twenty times as long to go
 /// backward on this back end.
 fn conv<B: Backend>(x: Tensor<B, 4>, kernel: Tensor<B, 4>, bias: Tensor<B, 1>) -> Tensor<B, 4> {
     let [images, height, width, channels] = x.dims();
