@@ -181,7 +181,7 @@ fn what_cannot_be_asked_for_is_refused_by_its_flag() {
         assert!(text(&output).contains(named), "{flags:?}: {}", text(&output));
     }
     let alone = scratch.experiment("a", &["--until-precise", "5"]).output().unwrap();
-    assert!(text(&alone).contains("--until-precise: one framework alone"), "{}", text(&alone));
+    assert!(text(&alone).contains("--until-precise: one treatment alone"), "{}", text(&alone));
 }
 
 /// The report of an early stop has the intervals of the look that ended it, and several experiments make

@@ -6,29 +6,26 @@
 mod experiment;
 
 use experiment::Scratch;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The README's commands that are run, by their beginnings.
-const RUN: [&str; 4] = [
-    "joulerace measure --runs 10 --name old",
-    "joulerace measure --runs 10 --name new",
-    "joulerace analyze out",
-    "joulerace analyze DIR",
-];
+const RUN: [&str; 2] = ["joulerace compare 'python a.py'", "joulerace analyze DIR"];
 
 /// Those that are not, each with the reason.
-const NOT_RUN: [(&str, &str); 6] = [
-    ("pip install joulerace", "CI's wheel is installed by .ci/wheel"),
+const NOT_RUN: [(&str, &str); 9] = [
     ("podman build", ".ci/container does it, in its own time"),
     ("joulerace --iterations 5", "the smoke run of CI does the same with fewer images"),
     ("joulerace --iterations 30", "it takes hours"),
     ("cargo test", "it is what runs this"),
+    ("joulerace --treatments torch,torch:compile", "its environments take gigabytes"),
+    ("joulerace --versions", "tests/versions.rs has smaller packages"),
     (
-        "joulerace verify --frameworks torch,<name>",
-        "its script is the reader's; tests/verify.rs has others",
+        "joulerace --treatments torch,jax --vary",
+        "it takes hours; tests/treatments.rs has stand-ins",
     ),
+    ("joulerace submit", "tests/cluster.rs does it where there is Slurm"),
+    ("joulerace verify", "its script is the reader's; tests/verify.rs has others"),
 ];
 
 fn project() -> &'static Path {
@@ -77,7 +74,8 @@ fn asking_for_help(line: &str) -> String {
 /// A shell in the scratch folder that knows `joulerace`.
 fn shell(scratch: &Scratch, line: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_joulerace")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let paths = [program, &scratch.at(".")].map(|path| path.display().to_string()).join(":");
+    let path = format!("{paths}:{}", std::env::var("PATH").unwrap());
     let mut command = Command::new("sh");
     let theirs = scratch.program();
     for (name, value) in theirs.get_envs() {
@@ -109,11 +107,12 @@ fn every_command_of_the_pages_is_one_that_the_program_takes() {
 #[test]
 fn the_readmes_short_commands_do_what_it_says() {
     let scratch = Scratch::new(&[]);
-    for (name, ends) in [("old", "0.2"), ("new", "0.1")] {
-        let script = scratch.at(name);
-        std::fs::write(&script, format!("#!/bin/sh\nsleep {ends}\n")).unwrap();
-        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, ends) in [("a", "0.1"), ("b", "0.2")] {
+        let script = format!("import time\ntime.sleep({ends})\n");
+        std::fs::write(scratch.at(&format!("{name}.py")), script).unwrap();
     }
+    // Not every machine calls its Python so.
+    std::os::unix::fs::symlink(&joulerace::env::pythons()[0], scratch.at("python")).unwrap();
     let mut ran = Vec::new();
     for line in commands(&project().join("README.md")) {
         if NOT_RUN.iter().any(|(begin, _)| line.starts_with(begin)) {
@@ -122,12 +121,14 @@ fn the_readmes_short_commands_do_what_it_says() {
         let known = RUN.iter().find(|begin| line.starts_with(**begin));
         let known =
             known.unwrap_or_else(|| panic!("neither run nor passed over with a reason: {line}"));
-        let line = line.replace("DIR", "out");
+        let line = line.replace("DIR", "results/*");
         let output = shell(&scratch, &line).output().unwrap();
         assert!(output.status.success(), "{line}\n{}", experiment::text(&output));
         ran.push(*known);
     }
     assert_eq!(ran, RUN, "each in the README's order");
-    let report = std::fs::read_to_string(scratch.at("out/analysis/report.md")).unwrap();
-    assert!(report.contains("old") && report.contains("new"), "{report}");
+    let mut results = std::fs::read_dir(scratch.at("results")).unwrap();
+    let folder = results.next().unwrap().unwrap().path();
+    let report = std::fs::read_to_string(folder.join("analysis/report.md")).unwrap();
+    assert!(report.contains("python a.py") && report.contains("python b.py"), "{report}");
 }

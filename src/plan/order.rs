@@ -27,9 +27,10 @@ impl Order {
     }
 
     /// The blocks over which `treatments` are balanced: none for a random order; as many as there are
-    /// treatments where their number is even, else twice as many.
+    /// treatments where their number is even (or there is one alone), else twice as many.
     pub fn square(self, treatments: usize) -> Option<u32> {
-        let blocks = if treatments.is_multiple_of(2) { treatments } else { 2 * treatments };
+        let one_square = treatments.is_multiple_of(2) || treatments == 1;
+        let blocks = if one_square { treatments } else { 2 * treatments };
         (self == Order::Balanced).then_some(blocks.max(1) as u32)
     }
 
