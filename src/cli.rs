@@ -107,7 +107,7 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Turn an experiment, or any folder of EnergiBridge's CSVs, into tables, plots and a report
     #[command(after_help = examples::ANALYZE)]
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
     /// Run an experiment's blocks on many machines of a Slurm cluster: joulerace submit --shards N
     /// [SLURM'S OPTIONS] -- [EXPERIMENT'S FLAGS]
     ///

@@ -96,7 +96,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Error> {
         Some(Command::Compare(args)) => compare::compare(&args, talk),
         Some(Command::Run(args)) => run_file(&args, talk),
         Some(Command::Resume(args)) => run::resume(args, talk),
-        Some(Command::Analyze(args)) => analyze::analyze(args, talk),
+        Some(Command::Analyze(args)) => analyze::analyze(*args, talk),
         Some(Command::Merge(args)) => merge::merge(args, talk),
         Some(Command::Submit(args)) => submit::submit(args, talk),
         Some(Command::Status(args)) => status::status(args, talk),

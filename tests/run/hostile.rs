@@ -38,7 +38,7 @@ fn a_tampered_experiment_is_refused_and_nothing_is_written() {
     type Change = fn(&mut Value);
     let changes: [(&str, Change); 9] = [
         ("no name for a file", |e| e["plan"]["trials"][1]["name"] = json!("../../evil_0")),
-        ("no name for a file", |e| e["plan"]["trials"][1]["treatment"] = json!("../../evil")),
+        ("which is not its name", |e| e["plan"]["trials"][1]["treatment"] = json!("../../evil")),
         ("no name for a file", |e| e["settings"]["treatments"][0]["name"] = json!("/evil")),
         ("twice", |e| e["plan"]["trials"][1]["name"] = e["plan"]["trials"][0]["name"].clone()),
         ("place 0", |e| e["plan"]["trials"][0]["run_order"] = json!(7)),

@@ -220,7 +220,7 @@ fn a_card_that_is_lost_leaves_the_processors_joules_and_no_zero() {
 #[test]
 fn a_job_for_a_card_is_refused_before_anything_is_written_where_it_would_not_be_measured() {
     let Some(library) = crate::cards::library() else { return };
-    let scratch = Scratch::new(&[("a", SHORT)]);
+    let scratch = Scratch::new(&[("a", &format!("DEVICES = ('cpu', 'gpu')\n{SHORT}"))]);
     let refused = |meter: &[&str], card: (&str, &str)| -> (Option<i32>, String) {
         let more = ["--iterations", "1", "--device", "gpu"];
         let mut command = scratch.measured("a", meter, &more);
@@ -246,7 +246,7 @@ fn a_job_for_a_card_is_refused_before_anything_is_written_where_it_would_not_be_
 #[test]
 fn a_script_that_stayed_on_the_processor_did_not_do_the_work_that_was_asked_of_a_card() {
     let Some(library) = crate::cards::library() else { return };
-    let scratch = Scratch::new(&[("a", SHORT)]);
+    let scratch = Scratch::new(&[("a", &format!("DEVICES = ('cpu', 'gpu')\n{SHORT}"))]);
     let meter = ["--meter", "estimate+nvml", "--gpus", "1"];
     let more = ["--iterations", "1", "--device", "gpu", "--retries", "0"];
     let mut command = scratch.measured("a", &meter, &more);
