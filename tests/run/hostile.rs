@@ -39,9 +39,14 @@ fn a_tampered_experiment_is_refused_and_nothing_is_written() {
     let changes: [(&str, Change); 9] = [
         ("no name for a file", |e| e["plan"]["trials"][1]["name"] = json!("../../evil_0")),
         ("which is not its name", |e| e["plan"]["trials"][1]["treatment"] = json!("../../evil")),
-        ("no name for a file", |e| e["settings"]["treatments"][0]["name"] = json!("/evil")),
-        ("twice", |e| e["plan"]["trials"][1]["name"] = e["plan"]["trials"][0]["name"].clone()),
-        ("place 0", |e| e["plan"]["trials"][0]["run_order"] = json!(7)),
+        ("not the one that its settings", |e| {
+            e["settings"]["treatments"][0]["name"] = json!("/evil")
+        }),
+        ("twice", |e| {
+            e["plan"]["trials"][1]["name"] = e["plan"]["trials"][0]["name"].clone();
+            e["plan"]["trials"][1]["block"] = e["plan"]["trials"][0]["block"].clone();
+        }),
+        ("place 1", |e| e["plan"]["trials"][0]["run_order"] = json!(7)),
         ("batch_size", |e| e["settings"]["job"]["batch_size"] = json!(0)),
         ("learning rate", |e| e["settings"]["job"]["learning_rate"] = json!(-1.0)),
         ("longer than a year", |e| e["settings"]["cooldown"] = json!("9000000000years")),

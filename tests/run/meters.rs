@@ -255,7 +255,7 @@ fn a_script_that_stayed_on_the_processor_did_not_do_the_work_that_was_asked_of_a
     let record = scratch.json("a/a_0.json");
     assert_eq!(record["status"], "invalid");
     assert!(
-        record["reason"].as_str().unwrap().contains("device is \"cpu\" instead of gpu"),
+        record["reason"].as_str().unwrap().contains("device is cpu instead of gpu"),
         "{record}"
     );
     let experiment = scratch.json("experiment.json");

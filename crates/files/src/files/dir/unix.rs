@@ -123,7 +123,7 @@ impl Handle {
 }
 
 /// Its type differs between systems.
-#[expect(clippy::useless_conversion, reason = "u64 on some systems, less on others")]
+#[allow(clippy::useless_conversion, reason = "u64 on some systems, less on others")]
 fn links(stat: &FileStat) -> u64 {
     u64::from(stat.st_nlink)
 }
