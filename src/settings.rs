@@ -36,7 +36,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Serialises durations as they are typed: `5m`, `200ms`.
+/// Serialises durations as they are typed: `5m`, `200ms`. (`humantime-serde` takes any length, and says nothing of
+/// how to write one.)
 pub mod duration_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What people see: forty mistakes with the message that each is met with, and the screens at three widths,
 //! with and without colours and UTF-8. Each stands in `tests/snapshots`; after a wanted change,
-//! `UPDATE_SNAPSHOTS=1 cargo test --test messages` writes them anew, for you to read.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test messages` writes them anew, for you to read. (`insta` keeps snapshots too;
+//! these are plain text as it is shown, many to a file, and need no program to be looked at.)
 #![cfg(target_os = "linux")]
 
 #[path = "common/experiment.rs"]

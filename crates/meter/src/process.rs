@@ -1,6 +1,9 @@
 //! Processes as the operating system has them: groups, orphans, processor time, and what else of a system
 //! has no other way in. Each system's own lies in a file below, with the same functions; this room is the
 //! only one of the crate with unsafe code.
+//!
+//! The crate `process-wrap` gives groups and job objects as well. It does not find what has left its group, which
+//! a subreaper and a marker do here, so it would be a second way beside this one.
 
 #![expect(
     unsafe_code,
