@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-/// Some eight seconds a trial and half a minute a shard: Slurm looks for time that is up every 30 seconds.
-const LONG: [(&str, &str); 2] = [("a", "{'seconds': 1.5}"), ("b", "{'seconds': 1.5}")];
+/// Some 18 seconds a trial and more than a minute a shard: Slurm looks every 30 seconds for time that is up.
+const LONG: [(&str, &str); 2] = [("a", "{'seconds': 3.5}"), ("b", "{'seconds': 3.5}")];
 const SHORT: [(&str, &str); 2] = [("a", "{'seconds': 0.03}"), ("b", "{'seconds': 0.03}")];
 
 /// A cluster that ends with the test.
@@ -186,7 +186,8 @@ fn a_study_on_a_cluster_survives_what_clusters_do() {
     let scratch = Scratch::new(&LONG);
     let Some(cluster) = Cluster::start(scratch.at("cluster")) else { return };
     let mut submit = cluster.with(program(&scratch));
-    submit.args(["submit", "--shards", "3", "--time=10", "--"]);
+    // Warned so long before its end, the task with too little time, a minute, stops well before its last trial.
+    submit.args(["submit", "--shards", "3", "--time=10", "--signal=USR1@45", "--"]);
     flags(&scratch, "6", &mut submit);
     let submitted = submit.output().unwrap();
     assert!(submitted.status.success(), "{}", text(&submitted));
