@@ -27,7 +27,9 @@ pub(super) fn list(known: &Known) -> Result<String, Error> {
         let what = if name == STUDY { " (what a treatment without one runs in)" } else { "" };
         text += &format!("  @{name}{what}  {}\n", paths::shown(&folder.join("poetry.lock")));
     }
-    let example = known.scripts.first().map_or("torch", |script| &script.framework);
+    // Not every script's framework is a package that has versions.
+    let named = known.scripts.iter().find(|script| script.packages.contains(&script.framework));
+    let example = named.map_or("torch", |script| &script.framework);
     text += &textwrap::fill(
         &format!(
             "A version on the spot: {example}@1.2.3, or {example}@PACKAGE==1.2.3 for a package that it needs.",
