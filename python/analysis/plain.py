@@ -84,8 +84,9 @@ def _means(answer: Verdict, settings: Settings) -> str:
     resolved = [c for c in answer.pairs if c["resolved"]]
     if not resolved:
         return (
-            "What it means: differences this small come about by chance even if none exists. That "
-            "does not show that the groups are equal: more runs may still tell them apart."
+            "What it means: differences such as these can come about by chance even if none "
+            "exists. That does not show that the groups are equal: more runs may still tell them "
+            "apart."
         )
     most = max(resolved, key=lambda c: abs(c["log_ratio"]))
     change, low, high = text.change(most["pct_change"], most["ci_low"], most["ci_high"])
