@@ -96,6 +96,7 @@ fn experiment_runners_factors_are_groups_and_what_did_not_end_is_no_run() {
             .to_owned();
     for n in 0..12 {
         let (language, size) = (["c", "go"][n % 2], ["s", "l"][n / 2 % 2]);
+        // experiment-runner's own word for a run that did not end.
         let done = if n == 11 { "TODO" } else { "DONE" };
         let id = format!("run_{}_repetition_{}", n % 4, n / 4);
         writeln!(table, "{id},{done},{language},{size},1e-5,{},2.5", 30 + n).unwrap();

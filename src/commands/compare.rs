@@ -1,22 +1,17 @@
 //! `joulerace compare`: commands as treatments, run, kept and analysed as frameworks are.
 
-use super::doctor;
-use super::dry_run::dry_run;
 use super::resolve::{check_comparisons, check_percents, check_shard, draw_seed, meter_of, ranges};
-use super::run::{anew, conduct, same_again};
-use super::shard::Place;
+use super::run::begin;
 use crate::cli::{CompareArgs, Talk};
 use crate::error::Error;
 use crate::meter::MeterSettings;
 use crate::paths::Project;
-use crate::plan::Plan;
 use crate::run::commands::check_found;
 use crate::settings::commands::{mark, treatments, vary};
 use crate::settings::{
     CommandLine, Commands, Factor, Failures, Job, Settings, SettingsError, Shell, Treatment,
     is_label,
 };
-use crate::store::experiment::Experiment;
 use crate::{clean, settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,25 +23,7 @@ pub fn compare(args: &CompareArgs, talk: Talk) -> Result<ExitCode, Error> {
     if args.setup.is_none() {
         check_found(&settings)?;
     }
-    let place = Place::of(&args.design, &settings);
-    let folder = place.folder.clone();
-    let analyse = !args.design.no_analysis && place.study.is_none();
-    if args.design.dry_run {
-        return dry_run(&settings, &Plan::of(&settings), &folder, || {
-            doctor::worst(&settings, &project, folder.root(), analyse)
-        });
-    }
-    let mut session = if place.goes_on(&args.design) {
-        same_again(&args.design, project, folder, settings)?
-    } else {
-        Experiment::may_begin_in(&folder)?;
-        if args.design.strict && place.study.is_none() {
-            doctor::strict(&settings, &project, folder.root(), analyse)?;
-        }
-        anew(project, folder, settings)
-    };
-    place.look(&mut session, &args.design, talk)?;
-    conduct(session, analyse, talk)
+    begin(settings, &args.design, project, talk)
 }
 
 /// Checks the flags against each other and fills in what was left out.

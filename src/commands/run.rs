@@ -40,24 +40,34 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         let data_dir = settings.data_dir.as_deref();
         check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
     }
-    let place = Place::of(&args.design, &settings);
+    begin(settings, &args.design, project, talk)
+}
+
+/// Plans, begins or goes on with an experiment of these settings, of frameworks or commands.
+pub(super) fn begin(
+    settings: Settings,
+    design: &DesignArgs,
+    project: Project,
+    talk: Talk,
+) -> Result<ExitCode, Error> {
+    let place = Place::of(design, &settings);
     let folder = place.folder.clone();
-    let analyse = !args.design.no_analysis && place.study.is_none();
-    if args.design.dry_run {
+    let analyse = !design.no_analysis && place.study.is_none();
+    if design.dry_run {
         return dry_run(&settings, &Plan::of(&settings), &folder, || {
             doctor::worst(&settings, &project, folder.root(), analyse)
         });
     }
-    let mut session = if place.goes_on(&args.design) {
-        same_again(&args.design, project, folder, settings)?
+    let mut session = if place.goes_on(design) {
+        same_again(design, project, folder, settings)?
     } else {
         Experiment::may_begin_in(&folder)?;
-        if args.design.strict && place.study.is_none() {
+        if design.strict && place.study.is_none() {
             doctor::strict(&settings, &project, folder.root(), analyse)?;
         }
         anew(project, folder, settings)
     };
-    place.look(&mut session, &args.design, talk)?;
+    place.look(&mut session, design, talk)?;
     conduct(session, analyse, talk)
 }
 
@@ -88,7 +98,7 @@ pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     conduct(session, !args.no_analysis && !of_study, talk)
 }
 
-pub(super) fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
+fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
     Session {
         project,
         folder,
@@ -103,7 +113,7 @@ pub(super) fn anew(project: Project, folder: Folder, settings: Settings) -> Sess
 }
 
 /// `--resume`: goes on where this command line asks for what was begun.
-pub(super) fn same_again(
+fn same_again(
     design: &DesignArgs,
     project: Project,
     folder: Folder,
@@ -152,7 +162,7 @@ fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
 }
 
 /// Runs the session as the only one on this machine, and says what came of it.
-pub(super) fn conduct(mut session: Session, analyse: bool, talk: Talk) -> Result<ExitCode, Error> {
+fn conduct(mut session: Session, analyse: bool, talk: Talk) -> Result<ExitCode, Error> {
     let holder = format!("process {}, {}", std::process::id(), clean::path(session.folder.root()));
     let _machine = lock::take(paths::lock_file().as_deref(), &holder)?;
     process::adopt_orphans();
