@@ -56,12 +56,15 @@ fn short_commands_run_several_times_in_a_trial_and_are_told_for_one() {
             assert_eq!(record["phases"]["run"]["seconds"], record["window"]["seconds"]);
         }
     }
-    for part in [
-        "Numbers are of one run",
-        "short takes the least energy",
-        "less than long",
-        "not looked at",
-    ] {
+    // Which of the two an estimate on a busy machine finds thriftier is chance; what is told is what was recorded.
+    let joules = |folder: &str| {
+        let each = records(&scratch, folder);
+        each.iter().map(|record| record["window"]["total_j"].as_f64().unwrap()).product::<f64>()
+    };
+    let (least, most) =
+        if joules("short") < joules("long") { ("short", "long") } else { ("long", "short") };
+    let (first, second) = (format!("{least} takes the least energy"), format!("less than {most}"));
+    for part in ["Numbers are of one run", &first, &second, "not looked at"] {
         assert!(told.contains(part), "{part}: {told}");
     }
     // The rows have the same numbers, also when they are read from the samples again.
