@@ -9,12 +9,12 @@ use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::paths::{self, Project};
 use crate::plan::duration::Expected;
-use crate::prepare::environments::{Wanted, environments, keep};
+use crate::prepare::environments::{Wanted, environments, keep, locks};
 use crate::prepare::known::known;
 use crate::prepare::{self, block_on, conditions};
 use crate::race;
 use crate::screen::{Terminal, now_as_name, say, shown};
-use crate::settings::{Job as Work, Settings, Shard};
+use crate::settings::{Job as Work, Known, Settings, Shard};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
 use crate::store::folder::Folder;
@@ -46,11 +46,14 @@ pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     free(&root)?;
     let terminal = Terminal::new(talk);
     let mut study = planned(&args, settings);
-    if study.prepare == Prepare::Shared {
-        if let Some(cache) = &args.cache {
-            paths::use_cache(prepare::absolute(cache));
+    match (study.prepare, &args.cache) {
+        (Prepare::Node, _) => locked(&project, &study.settings, &root, &terminal)?,
+        (Prepare::Shared, cache) => {
+            if let Some(cache) = cache {
+                paths::use_cache(prepare::absolute(cache));
+            }
+            study.conditions = prepared(&project, &study.settings, &root, &terminal)?;
         }
-        study.conditions = prepared(&project, &study.settings, &root, &terminal)?;
     }
     terminal.finish();
     write(&root, &job, &study)?;
@@ -235,9 +238,7 @@ fn prepared(
             return Ok(None);
         }
         let (workloads, scripts) = (project.workloads(), settings.scripts(project));
-        let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
-        let folders = std::slice::from_ref(&scripts);
-        let known = known(folders, &settings.workload, project, &named)?;
+        let known = scripts_of(project, settings)?;
         let made = environments(project, &Wanted::of(settings, &known, None), terminal).await?;
         if !made.locks.is_empty() {
             keep(&made.locks, &Folder::at(root))?;
@@ -249,6 +250,29 @@ fn prepared(
         Ok(Some(Conditions { data: conditions::data(&data), ..conditions }))
     };
     block_on(work)?
+}
+
+/// Versions are locked once for all nodes, which would else lock them on different days.
+fn locked(
+    project: &Project,
+    settings: &Settings,
+    root: &Path,
+    terminal: &Terminal,
+) -> Result<(), Error> {
+    if settings.commands.is_some() {
+        return Ok(());
+    }
+    let known = scripts_of(project, settings)?;
+    let wanted = Wanted::of(settings, &known, None);
+    let locks = block_on(locks(project, &wanted, terminal))??;
+    Ok(keep(&locks, &Folder::at(root))?)
+}
+
+/// The scripts that the treatments run.
+fn scripts_of(project: &Project, settings: &Settings) -> Result<Known, Error> {
+    let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+    let scripts = settings.scripts(project);
+    Ok(known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?)
 }
 
 /// The study's folder with its scripts, which is all that Slurm needs.
