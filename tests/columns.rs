@@ -168,7 +168,8 @@ for name in ("trials", "groups", "pairs"):
 usable = pd.read_csv(f"{results}/trials.csv").query("status == 'ok'")
 assert usable.groupby("group").energy_j.agg(["mean", "std"]).notna().all(axis=None)
 events = pd.DataFrame(map(json.loads, open(f"{results}/journal.jsonl")))
-assert (events.event == "trial-ended").sum() == len(usable)
+ended = events[events.event == "trial-ended"]
+assert (ended.retry != True).sum() == len(usable), ended.to_string()
 "#;
     let output = Command::new(python)
         .args(["-c", script])

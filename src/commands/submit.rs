@@ -58,9 +58,16 @@ pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     terminal.finish();
     write(&root, &job, &study)?;
     let shards = slurm::submit(&root.join("job.sh"), None)?;
-    let merge = slurm::submit(&root.join("merge.sh"), Some(shards))?;
-    study.jobs = Some(Jobs { shards, merge });
+    let merge = slurm::submit(&root.join("merge.sh"), Some(shards));
+    study.jobs = Some(Jobs { shards, merge: merge.as_ref().ok().copied() });
     study.write(&root)?;
+    let merge = merge.map_err(|error| Error::Told {
+        message: format!(
+            "{error}\nThe shards run as job {shards} all the same; when they are done: joulerace merge {}",
+            shown(&root)
+        ),
+        status: Status::Environment,
+    })?;
     say(&submitted(&study, &root, shards, merge));
     if args.wait { status::follow(&root, &terminal) } else { Ok(ExitCode::SUCCESS) }
 }
