@@ -341,6 +341,33 @@ fn a_machine_without_a_sensor_runs_no_shard_unless_all_are_to_be_estimated() {
     assert!(scratch.results().join("doctor/1-m3.json").exists(), "status can name the machine");
 }
 
+/// Slurm's words are told, and the same command may be given again once they are heeded; a study that was
+/// taken is not planned over.
+#[test]
+fn a_study_that_slurm_refused_can_be_submitted_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new(&SHORT);
+    let bin = scratch.at("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let submit = |sbatch: &str| {
+        std::fs::write(bin.join("sbatch"), format!("#!/bin/sh\n{sbatch}\n")).unwrap();
+        let mode = PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(bin.join("sbatch"), mode).unwrap();
+        let mut submit = program(&scratch);
+        submit.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+        submit.args(["submit", "--shards", "2", "--partition=night", "--"]);
+        flags(&scratch, "2", &mut submit);
+        submit.output().unwrap()
+    };
+    assert_status(&submit("echo no such partition >&2; exit 1"), 3, &["no such partition"]);
+    // The second job, which merges, is one that it will not take.
+    let half = "case \"$*\" in *afterany*) echo no dependencies >&2; exit 1;; esac; echo 7";
+    assert_status(&submit(half), 3, &["no dependencies", "job 7", "joulerace merge"]);
+    let study = json(&scratch.results().join("study.json"));
+    assert_eq!(study["jobs"], serde_json::json!({ "shards": 7, "merge": null }));
+    assert_status(&submit("echo 8"), 6, &["already holds a study", "job.sh"]);
+}
+
 /// A job that has a part of its node is told so before its shard begins.
 #[test]
 fn a_node_that_is_shared_runs_no_shard() {

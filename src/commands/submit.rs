@@ -4,6 +4,7 @@ use super::resolve::{check_samples, resolve};
 use super::{compare, status};
 use crate::cli::{Cli, Command, CompareArgs, DesignArgs, RunArgs, SubmitArgs, Talk, joined};
 use crate::cluster::script::{self, Job, Options};
+use crate::cluster::study::SHARDS;
 use crate::cluster::{Jobs, Prepare, Study, StudyError, slurm};
 use crate::env::Profile;
 use crate::error::{Error, Status};
@@ -214,20 +215,24 @@ fn node_cache() -> PathBuf {
     format!("/tmp/joulerace-{user}").into()
 }
 
-/// The study's folder has to be new or empty.
+/// The study's folder has to be new or empty, or hold one that Slurm refused, of which nothing has begun.
 fn free(root: &Path) -> Result<(), Error> {
     let shown = root.display().to_string();
-    let empty = std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_none());
-    match root.exists() && !empty {
-        true if root.join(Study::FILE).exists() => Err(Error::Told {
+    let empty =
+        |folder: &Path| std::fs::read_dir(folder).map_or(true, |mut all| all.next().is_none());
+    if empty(root) {
+        return Ok(());
+    }
+    match Study::read(root)? {
+        None => Err(ExperimentError::NotEmpty(shown).into()),
+        Some(study) if study.jobs.is_none() && empty(&root.join(SHARDS)) => Ok(()),
+        Some(_) => Err(Error::Told {
             message: format!(
                 "--output: {shown} already holds a study; name another folder, or have what is left of \
                  it run: sbatch {shown}/job.sh"
             ),
             status: Status::Output,
         }),
-        true => Err(ExperimentError::NotEmpty(shown).into()),
-        false => Ok(()),
     }
 }
 
@@ -287,7 +292,7 @@ fn write(root: &Path, job: &Job, study: &Study) -> Result<(), Error> {
     let at = |path: PathBuf| move |source| StudyError::Write { path, source };
     let logs = job.logs();
     std::fs::create_dir_all(&logs).map_err(at(logs.clone()))?;
-    let folder = root.join(crate::cluster::study::SHARDS);
+    let folder = root.join(SHARDS);
     std::fs::create_dir_all(&folder).map_err(at(folder.clone()))?;
     for (name, text) in [("job.sh", job.shards_script()), ("merge.sh", job.merge_script())] {
         let path = root.join(name);
