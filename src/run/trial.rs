@@ -1,6 +1,7 @@
 //! One trial: a fresh worker under a meter, and what came of it.
 
 use super::{commands, interference};
+use crate::account::Account;
 use crate::clean;
 use crate::energy::{self, Accounts};
 use crate::events::{Event, Observer};
@@ -9,7 +10,7 @@ use crate::phase::{Edge, PhaseMark};
 use crate::plan::{Plan, Trial};
 use crate::prepare::environments::Environments;
 use crate::process::Exit;
-use crate::settings::{Commands, Settings};
+use crate::settings::{Commands, Job, Settings};
 use crate::snapshot::Roots;
 use crate::stop::{Stop, Stopper};
 use crate::store::folder::Folder;
@@ -18,8 +19,8 @@ use crate::store::journal::Again;
 use crate::store::record::{Status, TrialRecord};
 use crate::worker::protocol::{self, Interpreter, Message, Request};
 use crate::worker::{self, Failure, Launch, Limits, Listener, Seen, Task};
+use crate::workload::{Argument, Work};
 use joulerace_meter::clock;
-use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,7 +63,7 @@ pub struct Bench<'a> {
 #[derive(Default)]
 struct Heard {
     marks: Vec<PhaseMark>,
-    result: Option<Value>,
+    account: Option<Account>,
     last_loss: Option<f64>,
     /// Whether the meter stopped measuring.
     meter_lost: bool,
@@ -173,8 +174,8 @@ impl Bench<'_> {
         record.traceback = clean::cut(&clean::private(&ended.traceback), LONGEST_TRACEBACK);
         record.marks = heard.marks;
         record.loss = heard.last_loss;
-        record.accuracy = heard.result.as_ref().and_then(|r| r["accuracy"].as_f64());
-        record.result = heard.result;
+        record.accuracy = heard.account.as_ref().and_then(Account::accuracy);
+        record.result = heard.account;
         record.samples = self.folder.samples(trial).ok();
         // A batch system that ends a task may tell all its processes at once, the worker as well.
         let told = self.stopper.level() > Stop::No || crate::stop::requests() > 0;
@@ -261,8 +262,8 @@ impl Bench<'_> {
                 self.observer.on(&Event::Epoch { epoch, epochs, loss });
             }
             // What is larger is no account of a training; without one the trial is invalid.
-            protocol::Event::Result(result) => {
-                heard.result = Some(result).filter(|r| r.to_string().len() <= LARGEST_RESULT);
+            protocol::Event::Result(account) => {
+                heard.account = Some(account).filter(|a| a.length() <= LARGEST_RESULT);
             }
             protocol::Event::Other(other) => {
                 tracing::debug!(%other, "an event of the script's own")
@@ -388,19 +389,18 @@ impl Bench<'_> {
         let python =
             python.ok_or_else(|| format!("there is no environment for {}", trial.treatment))?;
         let job = self.settings.job.at(&trial.levels).map_err(|error| error.to_string())?;
-        let mut job = serde_json::to_value(&job).unwrap_or_default();
-        job["seed"] = json!(self.seed(trial));
-        job["dataset"] = json!(self.dataset);
-        job["data_dir"] = json!(self.data_dir);
-        if let Some(card) = self.settings.job.device.card(&self.settings.gpus) {
-            job["card"] = json!(card);
-        }
-        let workload = &self.settings.workload;
-        let mut argument =
-            json!({ "framework": trial.framework, "workload": workload, "job": job });
-        if let Some(variant) = &trial.variant {
-            argument["variant"] = json!(variant);
-        }
+        let argument = Argument {
+            framework: &trial.framework,
+            workload: &self.settings.workload,
+            job: Work {
+                job: Job { seed: self.seed(trial), ..job },
+                dataset: &self.dataset,
+                data_dir: &self.data_dir,
+                card: self.settings.job.device.card(&self.settings.gpus),
+            },
+            variant: trial.variant.as_deref(),
+        };
+        let argument = serde_json::to_value(argument).map_err(|error| error.to_string())?;
         Ok(Request {
             python,
             sys_path: self.sys_path.clone(),
@@ -536,6 +536,7 @@ fn fail_if_suspended(record: &mut TrialRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_trial_in_which_the_machine_slept_fails_with_how_long() {
