@@ -24,6 +24,7 @@ pub mod tables;
 mod walk;
 
 pub use error::AnalysisError;
+pub(crate) use request::Event;
 pub use host::{ASKED, AnalysisReport, Progress, run};
 pub use settings::{AnalyzeSettings, CarbonIntensity, Method};
 pub use study::{Decided, Study, Told, study};

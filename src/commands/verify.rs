@@ -7,19 +7,22 @@ use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::meter::{MeterSettings, nvml::cards};
 use crate::paths::Project;
-use crate::prepare::environments::{Wanted, environments};
+use crate::prepare::environments::{Environments, Wanted, environments};
 use crate::prepare::known::known;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
-use crate::settings::{Job, treatments};
+use crate::settings::{Job, Treatment, treatments};
 use crate::units;
-use crate::workload::Workload;
+use crate::worker::protocol::Interpreter;
+use crate::workload::{Argument, Work, Workload};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
-use serde_json::{Value, json};
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.
 pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
@@ -34,17 +37,59 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     terminal.finish();
     let found = outcome?;
     if args.json {
-        say(&format!("{found:#}\n"));
+        let found = serde_json::to_string_pretty(&found).map_err(|e| Error::Other(e.into()))?;
+        say(&format!("{found}\n"));
     } else {
         say(&table(&found, width()));
     }
-    if found["identical"] == json!(true) {
+    if found.identical {
         return Ok(ExitCode::SUCCESS);
     }
-    let reasons: Vec<&str> =
-        found["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let message = format!("the frameworks do not do the same work:\n  {}", reasons.join("\n  "));
+    let reasons = found.reasons.join("\n  ");
+    let message = format!("the frameworks do not do the same work:\n  {reasons}");
     Err(Error::Told { message, status: Status::Trials })
+}
+
+/// What the comparison came to, as `verify.compare` tells it and `--json` prints it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename = "result")]
+struct Compared {
+    /// The framework from which differences are told.
+    reference: String,
+    /// So many steps were compared.
+    steps: u32,
+    rows: Vec<Row>,
+    /// What columns must be, by the workload's specification.
+    expected: Map<String, Value>,
+    /// The largest difference that is allowed, by column.
+    tolerances: Map<String, Value>,
+    identical: bool,
+    /// Each names the framework, what differs, by how much, and what is allowed.
+    reasons: Vec<String>,
+}
+
+/// What one framework did.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    framework: String,
+    /// Which there are is the workload's matter.
+    #[serde(flatten)]
+    columns: Map<String, Value>,
+}
+
+/// What is told to `verify.collect`.
+#[derive(Serialize)]
+struct Collect<'a> {
+    #[serde(flatten)]
+    argument: Argument<'a>,
+    /// So many steps are looked at.
+    steps: u32,
+    /// The file that it writes.
+    output: &'a Path,
+}
+
+fn failed(what: &str, why: String) -> Error {
+    Error::Told { message: format!("{what}: {why}"), status: Status::Trials }
 }
 
 async fn compare(
@@ -52,7 +97,7 @@ async fn compare(
     threads: u32,
     project: &Project,
     terminal: &Terminal,
-) -> Result<Value, Error> {
+) -> Result<Compared, Error> {
     let own = project.workloads();
     let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
     let path = search_path(&workload, project);
@@ -69,60 +114,97 @@ async fn compare(
         kept: None,
     };
     let environments = environments(project, &wanted, terminal).await?;
-    let failed = |what: &str, why: String| Error::Told {
-        message: format!("{what}: {why}"),
-        status: Status::Trials,
-    };
     let digits = environments.digits(project)?;
     let dataset =
         prepare::data(args.dataset, args.data_dir.as_deref(), &digits, &own, terminal).await?;
-    let mut job = serde_json::to_value(Job {
-        epochs: 1,
-        batch_size: args.batch_size,
-        learning_rate: args.learning_rate,
-        seed: args.seed,
-        train_samples: args.train_samples,
-        test_samples: args.test_samples,
-        threads,
-        device: args.device,
-    })
-    .map_err(|e| Error::Other(e.into()))?;
-    job["dataset"] = json!(dataset.name.to_string());
-    job["data_dir"] = json!(dataset.dir);
-    let stop = prepare::token()?;
-    let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
-    let mut files = serde_json::Map::new();
-    let mut last = None;
-    for treatment in &treatments {
-        let name = &treatment.name;
-        let output = scratch.path().join(format!("{}.npz", treatment.folder()));
-        terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
-        let mut argument = json!({
-            "framework": treatment.framework, "workload": workload.name, "job": job,
-            "steps": args.steps, "output": output,
-        });
-        if let Some(variant) = &treatment.variant {
-            argument["variant"] = json!(variant);
+    let collection = Collection {
+        args,
+        workload: &workload,
+        path: &path,
+        work: Work {
+            job: Job {
+                epochs: 1,
+                batch_size: args.batch_size,
+                learning_rate: args.learning_rate,
+                seed: args.seed,
+                train_samples: args.train_samples,
+                test_samples: args.test_samples,
+                threads,
+                device: args.device,
+            },
+            dataset: &dataset.name.to_string(),
+            data_dir: &dataset.dir,
+            card: None,
+        },
+        environments: &environments,
+    };
+    collection.held_together(&treatments, terminal).await
+}
+
+/// What every treatment is trained with.
+struct Collection<'a> {
+    args: &'a VerifyArgs,
+    workload: &'a Workload,
+    /// What the scripts are imported from.
+    path: &'a [PathBuf],
+    work: Work<'a>,
+    environments: &'a Environments,
+}
+
+impl Collection<'_> {
+    /// Trains each treatment in a fresh process, and holds what they did against each other.
+    async fn held_together(
+        &self,
+        treatments: &[Treatment],
+        terminal: &Terminal,
+    ) -> Result<Compared, Error> {
+        let stop = prepare::token()?;
+        let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
+        // In the order in which they were named: the first is what the others differ from.
+        let mut files = Map::new();
+        let mut last = None;
+        for treatment in treatments {
+            let name = &treatment.name;
+            let output = scratch.path().join(format!("{}.npz", treatment.folder()));
+            terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
+            let made = self.environments.of_treatment(treatment);
+            let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
+            let argument = self.argument(treatment, &output)?;
+            self.call(&made.python, "collect", argument, &stop)
+                .await
+                .map_err(|why| failed(name, why))?;
+            last = Some(&made.python);
+            files.insert(name.clone(), json!(output));
         }
-        let made = environments.of_treatment(treatment);
-        let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
-        let python = &made.python;
-        last = Some(python);
-        prepare::call(python, path.clone(), "verify", "collect", argument, &stop, |_| ())
-            .await
-            .map_err(|why| failed(name, why))?;
-        files.insert(name.clone(), json!(output));
+        let nothing = || failed("the comparison", "nothing was trained".to_owned());
+        let python = last.ok_or_else(nothing)?;
+        let argument = json!({ "files": files });
+        let compared = self.call(python, "compare", argument, &stop).await;
+        let events = compared.map_err(|why| failed("the comparison", why))?;
+        let told = events.iter().rev().find_map(|event| Compared::deserialize(event).ok());
+        told.ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
     }
-    let python = last.ok_or_else(|| failed("the comparison", "nothing was trained".to_owned()))?;
-    let argument = json!({ "files": files });
-    let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())
-        .await
-        .map_err(|why| failed("the comparison", why))?;
-    events
-        .into_iter()
-        .rev()
-        .find(|event| event["event"] == "result")
-        .ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
+
+    fn argument(&self, treatment: &Treatment, output: &Path) -> Result<Value, Error> {
+        let argument = Argument {
+            framework: &treatment.framework,
+            workload: &self.workload.name,
+            job: self.work.clone(),
+            variant: treatment.variant.as_deref(),
+        };
+        let argument = Collect { argument, steps: self.args.steps, output };
+        serde_json::to_value(argument).map_err(|e| Error::Other(e.into()))
+    }
+
+    async fn call(
+        &self,
+        python: &Interpreter,
+        function: &str,
+        argument: Value,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Value>, String> {
+        prepare::call(python, self.path.to_vec(), "verify", function, argument, stop, |_| ()).await
+    }
 }
 
 /// The folder that was named first, then the project's own of the same name for what that one does not
@@ -155,19 +237,19 @@ const ROWS: [(&str, &str); 14] = [
 ];
 
 /// The comparison, at most `columns` wide where that is possible: names of rows are wrapped first.
-fn table(found: &Value, columns: u16) -> String {
-    let rows: Vec<&Value> = found["rows"].as_array().into_iter().flatten().collect();
+fn table(found: &Compared, columns: u16) -> String {
+    let Compared { reference, steps, rows, .. } = found;
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(columns);
-    let names = rows.iter().map(|r| r["framework"].as_str().unwrap_or("?").to_owned());
+    let names = rows.iter().map(|r| r.framework.clone());
     table.set_header(
         std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
     );
-    let told = |key: &str| rows.iter().any(|row| row.get(key).is_some());
+    let told = |key: &str| rows.iter().any(|row| row.columns.contains_key(key));
     for (key, title) in ROWS.into_iter().filter(|(key, _)| told(key)) {
-        let cells = rows.iter().map(|row| show(key, &row[key]));
-        let allowed = match found["tolerances"][key].as_f64() {
+        let cells = rows.iter().map(|row| show(key, row.columns.get(key)));
+        let allowed = match found.tolerances.get(key).and_then(Value::as_f64) {
             Some(tolerance) if tolerance > 0.0 => format!("{tolerance:.1e}"),
             _ => "equal".to_owned(),
         };
@@ -179,9 +261,7 @@ fn table(found: &Value, columns: u16) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let steps = &found["steps"];
-    let reference = found["reference"].as_str().unwrap_or("the first");
-    let verdict = if found["identical"] == json!(true) {
+    let verdict = if found.identical {
         "The work is the same."
     } else {
         "The work is NOT the same."
@@ -190,14 +270,14 @@ fn table(found: &Value, columns: u16) -> String {
     format!("{table}\n{}\n", textwrap::fill(&note, usize::from(columns)))
 }
 
-fn show(key: &str, value: &Value) -> String {
+fn show(key: &str, value: Option<&Value>) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Number(n) if key == "accuracy" => {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(n)) if key == "accuracy" => {
             n.as_f64().map_or_else(String::new, |a| format!("{:.2}%", a * 100.0))
         }
-        Value::Number(n) if n.is_u64() => n.to_string(),
-        Value::Number(n) => match n.as_f64() {
+        Some(Value::Number(n)) if n.is_u64() => n.to_string(),
+        Some(Value::Number(n)) => match n.as_f64() {
             Some(0.0) => "0".to_owned(),
             Some(x) => format!("{x:.1e}"),
             None => n.to_string(),
@@ -213,18 +293,20 @@ mod tests {
     #[test]
     fn the_comparison_fits_sixty_columns() {
         let row = |name: &str| {
-            let mut row = json!({ "framework": name });
-            for (key, _) in ROWS {
-                row[key] = json!(1.25e-7);
-            }
-            row["dtype"] = json!("float32");
-            row["parameters"] = json!(1_199_882);
-            row
+            let own = [("dtype", json!("float32")), ("parameters", json!(1_199_882))];
+            let all = ROWS.map(|(key, _)| (key, json!(1.25e-7))).into_iter().chain(own);
+            let columns = all.map(|(key, value)| (key.to_owned(), value)).collect();
+            Row { framework: name.to_owned(), columns }
         };
-        let found = json!({
-            "rows": (["keras", "torch", "jax"].map(row)), "tolerances": { "loss_difference": 1e-4 },
-            "steps": 50, "reference": "keras", "identical": true,
-        });
+        let found = Compared {
+            rows: ["keras", "torch", "jax"].map(row).into(),
+            expected: Map::new(),
+            tolerances: [("loss_difference".to_owned(), json!(1e-4))].into_iter().collect(),
+            steps: 50,
+            reference: "keras".to_owned(),
+            identical: true,
+            reasons: Vec::new(),
+        };
         for columns in [60, 80, 120] {
             let text = table(&found, columns);
             let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
