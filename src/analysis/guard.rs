@@ -45,7 +45,9 @@ pub fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
     let experiment = match Experiment::parse(&text) {
         Ok(experiment) => experiment,
         // An earlier version may have known less; this one's own files have to be right.
-        Err(_) if head.version.as_deref() != Some(env!("CARGO_PKG_VERSION")) => return Ok(Vec::new()),
+        Err(_) if head.version.as_deref() != Some(env!("CARGO_PKG_VERSION")) => {
+            return Ok(Vec::new());
+        }
         Err(why) => return Err(damaged(why)),
     };
     if experiment.shards.is_empty() {

@@ -24,8 +24,8 @@ pub mod tables;
 mod walk;
 
 pub use error::AnalysisError;
-pub(crate) use request::Event;
 pub use host::{ASKED, AnalysisReport, Progress, run};
+pub(crate) use request::Event;
 pub use settings::{AnalyzeSettings, CarbonIntensity, Method};
 pub use study::{Decided, Study, Told, study};
 pub use table::{Broken, Table};

@@ -261,11 +261,8 @@ fn table(found: &Compared, columns: u16) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let verdict = if found.identical {
-        "The work is the same."
-    } else {
-        "The work is NOT the same."
-    };
+    let verdict =
+        if found.identical { "The work is the same." } else { "The work is NOT the same." };
     let note = format!("Differences from {reference}, over the first {steps} steps. {verdict}");
     format!("{table}\n{}\n", textwrap::fill(&note, usize::from(columns)))
 }

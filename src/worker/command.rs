@@ -92,7 +92,10 @@ struct Trouble {
     begun: bool,
 }
 
-fn trial(request: &CommandRequest, say: &(impl Fn(Message) + Sync)) -> Result<CommandAccount, Trouble> {
+fn trial(
+    request: &CommandRequest,
+    say: &(impl Fn(Message) + Sync),
+) -> Result<CommandAccount, Trouble> {
     let unbegun = |error: std::io::Error| Trouble {
         error: format!("there is no place for its marks and output: {error}"),
         begun: false,
