@@ -15,8 +15,8 @@ use crate::screen::Terminal;
 use crate::screen::{say, width};
 use crate::settings::{Job, treatments};
 use crate::units;
-use crate::workload::Workload;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use crate::workload::{Workload, uses_images};
+use comfy_table::{CellAlignment, LineStyle, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,13 +24,18 @@ use std::process::ExitCode;
 /// `joulerace verify`.
 pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let threads = job_ranges(args.learning_rate, args.threads)?;
-    check_samples(args.dataset, args.data_dir.as_deref(), args.train_samples, args.test_samples)?;
     let project = Project::find()?;
+    let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+    let images = uses_images(&workload, &project)?;
+    if images {
+        let data_dir = args.data_dir.as_deref();
+        check_samples(args.dataset, data_dir, args.train_samples, args.test_samples)?;
+    }
     let library = MeterSettings::default().nvml;
     args.device.is_there(|| cards(&library))?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
-    let outcome = block_on(compare(&args, threads, &project, &terminal))?;
+    let outcome = block_on(compare(&args, &workload, images, threads, &project, &terminal))?;
     terminal.finish();
     let found = outcome?;
     if args.json {
@@ -49,15 +54,16 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
 
 async fn compare(
     args: &VerifyArgs,
+    workload: &Workload,
+    images: bool,
     threads: u32,
     project: &Project,
     terminal: &Terminal,
 ) -> Result<Value, Error> {
     let own = project.workloads();
-    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
-    let path = search_path(&workload, project);
+    let path = search_path(workload, project);
     let known = known(&path, &workload.name, project, &args.environment)?;
-    let typed = asked(&args.treatments, &workload);
+    let typed = asked(&args.treatments, workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
     args.device.suits(&treatments, &known)?;
     let wanted = Wanted {
@@ -73,9 +79,6 @@ async fn compare(
         message: format!("{what}: {why}"),
         status: Status::Trials,
     };
-    let digits = environments.digits(project)?;
-    let dataset =
-        prepare::data(args.dataset, args.data_dir.as_deref(), &digits, &own, terminal).await?;
     let mut job = serde_json::to_value(Job {
         epochs: 1,
         batch_size: args.batch_size,
@@ -87,8 +90,12 @@ async fn compare(
         device: args.device,
     })
     .map_err(|e| Error::Other(e.into()))?;
-    job["dataset"] = json!(dataset.name.to_string());
-    job["data_dir"] = json!(dataset.dir);
+    if images {
+        let (digits, data_dir) = (environments.digits(project)?, args.data_dir.as_deref());
+        let dataset = prepare::data(args.dataset, data_dir, &digits, &own, terminal).await?;
+        job["dataset"] = json!(dataset.name.to_string());
+        job["data_dir"] = json!(dataset.dir);
+    }
     let stop = prepare::token()?;
     let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
     let mut files = serde_json::Map::new();
@@ -137,57 +144,134 @@ fn search_path(workload: &Workload, project: &Project) -> Vec<PathBuf> {
 }
 
 /// Columns of the comparison as people read them; those without a tolerance must be equal.
-const ROWS: [(&str, &str); 14] = [
-    ("parameters", "Parameters"),
-    ("batches", "Batches in an epoch"),
-    ("images", "Images in an epoch"),
-    ("dtype", "Data type"),
-    ("start_difference", "Initial weights, largest difference"),
-    ("logit_difference", "Logits before training, largest difference"),
-    ("first_update_difference", "First update, relative"),
-    ("first_loss_difference", "First loss, relative"),
-    ("early_loss_difference", "Losses of the first 3 steps, relative"),
-    ("short_weight_difference", "Weights after a short call, relative"),
-    ("loss_difference", "Losses of all steps, relative"),
-    ("weight_difference", "Weights after them, relative"),
-    ("accuracy", "Test accuracy after an epoch"),
-    ("accuracy_difference", "Accuracy, difference"),
+const COLUMNS: [(&str, &str); 14] = [
+    ("parameters", "parameters"),
+    ("batches", "batches in an epoch"),
+    ("images", "images in an epoch"),
+    ("dtype", "data type"),
+    ("start_difference", "initial weights"),
+    ("logit_difference", "logits before training"),
+    ("first_update_difference", "first update"),
+    ("first_loss_difference", "first loss"),
+    ("early_loss_difference", "first 3 losses"),
+    ("short_weight_difference", "weights after a short call"),
+    ("loss_difference", "losses of all steps"),
+    ("weight_difference", "weights after them"),
+    ("accuracy", "accuracy after an epoch"),
+    ("accuracy_difference", "accuracy apart"),
 ];
 
-/// The comparison, at most `columns` wide where that is possible: names of rows are wrapped first.
+/// What the table leaves free beside the text of a column.
+const BETWEEN: usize = 3;
+
+/// One column of the comparison: its title, a cell for each treatment, and what is allowed.
+struct Compared {
+    title: String,
+    cells: Vec<String>,
+    allowed: String,
+}
+
+impl Compared {
+    /// The width that it cannot do without, and the space beside it.
+    fn width(&self) -> usize {
+        let cells = self.cells.iter().chain([&self.allowed]).map(String::as_str);
+        cells.chain(self.title.split(' ')).map(|word| word.chars().count()).max().unwrap_or(0)
+            + BETWEEN
+    }
+}
+
+/// The comparison, a row for each treatment: what is exactly the same in all is said once, the rest stands
+/// in as many tables as it takes to be at most `columns` wide.
 fn table(found: &Value, columns: u16) -> String {
     let rows: Vec<&Value> = found["rows"].as_array().into_iter().flatten().collect();
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(columns);
-    let names = rows.iter().map(|r| r["framework"].as_str().unwrap_or("?").to_owned());
-    table.set_header(
-        std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
-    );
-    let told = |key: &str| rows.iter().any(|row| row.get(key).is_some());
-    for (key, title) in ROWS.into_iter().filter(|(key, _)| told(key)) {
-        let cells = rows.iter().map(|row| show(key, &row[key]));
+    let names: Vec<&str> = rows.iter().map(|r| r["framework"].as_str().unwrap_or("?")).collect();
+    let (mut same, mut apart) = (Vec::new(), Vec::new());
+    for (key, title) in titles(&rows) {
+        let key = key.as_str();
+        let cells: Vec<String> = rows.iter().map(|row| show(key, &row[key])).collect();
         let allowed = match found["tolerances"][key].as_f64() {
+            _ if key == "accuracy" => String::new(),
             Some(tolerance) if tolerance > 0.0 => format!("{tolerance:.1e}"),
             _ => "equal".to_owned(),
         };
-        let allowed = if key == "accuracy" { String::new() } else { allowed };
-        table.add_row(
-            std::iter::once(title.to_owned()).chain(cells).chain(std::iter::once(allowed)),
-        );
+        if allowed == "equal" && cells.iter().all(|cell| *cell == cells[0]) {
+            let alike = if cells[0] == "0" { "equal".to_owned() } else { cells[0].clone() };
+            same.push(format!("{title} {alike}"));
+        } else {
+            apart.push(Compared { title, cells, allowed });
+        }
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    let mut text = String::new();
+    let columns = usize::from(columns);
+    if !same.is_empty() {
+        let all = format!("The same in all: {}.", same.join(", "));
+        text = format!("{}\n\n", textwrap::fill(&all, columns));
     }
-    let steps = &found["steps"];
-    let reference = found["reference"].as_str().unwrap_or("the first");
+    let first = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(7) + BETWEEN;
+    let mut rest = apart.as_slice();
+    while !rest.is_empty() {
+        let mut taken = first;
+        let fits = rest.iter().take_while(|column| {
+            taken += column.width();
+            taken <= columns
+        });
+        let (part, later) = rest.split_at(fits.count().max(1));
+        text += &format!("{}\n\n", part_of_table(&names, part));
+        rest = later;
+    }
+    let (steps, reference) = (&found["steps"], found["reference"].as_str().unwrap_or("the first"));
     let verdict = if found["identical"] == json!(true) {
         "The work is the same."
     } else {
         "The work is NOT the same."
     };
-    let note = format!("Differences from {reference}, over the first {steps} steps. {verdict}");
-    format!("{table}\n{}\n", textwrap::fill(&note, usize::from(columns)))
+    let note = match steps {
+        Value::Null => verdict.to_owned(),
+        steps => format!(
+            "Differences are from {reference}: of logits and accuracy the largest, of losses and weights \
+             relative; over the first {steps} steps. {verdict}"
+        ),
+    };
+    format!("{text}{}\n", textwrap::fill(&note, columns))
+}
+
+/// The columns that a comparison has, with their titles: a network's, or whatever a script that does its whole
+/// job itself returned.
+fn titles(rows: &[&Value]) -> Vec<(String, String)> {
+    let told = |key: &str| rows.iter().any(|row| row.get(key).is_some());
+    let known = COLUMNS.iter().filter(|(key, _)| told(key));
+    let known: Vec<_> = known.map(|(key, title)| ((*key).into(), (*title).into())).collect();
+    if told("parameters") {
+        return known;
+    }
+    let mut own: Vec<(String, String)> = Vec::new();
+    for key in rows.iter().filter_map(|row| row.as_object()).flat_map(|row| row.keys()) {
+        if key != "framework" && !own.iter().any(|(known, _)| known == key) {
+            own.push((key.clone(), key.replace('_', " ")));
+        }
+    }
+    own
+}
+
+/// Some of the columns beside the treatments' names; titles are wrapped.
+fn part_of_table(names: &[&str], part: &[Compared]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    let titles = part.iter().map(|column| {
+        let width = column.width() - BETWEEN;
+        textwrap::fill(&column.title, textwrap::Options::new(width).break_words(false))
+    });
+    table.set_header(std::iter::once(String::new()).chain(titles));
+    for (at, name) in names.iter().enumerate() {
+        let cells = part.iter().map(|column| column.cells[at].clone());
+        table.add_row(std::iter::once((*name).to_owned()).chain(cells));
+    }
+    let allowed = part.iter().map(|column| column.allowed.clone());
+    table.add_row(std::iter::once("allowed".to_owned()).chain(allowed));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 fn show(key: &str, value: &Value) -> String {
@@ -202,7 +286,8 @@ fn show(key: &str, value: &Value) -> String {
             Some(x) => format!("{x:.1e}"),
             None => n.to_string(),
         },
-        _ => units::digits(f64::NAN),
+        Value::Null => units::digits(f64::NAN),
+        other => other.to_string(),
     }
 }
 
@@ -210,26 +295,52 @@ fn show(key: &str, value: &Value) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_comparison_fits_sixty_columns() {
-        let row = |name: &str| {
+    fn found(names: &[&str]) -> Value {
+        let row = |name: &&str| {
             let mut row = json!({ "framework": name });
-            for (key, _) in ROWS {
+            for (key, _) in COLUMNS {
                 row[key] = json!(1.25e-7);
             }
             row["dtype"] = json!("float32");
             row["parameters"] = json!(1_199_882);
+            row["start_difference"] = json!(0.0);
             row
         };
-        let found = json!({
-            "rows": (["keras", "torch", "jax"].map(row)), "tolerances": { "loss_difference": 1e-4 },
+        let mut tolerances = json!({});
+        for (key, _) in COLUMNS.into_iter().filter(|(key, _)| key.ends_with("difference")) {
+            tolerances[key] = json!(if key == "start_difference" { 0.0 } else { 1e-4 });
+        }
+        json!({
+            "rows": names.iter().map(row).collect::<Vec<_>>(), "tolerances": tolerances,
             "steps": 50, "reference": "keras", "identical": true,
-        });
-        for columns in [60, 80, 120] {
-            let text = table(&found, columns);
+        })
+    }
+
+    #[test]
+    fn the_comparison_fits_sixty_columns_with_three_and_eighty_with_twelve() {
+        let twelve: Vec<String> = (0..12).map(|n| format!("keras-jax:tutorial@{n:07}")).collect();
+        let twelve: Vec<&str> = twelve.iter().map(String::as_str).collect();
+        for (names, columns) in
+            [(&["keras", "torch", "jax"][..], 60), (&twelve, 80), (&twelve, 120), (&twelve, 300)]
+        {
+            let text = table(&found(names), columns);
             let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
             assert!(wide.is_none(), "{wide:?}\n{text}");
-            assert!(text.contains("float32") && text.contains("1.2e-7"), "{text}");
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for said in ["data type float32", "1.2e-7", "initial weights equal"] {
+                assert!(words.contains(said), "{said}: {text}");
+            }
+            let named = |name: &&&str| text.lines().any(|line| line.trim().starts_with(**name));
+            assert_eq!(names.iter().filter(named).count(), names.len(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_has_to_be_equal_and_is_not_is_a_column() {
+        let mut found = found(&["keras", "torch"]);
+        found["rows"][1]["images"] = json!(120);
+        let text = table(&found, 80);
+        assert!(text.contains("images") && text.contains("120"), "{text}");
+        assert!(!text.contains("images in an epoch 1"), "{text}");
     }
 }

@@ -41,7 +41,7 @@ pub struct Bench<'a> {
     /// The data set's name, as the script is told.
     pub dataset: String,
     /// Where its files are.
-    pub data_dir: PathBuf,
+    pub data_dir: Option<PathBuf>,
     /// This program.
     pub program: PathBuf,
     /// Where the kernel's files are.
@@ -236,7 +236,8 @@ impl Bench<'_> {
         let python = self.python(trial).map(|python| python.executable.as_path());
         let packages = python.and_then(Path::parent).and_then(Path::parent);
         let packages = packages.map(crate::env::packages_folder);
-        let mut needed = vec![("the data", &*self.data_dir)];
+        let mut needed: Vec<_> =
+            self.data_dir.iter().map(|dir| ("the data", dir.as_path())).collect();
         needed.extend(python.map(|python| ("the interpreter", python)));
         needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
         needed
