@@ -4,7 +4,7 @@ pub mod commands;
 
 use crate::account::{Account, Training};
 use crate::dataset::Dataset;
-use crate::settings::{Device, Job, Levels, of_the_work};
+use crate::settings::{Device, Job, Levels, Settings, of_the_work};
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
@@ -29,13 +29,15 @@ pub struct Trained<'a> {
 }
 
 impl Expected<'_> {
-    /// Of a job on a data set; of commands where there is none.
-    pub fn of<'a>(job: &'a Job, dataset: Option<&Dataset>) -> Expected<'a> {
-        let Some(dataset) = dataset else { return Expected::Commands };
-        Expected::Training(Trained {
-            job,
-            test_images: used(dataset.test_images, job.test_samples),
-        })
+    /// Of what these settings run, on a data set where there is one.
+    pub fn of<'a>(settings: &'a Settings, dataset: Option<&Dataset>) -> Expected<'a> {
+        if settings.commands.is_some() {
+            return Expected::Commands;
+        }
+        let job = &settings.job;
+        // Without images nothing is left to chance: an accuracy has to be the same.
+        let test_images = dataset.map_or(u32::MAX, |data| used(data.test_images, job.test_samples));
+        Expected::Training(Trained { job, test_images })
     }
 
     /// Holds one trial's account of itself against what was asked for.

@@ -31,6 +31,7 @@ pub use treatment::{
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
 use crate::paths::Project;
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -222,6 +223,11 @@ impl Settings {
     /// The folder of the workload's scripts.
     pub fn scripts(&self, project: &Project) -> PathBuf {
         self.workloads.clone().unwrap_or_else(|| project.workloads().join(&self.workload))
+    }
+
+    /// The workload: its name, and the folder of its scripts.
+    pub fn workload_in(&self, project: &Project) -> Workload {
+        Workload { name: self.workload.clone(), folder: self.scripts(project) }
     }
 
     /// What the meters need to know.

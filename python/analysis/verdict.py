@@ -287,8 +287,8 @@ def _unresolved(comparisons: list[dict[str, Any]], found: Findings) -> str:
         words = "The experiment shows none that it can tell from noise"
     if seen:
         words += (
-            f"; going by the spread it saw, it would have resolved {text.size(max(seen))} with 80% "
-            "power"
+            "; going by the spread it saw, it would have resolved "
+            f"{text.detectable(max(seen))} with 80% power"
         )
     if within:
         words += f". What it shows is equivalence within {text.within(max(within))}"

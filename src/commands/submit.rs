@@ -18,6 +18,7 @@ use crate::settings::{Job as Work, Settings, Shard};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
 use crate::store::folder::Folder;
+use crate::workload::uses_images;
 use clap::Parser as _;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -89,7 +90,9 @@ impl Typed {
         // This machine may have fewer processors than those that run it.
         let settings = resolve(&RunArgs { threads: None, ..(**run).clone() }, project)?;
         let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
-        check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        if uses_images(&settings.workload_in(project), project)? {
+            check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        }
         let threads = run.threads.unwrap_or(settings.job.threads);
         Ok(Settings { job: Work { threads, ..settings.job.clone() }, ..settings })
     }
@@ -242,11 +245,14 @@ fn prepared(
         if !made.locks.is_empty() {
             keep(&made.locks, &Folder::at(root))?;
         }
-        let digits = made.digits(project)?;
-        let folder = settings.data_dir.as_deref();
-        let data = prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
-        let conditions = conditions::conditions(&made, &[&scripts, &workloads]);
-        Ok(Some(Conditions { data: conditions::data(&data), ..conditions }))
+        let mut conditions = conditions::conditions(&made, &[&scripts, &workloads]);
+        if uses_images(&settings.workload_in(project), project)? {
+            let (digits, folder) = (made.digits(project)?, settings.data_dir.as_deref());
+            let data =
+                prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
+            conditions.data = conditions::data(&data);
+        }
+        Ok(Some(conditions))
     };
     block_on(work)?
 }

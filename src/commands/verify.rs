@@ -1,5 +1,7 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
+mod table;
+
 use super::resolve::{asked, check_samples, job_ranges, workload};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
@@ -14,26 +16,30 @@ use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
 use crate::settings::{Job, Treatment, treatments};
-use crate::units;
 use crate::worker::protocol::Interpreter;
-use crate::workload::{Argument, Work, Workload};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
-use serde::{Deserialize, Serialize};
+use crate::workload::{Argument, Work, Workload, uses_images};
+use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use table::{Comparison, table};
 use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.
 pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let threads = job_ranges(args.learning_rate, args.threads)?;
-    check_samples(args.dataset, args.data_dir.as_deref(), args.train_samples, args.test_samples)?;
     let project = Project::find()?;
+    let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+    let images = uses_images(&workload, &project)?;
+    if images {
+        let data_dir = args.data_dir.as_deref();
+        check_samples(args.dataset, data_dir, args.train_samples, args.test_samples)?;
+    }
     let library = MeterSettings::default().nvml;
     args.device.is_there(|| cards(&library))?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
-    let outcome = block_on(compare(&args, threads, &project, &terminal))?;
+    let outcome = block_on(compare(&args, &workload, images, threads, &project, &terminal))?;
     terminal.finish();
     let found = outcome?;
     if args.json {
@@ -48,33 +54,6 @@ pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let reasons = found.reasons.join("\n  ");
     let message = format!("the frameworks do not do the same work:\n  {reasons}");
     Err(Error::Told { message, status: Status::Trials })
-}
-
-/// What the comparison came to, as `verify.compare` tells it and `--json` prints it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "event", rename = "result")]
-struct Compared {
-    /// The framework from which differences are told.
-    reference: String,
-    /// So many steps were compared.
-    steps: u32,
-    rows: Vec<Row>,
-    /// What columns must be, by the workload's specification.
-    expected: Map<String, Value>,
-    /// The largest difference that is allowed, by column.
-    tolerances: Map<String, Value>,
-    identical: bool,
-    /// Each names the framework, what differs, by how much, and what is allowed.
-    reasons: Vec<String>,
-}
-
-/// What one framework did.
-#[derive(Debug, Serialize, Deserialize)]
-struct Row {
-    framework: String,
-    /// Which there are is the workload's matter.
-    #[serde(flatten)]
-    columns: Map<String, Value>,
 }
 
 /// What is told to `verify.collect`.
@@ -94,15 +73,16 @@ fn failed(what: &str, why: String) -> Error {
 
 async fn compare(
     args: &VerifyArgs,
+    workload: &Workload,
+    images: bool,
     threads: u32,
     project: &Project,
     terminal: &Terminal,
-) -> Result<Compared, Error> {
+) -> Result<Comparison, Error> {
     let own = project.workloads();
-    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
-    let path = search_path(&workload, project);
+    let path = search_path(workload, project);
     let known = known(&path, &workload.name, project, &args.environment)?;
-    let typed = asked(&args.treatments, &workload);
+    let typed = asked(&args.treatments, workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
     args.device.suits(&treatments, &known)?;
     let wanted = Wanted {
@@ -114,12 +94,16 @@ async fn compare(
         kept: None,
     };
     let environments = environments(project, &wanted, terminal).await?;
-    let digits = environments.digits(project)?;
-    let dataset =
-        prepare::data(args.dataset, args.data_dir.as_deref(), &digits, &own, terminal).await?;
+    let dataset = if images {
+        let (digits, data_dir) = (environments.digits(project)?, args.data_dir.as_deref());
+        Some(prepare::data(args.dataset, data_dir, &digits, &own, terminal).await?)
+    } else {
+        None
+    };
+    let name = dataset.as_ref().map(|dataset| dataset.name.to_string());
     let collection = Collection {
         args,
-        workload: &workload,
+        workload,
         path: &path,
         work: Work {
             job: Job {
@@ -132,8 +116,8 @@ async fn compare(
                 threads,
                 device: args.device,
             },
-            dataset: &dataset.name.to_string(),
-            data_dir: &dataset.dir,
+            dataset: name.as_deref(),
+            data_dir: dataset.as_ref().map(|dataset| dataset.dir.as_path()),
             card: None,
         },
         environments: &environments,
@@ -157,7 +141,7 @@ impl Collection<'_> {
         &self,
         treatments: &[Treatment],
         terminal: &Terminal,
-    ) -> Result<Compared, Error> {
+    ) -> Result<Comparison, Error> {
         let stop = prepare::token()?;
         let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
         // In the order in which they were named: the first is what the others differ from.
@@ -181,7 +165,7 @@ impl Collection<'_> {
         let argument = json!({ "files": files });
         let compared = self.call(python, "compare", argument, &stop).await;
         let events = compared.map_err(|why| failed("the comparison", why))?;
-        let told = events.iter().rev().find_map(|event| Compared::deserialize(event).ok());
+        let told = events.iter().rev().find_map(|event| Comparison::deserialize(event).ok());
         told.ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
     }
 
@@ -216,99 +200,4 @@ fn search_path(workload: &Workload, project: &Project) -> Vec<PathBuf> {
         path.insert(1, own);
     }
     path
-}
-
-/// Columns of the comparison as people read them; those without a tolerance must be equal.
-const ROWS: [(&str, &str); 14] = [
-    ("parameters", "Parameters"),
-    ("batches", "Batches in an epoch"),
-    ("images", "Images in an epoch"),
-    ("dtype", "Data type"),
-    ("start_difference", "Initial weights, largest difference"),
-    ("logit_difference", "Logits before training, largest difference"),
-    ("first_update_difference", "First update, relative"),
-    ("first_loss_difference", "First loss, relative"),
-    ("early_loss_difference", "Losses of the first 3 steps, relative"),
-    ("short_weight_difference", "Weights after a short call, relative"),
-    ("loss_difference", "Losses of all steps, relative"),
-    ("weight_difference", "Weights after them, relative"),
-    ("accuracy", "Test accuracy after an epoch"),
-    ("accuracy_difference", "Accuracy, difference"),
-];
-
-/// The comparison, at most `columns` wide where that is possible: names of rows are wrapped first.
-fn table(found: &Compared, columns: u16) -> String {
-    let Compared { reference, steps, rows, .. } = found;
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(columns);
-    let names = rows.iter().map(|r| r.framework.clone());
-    table.set_header(
-        std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
-    );
-    let told = |key: &str| rows.iter().any(|row| row.columns.contains_key(key));
-    for (key, title) in ROWS.into_iter().filter(|(key, _)| told(key)) {
-        let cells = rows.iter().map(|row| show(key, row.columns.get(key)));
-        let allowed = match found.tolerances.get(key).and_then(Value::as_f64) {
-            Some(tolerance) if tolerance > 0.0 => format!("{tolerance:.1e}"),
-            _ => "equal".to_owned(),
-        };
-        let allowed = if key == "accuracy" { String::new() } else { allowed };
-        table.add_row(
-            std::iter::once(title.to_owned()).chain(cells).chain(std::iter::once(allowed)),
-        );
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let verdict =
-        if found.identical { "The work is the same." } else { "The work is NOT the same." };
-    let note = format!("Differences from {reference}, over the first {steps} steps. {verdict}");
-    format!("{table}\n{}\n", textwrap::fill(&note, usize::from(columns)))
-}
-
-fn show(key: &str, value: Option<&Value>) -> String {
-    match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(n)) if key == "accuracy" => {
-            n.as_f64().map_or_else(String::new, |a| format!("{:.2}%", a * 100.0))
-        }
-        Some(Value::Number(n)) if n.is_u64() => n.to_string(),
-        Some(Value::Number(n)) => match n.as_f64() {
-            Some(0.0) => "0".to_owned(),
-            Some(x) => format!("{x:.1e}"),
-            None => n.to_string(),
-        },
-        _ => units::digits(f64::NAN),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_comparison_fits_sixty_columns() {
-        let row = |name: &str| {
-            let own = [("dtype", json!("float32")), ("parameters", json!(1_199_882))];
-            let all = ROWS.map(|(key, _)| (key, json!(1.25e-7))).into_iter().chain(own);
-            let columns = all.map(|(key, value)| (key.to_owned(), value)).collect();
-            Row { framework: name.to_owned(), columns }
-        };
-        let found = Compared {
-            rows: ["keras", "torch", "jax"].map(row).into(),
-            expected: Map::new(),
-            tolerances: [("loss_difference".to_owned(), json!(1e-4))].into_iter().collect(),
-            steps: 50,
-            reference: "keras".to_owned(),
-            identical: true,
-            reasons: Vec::new(),
-        };
-        for columns in [60, 80, 120] {
-            let text = table(&found, columns);
-            let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
-            assert!(wide.is_none(), "{wide:?}\n{text}");
-            assert!(text.contains("float32") && text.contains("1.2e-7"), "{text}");
-        }
-    }
 }

@@ -38,6 +38,8 @@ pub struct Subject<'a> {
     pub roots: Roots,
     /// Where its environments are looked for: training, and analysis if there is to be one.
     pub environments: Vec<EnvSettings>,
+    /// Whether it works on images.
+    pub images: bool,
     /// Where its data are looked for.
     pub dataset: DatasetSettings,
     /// Its folder, which need not exist.
@@ -81,9 +83,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
 
     let environments: Vec<_> = subject.environments.iter().map(python::look).collect();
     add(Group::Software, python::judge(&environments));
-    if settings.commands.is_none() {
-        add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
-    }
+    add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
 
     let mut findings_of_machine = platform::judge(&machine);
     findings_of_machine.extend(speed::judge(&machine, &speed::Heat::read(roots), subject.ask));

@@ -131,7 +131,7 @@ impl Session {
         let plan = experiment.plan.clone();
         let none = Environments::default();
         let training = ready.training.as_ref();
-        let dataset = training.map(|training| &training.dataset);
+        let dataset = training.and_then(|training| training.dataset.as_ref());
         let bench = Bench {
             settings: &self.settings,
             plan: &plan,
@@ -141,8 +141,8 @@ impl Session {
             sys_path: training.map_or_else(Vec::new, |training| {
                 vec![training.scripts.clone(), self.project.workloads()]
             }),
-            dataset: dataset.map(|dataset| dataset.name.to_string()).unwrap_or_default(),
-            data_dir: dataset.map(|dataset| dataset.dir.clone()).unwrap_or_default(),
+            dataset: dataset.map(|dataset| dataset.name.to_string()),
+            data_dir: dataset.map(|dataset| dataset.dir.clone()),
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
             roots: Roots::default(),
             limits: experiment.protocol.interference.clone(),
@@ -152,7 +152,7 @@ impl Session {
             observer,
         };
         self.tell_of_plan(&experiment, &so_far, &ready, observer);
-        let expected = Expected::of(&self.settings.job, dataset);
+        let expected = Expected::of(&self.settings, dataset);
         let ending = execute(&bench, &mut journal, &so_far, &expected, &mut experiment).await?;
         let mut unwritten = Vec::new();
         let (records, verdict) = self.judge(&mut experiment, &expected, &mut unwritten)?;
@@ -176,7 +176,7 @@ impl Session {
             trials: experiment.plan.trials.len(),
             folder: self.folder.root(),
             meter: &ready.meter.describe(),
-            dataset: ready.training.as_ref().map(|training| &training.dataset),
+            dataset: ready.training.as_ref().and_then(|training| training.dataset.as_ref()),
             expected_s: duration::left_s(&self.settings, remaining),
             may_stop: experiment.protocol.sequential.is_some(),
             closing_s: self.settings.baseline.as_secs_f64(),

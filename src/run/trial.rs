@@ -40,10 +40,10 @@ pub struct Bench<'a> {
     pub environments: &'a Environments,
     /// Folders that the scripts are imported from.
     pub sys_path: Vec<PathBuf>,
-    /// The data set's name, as the script is told.
-    pub dataset: String,
+    /// The data set's name, as the script is told, where there is one.
+    pub dataset: Option<String>,
     /// Where its files are.
-    pub data_dir: PathBuf,
+    pub data_dir: Option<PathBuf>,
     /// This program.
     pub program: PathBuf,
     /// Where the kernel's files are.

@@ -24,10 +24,12 @@ pub struct Work<'a> {
     /// What was asked for.
     #[serde(flatten)]
     pub job: Job,
-    /// The data set's name.
-    pub dataset: &'a str,
+    /// The data set's name, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<&'a str>,
     /// Where its files are.
-    pub data_dir: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<&'a Path>,
     /// The graphics card that is to be taken, by the driver's number, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub card: Option<u32>,

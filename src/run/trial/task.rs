@@ -60,8 +60,8 @@ impl Bench<'_> {
             workload: &self.settings.workload,
             job: Work {
                 job: Job { seed: self.seed(trial), ..job },
-                dataset: &self.dataset,
-                data_dir: &self.data_dir,
+                dataset: self.dataset.as_deref(),
+                data_dir: self.data_dir.as_deref(),
                 card: self.settings.job.device.card(&self.settings.gpus),
             },
             variant: trial.variant.as_deref(),
@@ -86,7 +86,8 @@ impl Bench<'_> {
         let python = self.python(trial).map(|python| python.executable.as_path());
         let packages = python.and_then(Path::parent).and_then(Path::parent);
         let packages = packages.map(crate::env::packages_folder);
-        let mut needed = vec![("the data", &*self.data_dir)];
+        let mut needed: Vec<_> =
+            self.data_dir.iter().map(|dir| ("the data", dir.as_path())).collect();
         needed.extend(python.map(|python| ("the interpreter", python)));
         needed.extend(packages.as_deref().map(|folder| ("the folder of packages", folder)));
         needed
