@@ -237,10 +237,10 @@ pub(crate) fn names<'a>(rows: impl IntoIterator<Item = &'a Cells>) -> Vec<String
     let own = |n: &&&str| n.starts_with("phase_") && !phases.iter().any(|known| known == **n);
     names.extend(phases.iter().cloned());
     names.extend(present.iter().filter(own).map(|n| (*n).to_owned()));
+    names.extend(["accuracy", "loss"].map(String::from));
+    names.extend(present.contains("seed").then(|| "seed".to_owned()));
     names.extend(
         [
-            "accuracy",
-            "loss",
             "samples",
             "wraps",
             "wrap_range_j",
@@ -284,6 +284,7 @@ fn cells(
     cells.number("run_order", facts.run_order.map(|n| n as f64));
     cells.number("accuracy", facts.accuracy);
     cells.number("loss", facts.loss);
+    cells.number("seed", facts.result.seed.map(|seed| seed as f64));
     for (name, value) in facts.conditions() {
         cells.number(name, Some(value));
     }
