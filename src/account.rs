@@ -28,6 +28,11 @@ impl Account {
         self.field("accuracy")?.as_f64()
     }
 
+    /// The seed that the work trained from, where it has any.
+    pub fn seed(&self) -> Option<u64> {
+        self.field("seed")?.as_u64()
+    }
+
     /// What the work ran on.
     pub fn device(&self) -> Option<&str> {
         self.field("device")?.as_str()

@@ -65,10 +65,10 @@ pub(crate) fn names<'a>(rows: impl IntoIterator<Item = &'a Cells>) -> Vec<String
     let own = |n: &&&str| n.starts_with("phase_") && !phases.iter().any(|known| known == **n);
     names.extend(phases.iter().cloned());
     names.extend(present.iter().filter(own).map(|n| (*n).to_owned()));
+    names.extend(["accuracy", "loss"].map(String::from));
+    names.extend(present.contains("seed").then(|| "seed".to_owned()));
     names.extend(
         [
-            "accuracy",
-            "loss",
             "samples",
             "wraps",
             "wrap_range_j",

@@ -65,6 +65,7 @@ impl<'a> Row<'a> {
         cells.number("run_order", facts.run_order.map(|n| n as f64));
         cells.number("accuracy", facts.accuracy);
         cells.number("loss", facts.loss);
+        cells.number("seed", facts.result.seed.map(|seed| seed as f64));
         for (name, value) in facts.conditions() {
             cells.number(name, Some(value));
         }
