@@ -136,7 +136,6 @@ fn numbers(values: &[f64]) -> Value {
 mod tests {
     use super::*;
     use crate::meter::measure::Phases;
-    use crate::phase::Phase;
     use crate::process::Exit;
     use crate::samples::Domain;
 

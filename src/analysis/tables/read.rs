@@ -154,24 +154,7 @@ fn kind(names: &[String]) -> Kind {
 /// `--columns` names what is not there, or nothing stands for energy.
 pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, String> {
     let mut found = Found::default();
-    let mut sheets: BTreeMap<Kind, Sheet> = BTreeMap::new();
-    for file in files {
-        match sheet(file) {
-            Ok(new) => match sheets.get_mut(&new.kind) {
-                Some(sheet) => sheet.append(new),
-                None => drop(sheets.insert(new.kind, new)),
-            },
-            Err(reason) => found.ignored.push(Ignored { file: file.clone(), reason }),
-        }
-    }
-    let Some(kind) = sheets.iter().max_by_key(|(_, s)| s.rows.len()).map(|(kind, _)| *kind) else {
-        return Ok(found);
-    };
-    let Some(sheet) = sheets.remove(&kind) else { return Ok(found) };
-    for file in sheets.into_values().flat_map(|other| other.files) {
-        let reason = "is a table of another kind than most; name it by itself".to_owned();
-        found.ignored.push(Ignored { file, reason });
-    }
+    let Some(sheet) = of_one_kind(files, &mut found.ignored) else { return Ok(found) };
     let layout = Layout::of(&sheet, asked)?;
     let replaced = along_the_way(&sheet, &layout);
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
@@ -213,9 +196,30 @@ pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, St
     }
     found.inputs.sort_by(|a, b| a.group.cmp(&b.group));
     found.blocks = !layout.block.is_empty();
-    let tool = kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
+    let tool = sheet.kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
     found.by = format!("the table's columns, {tool}{}", layout.told);
     Ok(found)
+}
+
+/// The tables of the kind that most rows are of, as one; the others are ignored.
+fn of_one_kind(files: &[PathBuf], ignored: &mut Vec<Ignored>) -> Option<Sheet> {
+    let mut sheets: BTreeMap<Kind, Sheet> = BTreeMap::new();
+    for file in files {
+        match sheet(file) {
+            Ok(new) => match sheets.get_mut(&new.kind) {
+                Some(sheet) => sheet.append(new),
+                None => drop(sheets.insert(new.kind, new)),
+            },
+            Err(reason) => ignored.push(Ignored { file: file.clone(), reason }),
+        }
+    }
+    let kind = sheets.iter().max_by_key(|(_, s)| s.rows.len()).map(|(kind, _)| *kind)?;
+    let sheet = sheets.remove(&kind)?;
+    for file in sheets.into_values().flat_map(|other| other.files) {
+        let reason = "is a table of another kind than most; name it by itself".to_owned();
+        ignored.push(Ignored { file, reason });
+    }
+    Some(sheet)
 }
 
 fn block(sheet: &Sheet, row: &Line, layout: &Layout) -> Option<String> {

@@ -62,6 +62,17 @@ pub(super) fn explain(error: &MeterError) -> (String, Option<String>) {
             format!("{} stands still at {value} µJ: it measures nothing", file.display()),
             "Some virtual machines show such zones; measure on the machine itself".to_owned(),
         ),
+        MeterError::Gpu(GpuError::Absent { library, .. }) => {
+            return (format!("no NVIDIA driver here ({} is not there)", library.display()), None);
+        }
+        other => return explain_energibridge(other),
+    };
+    (found, Some(remedy))
+}
+
+/// The same of EnergiBridge; of whatever else there is, its own words.
+fn explain_energibridge(error: &MeterError) -> (String, Option<String>) {
+    let (found, remedy) = match error {
         MeterError::EnergibridgeMissing { place } => (
             place.clone(),
             if cfg!(windows) {
@@ -87,9 +98,6 @@ pub(super) fn explain(error: &MeterError) -> (String, Option<String>) {
             format!("{} fails here ({exit}): {said}", path.display()),
             crate::meter::needs(path, said),
         ),
-        MeterError::Gpu(GpuError::Absent { library, .. }) => {
-            return (format!("no NVIDIA driver here ({} is not there)", library.display()), None);
-        }
         other => return (other.to_string(), None),
     };
     (found, Some(remedy))

@@ -1,4 +1,6 @@
 use super::*;
+use crate::meter::{Counter, MeterDescription, PerfError};
+use crate::samples::Domain;
 
 const CONTEXT: Context = Context {
     choice: Choice::Auto,

@@ -25,39 +25,8 @@ pub(super) fn working(
     wanted: bool,
     context: &Context,
 ) -> Finding {
-    let covered = covers(&about.counters);
-    let assumed = about.counters.first().filter(|_| about.estimated);
-    let mut parts = vec![match (about.cards.as_slice(), assumed) {
-        ([], Some(assumed)) => assumed.name.clone(),
-        ([], None) if kind.wraps() => format!("{}: {covered}", about.version),
-        ([], None) => covered,
-        (cards, _) => cards.iter().map(card).collect::<Vec<_>>().join("; "),
-    }];
-    parts.extend(about.way.as_ref().map(|way| match about.notes.iter().any(|n| n.contains(way)) {
-        // A second way is taken for a reason, which is told beside it.
-        true => format!("through {way}, as powercap cannot be read"),
-        false => format!("through {way}"),
-    }));
-    parts.extend(
-        resolution(&about.counters).map(|j| format!("steps of {} µJ", units::digits(j * 1e6))),
-    );
-    parts.extend(movement.rest_w.zip(movement.load_w).map(|(rest, load)| {
-        format!("{} W at rest, {} W under load", units::digits(rest), units::digits(load))
-    }));
-    parts.extend(
-        about
-            .counters
-            .iter()
-            .filter_map(|c| c.update_ms)
-            .reduce(f64::max)
-            .map(|ms| format!("counter moves every {ms:.0} ms")),
-    );
     let wrap = wraps_after(&about.counters, movement);
-    match wrap {
-        Some(seconds) => parts.push(format!("wraps after {} of that", units::duration(seconds))),
-        None if kind.wraps() => parts.push("range unknown".to_owned()),
-        None => {}
-    }
+    let parts = parts(kind, about, movement, wrap);
     let (worry, remedy) = worry(about, movement, wrap, context).unzip();
     let level = match (&worry, wanted, &movement.fault) {
         (None, ..) => Level::Ok,
@@ -92,6 +61,48 @@ pub(super) fn working(
         Some(remedy) => finding.remedy(remedy),
         None => finding,
     }
+}
+
+/// What it covers, how finely, and what it was seen to read.
+fn parts(
+    kind: Kind,
+    about: &MeterDescription,
+    movement: &Movement,
+    wrap: Option<f64>,
+) -> Vec<String> {
+    let covered = covers(&about.counters);
+    let assumed = about.counters.first().filter(|_| about.estimated);
+    let mut parts = vec![match (about.cards.as_slice(), assumed) {
+        ([], Some(assumed)) => assumed.name.clone(),
+        ([], None) if kind.wraps() => format!("{}: {covered}", about.version),
+        ([], None) => covered,
+        (cards, _) => cards.iter().map(card).collect::<Vec<_>>().join("; "),
+    }];
+    parts.extend(about.way.as_ref().map(|way| match about.notes.iter().any(|n| n.contains(way)) {
+        // A second way is taken for a reason, which is told beside it.
+        true => format!("through {way}, as powercap cannot be read"),
+        false => format!("through {way}"),
+    }));
+    parts.extend(
+        resolution(&about.counters).map(|j| format!("steps of {} µJ", units::digits(j * 1e6))),
+    );
+    parts.extend(movement.rest_w.zip(movement.load_w).map(|(rest, load)| {
+        format!("{} W at rest, {} W under load", units::digits(rest), units::digits(load))
+    }));
+    parts.extend(
+        about
+            .counters
+            .iter()
+            .filter_map(|c| c.update_ms)
+            .reduce(f64::max)
+            .map(|ms| format!("counter moves every {ms:.0} ms")),
+    );
+    match wrap {
+        Some(seconds) => parts.push(format!("wraps after {} of that", units::duration(seconds))),
+        None if kind.wraps() => parts.push("range unknown".to_owned()),
+        None => {}
+    }
+    parts
 }
 
 /// What speaks against a meter that works, and what to do.

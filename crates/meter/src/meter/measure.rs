@@ -210,22 +210,7 @@ impl Measurer {
             return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
         }
         let report = run.finish().map_err(lost)?;
-        if report.resets > 0 && report.total_j.is_none() {
-            return Err(lost(MeterError::Reset { resets: report.resets }));
-        }
-        if let Some(why) = &report.unknown {
-            let rest: Vec<String> = report.joules.iter().map(others).collect();
-            let rest = match rest.is_empty() || report.lost.is_empty() {
-                true => String::new(),
-                false => format!(
-                    ". What the other sensors read is in {}: {}",
-                    csv.display(),
-                    rest.join(", ")
-                ),
-            };
-            let why = why.trim_end_matches(['.', ' ']);
-            return Err(lost(MeterError::UnknownTotal(format!("{why}{rest}"))));
-        }
+        total_known(&report, csv).map_err(lost)?;
         Ok(Measured {
             exit,
             csv: csv.to_owned(),
@@ -262,8 +247,26 @@ fn process_mark(edge: Edge) -> PhaseMark {
     PhaseMark { phase: Phase::Run, edge, unix_ns: marks::now_ns() }
 }
 
-fn others((domain, joules): (&Domain, &f64)) -> String {
-    format!("{domain} {joules:.1} J")
+/// Whether the report knows its total.
+///
+/// # Errors
+///
+/// Why it does not, and what the other sensors read into `csv`.
+fn total_known(report: &SessionReport, csv: &Path) -> Result<(), MeterError> {
+    if report.resets > 0 && report.total_j.is_none() {
+        return Err(MeterError::Reset { resets: report.resets });
+    }
+    let Some(why) = &report.unknown else { return Ok(()) };
+    let told = |(domain, joules): (&Domain, &f64)| format!("{domain} {joules:.1} J");
+    let rest: Vec<String> = report.joules.iter().map(told).collect();
+    let rest = match rest.is_empty() || report.lost.is_empty() {
+        true => String::new(),
+        false => {
+            format!(". What the other sensors read is in {}: {}", csv.display(), rest.join(", "))
+        }
+    };
+    let why = why.trim_end_matches(['.', ' ']);
+    Err(MeterError::UnknownTotal(format!("{why}{rest}")))
 }
 
 /// Whether there is such a program. A wrapping meter would report it in its own words only.
