@@ -1,9 +1,5 @@
 //! Jobs that can be done in several ways: a workload is a folder of scripts `<framework>_<workload>.py`.
 
-mod argument;
-
-pub use argument::{Argument, Work};
-
 use crate::paths::{Project, shown};
 use crate::phase::Phase;
 use serde::Deserialize;

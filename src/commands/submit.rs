@@ -1,7 +1,7 @@
 //! `joulerace submit`: a study planned once, prepared, and given to Slurm as a job array.
 
-use super::resolve::{check_samples, resolve};
-use super::{compare, status};
+use super::resolve::{self, check_samples, resolve};
+use super::status;
 use crate::cli::{Cli, Command, CompareArgs, DesignArgs, RunArgs, SubmitArgs, Talk, joined};
 use crate::cluster::script::{self, Job, Options};
 use crate::cluster::{Jobs, Prepare, Study, StudyError, slurm};
@@ -84,7 +84,7 @@ impl Typed {
     /// The settings that all shards have; how many processors a machine has is its own.
     fn settings(&self, project: &Project) -> Result<Settings, Error> {
         let run = match self {
-            Typed::Commands(args) => return compare::resolve(args),
+            Typed::Commands(args) => return resolve::commands::resolve(args),
             Typed::Frameworks(run) => run,
         };
         // This machine may have fewer processors than those that run it.

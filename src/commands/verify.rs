@@ -9,6 +9,7 @@ use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::meter::{MeterSettings, nvml::cards};
 use crate::paths::Project;
+use crate::prepare::argument::{Argument, Work};
 use crate::prepare::environments::{Environments, Wanted, environments};
 use crate::prepare::known::known;
 use crate::prepare::{self, block_on};
@@ -17,7 +18,7 @@ use crate::screen::Terminal;
 use crate::screen::{say, width};
 use crate::settings::{Job, Treatment, treatments};
 use crate::worker::protocol::Interpreter;
-use crate::workload::{Argument, Work, Workload, uses_images};
+use crate::workload::{Workload, uses_images};
 use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ async fn compare(
     let known = known(&path, &workload.name, project, &args.environment)?;
     let typed = asked(&args.treatments, workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
-    args.device.suits(&treatments, &known)?;
+    known.suit(args.device, &treatments)?;
     let wanted = Wanted {
         treatments: &treatments,
         python_env: args.python_env.clone(),

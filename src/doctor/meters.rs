@@ -4,33 +4,11 @@ mod refused;
 mod working;
 
 use super::finding::{Finding, Level};
-use super::movement::Movement;
-use crate::meter::{Choice, Gpus, Kind, Meter, MeterError, MeterSettings, Sensors, select};
+use super::tried::Tried;
+use crate::meter::{Choice, Kind, MeterError, Sensors};
 use refused::{of_the_host, refused};
 use std::time::Duration;
 use working::working;
-
-/// A meter that was tried.
-pub(super) struct Tried {
-    pub kind: Kind,
-    pub outcome: Result<Meter, MeterError>,
-    pub movement: Movement,
-}
-
-/// Tries every meter, whichever was asked for.
-pub(super) fn try_all(settings: &MeterSettings) -> Vec<Tried> {
-    let try_one = |kind: Kind| {
-        // A second of watching needs more than one sample.
-        let interval = settings.interval.min(Duration::from_millis(200));
-        let gpus = if kind.reads_cards() { settings.gpus.clone() } else { Gpus::All };
-        let choice = Choice::only(kind);
-        let settings = MeterSettings { choice, gpus, interval, ..settings.clone() };
-        let outcome = select(&settings).map(|selected| selected.meter);
-        Tried { kind, outcome, movement: Movement::default() }
-    };
-    let looked_for = |kind: &Kind| !kind.reads_cards() || settings.gpus != Gpus::None;
-    Kind::ALL.into_iter().filter(looked_for).map(try_one).collect()
-}
 
 /// What the meters are judged by.
 pub(super) struct Context {

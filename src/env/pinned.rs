@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use super::base::Base;
 use super::child::Context;
-use super::lock::{Lock, can_run, minor_version};
+use super::lock::Lock;
+use super::names::{can_run, minor_version};
 use super::tools::Tools;
 use super::{EnvError, EnvEvent, EnvSettings};
 pub use releases::releases;

@@ -1,7 +1,8 @@
 //! One session of an experiment, from its beginning or from where an earlier one left it.
 
+mod opening;
+
 use super::execute::{Ending, execute};
-use super::opening::{Opened, open};
 use super::trial::Bench;
 use super::{commands, look, table};
 use crate::dataset::Dataset;
@@ -27,6 +28,7 @@ use crate::store::journal::{self, Again};
 use crate::store::machines::{MachineSeen, Remark};
 use crate::store::record::{self, TrialRecord};
 use crate::store::settling::{Overhead, Settling};
+use opening::{Opened, open};
 
 /// An experiment that begins or goes on.
 pub struct Session {

@@ -4,6 +4,7 @@ use super::ExperimentError;
 use super::conditions::Conditions;
 use super::folder::Folder;
 use super::machines::{MachineSeen, ShardSeen};
+pub use super::part::Part;
 use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
@@ -86,23 +87,6 @@ pub struct Head {
     pub schema: u64,
     /// joulerace's own.
     pub version: Option<String>,
-}
-
-/// A part of the file that nothing but its readers' curiosity depends on: where another version wrote it
-/// otherwise, it is kept as it stands, and the experiment goes on all the same.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Part<T> {
-    /// As this version writes it.
-    Known(T),
-    /// As it stands.
-    Other(Value),
-}
-
-impl<T> Default for Part<T> {
-    fn default() -> Part<T> {
-        Part::Other(Value::Null)
-    }
 }
 
 /// What a treatment is, for the reader: everything here follows from the rest, from the scripts and from the

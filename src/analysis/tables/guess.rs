@@ -5,23 +5,10 @@ mod names;
 
 use super::Kind;
 use super::columns::{Columns, Part, Unit};
-use super::read::Sheet;
+use super::sheet::{From, Sheet};
 use crate::samples::Domain;
 use factors::guessed_block;
 use names::{NO_TOTAL, is_energy, likeliest, lower, part_of, profiler, seconds, unit};
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum From {
-    /// A column by its place.
-    Column(usize),
-    /// The repetition in experiment-runner's `__run_id`.
-    Repetition(usize),
-    /// The folder that the table lies in.
-    Folder,
-    /// The table's own name.
-    File,
-}
 
 /// What every column is taken for.
 #[derive(Debug, Clone, Default)]

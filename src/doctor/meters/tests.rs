@@ -1,5 +1,6 @@
 use super::*;
-use crate::meter::{Counter, MeterDescription, PerfError};
+use crate::doctor::tried::Movement;
+use crate::meter::{Counter, MeterDescription, MeterSettings, PerfError, select};
 use crate::samples::Domain;
 
 const CONTEXT: Context = Context {

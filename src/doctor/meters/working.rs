@@ -2,7 +2,7 @@
 
 use super::{Context, titled};
 use crate::doctor::finding::{Finding, Level};
-use crate::doctor::movement::Movement;
+use crate::doctor::tried::Movement;
 use crate::meter::{Counter, Kind, MeterDescription, nvml::Card};
 use crate::samples::Domain;
 use crate::units;

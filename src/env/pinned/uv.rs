@@ -3,7 +3,7 @@
 use super::{FORMAT, Version, platform};
 use crate::env::base::Base;
 use crate::env::child::Context;
-use crate::env::lock::minor_version;
+use crate::env::names::minor_version;
 use crate::env::tools::Tools;
 use crate::env::{EnvError, Step};
 use serde::Deserialize;

@@ -2,11 +2,11 @@
 
 use super::Bench;
 use crate::plan::Trial;
+use crate::prepare::argument::{Argument, Work};
 use crate::run::commands;
 use crate::settings::Job;
 use crate::worker::protocol::{Interpreter, Request};
 use crate::worker::{Launch, Limits, Listener, Task};
-use crate::workload::{Argument, Work};
 use std::ffi::OsString;
 use std::path::Path;
 
