@@ -343,7 +343,8 @@ fn cells(
         let reason = status.1.clone().unwrap_or_else(|| "no reason is recorded".into());
         table.unused.push((file.clone().unwrap_or_else(|| input.trial.clone()), reason));
     }
-    let estimated = facts.estimated.or_else(|| estimated(&trial.outcome));
+    // The domains asked for need not have what was estimated.
+    let estimated = estimated(&trial.outcome).or(facts.estimated);
     cells.text("meter", Some(facts.meter.clone().unwrap_or_else(|| meter(&trial.outcome).into())));
     cells.text("estimated", estimated.map(|e| e.to_string()));
     cells.text("status", Some(status.0));
