@@ -101,6 +101,8 @@ def _prefix(table: Table, settings: Settings) -> str:
         prefix += "By an estimate, not a measurement: "
     elif estimated == "some":
         prefix += "With some of the energy estimated rather than measured: "
+    elif estimated == "part":
+        prefix += "With the processor's part of the energy estimated: "
     return prefix
 
 

@@ -138,7 +138,8 @@ impl<'a> Row<'a> {
     fn finish(self) -> Cells {
         let Row { trial: Trial { facts, outcome, .. }, mut cells, status, reason, flags, .. } =
             self;
-        let estimated = facts.estimated.or_else(|| estimated(outcome));
+        // The domains asked for need not have what was estimated.
+        let estimated = estimated(outcome).or(facts.estimated);
         let meter = facts.meter.clone().unwrap_or_else(|| meter(outcome).into());
         cells.text("meter", Some(meter));
         cells.text("estimated", estimated.map(|e| e.to_string()));
