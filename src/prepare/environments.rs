@@ -244,12 +244,17 @@ async fn version_lock(
     key: &str,
     observer: &dyn Observer,
 ) -> Result<(PathBuf, String), Error> {
-    if let Some(path) = wanted.kept.map(|folder| folder.version_lock(key)).filter(|p| p.is_file()) {
-        let lock = PinnedLock::read(&path)?;
-        return Ok((path, lock.text));
+    let kept = wanted.kept.map(|folder| folder.version_lock(key)).filter(|p| p.is_file());
+    let (path, lock) = match kept {
+        Some(path) => {
+            let lock = PinnedLock::read(&path)?;
+            (path, lock)
+        }
+        None => lock(plain, version_of(treatment, wanted.known)?, false, observer).await?,
+    };
+    if let Some(script) = wanted.known.script(&treatment.framework) {
+        lock.is_recent_enough(&treatment.without_levels(), &script.oldest)?;
     }
-    let version = version_of(treatment, wanted.known)?;
-    let (path, lock) = lock(plain, version, false, observer).await?;
     Ok((path, lock.text))
 }
 

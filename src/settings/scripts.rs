@@ -17,6 +17,8 @@ pub struct Script {
     pub packages: Vec<String>,
     /// What else has to be installed for it (`REQUIRES`).
     pub requires: Vec<String>,
+    /// The oldest release of a package that it works with (`OLDEST`).
+    pub oldest: BTreeMap<String, String>,
     /// Other ways of doing the work, each with its sentence (`VARIANTS`).
     pub variants: BTreeMap<String, String>,
     /// Where its job can run (`DEVICES`): on the processor, where nothing else is said.
@@ -46,22 +48,23 @@ impl Script {
                 Some(_) => Err(format!("{name} is no tuple of names")),
             }
         };
-        let variants = match constant(text, "VARIANTS")? {
-            None => BTreeMap::new(),
-            Some(Literal::Pairs(pairs)) => pairs
-                .iter()
-                .map(|(name, sentence)| {
-                    Some((name.text()?.to_owned(), sentence.text()?.to_owned()))
-                })
-                .collect::<Option<_>>()
-                .ok_or("VARIANTS holds something else than names and sentences")?,
-            Some(_) => return Err("VARIANTS is no dictionary of names and sentences".to_owned()),
+        let dictionary = |name: &str, what: &str| -> Result<BTreeMap<String, String>, String> {
+            match constant(text, name)? {
+                None => Ok(BTreeMap::new()),
+                Some(Literal::Pairs(pairs)) => pairs
+                    .iter()
+                    .map(|(key, value)| Some((key.text()?.to_owned(), value.text()?.to_owned())))
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| format!("{name} holds something else than names and {what}")),
+                Some(_) => Err(format!("{name} is no dictionary of names and {what}")),
+            }
         };
         Ok(Script {
             framework: framework.to_owned(),
             packages: list("PACKAGES")?.unwrap_or_else(|| vec![framework.to_owned()]),
             requires: list("REQUIRES")?.unwrap_or_default(),
-            variants,
+            oldest: dictionary("OLDEST", "releases")?,
+            variants: dictionary("VARIANTS", "sentences")?,
             devices: list("DEVICES")?.unwrap_or_else(|| vec![Device::Cpu.to_string()]),
             devices_of: BTreeMap::new(),
             broken: None,
@@ -161,6 +164,7 @@ mod tests {
             ("VARIANTS = ('a',)\n", "VARIANTS"),
             ("PACKAGES = 'jax'\n", "PACKAGES"),
             ("REQUIRES = [('a',)]\n", "REQUIRES"),
+            ("OLDEST = ('a', '1.0')\n", "OLDEST"),
         ] {
             assert!(Script::parse("x", text).unwrap_err().contains(word), "{text}");
         }
