@@ -99,7 +99,10 @@ impl PinnedLock {
     pub fn version_of(&self, package: &str) -> Option<&str> {
         let wanted = normalise(package);
         let locked = self.text.lines().filter_map(|line| {
-            line.trim_end_matches('\\').trim_end().split_once("==").filter(|_| !line.starts_with('#'))
+            line.trim_end_matches('\\')
+                .trim_end()
+                .split_once("==")
+                .filter(|_| !line.starts_with('#'))
         });
         let mut locked = locked.filter(|(name, _)| normalise(name) == wanted);
         locked.next().map(|(_, version)| version)

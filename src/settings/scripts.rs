@@ -1,6 +1,7 @@
 //! What a workload's scripts declare of themselves, read without running them.
 
 use super::Device;
+use super::error::SettingsError;
 use super::literal::{Literal, constant};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,11 @@ pub struct Script {
     pub requires: Vec<String>,
     /// The oldest release of a package that it works with (`OLDEST`).
     pub oldest: BTreeMap<String, String>,
+    /// Programs that it starts and that have to be built first, each a path below the script's folder with
+    /// the command that builds it there (`BUILT`).
+    pub built: BTreeMap<String, String>,
+    /// The folder that it was read from.
+    pub folder: PathBuf,
     /// Other ways of doing the work, each with its sentence (`VARIANTS`).
     pub variants: BTreeMap<String, String>,
     /// Where its job can run (`DEVICES`): on the processor, where nothing else is said.
@@ -63,6 +69,8 @@ impl Script {
             framework: framework.to_owned(),
             packages: list("PACKAGES")?.unwrap_or_else(|| vec![framework.to_owned()]),
             requires: list("REQUIRES")?.unwrap_or_default(),
+            built: dictionary("BUILT", "commands")?,
+            folder: PathBuf::new(),
             oldest: dictionary("OLDEST", "releases")?,
             variants: dictionary("VARIANTS", "sentences")?,
             devices: list("DEVICES")?.unwrap_or_else(|| vec![Device::Cpu.to_string()]),
@@ -77,7 +85,8 @@ impl Script {
     ///
     /// It cannot be read, or declares what cannot be.
     pub fn read(framework: &str, path: &Path) -> Result<Script, String> {
-        let mut script = Script::of_file(framework, path)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut script = Script { folder, ..Script::of_file(framework, path)? };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for variant in script.variants.keys() {
             let own = path.with_file_name(format!("{stem}_{variant}.py"));
@@ -101,6 +110,29 @@ impl Script {
     /// Where the job can run, in a variant or as it is.
     pub fn devices(&self, variant: Option<&str>) -> &[String] {
         variant.and_then(|variant| self.devices_of.get(variant)).unwrap_or(&self.devices)
+    }
+
+    /// Refuses a script whose program is not built.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::NotBuilt`], with how it is built.
+    pub fn is_built(&self) -> Result<(), SettingsError> {
+        let Some((program, command)) =
+            self.built.iter().find(|(program, _)| !self.folder.join(program).is_file())
+        else {
+            return Ok(());
+        };
+        // Its sources lie in the folder that the program's path begins with.
+        let source = Path::new(program).components().next().map(|first| self.folder.join(first));
+        let folder = crate::clean::path(&self.folder);
+        Err(SettingsError::NotBuilt {
+            framework: self.framework.clone(),
+            remedy: match source.is_some_and(|source| source.is_dir()) {
+                true => format!("build it once, in {folder}: {command}"),
+                false => format!("its sources are not in {folder}; use a clone of joulerace"),
+            },
+        })
     }
 
     /// The package whose version is the framework's: the one of its name, else the first.
@@ -155,6 +187,20 @@ mod tests {
         assert_eq!(script.devices(None), ["cpu", "gpu"]);
         assert_eq!(script.devices(Some("compiled")), ["cpu", "gpu"]);
         assert_eq!(script.devices(Some("other")), ["cpu"]);
+    }
+
+    #[test]
+    fn a_program_that_is_not_built_is_refused_with_how_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x_cnn.py");
+        std::fs::write(&path, "BUILT = {'own/target/x': 'make -C own'}\n").unwrap();
+        let script = Script::read("x", &path).unwrap();
+        let told = || script.is_built().unwrap_err().to_string();
+        assert!(told().contains("a clone of joulerace"), "{}", told());
+        std::fs::create_dir_all(folder.path().join("own/target")).unwrap();
+        assert!(told().contains("make -C own"), "{}", told());
+        std::fs::write(folder.path().join("own/target/x"), "").unwrap();
+        script.is_built().unwrap();
     }
 
     #[test]
