@@ -146,6 +146,20 @@ pub enum EnvError {
         /// they are not known.
         known: Vec<String>,
     },
+    /// A version brings a package that is older than what its script works with.
+    #[error(
+        "{name}: it comes with {package} {found}, and the script needs {oldest} or later; choose a later release"
+    )]
+    TooOld {
+        /// What it was called: `keras@tensorflow-cpu==2.16.1`.
+        name: String,
+        /// The package.
+        package: String,
+        /// Its version in the lock.
+        found: String,
+        /// The oldest that the script works with.
+        oldest: String,
+    },
     /// There is not enough space for what would have to be installed.
     #[error(
         "{}: {needed_gb:.1} GB are needed for {}, and {free_gb:.1} GB are free\n\

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::base::Base;
 use super::child::Context;
 use super::lock::Lock;
-use super::names::{can_run, minor_version};
+use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
 use super::{EnvError, EnvEvent, EnvSettings};
 pub use releases::releases;
@@ -91,6 +91,44 @@ impl PinnedLock {
             asked: asked.split_whitespace().map(str::to_owned).collect(),
             wheels: wheels.split_whitespace().filter_map(size).collect(),
         })
+    }
+
+    /// The version at which it has a package, where it has it.
+    pub fn version_of(&self, package: &str) -> Option<&str> {
+        let wanted = normalise(package);
+        let locked = self.text.lines().filter_map(|line| {
+            line.trim_end_matches('\\')
+                .trim_end()
+                .split_once("==")
+                .filter(|_| !line.starts_with('#'))
+        });
+        let mut locked = locked.filter(|(name, _)| normalise(name) == wanted);
+        locked.next().map(|(_, version)| version)
+    }
+
+    /// Refuses a lock that has a package older than the oldest release that a script works with.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvError::TooOld`].
+    pub fn is_recent_enough(
+        &self,
+        name: &str,
+        oldest: &BTreeMap<String, String>,
+    ) -> Result<(), EnvError> {
+        let order = |text: &str| pep508_rs::pep440_rs::Version::from_str(text).ok();
+        for (package, oldest) in oldest {
+            let Some(found) = self.version_of(package) else { continue };
+            if order(found) < order(oldest) {
+                return Err(EnvError::TooOld {
+                    name: name.to_owned(),
+                    package: package.clone(),
+                    found: found.to_owned(),
+                    oldest: oldest.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Reads the lock at `path`.
@@ -225,6 +263,10 @@ mod tests {
         let other = PinnedLock::parse(&text("plan9-vax")).unwrap_err();
         assert!(other.contains("plan9-vax"), "{other}");
         assert!(PinnedLock::parse("a==1\n").is_err());
+        let oldest = |version: &str| [("B".to_owned(), version.to_owned())].into();
+        assert!(lock.is_recent_enough("a@1", &oldest("2.0")).is_ok());
+        let told = lock.is_recent_enough("a@1", &oldest("2.10")).unwrap_err().to_string();
+        assert!(told.contains("a@1") && told.contains("2.10 or later"), "{told}");
         assert!(PinnedLock::parse(&text(&platform()).replace("--hash", "#")).is_err());
     }
 

@@ -131,6 +131,7 @@ pub async fn environments(
     wanted: &Wanted<'_>,
     observer: &dyn Observer,
 ) -> Result<Environments, Error> {
+    are_built(wanted)?;
     let mut ready = Environments::default();
     let scripts = wanted.treatments.iter().filter(|t| t.command.is_none());
     let orders = orders(project, wanted, scripts, &mut ready.locks, observer).await?;
@@ -150,11 +151,18 @@ pub async fn versions(
     wanted: &Wanted<'_>,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
+    are_built(wanted)?;
     let version = |t: &&Treatment| {
         matches!(t.environment.as_deref().and_then(place), Some(Place::Version { .. }))
     };
     let versions = wanted.treatments.iter().filter(version);
     orders(project, wanted, versions, &mut BTreeMap::new(), observer).await.map(drop)
+}
+
+/// Refuses scripts whose own programs are not built.
+fn are_built(wanted: &Wanted<'_>) -> Result<(), SettingsError> {
+    let scripts = wanted.treatments.iter().filter_map(|t| wanted.known.script(&t.framework));
+    scripts.map(Script::is_built).collect()
 }
 
 /// An environment by its key, how it is found or made, and what its lock takes, in bytes.
@@ -244,12 +252,17 @@ async fn version_lock(
     key: &str,
     observer: &dyn Observer,
 ) -> Result<(PathBuf, String), Error> {
-    if let Some(path) = wanted.kept.map(|folder| folder.version_lock(key)).filter(|p| p.is_file()) {
-        let lock = PinnedLock::read(&path)?;
-        return Ok((path, lock.text));
+    let kept = wanted.kept.map(|folder| folder.version_lock(key)).filter(|p| p.is_file());
+    let (path, lock) = match kept {
+        Some(path) => {
+            let lock = PinnedLock::read(&path)?;
+            (path, lock)
+        }
+        None => lock(plain, version_of(treatment, wanted.known)?, false, observer).await?,
+    };
+    if let Some(script) = wanted.known.script(&treatment.framework) {
+        lock.is_recent_enough(&treatment.without_levels(), &script.oldest)?;
     }
-    let version = version_of(treatment, wanted.known)?;
-    let (path, lock) = lock(plain, version, false, observer).await?;
     Ok((path, lock.text))
 }
 

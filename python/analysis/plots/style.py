@@ -175,14 +175,21 @@ def canvas(height: float, width: float = WIDTH, columns: int = 1) -> tuple[Canva
 def label(name: str) -> str:
     """A group's name as a label: short enough not to run into its neighbours.
 
-    What all groups have in common goes first: see :func:`configure`. Then the middle goes, for
-    names tend to differ at their beginning or at their end.
+    What all groups have in common goes first: see :func:`configure`. Of levels the factors' names
+    go next. Then the middle goes, for names tend to differ at their beginning or at their end.
     """
     name = name.replace(_shared, "", 1) if _shared else name
+    if len(name) > _LONGEST_LABEL:
+        name = re.sub(r"\[.*=.*\]", _levels, name)
     if len(name) <= _LONGEST_LABEL:
         return name
     tail = _LONGEST_LABEL // 3
     return f"{name[: _LONGEST_LABEL - tail - 1]}…{name[-tail:]}"
+
+
+def _levels(match: re.Match[str]) -> str:
+    """``[32,1]`` of ``[batch-size=32,threads=1]``."""
+    return f"[{','.join(part.split('=')[-1] for part in match.group(0)[1:-1].split(','))}]"
 
 
 def slug(name: str) -> str:
