@@ -216,9 +216,11 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
         cautions.append(_trend(table, found, settings))
     if "memory" in decision.cautions:
         widened = [c for c in decision.comparisons if c.memory > 0]
+        size = text.significant(max(c.memory for c in widened), 2)
         cautions.append(
-            f"Neighbouring blocks' differences resemble each other ({_named(table, widened)}): "
-            "intervals and p-values are widened by the number of blocks that they are worth."
+            f"Neighbouring blocks’ differences resemble each other ({_named(table, widened)}, a "
+            f"lag-1 correlation of up to {size}): intervals and p-values are widened by the number "
+            "of blocks that they are worth."
         )
     if "memory-bound" in decision.cautions:
         weak = [c for c in decision.comparisons if c.resolved and not c.holds_with_memory]
