@@ -155,7 +155,7 @@ const ROWS: [(&str, &str); 14] = [
 ];
 
 /// The comparison, at most `columns` wide where that is possible: names of rows are wrapped first.
-fn table(found: &Value, columns: u16) -> String {
+pub(super) fn table(found: &Value, columns: u16) -> String {
     let rows: Vec<&Value> = found["rows"].as_array().into_iter().flatten().collect();
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
