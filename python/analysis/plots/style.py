@@ -159,8 +159,10 @@ def canvas(height: float, width: float = WIDTH, columns: int = 1) -> tuple[Canva
 def label(name: str) -> str:
     """A group's name as a label: short enough not to run into its neighbours.
 
-    The middle goes, for names tend to differ at their beginning or at their end.
+    Levels lose their factors' names; of what is too long the middle goes, for names tend to differ
+    at their beginning or at their end.
     """
+    name = re.sub(r"(?<=[\[,])[^\[,=]+=", "", name)
     if len(name) <= _LONGEST_LABEL:
         return name
     tail = _LONGEST_LABEL // 3
