@@ -116,7 +116,7 @@ impl PinnedLock {
         name: &str,
         oldest: &BTreeMap<String, String>,
     ) -> Result<(), EnvError> {
-        let order = |text: &str| pep508_rs::pep440_rs::Version::from_str(text).ok();
+        let order = |text: &str| text.parse::<pep508_rs::pep440_rs::Version>().ok();
         for (package, oldest) in oldest {
             let Some(found) = self.version_of(package) else { continue };
             if order(found) < order(oldest) {
