@@ -32,7 +32,7 @@ pub use installed::{Difference, VirtualEnv, differences, normalise, packages_fol
 pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};
-pub use pinned::{PinnedLock, Version, lock, releases};
+pub use pinned::{PinnedLock, Standing, Version, lock, releases, standing, take};
 pub use resolve::{Found, find, resolve, sync};
 
 /// What an environment is for, and so which of the lock's groups it holds.
