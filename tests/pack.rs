@@ -210,6 +210,7 @@ fn locks_taken_over(scratch: &Scratch, archive: &Path) {
     let plan = || {
         let mut plan = scratch.program();
         plan.arg("replay").arg(archive).arg("--plan").env("JOULERACE_CACHE_DIR", &cache);
+        plan.env("JOULERACE_HOME", scratch.at("home")); // of `planned`
         text(&plan.env("COLUMNS", "100").current_dir(scratch.at(".")).output().unwrap())
     };
     let said = plan();
