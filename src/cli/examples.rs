@@ -101,7 +101,8 @@ Examples:
   joulerace doctor
   joulerace doctor --iterations 10 --meter rapl
   joulerace doctor --spread 2                  paired differences scatter by 2%
-  joulerace doctor --json > machine.json";
+  joulerace doctor --json > machine.json
+  joulerace doctor compare './old in.txt' './new in.txt'";
 
 /// Of `measure`.
 pub const MEASURE: &str = "\
@@ -132,6 +133,7 @@ Examples:
   joulerace env list
   joulerace env sync                           make them now, not at the first experiment
   joulerace env lock torch@2.4.1               fix a version's packages beforehand
+  joulerace env lock --from artifact.zip       take over those of a packed experiment
   joulerace env prune                          remove those that no clone needs";
 
 /// Of `completions`.

@@ -7,7 +7,7 @@ use super::resolve::{changed_settings, quoted, resolve};
 use crate::analysis::{self, ASKED, AnalyzeSettings, Progress};
 use crate::clean;
 use crate::cli::{Cli, ReplayArgs, Talk, joined};
-use crate::env::Profile;
+use crate::env::{Profile, Standing, standing};
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::files::{self, Scratch};
@@ -24,7 +24,8 @@ use crate::stop::Stopper;
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use clap::Parser as _;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -38,7 +39,7 @@ pub fn replay(args: ReplayArgs, talk: Talk) -> Result<ExitCode, Error> {
     let unpacked = unpack(&args.archive)?;
     let experiment = Experiment::read(&Folder::at(&unpacked.folder))?;
     if args.plan {
-        return plan(&experiment, &project);
+        return plan(&args, &unpacked, &experiment, &project);
     }
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
@@ -108,15 +109,28 @@ fn unfit(args: &ReplayArgs, why: String) -> Error {
 /// What the archive's analysis was asked: flags, and where its report said that it lay. All of it may be
 /// a stranger's, and none of it names a file or a program of this machine.
 fn asked(then: &Path, unpacked: &Unpacked, project: &Project) -> Result<AnalyzeSettings, String> {
-    let read = |name: &str| -> Result<Value, String> {
-        let text = files::read(&then.join(name), LARGEST).map_err(|e| format!("{name}: {e}"))?;
-        serde_json::from_slice(&text).map_err(|e| format!("{name}: {e}"))
-    };
-    let asked: AnalyzeSettings =
-        serde_json::from_value(read(ASKED)?).map_err(|e| format!("{ASKED}: {e}"))?;
-    let place = read("summary.json")?["settings"]["output"].as_str().map(str::to_owned);
+    let asked: AnalyzeSettings = read(then, ASKED)?;
+    let Summary { settings: Reported { output: place } } = read(then, "summary.json")?;
     let (dir, python_dir) = (unpacked.folder.clone(), project.python());
     Ok(AnalyzeSettings { dir, python_dir, place, output: None, audit: false, ..asked })
+}
+
+/// As much of `summary.json` as is asked of it.
+#[derive(Deserialize)]
+struct Summary {
+    #[serde(default)]
+    settings: Reported,
+}
+
+#[derive(Default, Deserialize)]
+struct Reported {
+    /// Where the report said that the analysis lay.
+    output: Option<String>,
+}
+
+fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, String> {
+    let text = files::read(&folder.join(name), LARGEST).map_err(|e| format!("{name}: {e}"))?;
+    serde_json::from_slice(&text).map_err(|e| format!("{name}: {e}"))
 }
 
 fn table(table: &Compared) {
@@ -148,8 +162,32 @@ const PLACES: [&str; 8] = [
 ];
 const WITHOUT_VALUE: [&str; 4] = ["--resume", "--accept-changes", "--allow-unlocked", "--dry-run"];
 
+/// `--plan`: says of each version whether it would be installed here as it was there.
+fn locks(args: &ReplayArgs, unpacked: &Unpacked, project: &Project) -> Result<(), Error> {
+    let locks = Folder::at(&unpacked.folder).version_locks();
+    let locks = locks.map_err(|e| unfit(args, format!("locks: {e}")))?;
+    let settings = prepare::env_settings(project, Profile::Training, None, false);
+    let take = format!("joulerace env lock --from {}", quoted(&args.archive));
+    for (called, text) in &locks {
+        tell(&match standing(&settings, called, text) {
+            Ok(Standing::Same) => format!("{called} is locked here as it was there."),
+            Ok(Standing::New) => format!("{called} is installed as it was there after: {take}"),
+            Ok(Standing::Other) => format!(
+                "{called} has another lock here; it is installed as it was there after: {take} --anew"
+            ),
+            Err(why) => format!("The archive's lock of {called} is of no use here: {why}."),
+        });
+    }
+    Ok(())
+}
+
 /// `--plan`: the command line that runs the same here, and its dry run.
-fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
+fn plan(
+    args: &ReplayArgs,
+    unpacked: &Unpacked,
+    experiment: &Experiment,
+    project: &Project,
+) -> Result<ExitCode, Error> {
     let (words, left_out) = here(&experiment.command, experiment.settings.order_seed);
     let line: Vec<String> = words.iter().map(|word| quoted(Path::new(word))).collect();
     say(&format!("{}\n", line.join(" ")));
@@ -186,6 +224,7 @@ fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
         true => "The order is the archive's, trial by trial.",
         false => "The order is another than the archive's, as the treatments differ.",
     });
+    locks(args, unpacked, project)?;
     let folder = Folder::at(prepare::absolute(Path::new("results")).join(now_as_name()));
     dry_run(&settings, &here, &folder, || doctor::worst(&settings, project, folder.root(), true))
 }

@@ -11,8 +11,7 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree, Verbati
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::base::OLDEST as OLDEST_PYTHON;
-use super::installed::normalise;
+use super::names::{OLDEST_PYTHON, can_run, minor_version, normalise};
 use super::{EnvError, Profile};
 
 /// The oldest format that says per package which groups need it.
@@ -78,12 +77,6 @@ struct RawFile {
     hash: String,
 }
 
-/// Whether the worker's library runs in Python `version`.
-pub(super) fn can_run(version: &str) -> bool {
-    let oldest = Version::from_str(OLDEST_PYTHON).ok();
-    Version::from_str(version).is_ok_and(|version| Some(&version) >= oldest.as_ref())
-}
-
 impl Lock {
     /// Reads the lock at `path`.
     ///
@@ -99,15 +92,22 @@ impl Lock {
     }
 
     /// Reads requirements with hashes, of a version that was locked for one Python (`3.11`); an error is
-    /// the reason in words.
+    /// the reason in words. The text may be a stranger's, and uv is given it: whatever else a file of
+    /// requirements may hold, such as another index, is none of ours.
     pub fn pinned(text: &str, python: &str) -> Result<Self, String> {
+        // uv ends lines where others do not.
+        if text.replace("\r\n", "\n").chars().any(|c| c.is_control() && c != '\n') {
+            return Err("it holds a control character".to_owned());
+        }
         let mut packages: Vec<Package> = Vec::new();
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
             let line = line.trim_end_matches('\\').trim_end();
-            if let Some(hash) = line.strip_prefix("--hash=") {
+            let hash = line.strip_prefix("--hash=").filter(|hash| is_hash(hash));
+            let package = line.split_once("==").filter(|(name, version)| is_one(name, version));
+            if let Some(hash) = hash {
                 let package = packages.last_mut().ok_or("it begins with a hash")?;
                 package.hashes.push(hash.to_owned());
-            } else if let Some((name, version)) = line.split_once("==") {
+            } else if let Some((name, version)) = package {
                 packages.push(Package {
                     name: normalise(name),
                     version: version.to_owned(),
@@ -214,6 +214,21 @@ impl Lock {
     }
 }
 
+/// `sha256:` and digits.
+fn is_hash(text: &str) -> bool {
+    let digits = text.split_once(':').map(|(_, digits)| digits);
+    digits.is_some_and(|d| !d.is_empty() && d.chars().all(|c| c.is_ascii_hexdigit()))
+        && text.starts_with("sha")
+}
+
+/// Whether these are a package's name and one version, and nothing beside.
+fn is_one(name: &str, version: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(letter)
+        && Version::from_str(version).is_ok()
+}
+
 impl Package {
     fn in_groups(&self, profile: Profile) -> bool {
         self.groups.iter().any(|group| profile.groups().contains(&group.as_str()))
@@ -282,11 +297,6 @@ fn marker_environment(version: &str) -> MarkerEnvironment {
     }
     .try_into()
     .expect("both versions were checked above")
-}
-
-/// `3.11` of `3.11.7`.
-pub(super) fn minor_version(version: &str) -> String {
-    version.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
