@@ -17,6 +17,13 @@ pub(super) fn dry_run(
     folder: &Folder,
     doctors_worst: impl FnOnce() -> String,
 ) -> Result<ExitCode, Error> {
+    say(&told(settings, plan, folder, usize::from(width())));
+    say(&doctors_worst());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The plan in words, `columns` wide.
+pub(super) fn told(settings: &Settings, plan: &Plan, folder: &Folder, columns: usize) -> String {
     let expected = Expected::of(settings);
     let most = if settings.until_precise.is_some() { "at most " } else { "" };
     let order = match settings.order {
@@ -50,15 +57,12 @@ pub(super) fn dry_run(
         humantime::format_duration(settings.cooldown),
         trials(settings, &expected, most),
     );
-    let columns = usize::from(width()).max(40);
     // A treatment's name is not cut at its hyphens.
-    let options = textwrap::Options::new(columns)
+    let options = textwrap::Options::new(columns.max(40))
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .word_separator(textwrap::WordSeparator::AsciiSpace);
     let lines = text.lines().flat_map(|line| textwrap::wrap(line, &options));
-    say(&(lines.collect::<Vec<_>>().join("\n") + "\n"));
-    say(&doctors_worst());
-    Ok(ExitCode::SUCCESS)
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// How long trials take, as far as that is known before the first.

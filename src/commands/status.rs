@@ -23,7 +23,7 @@ const MOST_LINES: usize = 40;
 pub fn status(args: StatusArgs, _talk: Talk) -> Result<ExitCode, Error> {
     let root = prepare::followed(&args.dir);
     let found = look(&root)?;
-    say(&table(&found));
+    say(&table(&found, width()));
     if let Some(error) = &found.unasked {
         say(&format!("The queue could not be asked: {error}\n"));
     }
@@ -57,7 +57,7 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
         std::thread::sleep(AGAIN);
     }
     let found = look(root)?;
-    say(&table(&found));
+    say(&table(&found, width()));
     say(&ahead(&found, root));
     let merged = Experiment::read(&Folder::at(root));
     let (done, all) = found.done();
@@ -84,9 +84,9 @@ fn summary(found: &Found) -> String {
     format!("{done} of {all} trials; shards: {}", kinds.join(", "))
 }
 
-fn table(found: &Found) -> String {
+pub(super) fn table(found: &Found, columns: u16) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_width(width().min(100));
+    table.load_style(comfy_table::presets::NOTHING).set_width(columns.min(100));
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(["shard", "blocks", "machine", "trials", "state"]);
     let many = found.lines.len() > MOST_LINES;
@@ -109,7 +109,7 @@ fn table(found: &Found) -> String {
 }
 
 /// What happens next, or what to do.
-fn ahead(found: &Found, root: &Path) -> String {
+pub(super) fn ahead(found: &Found, root: &Path) -> String {
     let shown = shown(root);
     let idle: Vec<String> =
         found.lines.iter().filter(|l| l.idle).map(|l| l.number.to_string()).collect();
@@ -128,14 +128,16 @@ fn ahead(found: &Found, root: &Path) -> String {
         return String::new();
     }
     let numbers = idle.join(",");
+    let shards = if idle.len() == 1 { "shard" } else { "shards" };
     match found.study.as_ref().and_then(|study| study.jobs) {
         Some(_) => format!(
-            "Nothing works on shards {numbers}; why is in {shown}/logs. They go on with:\n  \
+            "Nothing works on {shards} {numbers}; why is in {shown}/logs.\nGo on with:\n  \
              sbatch --array={numbers} {shown}/job.sh\nand then: joulerace merge {shown}\n"
         ),
         None => format!(
-            "Nothing that is seen from here works on shards {numbers}; each goes on with:\n  \
-             joulerace resume {shown}/shards/NUMBER\nand then: joulerace merge {shown}\n"
+            "Nothing that is seen from here works on {shards} {numbers}.\nGo on with:\n  \
+             joulerace resume {shown}/shards/{}\nand then: joulerace merge {shown}\n",
+            if idle.len() == 1 { &numbers } else { "NUMBER" }
         ),
     }
 }

@@ -23,7 +23,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use table::{Comparison, table};
+pub(super) use table::{Comparison, table};
 use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.

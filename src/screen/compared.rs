@@ -39,7 +39,7 @@ pub fn result(
 
 /// A row for each command; its name stands above where the terminal is narrow.
 fn table(records: &[TrialRecord], names: &[&str], width: usize) -> String {
-    const CELL: usize = 20;
+    const CELL: usize = 19;
     let metrics: [Metric; 3] = [METRICS[0], METRICS[1], METRICS[2]];
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let beside = longest + 2 + 3 * CELL <= width;
@@ -193,7 +193,7 @@ mod tests {
             wide.lines().count() == 2 && wide.lines().all(|l| l.chars().count() <= 80),
             "{wide}"
         );
-        let narrow = table(&records, &["a"], 60);
+        let narrow = table(&records, &["a"], 59);
         assert_eq!(narrow.lines().count(), 3, "{narrow}");
     }
 }
