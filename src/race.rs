@@ -192,13 +192,6 @@ fn words(file: &str, name: &str, arg: &Arg, value: &Value) -> Result<Vec<OsStrin
         (Kind::Number, Value::Float(number)) => Some(number.to_string()),
         _ => None,
     };
-    // Words that belong together: numbers may stand among them.
-    let loose = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Float(number) => Some(number.to_string()),
-        _ => None,
-    };
     let flag = |value: String| OsString::from(format!("--{name}={value}"));
     let many = arg.get_num_args().is_some_and(|count| count.max_values() > 1);
     let repeated = matches!(arg.get_action(), ArgAction::Append);
@@ -230,6 +223,16 @@ fn words(file: &str, name: &str, arg: &Arg, value: &Value) -> Result<Vec<OsStrin
         None if arg.is_positional() => texts.into_iter().map(OsString::from).collect(),
         None => texts.into_iter().map(flag).collect(),
     })
+}
+
+/// A word of several that belong together: numbers may stand among them.
+fn loose(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 fn list(kind: Kind, many: bool) -> String {
