@@ -311,7 +311,7 @@ def _disturbances(table: Table, found: Findings) -> list[str]:
 
 def _protocol(table: Table, found: Findings, settings: Settings) -> list[str]:
     told = departures.told(departures.items(table, found, settings))
-    return [f"Departs from the protocol. {'. '.join(told)}."] if told else []
+    return [f"Not as declared. {one}." for one in told]
 
 
 def adjusted(found: Findings) -> str:

@@ -205,7 +205,7 @@ def test_seeds_that_no_trial_tells_are_no_departure_and_not_kept_either(tmp_path
 def test_a_margin_that_was_not_declared_is_told(tmp_path):
     items = held(tmp_path, *kept_experiment(), margin_pct=5.0)
     assert items["Margin of equivalence"].sentence == (
-        "Margin of equivalence: ±2% was declared, ±5% is used"
+        "Margin of equivalence: declared ±2%; ±5% is used"
     )
 
 

@@ -225,12 +225,12 @@ fn verified() -> verify::Comparison {
             "accuracy": 0.9731, "accuracy_difference": 0.0004,
         })
     };
-    let found = json!({
+    let told = json!({
         "rows": (["keras", "torch", "jax"].map(row)), "steps": 50, "reference": "keras",
         "identical": true, "tolerances": { "logit_difference": 1e-6, "accuracy_difference": 0.01 },
         "expected": {}, "reasons": [],
     });
-    serde_json::from_value(found).unwrap()
+    serde_json::from_value(told).unwrap()
 }
 
 /// All of them for a terminal of so many columns, each below what brings it up.

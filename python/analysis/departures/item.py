@@ -28,7 +28,7 @@ class Item:
     @property
     def sentence(self) -> str:
         """The departure in words, for a list of them."""
-        return f"{self.name}: {self.declared} was declared, {self.done}"
+        return f"{self.name}: declared {self.declared}; {self.done}"
 
 
 def raw(settings: Settings, name: str) -> Any:
