@@ -11,7 +11,6 @@ mod uv;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 
 use super::base::Base;
 use super::child::Context;
