@@ -27,11 +27,9 @@ pub(in crate::commands) fn own_or_named(
     project: &Project,
     folder: &Folder,
 ) -> Result<Settings, ExperimentError> {
+    let shown = shown(folder.root());
     if then.commands.is_some() && !args.run_commands {
-        return Err(ExperimentError::Commands {
-            folder: shown(folder.root()),
-            commands: commands_of(then),
-        });
+        return Err(ExperimentError::Commands { folder: shown, commands: commands_of(then) });
     }
     let active = env::active_environment();
     let on_path = meter::energibridge_on_path();
@@ -80,7 +78,7 @@ pub(in crate::commands) fn own_or_named(
     }
     match wanted.flags {
         flags if flags.is_empty() => Ok(settings),
-        flags => Err(ExperimentError::Foreign { folder: shown(folder.root()), flags }),
+        flags => Err(ExperimentError::Foreign { folder: shown, flags }),
     }
 }
 
