@@ -63,6 +63,7 @@ fn doctor_with(
         settings,
         roots: tree.roots(),
         environments: Vec::new(),
+        images: true,
         dataset: DatasetSettings::new(
             dataset::Choice::Digits,
             None,

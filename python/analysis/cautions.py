@@ -37,11 +37,14 @@ _DOUBTS = {
 }
 
 
+ESTIMATED_PART = "The processor's part of the energy is estimated from its load, not measured."
+
+
 def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
     """Why nothing can be firm, whatever the numbers say; clauses for the sentence about it."""
     reasons = []
-    if provenance.estimated(table) != "none":
-        reasons.append("the energy is estimated")
+    if (estimated := provenance.estimated(table)) != "none":
+        reasons.append(("part of " if estimated == "part" else "") + "the energy is estimated")
     if provenance.work_gate(settings)[0] == "unknown":
         reasons.append("whether the work was the same is not on record")
     if found.order["verdict"] in _DOUBTS:
@@ -77,6 +80,8 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
         cautions.append("The energy is estimated from CPU load; no energy counter was read.")
     elif estimated == "some":
         cautions.append("Some trials' energy is estimated from CPU load, not measured.")
+    elif estimated == "part":
+        cautions.append(ESTIMATED_PART)
     cautions += _data(settings)
     cautions += _domains(table, settings)
     if len(table.groups) + len(table.sparse) < 2:

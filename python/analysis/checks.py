@@ -27,7 +27,8 @@ def detectable(found: Findings) -> Tabulation | None:
     cells = [
         [
             words(f"{r['b']} against {r['a']}"), number(r["n"], str(r["n"])),
-            number(r["pct_holm"], text.size(r["pct_holm"])), number(r["pct"], text.size(r["pct"])),
+            number(r["pct_holm"], text.detectable(r["pct_holm"])),
+            number(r["pct"], text.detectable(r["pct"])),
             blocks(r["blocks_for_1_pct"]),
         ]
         for r in own

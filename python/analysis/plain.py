@@ -106,8 +106,9 @@ def _not(table: Table, answer: Verdict, settings: Settings) -> str:
     one = len(machines.names(table)) < 2
     what = f"this job, on {'this machine' if one else 'these machines'}, with these versions and "
     what += "settings"
-    if provenance.estimated(table) != "none":
-        what += "; the energy is worked out from processor time, not measured"
+    if (estimated := provenance.estimated(table)) != "none":
+        which = "the processor's part of the energy" if estimated == "part" else "the energy"
+        what += f"; {which} is worked out from processor time, not measured"
     compared = text.domains(settings.domains.get("compared") or [])
     part = (
         f" Only the energy of {compared} was counted,"

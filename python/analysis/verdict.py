@@ -101,6 +101,8 @@ def _prefix(table: Table, settings: Settings) -> str:
         prefix += "By an estimate, not a measurement: "
     elif estimated == "some":
         prefix += "With some of the energy estimated rather than measured: "
+    elif estimated == "part":
+        prefix += "With the processor's part of the energy estimated: "
     return prefix
 
 
@@ -287,8 +289,8 @@ def _unresolved(comparisons: list[dict[str, Any]], found: Findings) -> str:
         words = "The experiment shows none that it can tell from noise"
     if seen:
         words += (
-            f"; going by the spread it saw, it would have resolved {text.size(max(seen))} with 80% "
-            "power"
+            "; going by the spread it saw, it would have resolved "
+            f"{text.detectable(max(seen))} with 80% power"
         )
     if within:
         words += f". What it shows is equivalence within {text.within(max(within))}"

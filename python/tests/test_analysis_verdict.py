@@ -146,6 +146,12 @@ def test_estimated_energy_changes_the_first_words(tmp_path):
     assert found.sentence.startswith("By an estimate, not a measurement: ")
     assert found.level == "tentative"
     assert "the energy is estimated" in found.sure
+    for t in trials:
+        t["meter"] = "estimate+nvml"
+    part = answer(trials, tmp_path, experiment=GATE)
+    assert part.sentence.startswith("With the processor's part of the energy estimated: ")
+    assert "part of the energy is estimated" in part.sure
+    assert any("The processor's part" in caution for caution in part.cautions)
     trials[0]["estimated"] = "false"
     assert answer(trials, tmp_path).sentence.startswith("With some of the energy estimated")
 

@@ -1,5 +1,6 @@
 //! What an experiment knows about a trial beyond its samples.
 
+use crate::account::Account;
 use crate::meter::{Kind, Sensors};
 use std::path::Path;
 
@@ -90,7 +91,7 @@ pub struct Told {
 
 impl From<Value> for Told {
     fn from(result: Value) -> Told {
-        Told { seed: result["seed"].as_u64() }
+        Told { seed: Account::new(result).seed() }
     }
 }
 

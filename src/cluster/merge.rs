@@ -360,7 +360,7 @@ fn together(
         crate::store::experiment::Part::Known(data) => Some(data.clone()),
         crate::store::experiment::Part::Other(_) => None,
     };
-    let work = verdict(records, verdicts, &Expected::of(&settings.job, dataset.as_ref()));
+    let work = verdict(records, verdicts, &Expected::of(&settings, dataset.as_ref()));
     Experiment {
         created: study.as_ref().map_or(created, |study| study.created),
         command: study.map_or(first.command.clone(), |study| study.command),

@@ -1,7 +1,7 @@
 //! `joulerace submit`: a study planned once, prepared, and given to Slurm as a job array.
 
-use super::resolve::{check_samples, resolve};
-use super::{compare, status};
+use super::resolve::{self, check_samples, resolve};
+use super::status;
 use crate::cli::{Cli, Command, CompareArgs, DesignArgs, RunArgs, SubmitArgs, Talk, joined};
 use crate::cluster::script::{self, Job, Options};
 use crate::cluster::{Jobs, Prepare, Study, StudyError, slurm};
@@ -18,6 +18,7 @@ use crate::settings::{Job as Work, Settings, Shard};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
 use crate::store::folder::Folder;
+use crate::workload::uses_images;
 use clap::Parser as _;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -83,13 +84,15 @@ impl Typed {
     /// The settings that all shards have; how many processors a machine has is its own.
     fn settings(&self, project: &Project) -> Result<Settings, Error> {
         let run = match self {
-            Typed::Commands(args) => return compare::resolve(args),
+            Typed::Commands(args) => return resolve::commands::resolve(args),
             Typed::Frameworks(run) => run,
         };
         // This machine may have fewer processors than those that run it.
         let settings = resolve(&RunArgs { threads: None, ..(**run).clone() }, project)?;
         let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
-        check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        if uses_images(&settings.workload_in(project), project)? {
+            check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        }
         let threads = run.threads.unwrap_or(settings.job.threads);
         Ok(Settings { job: Work { threads, ..settings.job.clone() }, ..settings })
     }
@@ -242,11 +245,14 @@ fn prepared(
         if !made.locks.is_empty() {
             keep(&made.locks, &Folder::at(root))?;
         }
-        let digits = made.digits(project)?;
-        let folder = settings.data_dir.as_deref();
-        let data = prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
-        let conditions = conditions::conditions(&made, &[&scripts, &workloads]);
-        Ok(Some(Conditions { data: conditions::data(&data), ..conditions }))
+        let mut conditions = conditions::conditions(&made, &[&scripts, &workloads]);
+        if uses_images(&settings.workload_in(project), project)? {
+            let (digits, folder) = (made.digits(project)?, settings.data_dir.as_deref());
+            let data =
+                prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
+            conditions.data = conditions::data(&data);
+        }
+        Ok(Some(conditions))
     };
     block_on(work)?
 }

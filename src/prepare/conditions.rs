@@ -3,7 +3,7 @@
 use super::environments::{Environments, Made};
 use crate::clean;
 use crate::dataset::Dataset;
-use crate::meter::Meter;
+use crate::meter::{Meter, MeterDescription};
 use crate::process;
 use crate::settings::Settings;
 use crate::snapshot::{self, Roots};
@@ -12,6 +12,7 @@ use crate::store::record::Samples;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Reads the present conditions as far as they are known without running anything: data and meter are
 /// left empty. `folders` are those that the workload's scripts, and what they share, are imported from.
@@ -116,14 +117,21 @@ pub fn data(dataset: &Dataset) -> Vec<String> {
 
 /// The meter, as conditions have it.
 pub fn meter(settings: &Settings, meter: &Meter) -> String {
-    let meter = meter.describe();
+    described(&meter.describe(), settings.interval)
+}
+
+/// The two ways in to RAPL's counters have the same names and cost differently. Powercap, which is older,
+/// goes unnamed: experiments that were begun before there was another can go on.
+fn described(meter: &MeterDescription, interval: Duration) -> String {
     let counters: Vec<String> = meter.counters.iter().map(|c| c.name.clone()).collect();
+    let way = meter.way.as_deref().filter(|way| *way != "powercap");
     format!(
-        "{} {} ({}), every {}",
+        "{} {} ({}){}, every {}",
         meter.kind,
         meter.version,
         counters.join(", "),
-        humantime::format_duration(settings.interval)
+        way.map_or(String::new(), |way| format!(" through {way}")),
+        humantime::format_duration(interval)
     )
 }
 
@@ -137,4 +145,28 @@ fn machine() -> Vec<String> {
         format!("memory: {memory} MiB"),
         format!("kernel: {}", machine.kernel.as_deref().unwrap_or("unknown")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn another_way_in_to_the_same_counters_is_another_meter() {
+        let by = |way: Option<&str>| {
+            let text = json!({
+                "kind": "rapl", "estimated": false, "version": "0.1.0", "notes": [], "way": way,
+                "counters": [{ "name": "package-0", "domain": "package", "counted": true, "path": "x" }],
+            });
+            let meter: MeterDescription = serde_json::from_value(text).unwrap();
+            described(&meter, Duration::from_millis(200))
+        };
+        assert_eq!(by(None), "rapl 0.1.0 (package-0), every 200ms");
+        assert_eq!(by(Some("powercap")), by(None));
+        assert_eq!(
+            by(Some("perf events")),
+            "rapl 0.1.0 (package-0) through perf events, every 200ms"
+        );
+    }
 }

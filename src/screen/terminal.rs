@@ -5,7 +5,7 @@ use super::progress::Progress;
 use crate::cli::Talk;
 use crate::dataset::{Dataset, Name};
 use crate::events::{Event, IDLE_POWER, Observer, Planned};
-use crate::meter::MeterDescription;
+use crate::meter::{Kind, MeterDescription};
 use crate::paths::shown;
 use crate::plan::Trial;
 use crate::store::look::Look;
@@ -214,7 +214,11 @@ fn came_to(record: &TrialRecord, retry: bool) -> String {
         (Some(window), Status::Ok) => format!(
             "{} J{} in {}, {} W{}",
             units::digits(window.total_j),
-            if record.estimated { " (estimate)" } else { "" },
+            match record.estimated {
+                true if record.meter.each().any(Kind::measures) => " (partly an estimate)",
+                true => " (estimate)",
+                false => "",
+            },
             units::duration(window.seconds),
             units::digits(window.total_j / window.seconds),
             // A command has none.
@@ -242,7 +246,10 @@ fn meter_words(meter: &MeterDescription) -> String {
     let counted = meter.counters.iter().filter(|c| c.counted);
     let names: Vec<&str> = counted.map(|c| c.name.as_str()).collect();
     if meter.estimated {
-        format!("meter: {} of {}, NOT a measurement", meter.kind, names.join(", "))
+        let of_all = !meter.kind.each().any(Kind::measures);
+        let what =
+            if of_all { "NOT a measurement" } else { "the processor's part NOT a measurement" };
+        format!("meter: {} of {}, {what}", meter.kind, names.join(", "))
     } else {
         format!("meter: {} {} ({})", meter.kind, meter.version, names.join(", "))
     }

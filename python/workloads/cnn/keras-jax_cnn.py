@@ -14,6 +14,8 @@ import os
 
 os.environ["KERAS_BACKEND"] = "jax"  # read by Keras when it is imported
 
+from cards import use_jax as use_card  # noqa: F401 - the harness calls them
+from cards import wait_for_jax as synchronize  # noqa: F401
 from keras_cnn import (  # noqa: F401 - all of the script's own
     build,
     evaluate,
@@ -26,6 +28,8 @@ from keras_cnn import (  # noqa: F401 - all of the script's own
 )
 
 PACKAGES = ("keras", "jax", "jaxlib")
+OLDEST = {"keras": "3.2"}  # earlier ones average losses over batches, not over images
+DEVICES = ("cpu", "gpu")
 
 
 def limit_threads(threads):

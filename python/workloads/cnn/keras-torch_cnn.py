@@ -16,6 +16,8 @@ os.environ["KERAS_BACKEND"] = "torch"  # read by Keras when it is imported
 
 import torch
 
+from cards import use_torch as use_card  # noqa: F401 - the harness calls them
+from cards import wait_for_torch as synchronize  # noqa: F401
 from keras_cnn import (  # noqa: F401 - all of the script's own
     build,
     evaluate,
@@ -28,6 +30,8 @@ from keras_cnn import (  # noqa: F401 - all of the script's own
 )
 
 PACKAGES = ("keras", "torch")
+OLDEST = {"keras": "3.2"}  # earlier ones average losses over batches, not over images
+DEVICES = ("cpu", "gpu")
 
 
 def limit_threads(threads):

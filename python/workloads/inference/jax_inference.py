@@ -18,11 +18,14 @@ from jax_cnn import (  # noqa: F401 - all of the script's own
     logits,
     place,
     placement,
+    synchronize,
+    use_card,
     weights,
 )
 from jax_cnn import warm_call as warm_both
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax")
+DEVICES = ("cpu", "gpu")
 
 
 def warm_call(network, train_count, test_count):

@@ -18,11 +18,15 @@ from keras_cnn import (  # noqa: F401 - all of the script's own
     logits,
     place,
     placement,
+    synchronize,
+    use_card,
     weights,
 )
 from keras_cnn import warm_call as warm_both
 
 PACKAGES = ("tensorflow", "keras")
+OLDEST = {"keras": "3.2"}  # earlier ones average losses over batches, not over images
+DEVICES = ("cpu", "gpu")
 
 
 def warm_call(network, train_count, test_count):

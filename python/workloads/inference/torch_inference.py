@@ -18,11 +18,14 @@ from torch_cnn import (  # noqa: F401 - all of the script's own
     logits,
     place,
     placement,
+    synchronize,
+    use_card,
     weights,
 )
 from torch_cnn import warm_call as warm_both
 
 PACKAGES = ("torch",)
+DEVICES = ("cpu", "gpu")
 
 
 def warm_call(network, train_count, test_count):
