@@ -3,7 +3,6 @@
 //! `tests/snapshots`; after a wanted change, `UPDATE_SNAPSHOTS=1 cargo test --lib screens` writes them anew, for you
 //! to read. Help, mistakes and doctor are in `tests/messages.rs` and `tests/doctor.rs`.
 
-use super::verify::table::Comparison;
 use super::{dry_run, status, verify};
 use crate::cluster::status::{Line, Status as Study};
 use crate::dataset::{Dataset, Name};
@@ -218,7 +217,7 @@ fn study() -> Study {
     }
 }
 
-fn verified() -> Comparison {
+fn verified() -> verify::Comparison {
     let row = |name: &str| {
         json!({
             "framework": name, "parameters": 1_199_882, "batches": 938, "images": 60_000,
@@ -226,11 +225,12 @@ fn verified() -> Comparison {
             "accuracy": 0.9731, "accuracy_difference": 0.0004,
         })
     };
-    serde_json::from_value(json!({
-        "event": "result", "rows": (["keras", "torch", "jax"].map(row)), "steps": 50,
-        "reference": "keras", "identical": true, "expected": {}, "reasons": [], "tolerances": { "logit_difference": 1e-6, "accuracy_difference": 0.01 },
-    }))
-    .unwrap()
+    let told = json!({
+        "rows": (["keras", "torch", "jax"].map(row)), "steps": 50, "reference": "keras",
+        "identical": true, "tolerances": { "logit_difference": 1e-6, "accuracy_difference": 0.01 },
+        "expected": {}, "reasons": [],
+    });
+    serde_json::from_value(told).unwrap()
 }
 
 /// All of them for a terminal of so many columns, each below what brings it up.
@@ -277,7 +277,7 @@ fn screens(columns: u16) -> String {
         ("joulerace measure", run.result(&meter, Some(&run.csv))),
         ("joulerace measure --runs 2", series.table(&meter)),
         ("joulerace status", status::table(&study, columns) + &status::ahead(&study, root)),
-        ("joulerace verify", verify::table::table(&verified(), columns)),
+        ("joulerace verify", verify::table(&verified(), columns)),
         (
             "joulerace --dry-run",
             dry_run::told(

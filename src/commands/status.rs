@@ -6,7 +6,9 @@ use crate::cluster::{MergeError, status as of_study};
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::prepare;
+use crate::process;
 use crate::screen::{Terminal, say, shown, width};
+use crate::stop;
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use std::path::Path;
@@ -15,6 +17,9 @@ use std::time::Duration;
 
 /// How often a study is looked at that is waited for. Slurm's controller is everybody's.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// How soon somebody who will not wait any longer is heard.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// As many shards have a line of their own; those that are done are left out first.
 const MOST_LINES: usize = 40;
@@ -41,20 +46,34 @@ fn look(root: &Path) -> Result<Found, Error> {
 ///
 /// # Errors
 ///
-/// What is missing, where its end was not reached.
+/// What is missing, where its end was not reached, or that somebody would not wait for it.
 pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error> {
+    process::count_interrupts().map_err(|e| Error::Other(e.into()))?;
+    let before = stop::requests();
+    terminal.on(&Event::Preparing("waiting for its end; Ctrl-C ends the waiting, not the jobs"));
     let mut told = String::new();
     loop {
         let found = look(root)?;
-        let now = summary(&found);
+        // A controller that is busy for once is no end.
+        let unheard = found.unasked.as_ref().map(|error| format!("; the queue: {error}"));
+        let now = summary(&found) + &unheard.clone().unwrap_or_default();
         if now != told {
             terminal.on(&Event::Preparing(&now));
             told = now;
         }
-        if !found.queued() {
+        if unheard.is_none() && !found.queued() {
             break;
         }
-        std::thread::sleep(AGAIN);
+        for _ in 0..AGAIN.as_millis() / LOOK.as_millis() {
+            std::thread::sleep(LOOK);
+            if stop::requests() > before {
+                let message = format!(
+                    "no longer waited for; the jobs go on: joulerace status {}",
+                    shown(root)
+                );
+                return Err(Error::Told { message, status: Status::Stopped });
+            }
+        }
     }
     let found = look(root)?;
     say(&table(&found, width()));

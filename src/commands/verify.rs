@@ -1,6 +1,6 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
-pub(super) mod table;
+mod table;
 
 use super::resolve::{asked, check_samples, job_ranges, workload};
 use crate::cli::Talk;
@@ -23,7 +23,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use table::{Comparison, table};
+pub(super) use table::{Comparison, table};
 use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.

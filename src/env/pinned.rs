@@ -4,13 +4,13 @@
 //! What the framework needs is taken as it was a month after its release (`uv --exclude-newer`): an old
 //! release does not meet packages that it never knew, and a lock that is made again is the same lock.
 
+mod elsewhere;
 mod releases;
 mod uv;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 
 use super::base::Base;
 use super::child::Context;
@@ -18,6 +18,7 @@ use super::lock::Lock;
 use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
 use super::{EnvError, EnvEvent, EnvSettings};
+pub use elsewhere::{Standing, standing, take};
 pub use releases::releases;
 use releases::{around, releases_with};
 use uv::{because, compile};
@@ -117,7 +118,7 @@ impl PinnedLock {
         name: &str,
         oldest: &BTreeMap<String, String>,
     ) -> Result<(), EnvError> {
-        let order = |text: &str| pep508_rs::pep440_rs::Version::from_str(text).ok();
+        let order = |text: &str| text.parse::<pep508_rs::pep440_rs::Version>().ok();
         for (package, oldest) in oldest {
             let Some(found) = self.version_of(package) else { continue };
             if order(found) < order(oldest) {

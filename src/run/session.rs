@@ -82,7 +82,7 @@ impl Session {
         let then = self.then.as_ref().map(|then| &then.conditions).or(self.study.as_ref());
         // A study's versions were locked once, for all shards.
         let study = || Some(Folder::at(self.folder.root().ancestors().nth(2)?));
-        let kept = match (&self.then, &self.study) {
+        let kept = match (&self.then, self.settings.shard) {
             (Some(_), _) => Some(self.folder.clone()),
             (None, Some(_)) => study(),
             (None, None) => None,

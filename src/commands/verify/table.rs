@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// What the comparison came to, as `verify.compare` tells it and `--json` prints it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "result")]
-pub struct Comparison {
+pub(in crate::commands) struct Comparison {
     /// The framework from which differences are told.
     pub(super) reference: String,
     /// So many steps were compared; none where a script does its whole job itself.
@@ -25,7 +25,7 @@ pub struct Comparison {
 
 /// What one framework did.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Row {
+pub(super) struct Row {
     pub(super) framework: String,
     /// Which there are is the workload's matter.
     #[serde(flatten)]
@@ -71,7 +71,7 @@ impl Compared {
 
 /// The comparison, a row for each treatment: what is exactly the same in all is said once, the rest stands
 /// in as many tables as it takes to be at most `columns` wide.
-pub fn table(found: &Comparison, columns: u16) -> String {
+pub(in crate::commands) fn table(found: &Comparison, columns: u16) -> String {
     let Comparison { reference, steps, rows, tolerances, .. } = found;
     let names: Vec<&str> = rows.iter().map(|row| row.framework.as_str()).collect();
     let (mut same, mut apart) = (Vec::new(), Vec::new());
