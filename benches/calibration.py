@@ -87,6 +87,18 @@ class Counts:
         )
 
 
+def squares(blocks: int, groups: int, rng: np.random.Generator) -> np.ndarray:
+    """Orders as ``--order balanced`` draws them: Williams squares with names and rows shuffled."""
+    first = [(i + 1) // 2 if i % 2 else -(i // 2) % groups for i in range(groups)]
+    square = (np.array(first) + np.arange(groups)[:, None]) % groups
+    if groups % 2:
+        square = np.concatenate([square, square[:, ::-1]])
+    rows: list[np.ndarray] = []
+    while len(rows) < blocks:
+        rows += list(rng.permutation(rng.permutation(groups)[square]))
+    return np.array(rows[:blocks])
+
+
 def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]:
     """One experiment and the groups' true log energies."""
     truth = np.array(s.effects)
@@ -99,8 +111,8 @@ def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]
     spreads = np.array([*s.spreads, s.spreads[0]] if s.control else s.spreads)
     n, k = s.blocks, len(means)
     orders = np.argsort(rng.random((n, k)), axis=1)
-    if s.order == "fixed":
-        orders = np.tile(np.arange(k), (n, 1))
+    if s.order == "balanced":
+        orders = squares(n, k, rng)
     position = np.argsort(orders, axis=1) + 1.0
     run = orders.ravel()
     before = np.append(-1, run[:-1]).reshape(n, k)
