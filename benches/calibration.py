@@ -5,7 +5,8 @@ Every simulated experiment goes through ``analysis.decision.decide``, which the 
     python benches/calibration.py                     # 10,000 experiments a scenario
     python benches/calibration.py --experiments 500 --only memory --processes 2
 
-Prints the table that stands in benches/README.md, with Monte-Carlo limits (95%).
+Prints the table that stands in benches/README.md, with Monte-Carlo limits (95%), each row as soon
+as it is known.
 """
 
 import argparse
@@ -86,6 +87,18 @@ class Counts:
         )
 
 
+def squares(blocks: int, groups: int, rng: np.random.Generator) -> np.ndarray:
+    """Orders as ``--order balanced`` draws them: Williams squares with names and rows shuffled."""
+    first = [(i + 1) // 2 if i % 2 else -(i // 2) % groups for i in range(groups)]
+    square = (np.array(first) + np.arange(groups)[:, None]) % groups
+    if groups % 2:
+        square = np.concatenate([square, square[:, ::-1]])
+    rows: list[np.ndarray] = []
+    while len(rows) < blocks:
+        rows += list(rng.permutation(rng.permutation(groups)[square]))
+    return np.array(rows[:blocks])
+
+
 def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]:
     """One experiment and the groups' true log energies."""
     truth = np.array(s.effects)
@@ -98,8 +111,8 @@ def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]
     spreads = np.array([*s.spreads, s.spreads[0]] if s.control else s.spreads)
     n, k = s.blocks, len(means)
     orders = np.argsort(rng.random((n, k)), axis=1)
-    if s.order == "fixed":
-        orders = np.tile(np.arange(k), (n, 1))
+    if s.order == "balanced":
+        orders = squares(n, k, rng)
     position = np.argsort(orders, axis=1) + 1.0
     run = orders.ravel()
     before = np.append(-1, run[:-1]).reshape(n, k)
@@ -287,10 +300,10 @@ def main() -> None:
     start = time.monotonic()
     chosen = [s for s in scenarios() if asked.only in s.name]
     print(
-        "| scenario | blocks | error | error, not cautioned | error, firm | coverage | power "
-        "| firm | tentative | cautioned |"
+        "| scenario | blocks | experiments | error | error, not cautioned | error, firm | coverage "
+        "| power | firm | tentative | cautioned |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    print("|---" * 11 + "|", flush=True)
     for s, c in run(chosen, asked.experiments, asked.processes):
         cells = [
             share(c.error, c.experiments), share(c.silent, c.experiments),
@@ -298,7 +311,7 @@ def main() -> None:
             share(c.resolved, c.true_pairs), share(c.firm, c.experiments),
             share(c.tentative, c.experiments), share(c.cautioned, c.experiments),
         ]  # fmt: skip
-        print(f"| {s.name} | {s.blocks} | {' | '.join(cells)} |", flush=True)
+        print(f"| {s.name} | {s.blocks} | {c.experiments:,} | {' | '.join(cells)} |", flush=True)
     print(f"\n{asked.experiments:,} experiments a scenario, {time.monotonic() - start:.0f} s.")
 
 

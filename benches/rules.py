@@ -6,7 +6,7 @@ here stand the others beside them, on the same made experiments of three treatme
     python benches/rules.py                           # 4,000 experiments a cell
     python benches/rules.py --experiments 500 --blocks 10
 
-Prints the two tables that stand in benches/README.md.
+Prints the tables that stand in benches/README.md.
 """
 
 import argparse
@@ -112,13 +112,16 @@ def rates(rules: dict[str, Rule], made: calibration.Scenario, experiments: int, 
     return {name: total / experiments for name, total in sums.items()}
 
 
-def table(rules: dict[str, Rule], what: dict[str, dict], blocks: list[int], experiments: int):
+def table(
+    rules: dict[str, Rule], what: dict[str, dict], blocks: list[int], experiments: int,
+    order: str = "random",
+) -> None:  # fmt: skip
     """Print a table: every rule at every number of blocks, troubled and undisturbed."""
     heads = [f"{name}: error, coverage" for name in ("undisturbed", *what)]
     print(f"| blocks | rule | {' | '.join(heads)} | power | of 10% | width |")
     print("|---|---|" + "---|" * (len(heads) + 3))
     for n in blocks:
-        plain = calibration.Scenario("", n)
+        plain = calibration.Scenario("", n, order=order)
         cells = [plain, *(replace(plain, **change) for change in what.values())]
         ends = [replace(plain, power=True), replace(plain, effects=(0.0, 0.0, 0.1))]
         found = [rates(rules, c, experiments, 10 * n + i) for i, c in enumerate([*cells, *ends])]
@@ -131,7 +134,7 @@ def table(rules: dict[str, Rule], what: dict[str, dict], blocks: list[int], expe
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=4_000)
     parser.add_argument("--blocks", type=int, nargs="*", default=[7, 10, 30])
@@ -139,8 +142,9 @@ def main() -> None:
     remembering = {"memory 0.3": {"memory": 0.3}, "memory 0.6": {"memory": 0.6}}
     carrying = {"2%": {"carry": 0.02}, "2%, noise 1%": {"carry": 0.02, "noise": 0.01}}
     table(MEMORY, remembering, [n for n in asked.blocks if n >= 10], asked.experiments)
-    print()
-    table(CARRY, carrying, asked.blocks, asked.experiments)
+    for order in ("random", "balanced"):
+        print(f"\n{order.capitalize()} order:\n")
+        table(CARRY, carrying, asked.blocks, asked.experiments, order)
 
 
 if __name__ == "__main__":
