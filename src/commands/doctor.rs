@@ -1,7 +1,6 @@
 //! `joulerace doctor`, and the same before an experiment with `--strict`.
 
-use super::compare;
-use super::resolve::resolve;
+use super::resolve::{self, resolve};
 use crate::cli::{CompareArgs, DoctorArgs, DoctorOf, Talk};
 pub(super) use crate::doctor::Finding;
 use crate::doctor::{self, Effort, Level, Report, Subject, show};
@@ -48,7 +47,7 @@ pub fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
 
 /// Settings of commands that can be found, which are not run here: what they do is the user's.
 fn commands(args: &CompareArgs) -> Result<Settings, Error> {
-    let settings = compare::resolve(args)?;
+    let settings = resolve::commands::resolve(args)?;
     if args.setup.is_none() {
         check_found(&settings)?;
     }

@@ -1,10 +1,11 @@
 //! The experiment: settings, plan, run, report.
 
-use super::compare::here;
 use super::doctor;
 use super::dry_run::dry_run;
 use super::list::list;
-use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
+use super::resolve::{
+    changed_settings, check_samples, here, known_to, own_or_named, resolve, workload,
+};
 use super::shard::{self, Place};
 use crate::analysis::AnalysisError;
 use crate::clean;

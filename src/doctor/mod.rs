@@ -14,6 +14,7 @@ mod platform;
 mod python;
 pub mod show;
 mod speed;
+mod tried;
 
 pub use clock::{Ask, ask};
 pub use finding::{Finding, Group, Level, Report};
@@ -66,7 +67,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
     let Subject { settings, roots, .. } = subject;
     let machine = snapshot::machine(roots);
 
-    let mut tried = meters::try_all(&subject.meters);
+    let mut tried = tried::try_all(&subject.meters);
     let watched = movement::observe(&mut tried, roots, subject.effort);
     let context = meters::Context {
         choice: settings.meter,

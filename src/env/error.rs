@@ -3,8 +3,30 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::installed::Difference;
+use serde::{Deserialize, Serialize};
+
 use super::{Profile, Step};
+
+/// One package that is not as locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Normalised name.
+    pub package: String,
+    /// The locked version.
+    pub locked: String,
+    /// The installed version; `None` when the package is missing.
+    pub installed: Option<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { package, locked, installed } = self;
+        match installed {
+            Some(version) => write!(f, "{package}: {version} installed, {locked} locked"),
+            None => write!(f, "{package}: not installed, {locked} locked"),
+        }
+    }
+}
 
 /// Why there is no environment to run in.
 #[derive(Debug, thiserror::Error)]

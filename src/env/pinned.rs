@@ -4,27 +4,25 @@
 //! What the framework needs is taken as it was a month after its release (`uv --exclude-newer`): an old
 //! release does not meet packages that it never knew, and a lock that is made again is the same lock.
 
+mod releases;
+mod uv;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::str::FromStr as _;
-
-use serde::Deserialize;
 
 use super::base::Base;
 use super::child::Context;
-use super::installed::normalise;
-use super::lock::{Lock, can_run, minor_version};
+use super::lock::Lock;
+use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
-use super::{EnvError, EnvEvent, EnvSettings, Step};
+use super::{EnvError, EnvEvent, EnvSettings};
+pub use releases::releases;
+use releases::{around, releases_with};
+use uv::{because, compile};
 
 /// The first line of a lock, and with it its format.
 const FORMAT: &str = "# joulerace lock 1";
-
-/// So long after its release a framework's own dependencies have followed it.
-const FOLLOWED: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
 /// A framework at a version, as it is locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +116,7 @@ impl PinnedLock {
         name: &str,
         oldest: &BTreeMap<String, String>,
     ) -> Result<(), EnvError> {
-        let order = |text: &str| pep508_rs::pep440_rs::Version::from_str(text).ok();
+        let order = |text: &str| text.parse::<pep508_rs::pep440_rs::Version>().ok();
         for (package, oldest) in oldest {
             let Some(found) = self.version_of(package) else { continue };
             if order(found) < order(oldest) {
@@ -227,16 +225,6 @@ pub fn lock(
     })
 }
 
-/// Those releases that come next before and after a version.
-fn around(version: &str, known: Vec<String>) -> Vec<String> {
-    const EACH: usize = 8;
-    let order = |text: &str| pep508_rs::pep440_rs::Version::from_str(text).ok();
-    let wanted = order(version);
-    let place = known.iter().position(|one| order(one) > wanted).unwrap_or(known.len());
-    let from = place.saturating_sub(EACH);
-    known.into_iter().skip(from).take(2 * EACH).collect()
-}
-
 /// The Pythons that a version can be locked for: the study's first, one of each minor version.
 fn bases(settings: &EnvSettings) -> Result<Vec<Base>, EnvError> {
     let study = Lock::read(&settings.study.join("poetry.lock"))?;
@@ -254,167 +242,6 @@ fn bases(settings: &EnvSettings) -> Result<Vec<Base>, EnvError> {
         return Err(EnvError::NoPython { wanted: study.python_versions(), tried });
     }
     Ok(bases)
-}
-
-/// The final releases of a package that have wheels here, the oldest first, as the index lists them.
-///
-/// # Errors
-///
-/// The index cannot be reached, or knows no such package.
-pub fn releases(
-    settings: &EnvSettings,
-    package: &str,
-    progress: &mut dyn FnMut(EnvEvent),
-) -> Result<Vec<String>, EnvError> {
-    let bases = bases(settings)?;
-    let root = settings.root();
-    fs::create_dir_all(&root).map_err(EnvError::io("make the folder", &root))?;
-    let context = &mut Context {
-        progress,
-        cancel: &settings.cancel,
-        log: root.join("releases.log"),
-        target: root.clone(),
-    };
-    context.open_log()?;
-    releases_with(&root, &bases[0], package, context)
-}
-
-fn releases_with(
-    root: &Path,
-    base: &Base,
-    package: &str,
-    context: &mut Context,
-) -> Result<Vec<String>, EnvError> {
-    let tools = Tools::ensure(root, base, context)?;
-    (context.progress)(EnvEvent::Step { step: Step::Releases });
-    let mut lines = Vec::new();
-    let mut pip = tools.pip();
-    pip.args(["index", "versions", "--only-binary", ":all:", package]);
-    context.hear(Step::Releases, &mut pip, |line| lines.push(line.to_owned()))?;
-    let list = lines.iter().find_map(|line| line.trim().strip_prefix("Available versions:"));
-    let mut found: Vec<String> =
-        list.unwrap_or_default().split(',').map(|v| v.trim().to_owned()).collect();
-    found.retain(|version| !version.is_empty());
-    found.reverse();
-    Ok(found)
-}
-
-/// Why uv found no way, on one line.
-fn because(tail: &[String]) -> String {
-    let from = tail.iter().position(|line| line.contains('×')).unwrap_or(0);
-    let words: Vec<&str> = tail[from..]
-        .iter()
-        .flat_map(|line| line.split_whitespace())
-        .filter(|word| !matches!(*word, "×" | "╰─▶" | "│" | "error:" | "cause:"))
-        .collect();
-    words.join(" ")
-}
-
-#[derive(Deserialize)]
-struct Pylock {
-    #[serde(default)]
-    packages: Vec<Locked>,
-}
-
-#[derive(Deserialize)]
-struct Locked {
-    name: String,
-    #[serde(default)]
-    wheels: Vec<Wheel>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Wheel {
-    size: Option<u64>,
-    upload_time: Option<toml::value::Datetime>,
-}
-
-/// The lock's text, as uv resolves it for one Python.
-fn compile(
-    version: &Version,
-    base: &Base,
-    tools: &Tools,
-    context: &mut Context,
-) -> Result<String, EnvError> {
-    let scratch =
-        tempfile::tempdir().map_err(EnvError::io("make a folder in", std::env::temp_dir()))?;
-    let scratch = scratch.path();
-    let alone = pylock(&version.requirements()[..1], None, true, base, tools, scratch, context)?;
-    // A month after its first file: what is uploaded later for new Pythons changes nothing.
-    let uploaded = alone.packages.iter().flat_map(|p| &p.wheels).filter_map(|w| w.upload_time);
-    let uploaded =
-        uploaded.filter_map(|time| time.to_string().parse::<jiff::Timestamp>().ok()).min();
-    let limit = uploaded.and_then(|time| time.checked_add(FOLLOWED).ok()).map(|t| t.to_string());
-    let asked = version.requirements();
-    let (mut limit, mut unlimited) = (limit, "the index does not say when files were uploaded");
-    let resolved = match pylock(&asked, limit.as_deref(), false, base, tools, scratch, context) {
-        // What it needs may have had no wheels for this Python then.
-        Err(EnvError::Failed { .. }) if limit.is_some() => {
-            (limit, unlimited) = (None, "what it needs had no wheels for this Python then");
-            pylock(&asked, None, false, base, tools, scratch, context)?
-        }
-        resolved => resolved?,
-    };
-    let mut uv = uv_compile(&asked, limit.as_deref(), base, tools, scratch)?;
-    uv.args(["--generate-hashes", "--no-header", "--no-annotate", "--output-file", "locked.txt"]);
-    context.run(Step::Lock, &mut uv)?;
-    let locked = scratch.join("locked.txt");
-    let body = fs::read_to_string(&locked).map_err(EnvError::io("read", &locked))?;
-    let mut wheels = String::new();
-    for package in &resolved.packages {
-        if let Some(bytes) = package.wheels.first().and_then(|wheel| wheel.size) {
-            // Writing to a string cannot fail.
-            let _ = write!(wheels, " {}={bytes}", package.name);
-        }
-    }
-    Ok(format!(
-        "{FORMAT}\n# asked: {}\n# python: {}\n# platform: {}\n# as of: {}\n# wheels:{wheels}\n{body}",
-        asked.join(" "),
-        minor_version(&base.version),
-        platform(),
-        limit.unwrap_or_else(|| format!("when it was locked; {unlimited}")),
-    ))
-}
-
-/// uv's resolution as a pylock.toml, which has sizes and times.
-fn pylock(
-    asked: &[String],
-    limit: Option<&str>,
-    alone: bool,
-    base: &Base,
-    tools: &Tools,
-    scratch: &Path,
-    context: &mut Context,
-) -> Result<Pylock, EnvError> {
-    let mut uv = uv_compile(asked, limit, base, tools, scratch)?;
-    alone.then(|| uv.arg("--no-deps"));
-    uv.args(["--format", "pylock.toml", "--output-file", "pylock.toml"]);
-    let path = scratch.join("pylock.toml");
-    let _ = fs::remove_file(&path);
-    context.run(Step::Lock, &mut uv)?;
-    let text = fs::read_to_string(&path).map_err(EnvError::io("read", &path))?;
-    toml::from_str(&text)
-        .map_err(|error| EnvError::PinnedInvalid { path, reason: error.to_string() })
-}
-
-fn uv_compile(
-    asked: &[String],
-    limit: Option<&str>,
-    base: &Base,
-    tools: &Tools,
-    scratch: &Path,
-) -> Result<Command, EnvError> {
-    let input = scratch.join("asked.in");
-    fs::write(&input, asked.join("\n") + "\n").map_err(EnvError::io("write", &input))?;
-    let mut uv = tools.uv(scratch);
-    uv.args(["pip", "compile", "asked.in", "--quiet", "--only-binary", ":all:", "--python"]);
-    uv.arg(&base.python);
-    tools.no_index().then(|| uv.arg("--no-index"));
-    if let Some(limit) = limit {
-        uv.args(["--exclude-newer", limit]);
-    }
-    Ok(uv)
 }
 
 #[cfg(test)]

@@ -198,6 +198,23 @@ async fn orders<'t>(
     Ok(orders)
 }
 
+/// The locks of the versions among the treatments, by [`Treatment::environment_key`]; nothing is installed.
+///
+/// # Errors
+///
+/// A version that cannot be had.
+pub async fn locks(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    observer: &dyn Observer,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut locks = BTreeMap::new();
+    for treatment in wanted.treatments.iter().filter(|t| t.command.is_none()) {
+        settings_of(project, wanted, treatment, &mut locks, observer).await?;
+    }
+    Ok(locks)
+}
+
 /// Of a lock that says no sizes.
 const UNKNOWN: f64 = -1.0;
 

@@ -1,7 +1,8 @@
 //! One session of an experiment, from its beginning or from where an earlier one left it.
 
+mod opening;
+
 use super::execute::{Ending, execute};
-use super::opening::{Opened, open};
 use super::trial::Bench;
 use super::{commands, look, table};
 use crate::dataset::Dataset;
@@ -27,6 +28,7 @@ use crate::store::journal::{self, Again};
 use crate::store::machines::{MachineSeen, Remark};
 use crate::store::record::{self, TrialRecord};
 use crate::store::settling::{Overhead, Settling};
+use opening::{Opened, open};
 
 /// An experiment that begins or goes on.
 pub struct Session {
@@ -80,7 +82,7 @@ impl Session {
         let then = self.then.as_ref().map(|then| &then.conditions).or(self.study.as_ref());
         // A study's versions were locked once, for all shards.
         let study = || Some(Folder::at(self.folder.root().ancestors().nth(2)?));
-        let kept = match (&self.then, &self.study) {
+        let kept = match (&self.then, self.settings.shard) {
             (Some(_), _) => Some(self.folder.clone()),
             (None, Some(_)) => study(),
             (None, None) => None,
@@ -141,7 +143,7 @@ impl Session {
             sys_path: training.map_or_else(Vec::new, |training| {
                 vec![training.scripts.clone(), self.project.workloads()]
             }),
-            dataset: dataset.map(|dataset| dataset.name.to_string()).unwrap_or_default(),
+            dataset: dataset.map(|dataset| dataset.name.to_string()),
             data_dir: dataset.map(|dataset| dataset.dir.clone()),
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
             roots: Roots::default(),

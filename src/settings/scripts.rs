@@ -1,8 +1,8 @@
 //! What a workload's scripts declare of themselves, read without running them.
 
-use super::Device;
 use super::error::SettingsError;
 use super::literal::{Literal, constant};
+use super::{Device, DeviceError, Treatment};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -152,6 +152,24 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether every treatment's script can run on this device.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NotDeclared`] of the first that cannot.
+    pub fn suit(&self, device: Device, treatments: &[Treatment]) -> Result<(), DeviceError> {
+        let named = device.to_string();
+        for treatment in treatments {
+            let script = self.script(&treatment.framework);
+            let declared = script.map(|script| script.devices(treatment.variant.as_deref()));
+            if let Some(declared) = declared.filter(|declared| !declared.contains(&named)) {
+                let (treatment, declared) = (treatment.name.clone(), declared.join(" and "));
+                return Err(DeviceError::NotDeclared { device, treatment, declared });
+            }
+        }
+        Ok(())
+    }
+
     /// The script of a framework.
     pub fn script(&self, framework: &str) -> Option<&Script> {
         self.scripts.iter().find(|script| script.framework == framework)

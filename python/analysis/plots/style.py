@@ -67,6 +67,10 @@ _shared = ""
 #: Characters of a legend's row, four of them for each handle.
 _LEGEND_ROOM = 54
 
+#: Of more trials than this a part is drawn: nobody tells more points apart, and a page of 100,000
+#: takes a browser minutes.
+MOST_POINTS = 1500
+
 #: The page shows a figure at up to this many times its own size.
 _ENLARGED = 1.25
 

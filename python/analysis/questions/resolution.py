@@ -1,6 +1,6 @@
 """What could this experiment have seen?"""
 
-from analysis import checks, provenance, tables, text
+from analysis import checks, provenance, tables, text, worth
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -64,7 +64,7 @@ def _equivalence(found: Findings, settings: Settings) -> list[str]:
 
 def size(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Is the effect power or time; how large, with an interval; does it matter in practice?"
-    own = kept(tables.split(found), tables.effects(found), tables.practical(found, settings))
+    own = kept(worth.split(found), tables.effects(found), worth.practical(found, settings))
     if not found.split:
         return Answer(title, "unknown", "A single group has no effect", [], own)
     parts = [

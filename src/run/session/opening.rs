@@ -1,7 +1,7 @@
 //! An experiment's folder, opened to be written to: begun or gone on with, locked, and with what an earlier
 //! run left half-done set aside.
 
-use super::session::Session;
+use super::Session;
 use crate::clean;
 use crate::env;
 use crate::error::Error;
