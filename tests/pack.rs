@@ -23,10 +23,25 @@ fn packed() -> (Scratch, PathBuf) {
     let output =
         analyse.args(["--carbon-intensity", "NL", "--title", "Two naps"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
+    std::fs::create_dir(scratch.results().join("locks")).unwrap();
+    std::fs::write(scratch.results().join(LOCK), lock("1.2")).unwrap();
     let archive = scratch.at("one.zip");
     let output = pack(&scratch, &archive);
     assert!(output.status.success(), "{}", text(&output));
     (scratch, archive)
+}
+
+/// Where the lock of a version lies in an experiment's folder.
+const LOCK: &str = "locks/a@1.2.txt";
+
+/// As uv would have locked a package `a` here.
+fn lock(version: &str) -> String {
+    let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!(
+        "# joulerace lock 1\n# asked: a=={version}\n# python: 3.11\n# platform: {system}-{processor}\n\
+         # as of: now\n# wheels: a=100\na=={version} \\\n    --hash=sha256:{}\n",
+        "0a".repeat(32)
+    )
 }
 
 fn pack(scratch: &Scratch, archive: &Path) -> Output {
@@ -76,6 +91,8 @@ fn an_experiment_goes_into_an_archive_and_comes_out_the_same() {
     same_bytes(&scratch, &archive);
     described(&archive);
     planned(&scratch, &archive);
+    locks_taken_over(&scratch, &archive);
+    damaged(&scratch, &archive);
     hostile(&scratch, &archive);
     forged(&scratch, &archive);
     private(&scratch);
@@ -100,6 +117,7 @@ fn same_bytes(scratch: &Scratch, archive: &Path) {
         "results/b/b_2.json",
         "results/experiment.json",
         "results/journal.jsonl",
+        "results/locks/a@1.2.txt",
         "results/analysis/report.html",
         "locks/poetry.lock",
         "locks/pyproject.toml",
@@ -181,6 +199,74 @@ fn forged(scratch: &Scratch, archive: &Path) {
     refused(&replay(scratch, &forged), 13, &words);
 }
 
+/// The lock of a version goes from the archive to the reader, who asks for it, and nothing else does.
+fn locks_taken_over(scratch: &Scratch, archive: &Path) {
+    let cache = scratch.at("cache");
+    let take = |from: &Path, more: &[&str]| {
+        let mut take = scratch.program();
+        take.args(["env", "lock", "--from"]).arg(from).args(more);
+        take.env("JOULERACE_CACHE_DIR", &cache).output().unwrap()
+    };
+    let plan = || {
+        let mut plan = scratch.program();
+        plan.arg("replay").arg(archive).arg("--plan").env("JOULERACE_CACHE_DIR", &cache);
+        plan.env("JOULERACE_HOME", scratch.at("home")); // of `planned`
+        text(&plan.env("COLUMNS", "100").current_dir(scratch.at(".")).output().unwrap())
+    };
+    let said = plan();
+    assert!(
+        said.contains("a@1.2 is installed as it was there after: joulerace env lock"),
+        "{said}"
+    );
+    let output = take(archive, &[]);
+    assert!(output.status.success(), "{}", text(&output));
+    let own = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+    assert_eq!(std::fs::read_to_string(&own).unwrap(), lock("1.2"));
+    assert!(own.starts_with(&cache), "{}", own.display());
+    let said = plan();
+    assert!(said.contains("a@1.2 is locked here as it was there"), "{said}");
+
+    std::fs::write(&own, lock("1.2").replace("0a", "0b")).unwrap();
+    assert!(plan().contains("a@1.2 has another lock here"));
+    refused(&take(archive, &[]), 2, &["another lock of a@1.2 is used here", "--anew"]);
+    assert!(take(archive, &["--anew"]).status.success());
+    assert_eq!(std::fs::read_to_string(&own).unwrap(), lock("1.2"));
+
+    // Of a stranger: another index, and a place outside the cache.
+    let theirs = scratch.at("theirs");
+    std::fs::create_dir_all(theirs.join("locks")).unwrap();
+    refused(&take(&theirs, &[]), 6, &["no locks of versions"]);
+    for (name, text, word) in [
+        ("a@1.3.txt", lock("1.3") + "--index-url=http://x/?a==1\n", "no package at a version"),
+        ("a@1.3.txt", lock("1.3").replace("3.11", "../3.11"), "its python"),
+        (
+            "a@1.3.txt",
+            lock("1.3").replace("# as of: now", "# \r--index-url x"),
+            "control character",
+        ),
+        (" a@1.3.txt", lock("1.3"), "no framework at a version"),
+    ] {
+        let path = theirs.join("locks").join(name);
+        std::fs::write(&path, text).unwrap();
+        refused(&take(&theirs, &[]), 3, &[word]);
+        std::fs::remove_file(path).unwrap();
+    }
+    assert_eq!(names(own.parent().unwrap()).len(), 1);
+}
+
+/// A download that broke off, and a byte that changed on the way.
+fn damaged(scratch: &Scratch, archive: &Path) {
+    let whole = std::fs::read(archive).unwrap();
+    let damaged = scratch.at("damaged.zip");
+    std::fs::write(&damaged, &whole[..whole.len() / 2]).unwrap();
+    refused(&replay(scratch, &damaged), 6, &["damaged.zip cannot be used", "copy it again"]);
+    let mut other = whole.clone();
+    let middle = other.len() / 2;
+    other[middle..middle + 4].iter_mut().for_each(|byte| *byte ^= 0x55);
+    std::fs::write(&damaged, other).unwrap();
+    refused(&replay(scratch, &damaged), 6, &["damaged.zip cannot be used", "copy it again"]);
+}
+
 /// What no archive of ours holds is refused, and nothing is written.
 fn hostile(scratch: &Scratch, archive: &Path) {
     let good = contents(archive);
@@ -205,7 +291,7 @@ fn hostile(scratch: &Scratch, archive: &Path) {
     archive_of(&hostile, &files);
     refused(&replay(scratch, &hostile), 6, &["twice"]);
     std::fs::write(&hostile, "no archive").unwrap();
-    refused(&replay(scratch, &hostile), 6, &["no ZIP archive"]);
+    refused(&replay(scratch, &hostile), 6, &["no whole ZIP archive"]);
     let mut files = good;
     files.remove("SHA256SUMS");
     archive_of(&hostile, &files);

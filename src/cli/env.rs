@@ -22,9 +22,16 @@ pub enum EnvCommand {
     /// Fix a version's packages beforehand, with hashes: torch@2.4.1; prints the lock's file
     Lock {
         /// The version, as --treatments names it; several may stand there
-        #[arg(required = true, value_name = "NAME@VERSION")]
+        #[arg(
+            required_unless_present = "from",
+            conflicts_with = "from",
+            value_name = "NAME@VERSION"
+        )]
         versions: Vec<String>,
-        /// Lock it again although there is a lock
+        /// Take over the locks of an archive of `joulerace pack`, or of an experiment's folder
+        #[arg(long, value_name = "PATH")]
+        from: Option<std::path::PathBuf>,
+        /// Lock it again, or take that lock over, although there is one
         #[arg(long)]
         anew: bool,
         /// Another folder of training scripts

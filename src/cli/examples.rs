@@ -133,6 +133,7 @@ Examples:
   joulerace env list
   joulerace env sync                           make them now, not at the first experiment
   joulerace env lock torch@2.4.1               fix a version's packages beforehand
+  joulerace env lock --from artifact.zip       take over those of a packed experiment
   joulerace env prune                          remove those that no clone needs";
 
 /// Of `completions`.

@@ -9,6 +9,7 @@ use crate::files::{self, FolderLock};
 use crate::gate::Expected;
 use crate::plan::{Outcome, Plan};
 use crate::settings::{Settings, Shard};
+use crate::store::ExperimentError;
 use crate::store::audit::{Damage, audit};
 use crate::store::conditions::fields_changed;
 use crate::store::experiment::{Experiment, Verdict};
@@ -97,6 +98,7 @@ pub fn merge(root: &Path, accept: bool, progress: &dyn Fn(&str)) -> Result<Merge
     progress("writing experiment.json and trials.csv");
     let folder = Folder::at(root);
     experiment.write(&folder)?;
+    locks(&folder, &experiment.shards)?;
     table(root).map_err(|source| MergeError::Table { path: folder.trials(), source })?;
     Ok(Merged { experiment, remarks })
 }
@@ -387,6 +389,25 @@ fn verdict(
         }
     }
     Some(Verdict { identical: reasons.is_empty() && all.identical, reasons })
+}
+
+/// Locks of versions: the shards' are the same, or they would differ in their work.
+fn locks(study: &Folder, shards: &[ShardSeen]) -> Result<(), MergeError> {
+    for shard in shards.iter().filter(|shard| shard.done > 0) {
+        let folder = study::folder(study.root(), shard.number);
+        let no_shard = |e: io::Error| MergeError::NoShard {
+            path: folder.root().join(Folder::LOCKS),
+            why: e.to_string(),
+        };
+        let locks = study.root().join(Folder::LOCKS);
+        for (called, text) in folder.version_locks().map_err(no_shard)? {
+            let path = locks.join(format!("{called}.txt"));
+            std::fs::create_dir_all(&locks)
+                .and_then(|()| files::replace(&path, text.as_bytes()))
+                .map_err(|source| ExperimentError::Write { path, source })?;
+        }
+    }
+    Ok(())
 }
 
 /// The rows of all shards, from their records and samples as at the end of an experiment.

@@ -2,15 +2,18 @@
 
 use crate::cli::Talk;
 use crate::cli::{EnvArgs, EnvCommand};
-use crate::env::{self, EnvSettings, Profile};
+use crate::env::{self, EnvSettings, Profile, Standing};
 use crate::error::{Error, Status};
+use crate::pack::unpack;
 use crate::paths::Project;
 use crate::prepare::known::{known, project_environments};
 use crate::prepare::{self, environments};
 use crate::screen::Terminal;
 use crate::screen::say;
 use crate::settings::{Known, cnn, treatments};
+use crate::store::folder::Folder;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `joulerace env`.
@@ -30,7 +33,10 @@ pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
             terminal.finish();
             say(&format!("{}\n", made?.prefix.display()));
         }
-        EnvCommand::Lock { versions, anew, workloads } => {
+        EnvCommand::Lock { from: Some(from), anew, .. } => {
+            say(&take(&from, anew, &settings)?);
+        }
+        EnvCommand::Lock { versions, anew, workloads, from: None } => {
             let terminal = Terminal::new(talk);
             let cnn = cnn();
             let scripts = workloads.unwrap_or_else(|| project.workloads().join(&cnn));
@@ -87,6 +93,44 @@ async fn lock(
             locked.1.is_recent_enough(&treatment.name, &script.oldest)?;
         }
         paths += &format!("{}\n", locked.0.display());
+    }
+    Ok(paths)
+}
+
+/// Takes the locks of an archive or a folder over, all or none, and gives their paths, a line each.
+fn take(from: &Path, anew: bool, settings: &EnvSettings) -> Result<String, Error> {
+    let refused = |why: String, status| {
+        let message =
+            format!("env lock: {}: {}", crate::clean::path(from), crate::clean::line(&why));
+        Error::Told { message, status }
+    };
+    // An archive's files go with it.
+    let (folder, _unpacked) = match from.is_dir() {
+        true => (Folder::at(from), None),
+        false => {
+            let unpacked = unpack(from)?;
+            (Folder::at(&unpacked.folder), Some(unpacked))
+        }
+    };
+    let locks = folder.version_locks().map_err(|e| refused(e.to_string(), Status::Output))?;
+    if locks.is_empty() {
+        let why = "it has no locks of versions: nothing in it ran as NAME@VERSION";
+        return Err(refused(why.to_owned(), Status::Output));
+    }
+    for (called, text) in &locks {
+        let standing = env::standing(settings, called, text)
+            .map_err(|why| refused(format!("its lock of {called}: {why}"), Status::Environment))?;
+        if standing == Standing::Other && !anew {
+            let why =
+                format!("another lock of {called} is used here; --anew puts its in that place");
+            return Err(refused(why, Status::Usage));
+        }
+    }
+    let mut paths = String::new();
+    for (called, text) in &locks {
+        let path = env::take(settings, called, text)
+            .map_err(|why| refused(format!("its lock of {called}: {why}"), Status::Environment))?;
+        paths += &format!("{}\n", path.display());
     }
     Ok(paths)
 }

@@ -7,7 +7,7 @@ use super::resolve::{changed_settings, quoted, resolve};
 use crate::analysis::{self, ASKED, AnalyzeSettings, Progress};
 use crate::clean;
 use crate::cli::{Cli, ReplayArgs, Talk, joined};
-use crate::env::Profile;
+use crate::env::{Profile, Standing, standing};
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::files::{self, Scratch};
@@ -39,7 +39,7 @@ pub fn replay(args: ReplayArgs, talk: Talk) -> Result<ExitCode, Error> {
     let unpacked = unpack(&args.archive)?;
     let experiment = Experiment::read(&Folder::at(&unpacked.folder))?;
     if args.plan {
-        return plan(&experiment, &project);
+        return plan(&args, &unpacked, &experiment, &project);
     }
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
@@ -162,8 +162,32 @@ const PLACES: [&str; 8] = [
 ];
 const WITHOUT_VALUE: [&str; 4] = ["--resume", "--accept-changes", "--allow-unlocked", "--dry-run"];
 
+/// `--plan`: says of each version whether it would be installed here as it was there.
+fn locks(args: &ReplayArgs, unpacked: &Unpacked, project: &Project) -> Result<(), Error> {
+    let locks = Folder::at(&unpacked.folder).version_locks();
+    let locks = locks.map_err(|e| unfit(args, format!("locks: {e}")))?;
+    let settings = prepare::env_settings(project, Profile::Training, None, false);
+    let take = format!("joulerace env lock --from {}", quoted(&args.archive));
+    for (called, text) in &locks {
+        tell(&match standing(&settings, called, text) {
+            Ok(Standing::Same) => format!("{called} is locked here as it was there."),
+            Ok(Standing::New) => format!("{called} is installed as it was there after: {take}"),
+            Ok(Standing::Other) => format!(
+                "{called} has another lock here; it is installed as it was there after: {take} --anew"
+            ),
+            Err(why) => format!("The archive's lock of {called} is of no use here: {why}."),
+        });
+    }
+    Ok(())
+}
+
 /// `--plan`: the command line that runs the same here, and its dry run.
-fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
+fn plan(
+    args: &ReplayArgs,
+    unpacked: &Unpacked,
+    experiment: &Experiment,
+    project: &Project,
+) -> Result<ExitCode, Error> {
     let (words, left_out) = here(&experiment.command, experiment.settings.order_seed);
     let line: Vec<String> = words.iter().map(|word| quoted(Path::new(word))).collect();
     say(&format!("{}\n", line.join(" ")));
@@ -200,6 +224,7 @@ fn plan(experiment: &Experiment, project: &Project) -> Result<ExitCode, Error> {
         true => "The order is the archive's, trial by trial.",
         false => "The order is another than the archive's, as the treatments differ.",
     });
+    locks(args, unpacked, project)?;
     let folder = Folder::at(prepare::absolute(Path::new("results")).join(now_as_name()));
     dry_run(&settings, &here, &folder, || doctor::worst(&settings, project, folder.root(), true))
 }

@@ -77,11 +77,7 @@ fn container(virtualisation: &Virtualisation) -> Finding {
                 of(name)
             ),
         )
-        .remedy(
-            "Run outside, or start the container with the counters mounted, joulerace with \
-                 --powercap /powercap, and nothing else on the machine\n  \
-                 docker run -v /sys/devices/virtual/powercap/intel-rapl:/powercap:ro IMAGE",
-        ),
+        .remedy("Let nothing else run on the machine while it measures, or run outside"),
     }
 }
 

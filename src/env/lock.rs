@@ -92,15 +92,22 @@ impl Lock {
     }
 
     /// Reads requirements with hashes, of a version that was locked for one Python (`3.11`); an error is
-    /// the reason in words.
+    /// the reason in words. The text may be a stranger's, and uv is given it: whatever else a file of
+    /// requirements may hold, such as another index, is none of ours.
     pub fn pinned(text: &str, python: &str) -> Result<Self, String> {
+        // uv ends lines where others do not.
+        if text.replace("\r\n", "\n").chars().any(|c| c.is_control() && c != '\n') {
+            return Err("it holds a control character".to_owned());
+        }
         let mut packages: Vec<Package> = Vec::new();
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
             let line = line.trim_end_matches('\\').trim_end();
-            if let Some(hash) = line.strip_prefix("--hash=") {
+            let hash = line.strip_prefix("--hash=").filter(|hash| is_hash(hash));
+            let package = line.split_once("==").filter(|(name, version)| is_one(name, version));
+            if let Some(hash) = hash {
                 let package = packages.last_mut().ok_or("it begins with a hash")?;
                 package.hashes.push(hash.to_owned());
-            } else if let Some((name, version)) = line.split_once("==") {
+            } else if let Some((name, version)) = package {
                 packages.push(Package {
                     name: normalise(name),
                     version: version.to_owned(),
@@ -205,6 +212,21 @@ impl Lock {
         }
         crate::clean::hex(&Sha256::digest(text.as_bytes()))
     }
+}
+
+/// `sha256:` and digits.
+fn is_hash(text: &str) -> bool {
+    let digits = text.split_once(':').map(|(_, digits)| digits);
+    digits.is_some_and(|d| !d.is_empty() && d.chars().all(|c| c.is_ascii_hexdigit()))
+        && text.starts_with("sha")
+}
+
+/// Whether these are a package's name and one version, and nothing beside.
+fn is_one(name: &str, version: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(letter)
+        && Version::from_str(version).is_ok()
 }
 
 impl Package {

@@ -34,7 +34,7 @@ pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};
 pub use names::{OLDEST_PYTHON as OLDEST, normalise};
-pub use pinned::{PinnedLock, Version, lock, releases};
+pub use pinned::{PinnedLock, Standing, Version, lock, releases, standing, take};
 pub use resolve::{Found, find, resolve, sync};
 
 /// What an environment is for, and so which of the lock's groups it holds.

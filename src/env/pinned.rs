@@ -4,6 +4,7 @@
 //! What the framework needs is taken as it was a month after its release (`uv --exclude-newer`): an old
 //! release does not meet packages that it never knew, and a lock that is made again is the same lock.
 
+mod elsewhere;
 mod releases;
 mod uv;
 
@@ -17,6 +18,7 @@ use super::lock::Lock;
 use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
 use super::{EnvError, EnvEvent, EnvSettings};
+pub use elsewhere::{Standing, standing, take};
 pub use releases::releases;
 use releases::{around, releases_with};
 use uv::{because, compile};

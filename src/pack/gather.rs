@@ -1,6 +1,8 @@
 //! Which files of an experiment's folder go into an archive.
 
 use super::PackError;
+use crate::cluster::Study;
+use crate::cluster::study::SHARDS;
 use crate::files::Dir;
 use crate::store::folder::Folder;
 use std::ffi::{OsStr, OsString};
@@ -39,7 +41,7 @@ pub(super) struct Gathered {
 /// Larger than any file of an experiment.
 const LARGEST: u64 = 1 << 30;
 
-/// An experiment has fewer levels of folders.
+/// A study has no more levels of folders: `shards/3/torch/failed`.
 const DEEPEST: usize = 4;
 
 impl File {
@@ -97,15 +99,21 @@ fn walk(dir: &Dir, folders: &mut Vec<OsString>, gathered: &mut Gathered) -> io::
 
 fn kind(folders: &[OsString], name: &OsStr) -> Option<Kind> {
     let ending = std::path::Path::new(name).extension()?.to_str()?;
+    // A shard is an experiment's folder within a study's.
+    let folders = match folders {
+        [shards, _, within @ ..] if shards == SHARDS => within,
+        all => all,
+    };
     let top = folders.first().map(|first| first.to_str().unwrap_or_default());
     match (top, ending) {
-        (None, _) => ["experiment.json", "journal.jsonl", "trials.csv"]
+        (None, _) => ["experiment.json", "journal.jsonl", "trials.csv", Study::FILE]
             .iter()
             .any(|known| name == *known)
             .then_some(Kind::Text),
         (Some("analysis"), "csv" | "json" | "html" | "md" | "svg") => Some(Kind::Text),
         (Some("analysis"), "png" | "pdf") => Some(Kind::Picture),
         (Some("analysis"), _) => None,
+        (Some(Folder::LOCKS), "txt") => Some(Kind::Text),
         (_, "csv") => Some(Kind::Samples),
         (_, "json") => Some(Kind::Text),
         _ => None,
@@ -132,15 +140,26 @@ mod tests {
             "analysis/report.html",
             "experiment.json",
             "journal.jsonl",
+            "locks/a@1.2.txt",
             "pauses/after-a_0.csv",
+            "shards/2/a/failed/a_4-attempt-1.csv",
+            "shards/2/experiment.json",
+            "shards/2/journal.jsonl",
+            "shards/2/locks/a@1.2.txt",
+            "shards/2/trials.csv",
+            "study.json",
             "trials.csv",
         ];
-        let left = ["a/a_0.log", "analysis/x.pkl", "journal.jsonl.torn", "notes.md"];
+        let left = ["a/a_0.log", "a/notes.txt", "analysis/x.pkl", "journal.jsonl.torn", "notes.md"];
         packed.iter().chain(&left).chain(&[".lock", "a/.joulerace-1"]).for_each(|path| put(path));
         let gathered = gather(&Folder::at(scratch.path())).unwrap();
         assert_eq!(gathered.files.iter().map(File::path).collect::<Vec<_>>(), packed);
         assert_eq!(gathered.left_out, left);
-        assert_eq!(gathered.files[0].kind, Kind::Samples);
+        let samples = gathered.files.iter().filter(|file| file.kind == Kind::Samples);
+        assert_eq!(
+            samples.map(File::path).collect::<Vec<_>>(),
+            ["a/a_0.csv", "pauses/after-a_0.csv", "shards/2/a/failed/a_4-attempt-1.csv"]
+        );
         assert_eq!(gathered.files[0].read(&Folder::at(scratch.path())).unwrap(), b"x");
     }
 

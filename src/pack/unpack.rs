@@ -53,7 +53,8 @@ pub fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
     if !plain {
         return Err(unfit("it is no file".to_owned()));
     }
-    let mut zip = ZipArchive::new(file).map_err(|e| unfit(format!("it is no ZIP archive: {e}")))?;
+    let mut zip = ZipArchive::new(file)
+        .map_err(|e| unfit(format!("it is no whole ZIP archive ({e}); copy it again")))?;
     if zip.len() > MOST_FILES {
         return Err(unfit(format!("it holds more than {MOST_FILES} files")));
     }
@@ -72,7 +73,7 @@ fn files(zip: &mut ZipArchive<File>, root: &Path) -> Result<BTreeMap<String, Str
     let mut seen = HashSet::new();
     let mut left = LARGEST_IN_ALL;
     for number in 0..zip.len() {
-        let mut entry = zip.by_index(number).map_err(|e| format!("its file {number}: {e}"))?;
+        let mut entry = zip.by_index(number).map_err(|e| damaged(&format!("file {number}"), &e))?;
         let path = path(&entry)?;
         if entry.is_dir() {
             continue;
@@ -80,12 +81,20 @@ fn files(zip: &mut ZipArchive<File>, root: &Path) -> Result<BTreeMap<String, Str
         if !seen.insert(path.to_lowercase()) {
             return Err(format!("it holds {path} twice"));
         }
-        let (bytes, sum) = write(&mut entry, root, &path, left.min(LARGEST))
-            .map_err(|e| format!("{path}: {e}"))?;
+        let (bytes, sum) =
+            write(&mut entry, root, &path, left.min(LARGEST)).map_err(|e| match e.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => damaged(&path, &e),
+                _ => format!("{path}: {e}"),
+            })?;
         left -= bytes;
         sums.insert(path, sum);
     }
     Ok(sums)
+}
+
+/// Its checksum is wrong, or it ends too soon.
+fn damaged(path: &str, why: &dyn std::error::Error) -> String {
+    format!("{path} in it is damaged ({why}); copy it again")
 }
 
 /// A name that stays below any folder on any system, of a plain file or a folder.
@@ -174,4 +183,19 @@ fn altered(root: &Path, sums: &BTreeMap<String, String>) -> Vec<String> {
     let gone = listed.keys().filter(|path| !sums.contains_key(**path));
     altered.extend(gone.map(|path| format!("{path} was removed after it was packed")));
     altered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_cut_off_where_it_is_too_long_whatever_its_header_says() {
+        let scratch = tempfile::tempdir().unwrap();
+        let put = |name, most| write(&mut io::repeat(7).take(100), scratch.path(), name, most);
+        assert_eq!(put("a/b/fits", 100).unwrap().0, 100);
+        let error = put("a/long", 99).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert!(error.to_string().contains("larger than any of ours"), "{error}");
+    }
 }

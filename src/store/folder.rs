@@ -4,6 +4,7 @@ use super::record::{Samples, TrialRecord};
 use crate::files::{self, Dir};
 use crate::paths;
 use crate::plan::{Trial, folder_of};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,28 @@ impl Folder {
     /// The lock of a version that treatments run in, by the environment's name: `jax@0.4.30`.
     pub fn version_lock(&self, environment: &str) -> PathBuf {
         self.root.join(Folder::LOCKS).join(format!("{}.txt", folder_of(environment)))
+    }
+
+    /// All locks of versions, by the names of their files (`jax@0.4.30`), through no link.
+    ///
+    /// # Errors
+    ///
+    /// The system's; none where there are no locks.
+    pub fn version_locks(&self) -> io::Result<BTreeMap<String, String>> {
+        /// Of a lock, in bytes.
+        const LARGEST: u64 = 16 << 20;
+        let locks = match self.open()?.sub(OsStr::new(Folder::LOCKS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            locks => locks?,
+        };
+        let mut found = BTreeMap::new();
+        for name in locks.names()? {
+            if let Some(called) = name.to_str().and_then(|name| name.strip_suffix(".txt")) {
+                let text = String::from_utf8_lossy(&locks.read(&name, LARGEST)?).into_owned();
+                found.insert(called.to_owned(), text);
+            }
+        }
+        Ok(found)
     }
 
     /// A trial's samples (`csv`), record (`json`) or log (`log`).

@@ -8,7 +8,8 @@ use std::path::Path;
 /// What grants reading where only the host can, and what hands a container the counters.
 const ON_THE_HOST: &str = "On the host, allow it until the next reboot with\n  \
      sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj";
-const MOUNTED: &str = "Start the container with the host's counters mounted; virtual machines have none\n  \
+const MOUNTED: &str = "Start the container with the host's counters mounted, and joulerace \
+     with --powercap /powercap where its image does not say so; virtual machines have none\n  \
      podman run -v /sys/devices/virtual/powercap/intel-rapl:/powercap:ro IMAGE";
 
 /// What the host of a container has to do, where this is one and its host is what stands in the way.
