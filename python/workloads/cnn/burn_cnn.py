@@ -40,7 +40,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 
 
 def same_addresses():
-    """Has the process that this is called in lay out its memory as every other one of its kind does.
+    """Has the process that calls this lay out its memory as every other one of its kind does.
 
     Roundings of burn's ndarray back end depend on addresses: where they are drawn, as Linux does,
     two processes of one seed differ from the first update on, by a unit roundoff. Where a container

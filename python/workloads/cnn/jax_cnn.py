@@ -138,8 +138,8 @@ train_step = jax.jit(update, donate_argnums=(0, 1))
 def train_steps(state, totals, images, labels):
     """As many batches as there are, one after the other, in one call.
 
-    Python's loop, not XLA's: its CPU back end has no fast convolutions within a loop, and JAX before
-    0.4.36 leaves one of a single turn where `lax.scan` unrolls all steps.
+    Python's loop, not XLA's: its CPU back end has no fast convolutions within a loop, and JAX
+    before 0.4.36 leaves one of a single turn where `lax.scan` unrolls all steps.
     """
     step = jax.jit(update, inline=True)  # traced once
     for batch in range(len(images)):
