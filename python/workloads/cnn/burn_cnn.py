@@ -16,7 +16,6 @@ if __name__ == "__main__":
 
 import ctypes
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -67,7 +66,9 @@ class Program:
             [PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **caps},
+            # Nothing else, and no paths: other lengths would lie elsewhere.
+            env=caps,
+            cwd=SCRATCH.name,
             preexec_fn=same_addresses,
             text=True,
         )
@@ -98,11 +99,15 @@ def versions():
 
 
 def file(name, array=None):
-    """A file in the scratch folder, with an array in it."""
-    path = Path(SCRATCH.name) / name
+    """What the program calls a file of the scratch folder, where it runs; with an array in it."""
     if array is not None:
-        np.ascontiguousarray(array).tofile(path)
-    return str(path)
+        np.ascontiguousarray(array).tofile(Path(SCRATCH.name) / name)
+    return name
+
+
+def numbers(name):
+    """The numbers in a file that the program wrote."""
+    return np.fromfile(Path(SCRATCH.name) / name, np.float32)
 
 
 def place(images, labels):
@@ -153,13 +158,13 @@ def logits(network, images):
     """The network's output for images in the canonical form, as a NumPy array."""
     placed = place(images, np.zeros(len(images), np.int32))
     program.ask("logits", set=placed, output=file("logits"))
-    return np.fromfile(file("logits"), np.float32).reshape(len(images), spec.CLASSES)
+    return numbers("logits").reshape(len(images), spec.CLASSES)
 
 
 def weights(network):
     """The present weights, in the canonical layout."""
     program.ask("weights", output=file("weights"))
-    flat, found = np.fromfile(file("weights"), np.float32), {}
+    flat, found = numbers("weights"), {}
     for name, shape in spec.SHAPES.items():
         value, flat = np.split(flat, [int(np.prod(shape))])
         found[name] = value.reshape(shape).copy()
