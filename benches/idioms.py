@@ -184,8 +184,13 @@ def jax_loop(steps):
     """As many batches per call, in a `lax.scan` that stays a loop."""
 
     def change(script):
-        scan = script.jax.lax.scan
-        script.jax.lax.scan = lambda *args, unroll: scan(*args)
+        def loop(state, totals, images, labels):
+            def step(carry, batch):
+                return script.update(*carry, *batch), None
+
+            return script.jax.lax.scan(step, (state, totals), (images, labels))[0]
+
+        script.train_steps = script.jax.jit(loop, donate_argnums=(0, 1))
         script.STEPS_PER_CALL = steps
 
     return change
