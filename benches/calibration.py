@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 import numpy as np  # noqa: E402 (the threads and the path come first)
 
-from analysis.decision import Trials, decide  # noqa: E402
+from analysis import machines  # noqa: E402
+from analysis.decision import Decision, Trials, decide, student  # noqa: E402
 from analysis.decision.power import detectable, holm_divisor  # noqa: E402
+from analysis.over import Over, over  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class Scenario:
 
     ``effects`` are the groups' true log energies; ``drift`` is shared by all groups, ``alone`` is
     the last group's own, and leaves its mean over the experiment as it is; ``power`` puts the last
-    group where 80% power is promised for the spread that the experiments have.
+    group where 80% power is promised for the spread that the experiments have. ``blocks`` are
+    dealt to ``machines``, between which a pair's log ratio varies with the standard deviation
+    ``between``; then the answer over machines is what is judged.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Scenario:
     missing: float = 0.0
     power: bool = False
     order: str = "random"
+    machines: int = 1
+    between: float = 0.0
 
 
 @dataclass
@@ -71,7 +78,6 @@ class Counts:
     firm: int = 0
     tentative: int = 0
     cautioned: int = 0
-    solid_power: int = 0
 
     def add(self, other: "Counts") -> "Counts":
         """The sum of two."""
@@ -112,27 +118,62 @@ def simulate(s: Scenario, rng: np.random.Generator) -> tuple[Trials, np.ndarray]
     clock = np.arange(n)[:, None] * k + position - 1.0
     logs[:, len(truth) - 1] += s.alone * (clock[:, len(truth) - 1] / (n * k) - 0.5)
     logs += s.drift * clock / (n * k) + s.first * (position == 1) + s.carry * (predecessor == 0)
+    strata = None
+    if s.machines > 1:
+        strata = np.arange(n) * s.machines // n
+        own = rng.normal(0.0, s.between / np.sqrt(2.0), (s.machines, k))
+        logs += own[strata] + s.block_sd * rng.standard_normal((s.machines, 1))[strata]
     if s.missing:
         logs[rng.random((n, k)) < s.missing] = np.nan
     comparisons = [(i, j) for i in range(len(truth)) for j in range(i + 1, len(truth))]
-    return Trials(logs, comparisons, position, predecessor, control=control), truth
+    return Trials(logs, comparisons, position, predecessor, control=control, strata=strata), truth
+
+
+def over_machines(trials: Trials) -> list[Over]:
+    """Every comparison over the machines, as the report makes it of each one's blocks."""
+    differences, parts = trials.differences(), []
+    for column in differences.T:
+        own = [
+            student.of_columns(column[trials.strata == m][:, None])
+            for m in np.unique(trials.strata)
+        ]
+        parts.append(
+            [
+                (str(i), float(o.mean[0]), float(o.se[0]), float(o.df[0]))
+                for i, o in enumerate(own)
+                if np.isfinite(o.se[0])
+            ]
+        )
+    return over([(str(a), str(b)) for a, b in trials.comparisons], parts, trials.alpha)
+
+
+def answer(trials: Trials) -> tuple[Decision, list[tuple[float, float, float, bool]]]:
+    """The decision, and of every comparison mean, interval and whether it is resolved."""
+    found = decide(trials)
+    if trials.strata is None:
+        return found, [(c.mean, c.low, c.high, c.resolved) for c in found.comparisons]
+    pooled = over_machines(trials)
+    names = [(str(a), str(b)) for a, b in trials.comparisons]
+    if caps := machines.caps({"pooled": pooled}, found, names):
+        found = decide(replace(trials, caps=tuple(caps)))
+    return found, [(o.pooled.mean, o.pooled.low, o.pooled.high, o.resolved) for o in pooled]
 
 
 def judge(s: Scenario, trials: Trials, truth: np.ndarray, counts: Counts) -> None:
     """Count what one experiment's decision came to."""
-    found = decide(trials)
+    found, told = answer(trials)
     counts.experiments += 1
     wrong = False
-    for c in found.comparisons:
-        true = truth[c.group] - truth[c.base]
-        if np.isfinite(c.low):
+    for (base, group), (mean, low, high, resolved) in zip(trials.comparisons, told, strict=True):
+        true = truth[group] - truth[base]
+        if np.isfinite(low):
             counts.intervals += 1
-            counts.covered += bool(c.low <= true <= c.high)
-        if abs(true) < 1e-12 or (c.resolved and np.sign(c.mean) != np.sign(true)):
-            wrong |= c.resolved
+            counts.covered += bool(low <= true <= high)
+        if abs(true) < 1e-12 or (resolved and np.sign(mean) != np.sign(true)):
+            wrong |= resolved
         if abs(true) >= 1e-12:
             counts.true_pairs += 1
-            counts.resolved += c.resolved
+            counts.resolved += resolved
     counts.error += wrong
     counts.silent += wrong and not found.cautions
     counts.firm_error += wrong and found.level == "firm"
@@ -192,6 +233,20 @@ def scenarios() -> list[Scenario]:
         )
         for n in (10, 30)
     ]
+    for count, n, between in (
+        (2, 12, 0.0),
+        (3, 30, 0.0),
+        (3, 30, 0.02),
+        (6, 30, 0.0),
+        (6, 30, 0.02),
+        (10, 30, 0.02),
+    ):
+        dealt = {"blocks": n, "machines": count, "between": between}
+        name = f"{count} machines, which differ by {between:.0%}"
+        if not between:
+            name = f"{count} machines, which do not differ"
+        rows.append(Scenario(name, **dealt))
+        rows.append(Scenario(f"{name}, a difference of 5%", effects=(0, 0, 0.05), **dealt))
     return rows
 
 
@@ -203,27 +258,23 @@ def share(count: int, of: int) -> str:
     return f"{100 * p:.1f} ± {196 * np.sqrt(max(p * (1 - p), 1e-9) / of):.1f}"
 
 
-def run(chosen: list[Scenario], experiments: int, processes: int) -> list[tuple[Scenario, Counts]]:
-    """Simulate the scenarios, their experiments spread over processes."""
+def run(
+    chosen: list[Scenario], experiments: int, processes: int
+) -> Iterator[tuple[Scenario, Counts]]:
+    """Simulate the scenarios one after the other, their experiments spread over processes."""
     parts = max(processes * 2, 1)
     tasks = [
         (s, experiments // parts + (p < experiments % parts), 1000 * i + p)
         for i, s in enumerate(chosen)
         for p in range(parts)
     ]
-    if processes == 1:
-        done = map(work, tasks)
-    else:
-        pool = ProcessPoolExecutor(processes)
-        done = pool.map(work, tasks)
-    counts = list(done)
-    sums = []
-    for i, s in enumerate(chosen):
+    spread = map if processes == 1 else ProcessPoolExecutor(processes).map
+    done = iter(spread(work, tasks))
+    for s in chosen:
         total = Counts()
-        for part in counts[i * parts : (i + 1) * parts]:
-            total = total.add(part)
-        sums.append((s, total))
-    return sums
+        for _ in range(parts):
+            total = total.add(next(done))
+        yield s, total
 
 
 def main() -> None:
@@ -239,7 +290,7 @@ def main() -> None:
         "| scenario | blocks | error | error, not cautioned | error, firm | coverage | power "
         "| firm | tentative | cautioned |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     for s, c in run(chosen, asked.experiments, asked.processes):
         cells = [
             share(c.error, c.experiments), share(c.silent, c.experiments),
@@ -247,7 +298,7 @@ def main() -> None:
             share(c.resolved, c.true_pairs), share(c.firm, c.experiments),
             share(c.tentative, c.experiments), share(c.cautioned, c.experiments),
         ]  # fmt: skip
-        print(f"| {s.name} | {s.blocks} | {' | '.join(cells)} |")
+        print(f"| {s.name} | {s.blocks} | {' | '.join(cells)} |", flush=True)
     print(f"\n{asked.experiments:,} experiments a scenario, {time.monotonic() - start:.0f} s.")
 
 

@@ -5,18 +5,21 @@
 //!     JOULERACE_BENCH_MACHINES=100 cargo bench --bench shards     a tenth of it
 //!
 //! The shards are made for the run, in the form in which the program writes them: 50 blocks of two
-//! treatments on each machine, some 3.5 s of samples at 200 ms a trial. They take 1.2 GB for the time.
+//! treatments on each machine, some 3.5 s of samples at 200 ms a trial. They take 1.2 GB for the time. What
+//! is told is processor time of all threads, which other work on the machine changes little, and in brackets
+//! time on the clock.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use joulerace::cluster::{merge, study};
 use joulerace::plan::{Plan, Trial};
 use joulerace::settings::{Settings, Shard};
+use nix::sys::resource::{UsageWho, getrusage};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -30,31 +33,26 @@ fn main() -> io::Result<()> {
         .map_or(Ok(1000), |machines| machines.parse())
         .map_err(io::Error::other)?;
     let settings = settings(machines * BLOCKS);
-    let before = Instant::now();
+    let begun = Spent::new(UsageWho::RUSAGE_SELF)?;
     let plan = Plan::of(&settings);
     println!("{machines} machines, {} trials, {} threads", plan.trials.len(), threads()?);
-    println!("  planned in {:.2} s", before.elapsed().as_secs_f64());
-    let before = Instant::now();
+    println!("  planned in {}", begun.since()?);
+    let begun = Spent::new(UsageWho::RUSAGE_SELF)?;
     let one = Plan::of(&study::of_shard(&settings, machines, machines));
-    let shard_s = before.elapsed().as_secs_f64();
-    println!("  a shard's plan ({} trials) in {shard_s:.2} s", one.trials.len());
+    println!("  a shard's plan ({} trials) in {}", one.trials.len(), begun.since()?);
 
     let root = tempfile::tempdir()?;
-    let before = Instant::now();
+    let begun = Spent::new(UsageWho::RUSAGE_SELF)?;
     (1..=machines)
         .into_par_iter()
         .try_for_each(|number| shard(root.path(), &settings, Shard { number, of: machines }))?;
-    println!("  (made in {:.0} s)", before.elapsed().as_secs_f64());
-    let before = Instant::now();
+    println!("  (made in {})", begun.since()?);
+    let begun = Spent::new(UsageWho::RUSAGE_SELF)?;
     let merged = merge(root.path(), false, &|_| {}).map_err(io::Error::other)?;
     let (done, all) = merged.done();
     assert_eq!((done, all), (plan.trials.len() as u32, plan.trials.len() as u32));
     assert_eq!(merged.experiment.machines.len(), machines as usize);
-    println!(
-        "  merged in {:.1} s; at most {} MB",
-        before.elapsed().as_secs_f64(),
-        most_kib()? / 1024
-    );
+    println!("  merged in {}; at most {} MB", begun.since()?, most_kib()? / 1024);
     if std::env::var_os("JOULERACE_BENCH_WHOLE").is_some() {
         whole(root.path())?;
     }
@@ -62,17 +60,48 @@ fn main() -> io::Result<()> {
 }
 
 fn whole(dir: &Path) -> io::Result<()> {
-    let before = Instant::now();
+    let begun = Spent::new(UsageWho::RUSAGE_CHILDREN)?;
     let child = Command::new(env!("CARGO_BIN_EXE_joulerace")).arg("analyze").arg(dir).spawn()?;
     let done = child.wait_with_output()?;
-    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)?;
+    let most = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() / 1024;
     println!(
-        "  analysed in {:.1} s, {}; the largest process had {} MB",
-        before.elapsed().as_secs_f64(),
-        done.status,
-        usage.max_rss() / 1024
+        "  analysed in {}, {}; the largest process had {most} MB",
+        begun.since()?,
+        done.status
+    );
+    let size = |name: &str| fs::metadata(dir.join("analysis").join(name)).map_or(0, |m| m.len());
+    println!(
+        "  report.html {} kB, summary.json {} kB",
+        size("report.html") / 1000,
+        size("summary.json") / 1000
     );
     Ok(())
+}
+
+/// What was spent since a moment.
+struct Spent {
+    whose: UsageWho,
+    processor: Duration,
+    clock: Instant,
+}
+
+impl Spent {
+    fn new(whose: UsageWho) -> io::Result<Spent> {
+        Ok(Spent { whose, processor: processor(whose)?, clock: Instant::now() })
+    }
+
+    fn since(&self) -> io::Result<String> {
+        let used = processor(self.whose)? - self.processor;
+        Ok(format!("{:.2} s ({:.1} s)", used.as_secs_f64(), self.clock.elapsed().as_secs_f64()))
+    }
+}
+
+/// Processor time of all threads of this process, or of its children that have ended.
+fn processor(whose: UsageWho) -> io::Result<Duration> {
+    let usage = getrusage(whose)?;
+    let (user, system) = (usage.user_time(), usage.system_time());
+    let micros = [user, system].map(|t| 1_000_000 * t.tv_sec() + t.tv_usec()).iter().sum::<i64>();
+    Ok(Duration::from_micros(micros.unsigned_abs()))
 }
 
 fn threads() -> io::Result<usize> {

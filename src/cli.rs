@@ -21,7 +21,7 @@ pub use audit::AuditArgs;
 pub use cluster::{MergeArgs, StatusArgs, SubmitArgs, sorted};
 pub use compare::CompareArgs;
 pub use design::{DesignArgs, FailureArgs};
-pub use doctor::DoctorArgs;
+pub use doctor::{DoctorArgs, DoctorOf};
 pub use env::{EnvArgs, EnvCommand};
 pub use joined::joined;
 pub use mark::MarkArgs;

@@ -2,8 +2,9 @@
 
 pub mod commands;
 
+use crate::account::{Account, Training};
 use crate::dataset::Dataset;
-use crate::settings::{Device, Job, Levels, of_the_work};
+use crate::settings::{Device, Job, Levels, Settings, of_the_work};
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
 use serde_json::Value;
@@ -28,13 +29,15 @@ pub struct Trained<'a> {
 }
 
 impl Expected<'_> {
-    /// Of a job on a data set; of commands where there is none.
-    pub fn of<'a>(job: &'a Job, dataset: Option<&Dataset>) -> Expected<'a> {
-        let Some(dataset) = dataset else { return Expected::Commands };
-        Expected::Training(Trained {
-            job,
-            test_images: used(dataset.test_images, job.test_samples),
-        })
+    /// Of what these settings run, on a data set where there is one.
+    pub fn of<'a>(settings: &'a Settings, dataset: Option<&Dataset>) -> Expected<'a> {
+        if settings.commands.is_some() {
+            return Expected::Commands;
+        }
+        let job = &settings.job;
+        // Without images nothing is left to chance: an accuracy has to be the same.
+        let test_images = dataset.map_or(u32::MAX, |data| used(data.test_images, job.test_samples));
+        Expected::Training(Trained { job, test_images })
     }
 
     /// Holds one trial's account of itself against what was asked for.
@@ -68,36 +71,47 @@ fn used(there: u32, asked: Option<u32>) -> u32 {
 /// Holds the account that a workload's trial gives of itself against what was asked for, and against what
 /// the workload's specification expects of it.
 fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), String> {
-    let Some(result) = &record.result else {
+    let Some(account) = &record.result else {
         return Err("the script returned without a result".to_owned());
     };
+    let training = account.training()?;
     let job = &expected.job.at(&record.levels).map_err(|error| error.to_string())?;
-    losses(result, job)?;
-    loaded(result, &record.framework)?;
-    let Some(wanted) = result["expected"].as_object() else {
+    losses(&training, job)?;
+    loaded(&training, &record.framework)?;
+    as_expected(account, &training, record, job)?;
+    match training.accuracy {
+        Some(None) => Err("its accuracy is not a number".to_owned()),
+        Some(Some(told)) if !(0.0..=1.0).contains(&told) => Err(format!("its accuracy is {told}")),
+        _ => Ok(()),
+    }
+}
+
+/// What the workload's specification expects, and what was asked for, is what the account tells.
+fn as_expected(
+    account: &Account,
+    training: &Training,
+    record: &TrialRecord,
+    job: &Job,
+) -> Result<(), String> {
+    let Some(wanted) = &training.expected else {
         return Err("it does not report what its workload expects of it".to_owned());
     };
     let threads = Value::from(job.threads);
     // Where blocks have seeds of their own, one that is not reported may be another.
     let own = record.seed.filter(|seed| *seed != job.seed);
-    let seed = own.or(record.seed.filter(|_| result.get("seed").is_some())).map(Value::from);
-    let device = result.get("device").map(|_| Value::from(job.device.to_string()));
+    let seed = own.or(record.seed.filter(|_| account.field("seed").is_some())).map(Value::from);
+    let device = account.field("device").map(|_| Value::from(job.device.to_string()));
     let asked = [("threads", Some(&threads)), ("seed", seed.as_ref()), ("device", device.as_ref())];
     let asked = asked.into_iter().filter_map(|(name, wanted)| Some((name, wanted?)));
     for (name, wanted) in wanted.iter().map(|(n, w)| (n.as_str(), w)).chain(asked) {
-        let found = result.get(name).unwrap_or(&Value::Null);
+        let found = account.field(name).unwrap_or(&Value::Null);
         if found != wanted {
             let name = name.replace('_', " ");
             let are = if name.ends_with('s') { "are" } else { "is" };
             return Err(format!("its {name} {are} {} instead of {}", plain(found), plain(wanted)));
         }
     }
-    match result.get("accuracy") {
-        Some(told) if !told.as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)) => {
-            Err(format!("its accuracy is {told}"))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Text without its quotation marks.
@@ -106,26 +120,24 @@ fn plain(value: &Value) -> String {
 }
 
 /// The losses, where the work has any: one an epoch, all of them numbers.
-fn losses(result: &Value, job: &Job) -> Result<(), String> {
-    if let Some(losses) = result["losses"].as_array() {
+fn losses(training: &Training, job: &Job) -> Result<(), String> {
+    if let Some(losses) = &training.losses {
         if losses.len() != job.epochs as usize {
             return Err(format!("it reports {} losses for {} epochs", losses.len(), job.epochs));
         }
-        if let Some(epoch) = losses.iter().position(|loss| loss.as_f64().is_none()) {
+        if let Some(epoch) = losses.iter().position(Option::is_none) {
             return Err(format!("its loss is not a number in epoch {}", epoch + 1));
         }
     }
-    // What is no number arrives as null.
-    if result.get("test_loss").is_some_and(|loss| loss.as_f64().is_none()) {
+    if training.test_loss == Some(None) {
         return Err("its loss on the test set is not a number".to_owned());
     }
     Ok(())
 }
 
 /// The framework, and no other, was in the process.
-fn loaded(result: &Value, framework: &str) -> Result<(), String> {
-    let all = result["frameworks_loaded"].as_array();
-    let loaded: Vec<&str> = all.into_iter().flatten().filter_map(Value::as_str).collect();
+fn loaded(training: &Training, framework: &str) -> Result<(), String> {
+    let loaded = &training.frameworks_loaded;
     if let Some(foreign) = loaded.iter().find(|name| **name != framework) {
         return Err(format!("{foreign} was loaded into the process of {framework}"));
     }
@@ -233,7 +245,7 @@ fn far_off(
 fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<String>) {
     let mut firsts: BTreeMap<_, &TrialRecord> = BTreeMap::new();
     let on_a_card = |record: &&TrialRecord| {
-        field(record, "device").and_then(Value::as_str) == Some(&Device::Gpu.to_string())
+        record.result.as_ref().and_then(Account::device) == Some(&Device::Gpu.to_string())
     };
     for record in alike.iter().map(|i| &records[*i]).filter(|record| !on_a_card(record)) {
         let TrialRecord { framework, variant, environment, levels, machine, .. } = record;
@@ -249,7 +261,7 @@ fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<Stri
 }
 
 fn field<'r>(record: &'r TrialRecord, name: &str) -> Option<&'r Value> {
-    record.result.as_ref().and_then(|result| result.get(name))
+    record.result.as_ref().and_then(|account| account.field(name))
 }
 
 #[cfg(test)]
@@ -296,7 +308,7 @@ mod tests {
         let other = trials.iter_mut().find(|one| one.trial == "b_1").unwrap();
         other.accuracy = Some(0.90);
         let twin = trials.iter_mut().find(|one| one.trial == "a-control_0").unwrap();
-        twin.result.as_mut().unwrap()["losses"] = json!([0.31]);
+        twin.result = Some(Account::new(json!({ "losses": [0.31], "parameters": 10, "data": {} })));
         let (changed, verdict) = compare(&mut trials, 10_000);
         assert_eq!(changed.len(), 1);
         assert_eq!(trials[changed[0]].trial, "b_1");

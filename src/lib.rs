@@ -4,6 +4,7 @@
 //! that opens CPython, samples the machine's energy with a [meter] while it runs, and hands the
 //! [samples] to [energy] accounting and then to the [analysis].
 
+mod account;
 pub mod analysis;
 mod cli;
 pub mod cluster;

@@ -1,12 +1,14 @@
 //! What an experiment is told: the command line, checked once and turned into types.
 
 mod choose;
+mod command_line;
 pub mod commands;
 mod comparisons;
 mod device;
 mod error;
 mod factors;
 pub mod history;
+mod label;
 mod literal;
 mod race;
 mod release;
@@ -15,22 +17,23 @@ mod shard;
 mod treatment;
 
 pub use choose::{STUDY, treatments};
-pub use commands::{CommandLine, Commands, Shell};
+pub use command_line::CommandLine;
+pub use commands::{Commands, Shell};
 pub use device::{Device, DeviceError};
 pub use error::SettingsError;
 pub use factors::{FACTORS, Factor, check_factors, of_the_work};
 pub use history::History;
+pub use label::{folder_of, is_label, is_name};
 pub use race::RaceError;
 pub use release::{Place, place};
 pub use scripts::{Known, Script};
 pub use shard::Shard;
-pub use treatment::{
-    Levels, Order, Treatment, at_levels, environment_key, folder_of, is_label, is_name,
-};
+pub use treatment::{Levels, Order, Treatment, at_levels, environment_key};
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
 use crate::paths::Project;
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -222,6 +225,11 @@ impl Settings {
     /// The folder of the workload's scripts.
     pub fn scripts(&self, project: &Project) -> PathBuf {
         self.workloads.clone().unwrap_or_else(|| project.workloads().join(&self.workload))
+    }
+
+    /// The workload: its name, and the folder of its scripts.
+    pub fn workload_in(&self, project: &Project) -> Workload {
+        Workload { name: self.workload.clone(), folder: self.scripts(project) }
     }
 
     /// What the meters need to know.

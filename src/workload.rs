@@ -22,11 +22,14 @@ pub struct About {
     pub title: String,
     /// The phases that are reported.
     pub window: Vec<Phase>,
+    /// Whether it works on MNIST's images, which are then made ready; where it does not say so, they are
+    /// for a workload with a `spec.py`, whose loop reads them.
+    pub images: Option<bool>,
 }
 
 impl Default for About {
     fn default() -> About {
-        About { title: String::new(), window: Phase::WINDOW.to_vec() }
+        About { title: String::new(), window: Phase::WINDOW.to_vec(), images: None }
     }
 }
 
@@ -122,6 +125,18 @@ impl Workload {
     }
 }
 
+/// Whether a workload's scripts work on images, as its `workload.toml` says, or its having a `spec.py`: its
+/// own or, where it stands in place of the project's workload of this name, that one's.
+///
+/// # Errors
+///
+/// As [`Workload::about`].
+pub fn uses_images(workload: &Workload, project: &Project) -> Result<bool, WorkloadError> {
+    let own = project.workloads().join(&workload.name);
+    let has_spec = [&workload.folder, &own].iter().any(|folder| folder.join("spec.py").is_file());
+    Ok(workload.about()?.images.unwrap_or(has_spec))
+}
+
 /// A framework's script.
 pub fn script(folder: &Path, workload: &str, framework: &str) -> PathBuf {
     folder.join(format!("{framework}_{workload}.py"))
@@ -178,6 +193,17 @@ mod tests {
     fn what_is_unknown_is_named_beside_what_there_is() {
         let told = Workload::find("rnn", &project()).unwrap_err().to_string();
         assert!(told.contains("'rnn'") && told.contains("cnn"), "{told}");
+    }
+
+    #[test]
+    fn images_are_for_those_that_ask_for_them_or_have_the_loop_that_reads_them() {
+        let (project, folder) = (project(), tempfile::tempdir().unwrap());
+        let own = |name: &str| Workload { name: name.into(), folder: folder.path().into() };
+        assert!(uses_images(&Workload::of("mlp", &project.workloads()), &project).unwrap());
+        assert!(uses_images(&own("cnn"), &project).unwrap(), "in place of the project's own");
+        assert!(!uses_images(&own("sums"), &project).unwrap());
+        std::fs::write(folder.path().join("workload.toml"), "images = true").unwrap();
+        assert!(uses_images(&own("sums"), &project).unwrap());
     }
 
     #[test]

@@ -233,6 +233,33 @@ fn a_study_on_a_cluster_survives_what_clusters_do() {
     assert!(!scratch.processes().iter().any(left), "{:?}", scratch.processes());
 }
 
+/// A job that matters more takes the nodes: the task is warned, ends after its present trial, waits and goes on.
+#[test]
+#[ignore = "half a minute: cargo test --test cluster -- --ignored"]
+fn a_task_that_is_preempted_loses_no_trial() {
+    let scratch = Scratch::new(&[("a", "{'seconds': 0.7}"), ("b", "{'seconds': 0.7}")]);
+    let Some(cluster) = Cluster::start(scratch.at("cluster")) else { return };
+    let mut submit = cluster.with(program(&scratch));
+    submit.args(["submit", "--shards", "1", "--partition=all", "--"]);
+    flags(&scratch, "3", &mut submit);
+    let submitted = submit.output().unwrap();
+    assert!(submitted.status.success(), "{}", text(&submitted));
+    eventually("the second trial runs", || {
+        journal(&scratch, 1).matches("trial-started").count() >= 2
+    });
+    cluster.ask("sbatch", &["-p", "urgent", "-N", "3", "-o", "/dev/null", "--wrap", "sleep 2"]);
+    let study = scratch.results();
+    eventually("all is merged", || {
+        let mut status = cluster.with(program(&scratch));
+        text(&status.arg("status").arg(&study).output().unwrap()).contains("Merged; its report")
+    });
+    let log = std::fs::read_to_string(study.join("logs/1.log")).unwrap();
+    assert!(log.contains("Slurm warns at"), "{log}");
+    let told = journal(&scratch, 1);
+    assert!(told.contains("\"stopped\"") && !told.contains("trial-interrupted"), "{told}");
+    assert_eq!(json(&study.join("experiment.json"))["shards"][0]["done"], 6);
+}
+
 /// Without Slurm: shards on machines of their own, one of which fails and is replaced in the middle of a
 /// block. The block is run again as a whole, and what is merged is what one machine would have run.
 #[test]
@@ -311,4 +338,82 @@ fn a_machine_without_a_sensor_runs_no_shard_unless_all_are_to_be_estimated() {
     let output = begun.arg(&empty).env("PATH", "/usr/bin:/bin").output().unwrap();
     assert_status(&output, 4, &["shard 1/2 is not run on m3", "--meter estimate"]);
     assert!(!scratch.results().join("shards/1/experiment.json").exists());
+    assert!(scratch.results().join("doctor/1-m3.json").exists(), "status can name the machine");
+}
+
+/// Slurm's words are told, and the same command may be given again once they are heeded; a study that was
+/// taken is not planned over.
+#[test]
+fn a_study_that_slurm_refused_can_be_submitted_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new(&SHORT);
+    let bin = scratch.at("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let submit = |sbatch: &str| {
+        std::fs::write(bin.join("sbatch"), format!("#!/bin/sh\n{sbatch}\n")).unwrap();
+        let mode = PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(bin.join("sbatch"), mode).unwrap();
+        let mut submit = program(&scratch);
+        submit.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+        submit.args(["submit", "--shards", "2", "--partition=night", "--"]);
+        flags(&scratch, "2", &mut submit);
+        submit.output().unwrap()
+    };
+    assert_status(&submit("echo no such partition >&2; exit 1"), 3, &["no such partition"]);
+    // The second job, which merges, is one that it will not take.
+    let half = "case \"$*\" in *afterany*) echo no dependencies >&2; exit 1;; esac; echo 7";
+    assert_status(&submit(half), 3, &["no dependencies", "job 7", "joulerace merge"]);
+    let study = json(&scratch.results().join("study.json"));
+    assert_eq!(study["jobs"], serde_json::json!({ "shards": 7, "merge": null }));
+    assert_status(&submit("echo 8"), 6, &["already holds a study", "job.sh"]);
+}
+
+/// A job that has a part of its node is told so before its shard begins.
+#[test]
+fn a_node_that_is_shared_runs_no_shard() {
+    let scratch = Scratch::new(&SHORT);
+    let mut begun = shard(&scratch, "m4", "2/2", &[]);
+    let output = begun.env("SLURM_JOB_ID", "7").env("SLURM_CPUS_ON_NODE", "0").output().unwrap();
+    assert_status(&output, 12, &["shard 2/2 is not run on m4", "--exclusive"]);
+    assert!(!scratch.results().join("shards/2/experiment.json").exists());
+}
+
+/// The folders of five machines, copied together: one is missing, one is there twice, two are damaged. All of
+/// it is told at once, and nothing is written until it is right; another kernel is another machine.
+#[test]
+fn folders_that_were_copied_together_wrongly_are_told_apart() {
+    let scratch = Scratch::new(&SHORT);
+    for (machine, of) in [("m1", "1/5"), ("m2", "2/5"), ("m1", "4/5"), ("m5", "5/5")] {
+        let mut begun = shard(&scratch, machine, of, &[]);
+        assert_status(&begun.output().unwrap(), 0, &[]);
+    }
+    let shards = scratch.results().join("shards");
+    let missing = ["shard 3: its folder is not there", "--shard 3/5"];
+    assert_status(&merge(&scratch), 8, &missing);
+
+    let copied = Command::new("cp").arg("-a").args([shards.join("2"), shards.join("3")]).status();
+    assert!(copied.unwrap().success());
+    assert_status(&merge(&scratch), 6, &["it holds shard 2/5, and so does", "shards/2"]);
+    std::fs::remove_dir_all(shards.join("3")).unwrap();
+
+    let experiment = shards.join("4/experiment.json");
+    let kernel = json(&experiment)["machines"][0]["conditions"]
+        .as_array()
+        .and_then(|all| all.iter().find_map(|one| one.as_str()?.strip_prefix("kernel: ")))
+        .unwrap()
+        .to_owned();
+    let told = std::fs::read_to_string(&experiment).unwrap();
+    std::fs::write(&experiment, told.replace(&format!("kernel: {kernel}"), "kernel: 9")).unwrap();
+    assert_status(&merge(&scratch), 8, &["m1#2", "shard 3: "]);
+
+    let truncated = |path: &str| {
+        let path = shards.join(path);
+        let text = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        std::fs::write(&path, &text[..text.len() / 2]).unwrap();
+    };
+    truncated("1/a/a_0.csv");
+    std::fs::remove_file(shards.join("5/b/b_5.json")).unwrap();
+    let damaged =
+        ["shards/1: a_0: its samples", "shards/5: b_5: ", "/shards/NUMBER --accept-changes"];
+    assert_status(&merge(&scratch), 6, &damaged);
 }

@@ -7,14 +7,17 @@ mod energibridge;
 mod machine;
 #[path = "common/powercap.rs"]
 mod powercap;
+#[path = "common/snapshot.rs"]
+mod snapshot;
 
 use joulerace::dataset::{self, DatasetSettings};
-use joulerace::doctor::{Effort, Level, Report, Subject, examine};
+use joulerace::doctor::{Effort, Finding, Level, Report, Subject, examine, show};
 use joulerace::meter::{Choice, Kind, MeterSettings};
 use joulerace::settings::Settings;
 use machine::Tree;
 use powercap::{Powercap, Zone};
 use serde_json::json;
+use snapshot::snapshot;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,6 +63,7 @@ fn doctor_with(
         settings,
         roots: tree.roots(),
         environments: Vec::new(),
+        images: true,
         dataset: DatasetSettings::new(
             dataset::Choice::Digits,
             None,
@@ -279,4 +283,75 @@ fn a_register_that_the_processor_lacks_is_no_counter_and_no_worry() {
     assert!(!found.contains("dram,") && !found.contains("uncore"), "{found}");
     // The tree's processor is Intel's and shows no register to look into.
     assert_eq!(report.get("energy_filtering").unwrap().level, Level::Unknown);
+}
+
+/// With 9 for every number, which are measured or this machine's, and names for this run's folders.
+fn steady(finding: &Finding, folders: &[(&Path, &str)]) -> Finding {
+    let steady = |text: &str| {
+        let named = folders.iter().fold(text.to_owned(), |text, (folder, name)| {
+            text.replace(&folder.display().to_string(), name)
+        });
+        let mut told = String::new();
+        for letter in named.chars() {
+            let number = letter.is_ascii_digit() || letter == '.' && told.ends_with('9');
+            match number {
+                true if told.ends_with('9') => {}
+                true => told.push('9'),
+                false => told.push(letter),
+            }
+        }
+        told
+    };
+    let remedy = finding.remedy.as_deref().map(steady);
+    Finding { found: steady(&finding.found), remedy, ..finding.clone() }
+}
+
+/// All that doctor shows of a report, for so many columns.
+fn screen(report: &Report, columns: usize) -> String {
+    let groups = report.findings.chunk_by(|a, b| a.group == b.group);
+    let groups = groups.map(|own| show::group(own[0].group, own, columns)).collect::<String>();
+    groups + &show::fix_first(report, columns) + &show::summary(report, columns)
+}
+
+#[test]
+fn the_screens_of_a_laptop_and_of_a_guest_are_these_with_colours_and_without() {
+    let (laptop, guest, powercap, none) =
+        (Tree::laptop(), Tree::virtual_machine(), one_socket(), nothing());
+    let found = [
+        ("a laptop on its battery", doctor(&laptop, powercap.root(), Choice::Auto)),
+        ("a guest", doctor(&guest, none.path(), Choice::Auto)),
+    ];
+    let folders = [
+        (laptop.path(), "MACHINE"),
+        (guest.path(), "MACHINE"),
+        (powercap.root(), "POWERCAP"),
+        (none.path(), "POWERCAP"),
+    ];
+    for columns in [60, 80, 120] {
+        let text: String = found
+            .iter()
+            .map(|(name, report)| {
+                // Left out is what this machine's own disk, programs, cards and speed make of it.
+                let own = [
+                    "dataset",
+                    "disk.results",
+                    "disk.cache",
+                    "meter.nvml",
+                    "meter.energibridge",
+                    "meter.rapl",
+                    "meter.estimate",
+                ];
+                let findings = report.findings.iter().filter(|f| !own.contains(&f.id));
+                let findings = findings.map(|f| steady(f, &folders)).collect();
+                let report = Report { findings, seconds: 0.4, ..report.clone() };
+                format!("--- {name}\n{}\n", screen(&report, columns))
+            })
+            .collect();
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        snapshot(&format!("doctor-{columns}-plain.txt"), &plain);
+        snapshot(&format!("doctor-{columns}-colour.txt"), &text.replace('\x1b', "\\e"));
+        let prose = |line: &&str| !line.contains("sudo ");
+        let wide = plain.lines().filter(prose).find(|line| line.chars().count() > columns);
+        assert!(wide.is_none(), "{wide:?}");
+    }
 }

@@ -85,3 +85,23 @@ fn a_flag_that_the_experiment_would_refuse_is_refused() {
         assert!(String::from_utf8(output.stderr).unwrap().contains(named));
     }
 }
+
+#[test]
+fn a_comparison_of_commands_is_judged_without_running_any() {
+    let (folder, tree) = (tempfile::tempdir().unwrap(), Powercap::two_sockets());
+    let ran = folder.path().join("ran");
+    let (one, other) = (format!("touch {}", ran.display()), "true");
+    let powercap = tree.root().to_str().unwrap();
+    let flags = ["doctor", "compare", &one, other, "--json", "-r", "5", "--meter", "rapl"];
+    let output = joulerace(folder.path(), &[&flags[..], &["--powercap", powercap]].concat());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((level(&report, "meter"), level(&report, "plan.effect")), ("ok", "warning"));
+    let told = report.to_string();
+    assert!(told.contains("--runs 30") && !told.contains("--iterations"), "{told}");
+    // Neither a data set nor an environment for training is of any use to it.
+    assert!(!told.contains("\"dataset\"") && !told.contains("environment.training"), "{told}");
+    assert!(!ran.exists() && !folder.path().join("cache").exists());
+
+    let unknown = joulerace(folder.path(), &["doctor", "compare", "nosuchprogram", "true"]);
+    assert_eq!(unknown.status.code(), Some(127));
+}

@@ -105,6 +105,79 @@ fn every_command_of_the_pages_is_one_that_the_program_takes() {
     assert!(tried >= 12, "{tried} commands were found");
 }
 
+/// What makes a page's experiment short, behind its own flags.
+const SHORT: &str = "--warmup 0s --cooldown 0s --baseline 0s --no-analysis";
+
+/// The lines of a page that begin so, as they stand.
+fn lines_of(page: &str, begin: &str) -> Vec<String> {
+    let lines = commands(&project().join(page)).into_iter();
+    lines.filter(|line| line.starts_with(begin)).collect()
+}
+
+/// Runs a line in the scratch folder, and gives what it said.
+fn succeeds(scratch: &Scratch, line: &str) -> String {
+    let mut command = shell(scratch, line);
+    let output = command.env("JOULERACE_CACHE_DIR", scratch.at("cache")).output().unwrap();
+    let said = experiment::text(&output);
+    assert!(output.status.success(), "{line}\n{said}");
+    said
+}
+
+#[test]
+fn a_comparison_is_saved_and_run_as_its_page_says() {
+    let scratch = Scratch::new(&[]);
+    for name in ["a", "b"] {
+        std::fs::write(scratch.at(&format!("{name}.py")), "pass\n").unwrap();
+    }
+    std::os::unix::fs::symlink(&joulerace::env::pythons()[0], scratch.at("python")).unwrap();
+    let page = "docs/compare.md";
+    for line in lines_of(page, "joulerace compare").iter().filter(|line| line.contains("--save")) {
+        succeeds(&scratch, line);
+    }
+    let runs = lines_of(page, "joulerace run");
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    let said = succeeds(&scratch, &format!("{} --runs 1 --repetitions 1 {SHORT}", runs[0]));
+    assert!(said.contains("Results: results/first"), "{said}");
+    for line in lines_of(page, "joulerace mark") {
+        assert_eq!(succeeds(&scratch, &line), "", "where nobody measures, nothing happens");
+    }
+    // The page's file, with its commands in place of the programs that the reader has.
+    let text = std::fs::read_to_string(project().join(page)).unwrap();
+    let file = text.lines().skip_while(|line| !line.starts_with("    commands = ["));
+    let file: Vec<&str> = file.take_while(|line| !line.is_empty()).map(str::trim).collect();
+    std::fs::write(scratch.at("race.toml"), file.join("\n")).unwrap();
+    let line = "joulerace run race.toml --runs 1 --repetitions 1 --output results/second";
+    let said = succeeds(&scratch, &format!("{line} {SHORT}"));
+    assert!(said.contains("b[n=100]"), "{said}");
+}
+
+#[test]
+fn a_workload_of_ones_own_runs_as_its_page_says_and_gets_no_images() {
+    let scratch = Scratch::new(&[]);
+    let page = std::fs::read_to_string(project().join("docs/workloads.md")).unwrap();
+    std::fs::create_dir(scratch.at("sums")).unwrap();
+    for part in page.split("`sums/").skip(1) {
+        let (name, rest) = part.split_once("`:").unwrap();
+        let script = rest.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+        std::fs::write(scratch.at("sums").join(name), script).unwrap();
+    }
+    let lines = lines_of("docs/workloads.md", "joulerace --workload");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    // The tests' environment has no NumPy.
+    let line = lines[0].replace(",numpy", "");
+    let environment = experiment::environment().display();
+    let own = format!("--python-env {environment} --allow-unlocked --output results/sums");
+    succeeds(&scratch, &format!("{line} --iterations 1 {own} {SHORT}"));
+    let read = |file: &str| {
+        let text = std::fs::read(scratch.at("results/sums").join(file)).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()
+    };
+    let experiment = read("experiment.json");
+    assert_eq!(experiment["work"]["identical"], true, "{experiment:#}");
+    assert!(experiment["dataset"].get("dir").is_none(), "{}", experiment["dataset"]);
+    assert!(!scratch.at("cache/data").exists(), "no images were made ready");
+}
+
 #[test]
 fn the_readmes_short_commands_do_what_it_says() {
     let scratch = Scratch::new(&[]);

@@ -4,8 +4,11 @@
 
 #[path = "common/experiment.rs"]
 mod experiment;
+#[path = "common/powercap.rs"]
+mod powercap;
 
 use experiment::{Scratch, names, text};
+use powercap::Powercap;
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -114,4 +117,48 @@ fn the_analysis_knows_treatments_by_their_names_and_not_by_their_folders() {
     };
     let told = told.to_string();
     assert!(told.contains("a:fast") && !told.contains("a+fast\""), "{told}");
+}
+
+/// At the smaller batch b takes half of what a takes, at the larger one twice as much; threads change
+/// nothing.
+#[test]
+fn a_planted_interaction_is_found_and_the_ranking_said_to_flip() {
+    if std::thread::available_parallelism().map_or(1, |n| n.get()) < 2 {
+        println!("skipped: one processor");
+        return;
+    }
+    let (scratch, tree) = (Scratch::new(&[]), Powercap::to_order());
+    for (name, costs) in [("a", "{'2': 2.0, '5': 2.0}"), ("b", "{'2': 1.0, '5': 4.0}")] {
+        let orders = tree.orders().display();
+        let script = format!("{{'seconds': 0.01, 'costs': {costs}, 'orders': '{orders}'}}");
+        std::fs::write(scratch.at(&format!("workloads/{name}_cnn.py")), script).unwrap();
+    }
+    let vary = ["--iterations", "6", "--vary", "batch-size=2,5", "--vary", "threads=1,2"];
+    let meter = ["--meter", "rapl", "--powercap", tree.root().to_str().unwrap()];
+    run(scratch.measured("a,b", &meter, &vary));
+    scratch.assert_complete(48);
+    let mut analyze = scratch.program();
+    analyze.arg("analyze").arg(scratch.results()).arg("--json");
+    let output = analyze.output().unwrap();
+    let Ok(told) = serde_json::from_slice::<Value>(&output.stdout) else {
+        println!("skipped: no analysis: {}", text(&output));
+        return;
+    };
+    let factors = &told["factors"];
+    let p = |of: &str| {
+        let tests = factors["tests"].as_array().unwrap().iter();
+        let mut tests = tests.filter(|test| test["of"] == json!(["treatment", of]));
+        tests.next().unwrap()["p_holm"].as_f64().unwrap()
+    };
+    assert!(p("batch-size") < 1e-3 && p("threads") > 1e-3, "{factors:#}");
+    assert_eq!(factors["flips"][0]["state"], "flips", "{factors:#}");
+    let size = factors["interactions"].as_array().unwrap().iter();
+    let size = size.filter(|row| row["factor"] == "batch-size").next().unwrap();
+    // From half as much to twice as much is four times the ratio: 300% more.
+    let (low, high) = (size["ci_low"].as_f64().unwrap(), size["ci_high"].as_f64().unwrap());
+    assert!(low < 350.0 && high > 250.0, "{size}");
+    let report = std::fs::read_to_string(scratch.results().join("analysis/report.md")).unwrap();
+    for words in ["treatment and batch-size interact", "the ranking flips with the level"] {
+        assert!(report.contains(words), "{words}: {report}");
+    }
 }

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from analysis import files, summary, text
+from analysis.cautions import ESTIMATED_PART
 from analysis.decision import student
 from analysis.over import Over, interval, over, percent, percent_text
 from analysis.settings import RequestError
@@ -192,7 +193,9 @@ def tell(parts: Sequence[Part], found: Sequence[Over]) -> Answer:
     """The answer in words: resolved differences first, the rest by what is known of them."""
     count = f"{len(parts)} experiments"
     cautions = []
-    if _kind(parts[0], "estimated") != "none":
+    if _kind(parts[0], "estimated") == "part":
+        cautions.append(ESTIMATED_PART)
+    elif _kind(parts[0], "estimated") != "none":
         cautions.append("The energy is estimated from CPU load; no energy counter was read.")
     for part in parts:
         if part not in _same_work(parts):

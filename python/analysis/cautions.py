@@ -37,11 +37,14 @@ _DOUBTS = {
 }
 
 
+ESTIMATED_PART = "The processor's part of the energy is estimated from its load, not measured."
+
+
 def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
     """Why nothing can be firm, whatever the numbers say; clauses for the sentence about it."""
     reasons = []
-    if provenance.estimated(table) != "none":
-        reasons.append("the energy is estimated")
+    if (estimated := provenance.estimated(table)) != "none":
+        reasons.append(("part of " if estimated == "part" else "") + "the energy is estimated")
     if provenance.work_gate(settings)[0] == "unknown":
         reasons.append("whether the work was the same is not on record")
     if found.order["verdict"] in _DOUBTS:
@@ -77,6 +80,8 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
         cautions.append("The energy is estimated from CPU load; no energy counter was read.")
     elif estimated == "some":
         cautions.append("Some trials' energy is estimated from CPU load, not measured.")
+    elif estimated == "part":
+        cautions.append(ESTIMATED_PART)
     cautions += _data(settings)
     cautions += _domains(table, settings)
     if len(table.groups) + len(table.sparse) < 2:
@@ -216,9 +221,11 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
         cautions.append(_trend(table, found, settings))
     if "memory" in decision.cautions:
         widened = [c for c in decision.comparisons if c.memory > 0]
+        size = text.significant(max(c.memory for c in widened), 2)
         cautions.append(
-            f"Neighbouring blocks' differences resemble each other ({_named(table, widened)}): "
-            "intervals and p-values are widened by the number of blocks that they are worth."
+            f"Neighbouring blocks’ differences resemble each other ({_named(table, widened)}, a "
+            f"lag-1 correlation of up to {size}): intervals and p-values are widened by the number "
+            "of blocks that they are worth."
         )
     if "memory-bound" in decision.cautions:
         weak = [c for c in decision.comparisons if c.resolved and not c.holds_with_memory]
@@ -304,7 +311,7 @@ def _disturbances(table: Table, found: Findings) -> list[str]:
 
 def _protocol(table: Table, found: Findings, settings: Settings) -> list[str]:
     told = departures.told(departures.items(table, found, settings))
-    return [f"Departs from the protocol. {'. '.join(told)}."] if told else []
+    return [f"Not as declared. {one}." for one in told]
 
 
 def adjusted(found: Findings) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis import tables, text
 from analysis.cells import Cell, Column, Tabulation, number, p_cell, words
+from analysis.decision import memory
 from analysis.departures import Item
 from analysis.findings import Findings
 from analysis.table import Table
@@ -26,7 +27,8 @@ def detectable(found: Findings) -> Tabulation | None:
     cells = [
         [
             words(f"{r['b']} against {r['a']}"), number(r["n"], str(r["n"])),
-            number(r["pct_holm"], text.size(r["pct_holm"])), number(r["pct"], text.size(r["pct"])),
+            number(r["pct_holm"], text.detectable(r["pct_holm"])),
+            number(r["pct"], text.detectable(r["pct"])),
             blocks(r["blocks_for_1_pct"]),
         ]
         for r in own
@@ -297,9 +299,13 @@ def autocorrelation(found: Findings) -> Tabulation | None:
         ]
         for r in rows
     ]
+    p = found.drift["memory"]["p"]
+    here = "" if p is None else f", here {text.p_value(p)}"
     note = (
-        "Worth blocks: how many independent blocks the pair’s are worth, where the resemblance of "
-        "neighbours is significant after Holm’s correction; intervals are widened by that."
+        "Worth blocks: how many independent blocks the pair’s are worth. Intervals are widened by "
+        "that where neighbours resemble each other in the mean of all pairs (one-sided p below "
+        f"{memory.TOGETHER:g}{here}) or in a pair by itself (below {memory.BY_ITSELF:g} after "
+        "Holm)."
     )
     if not cells:
         return None

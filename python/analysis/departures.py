@@ -4,6 +4,7 @@ Each check reads the trials and the decision, not the settings that led to them,
 experiment whose record says one thing and whose trials another is found out.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from analysis.table import Table
 
 #: Phases and window are held to agree within this share of the window: rounding of samples.
 _WINDOW_SHARE = 0.01
+
+#: A number of things, and not one: ``4 tests``.
+_SEVERAL = re.compile(r"\d[\d,]* \w+s$")
 
 #: Of more names than this the number is told.
 _MOST_NAMED = 4
@@ -39,7 +43,8 @@ class Item:
     @property
     def sentence(self) -> str:
         """The departure in words, for a list of them."""
-        return f"{self.name}: {self.declared} was declared, {self.done}"
+        verb = "were" if _SEVERAL.match(self.declared) else "was"
+        return f"{self.name}: {self.declared} {verb} declared, {self.done}"
 
 
 def items(table: Table, found: Findings, settings: Settings) -> list[Item]:

@@ -35,6 +35,7 @@ def analyse(table: Table, settings: Settings, found: Decision) -> dict[str, Any]
         "significant": [
             c for c in found.cautions if c in ("position", "predecessor", "trend", "memory")
         ],
+        "memory": {"p": _known(found.memory.p), "widened_by": found.memory.widens},
         "autocorrelation": _autocorrelation(table, settings, found),
         "adjusted": _adjusted(table, settings, found),
     }
@@ -124,14 +125,17 @@ def _autocorrelation(table: Table, settings: Settings, found: Decision) -> list[
     return rows
 
 
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
 def _lag(series: str, kind: str, n: int, r1: float, p: float) -> dict[str, Any]:
-    known = bool(np.isfinite(r1))
     return {
         "series": series,
         "kind": kind,
         "n": n,
-        "r1": float(r1) if known else None,
-        "p": float(p) if known else None,
+        "r1": _known(r1),
+        "p": _known(p),
     }
 
 

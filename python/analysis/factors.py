@@ -212,7 +212,7 @@ def sentence(found: dict[str, Any], comparisons: list[dict[str, Any]]) -> str:
     parts = []
     for pair in found["flips"][:_MOST_NAMED]:
         known = [
-            f"at {at(r['levels'])} {_size(r, not parts and i == 0)}"
+            _size(r, not parts and i == 0, f" at {at(r['levels'])}")
             + ("" if r["resolved"] else ", not resolved")
             for i, r in enumerate(pair["at"])
         ]
@@ -253,9 +253,9 @@ def _ranking(pair: dict[str, Any]) -> str:
     return "not resolved at every level, so whether the ranking is the same everywhere is open"
 
 
-def _size(r: dict[str, Any], first: bool = False) -> str:
+def _size(r: dict[str, Any], first: bool = False, where: str = "") -> str:
     size, low, high = text.change(r["pct_change"], r["ci_low"], r["ci_high"])
-    return f"{size} ({'95% interval ' if first else ''}{low} to {high})"
+    return f"{size}{where} ({'95% interval ' if first else ''}{low} to {high})"
 
 
 def tables(found: dict[str, Any]) -> list[Tabulation]:

@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 
+#: Why a pair is not resolved, where nothing else is the reason.
+INSIGNIFICANT = "not significant after Holm"
+
 #: What remains of a difference of equal logarithms.
 _ROUNDING = 1e-13
 

@@ -7,7 +7,7 @@ an unknown shape is shown as it is, under the names it has.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis import text
+from analysis import provenance, text
 
 Entries = list[tuple[str, str]]
 
@@ -173,12 +173,19 @@ def _card(card: Mapping[str, Any]) -> tuple[str, str]:
     return f"GPU {card.get('gpu')}", ", ".join(told)
 
 
+def _estimate(chosen: Mapping[str, Any]) -> str:
+    if not chosen.get("estimated"):
+        return ""
+    measured, _ = provenance.sources([str(chosen.get("kind"))])
+    return ", the processor's part an estimate" if measured else ", an estimate"
+
+
 def _meter(meter: Mapping[str, Any]) -> Entries:
     chosen = meter.get("chosen")
     if not isinstance(chosen, Mapping):
         return _plain(meter)
     kind = _joined(" ", chosen.get("kind"), chosen.get("version"))
-    entries = [("Meter", kind + (", an estimate" if chosen.get("estimated") else ""))]
+    entries = [("Meter", kind + _estimate(chosen))]
     entries += [("RAPL read through", str(chosen["way"]))] if chosen.get("way") else []
     for counter in chosen.get("counters") or []:
         if not isinstance(counter, Mapping):

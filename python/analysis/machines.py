@@ -358,8 +358,11 @@ def _machines_table(found: dict[str, Any]) -> Tabulation:
     columns = [
         Column("Machine", False), Column("Blocks"), Column("Trials"), Column("Usable"),
         Column("Flagged"), Column("Without it", False), Column("Stands out", False),
-        Column("Meter", False), Column("Processor", False),
     ]  # fmt: skip
+    kinds = {"Meter": _meter, "Processor": lambda m: m["processor"] or "–"}
+    alike = {name: {of(m) for m in found["machines"]} for name, of in kinds.items()}
+    apart = [name for name, own in alike.items() if len(own) > 1]
+    columns += [Column(name, False) for name in apart]
     same = {row["name"]: row["same"] for row in found["without"]}
     said = {True: "the same outcome", False: "another outcome", None: "–"}
     rows = []
@@ -375,14 +378,20 @@ def _machines_table(found: dict[str, Any]) -> Tabulation:
                 number(m["trials"], str(m["trials"])), number(m["usable"], str(m["usable"])),
                 number(m["flagged"], str(m["flagged"])), words(said[same.get(m["name"])]),
                 words(", ".join(odd) or "–"),
-                words(m["meter"] + (" (an estimate)" if m["estimated"] else "")),
-                words(m["processor"] or "–"),
+                *(words(kinds[name](m)) for name in apart),
             ]
         )  # fmt: skip
     notes = [
         "Stands out: set aside until the others agree (analysis of variance of the blocks’ log "
         "ratios, at α over the comparisons), or a scatter larger than the others’ (F-test, Holm)."
     ]
+    same_kind = [own.pop() for name, own in alike.items() if len(own) == 1 and own != {"–"}]
+    if same_kind:
+        notes.append(f"All of them: {', '.join(same_kind)}.")
     if len(shown) > _MOST_ROWS:
         notes.append(f"{len(shown) - _MOST_ROWS} more are in summary.json.")
     return Tabulation("The machines", columns, rows, notes)
+
+
+def _meter(row: Mapping[str, Any]) -> str:
+    return row["meter"] + (" (an estimate)" if row["estimated"] else "")

@@ -66,6 +66,7 @@ def table(
 
     ``alike`` has the p-values of Brown and Forsythe's test, where single blocks are at hand.
     """
+    counts = sorted({o.pooled.k for o in found})
     columns = [
         Column("Comparison", False), Column(f"{kind.capitalize()}s"), Column("Change"),
         Column("95% interval"), Column("p, Holm"), Column("These alone"), Column("Next one"),
@@ -88,6 +89,11 @@ def table(
                 p_cell(p.q_p if alike is None else alike[o.a, o.b]),
             ]
         )
+    caption = f"Over all {kind}s"
+    if len(counts) == 1:  # said once
+        caption = f"Over all {counts[0]} {kind}s"
+        columns = columns[:1] + columns[2:]
+        rows = [row[:1] + row[2:] for row in rows]
     test = "Cochran’s Q" if alike is None else "Brown and Forsythe’s test on the blocks"
     notes = [
         f"Change of the plain mean of the {kind}s’ log ratios. The 95% interval is over {kind}s "
@@ -96,4 +102,4 @@ def table(
         f"{kind}s beyond what their blocks explain (Paule–Mandel); I²: its share; p, alike: "
         f"{test}."
     ]
-    return Tabulation(f"Over all {kind}s", columns, rows, notes)
+    return Tabulation(caption, columns, rows, notes)

@@ -54,9 +54,9 @@ def words(table: Table, found: Findings, answer: Verdict, settings: Settings) ->
 
 
 def _compared(table: Table, found: Findings) -> str:
-    named = text.join(list(table.groups))
+    named = f" with {text.join(list(table.groups))}"
     if len(table.groups) > _MOST_NAMED:
-        named = f"{len(table.groups)} ways"
+        named = f", done in {len(table.groups)} ways"
     counts = sorted({len(table.values("energy_j", group)) for group in table.groups})
     times = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     paired = all(c.paired for c in found.decision.comparisons)
@@ -66,10 +66,7 @@ def _compared(table: Table, found: Findings) -> str:
         if paired
         else "and the runs are compared as two heaps, since they do not belong together in rounds"
     )
-    return (
-        f"What was compared: the energy of one run with {named}, {times} usable runs of each, "
-        f"{how}."
-    )
+    return f"What was compared: the energy of one run{named}, {times} usable runs of each, {how}."
 
 
 def _means(answer: Verdict, settings: Settings) -> str:
@@ -93,11 +90,9 @@ def _means(answer: Verdict, settings: Settings) -> str:
     some = f"{len(resolved)} of {len(answer.pairs)} "
     if len(resolved) == len(answer.pairs):
         some = "the " if len(resolved) == 1 else f"all {len(resolved)} "
-    sure = (
-        "Nothing that was checked speaks against it."
-        if level == "firm"
-        else "Read the points above first: they say why it may look surer than it is."
-    )
+    sure = "Read the points above first: they say why it may look surer than it is."
+    if level == "firm":
+        sure = "Nothing that was checked undoes it."
     return (
         f"What it means: {some}{text.plural(len(answer.pairs), 'difference')} "
         f"{'is' if len(resolved) == 1 else 'are'} larger than chance would make "
@@ -111,8 +106,9 @@ def _not(table: Table, answer: Verdict, settings: Settings) -> str:
     one = len(machines.names(table)) < 2
     what = f"this job, on {'this machine' if one else 'these machines'}, with these versions and "
     what += "settings"
-    if provenance.estimated(table) != "none":
-        what += "; the energy is worked out from processor time, not measured"
+    if (estimated := provenance.estimated(table)) != "none":
+        which = "the processor's part of the energy" if estimated == "part" else "the energy"
+        what += f"; {which} is worked out from processor time, not measured"
     compared = text.domains(settings.domains.get("compared") or [])
     part = (
         f" Only the energy of {compared} was counted,"

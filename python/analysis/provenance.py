@@ -8,11 +8,17 @@ from analysis.table import Table
 
 
 def estimated(table: Table) -> str:
-    """``"all"``, ``"some"`` or ``"none"`` of the usable trials' energy is an estimate."""
+    """``"all"``, ``"some"`` or ``"none"`` of the usable trials' energy is an estimate.
+
+    ``"part"`` where in every trial the processor's is, and another sensor measured the rest.
+    """
     flags = table.usable["estimated"].map(lambda v: str(v).lower() == "true")
     if not len(flags) or not flags.any():
         return "none"
-    return "all" if flags.all() else "some"
+    if not flags.all():
+        return "some"
+    measured = [sources([str(meter)])[0] for meter in table.usable["meter"].dropna().unique()]
+    return "part" if measured and all(measured) else "all"
 
 
 def meters(table: Table) -> list[str]:

@@ -26,6 +26,7 @@ from analysis import (
     plain,
     provenance,
     questions,
+    ranking,
     tables,
     text,
     verdict,
@@ -104,8 +105,8 @@ def _context(
         "group_tables": tables.groups(found.groups, shown),
         "pair_tables": _pair_tables(table, found, shown),
         # Of a history or of levels not every pair is compared: no place could be told.
-        "ranking": None if structured else tables.ranking(answer.ranking, answer.pairs),
-        "matrix": None if structured else tables.matrix(answer.pairs, answer.ranking),
+        "ranking": None if structured else ranking.table(answer.ranking, answer.pairs),
+        "matrix": None if structured else ranking.matrix(answer.pairs, answer.ranking),
         "structure": structure,
         "structured_figures": {name for part in structure for name in part.figures},
         "resolved": tables.resolved(answer.pairs, found),

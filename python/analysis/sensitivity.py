@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize_scalar
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from analysis import effects, evidence
@@ -22,6 +23,10 @@ from analysis.table import Table
 #: Fewest blocks, and most groups, for which a model is fitted.
 _MIN_BLOCKS = 3
 _MOST_GROUPS = 12
+
+#: Of more blocks than these the variances are found on the likelihood below: statsmodels goes
+#: through blocks one by one, a hundred times.
+_MOST_BLOCKS = 2000
 
 #: Step of the finite differences, as a share of both variances together: a share of a small one
 #: would drown in rounding.
@@ -48,17 +53,14 @@ def mixed(table: Table, settings: Settings) -> dict[str, Any]:
         return {"pairs": [], "terms": terms, "note": "fewer trials than the model needs"}
     response = np.log(frame["energy_j"].to_numpy())
     codes = pd.factorize(frame["block"])[0]
+    model = _Model(response, design, codes)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a variance of zero is an answer, and is told
-            fit = MixedLM(response, design, groups=codes).fit(reml=True)
+        many = len(model.sizes) > _MOST_BLOCKS
+        variances = model.variances() if many else _fitted(response, design, codes)
     except (np.linalg.LinAlgError, ValueError) as error:
         return {"pairs": [], "terms": terms, "note": f"it could not be fitted: {error}"}
-    variances = np.array([float(fit.cov_re[0, 0] if isinstance(fit.cov_re, np.ndarray)
-                                else fit.cov_re.iloc[0, 0]), float(fit.scale)])  # fmt: skip
     if variances[0] <= _NOTHING * variances.sum():
         variances[0] = 0.0  # where the fit stops short of the boundary
-    model = _Model(response, design, codes)
     rows = [
         {"a": a, "b": b} | _contrast(model, variances, _indicator(table, a, b, design), settings)
         for a, b in evidence.comparisons(table, settings)
@@ -76,6 +78,14 @@ def mixed(table: Table, settings: Settings) -> dict[str, Any]:
         "residual_sd_pct": within,
         "note": None,
     }
+
+
+def _fitted(response: np.ndarray, design: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The variances between blocks and within them, as statsmodels fits them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a variance of zero is an answer, and is told
+        fit = MixedLM(response, design, groups=codes).fit(reml=True)
+    return np.array([float(np.asarray(fit.cov_re)[0, 0]), float(fit.scale)])
 
 
 def _design(frame: pd.DataFrame, table: Table) -> tuple[np.ndarray, list[str]]:
@@ -133,6 +143,24 @@ class _Model:
         xx, xy, yy, logs = self.pieces(variances)
         residual = yy - float(xy @ np.linalg.solve(xx, xy))
         return -0.5 * (logs + np.linalg.slogdet(xx)[1] + residual)
+
+    def variances(self) -> np.ndarray:
+        """The variances between blocks and within them at the likelihood's optimum.
+
+        One of their share is looked for: at each, their sum that is likeliest is known.
+        """
+        free = len(self.y) - self.x.shape[1]
+
+        def at(share: float) -> np.ndarray:
+            parts = np.array([share, 1.0 - share])
+            xx, xy, yy, _ = self.pieces(parts)
+            return parts * (yy - float(xy @ np.linalg.solve(xx, xy))) / free
+
+        found = minimize_scalar(
+            lambda share: -self.likelihood(at(share)), bounds=(0.0, 1.0 - 1e-9), method="bounded",
+            options={"xatol": 1e-10},
+        )  # fmt: skip
+        return at(float(found.x))
 
     def variance(self, variances: np.ndarray, contrast: np.ndarray) -> float:
         """Of a contrast of the fixed effects."""

@@ -22,7 +22,7 @@ _STRINGS = (
 #: Numeric columns that other modules may ask for without checking.
 _NUMBERS = (
     "block", "position", "run_order", "start_unix_s", "time_s", "energy_j", "power_w", "edp_js",
-    "ed2p_js2", "accuracy", "loss", "samples", "wraps", "wrap_range_j", "resets", "gaps",
+    "ed2p_js2", "accuracy", "loss", "seed", "samples", "wraps", "wrap_range_j", "resets", "gaps",
     "max_gap_s", "published_energy_j", "published_time_s", "trial_energy_j", "trial_time_s",
     "above_idle_j", "idle_w", "trial_cpu_s", "meter_cpu_s", "missed_samples", "other_cores",
     "mhz_mean", "celsius_begin", "celsius_max", "throttle_events", "cooldown_s", "cooldown_w",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis import metrics, pairs, text
+from analysis import limits, metrics, pairs, text
 from analysis.cells import Cell, Column, Tabulation, change, interval, number, p_cell, words
 from analysis.findings import Findings
 from analysis.settings import Settings
@@ -136,7 +136,7 @@ def resolved(comparisons: Sequence[dict[str, Any]], found: Findings) -> Tabulati
         cells.append(
             [
                 words(f"{c['group']} against {c['base']}"),
-                words("yes" if c["why_not"] is None else f"no: {c['why_not']}"),
+                words(_said(c["why_not"])),
                 change(c),
                 interval(c["ci_low"], c["ci_high"], c["pct_change"]),
                 number(c["n"], n),
@@ -157,108 +157,19 @@ def resolved(comparisons: Sequence[dict[str, Any]], found: Findings) -> Tabulati
     return Tabulation(caption, columns, cells, notes + further(found))
 
 
+def _said(why_not: str | None) -> str:
+    """Whether a pair is resolved; the ordinary reason why not needs no words."""
+    if why_not is None:
+        return "yes"
+    return "no" if why_not == limits.INSIGNIFICANT else f"no: {why_not}"
+
+
 def _within(c: dict[str, Any]) -> Cell:
     value = c["equivalent_within_pct"]
     if value is None:
         return number(None)
     mark = " ✓" if c["equivalent"] else ""
     return number(value, f"{text.within(value)}{mark}")
-
-
-def ranking(
-    rows: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]]
-) -> Tabulation | None:
-    """The groups from the one that used least, with the places that each may have.
-
-    How much more each used is its comparison's own estimate, as everywhere else.
-    """
-    if len(rows) < 3:
-        return None
-    scale = text.Scale.fit([r["geometric_mean_j"] for r in rows], "J")
-    least = rows[0]["geometric_mean_j"]
-    known = {(c["base"], c["group"]): c for c in _both_ways(comparisons)}
-    columns = [
-        Column("Group", False), Column("Place"), Column(f"Geometric mean ({scale.unit})"),
-        Column("Against the least"), Column("Not resolved from", False),
-    ]  # fmt: skip
-    cells = []
-    for r in rows:
-        place = f"{r['first']}" if r["first"] == r["last"] else f"{r['first']}–{r['last']}"
-        ties = r["tied_with"]
-        tied = text.join(ties) if len(ties) <= _MOST_TIES else f"{len(ties)} groups"
-        c = known.get((rows[0]["group"], r["group"]))
-        if c is None or c["pct_change"] is None:
-            pct = 100.0 * (r["geometric_mean_j"] / least - 1.0)
-            shown = text.change(pct, None, None)[0]
-        else:
-            pct, shown = c["pct_change"], change(c).text
-        cells.append(
-            [
-                words(r["group"]),
-                number(r["first"], place),
-                number(r["geometric_mean_j"], scale.format(r["geometric_mean_j"])),
-                number(pct, "least" if r is rows[0] else shown),
-                words(tied or "–"),
-            ]
-        )
-    notes = ["A place from–to is open between groups that are not resolved from each other."]
-    if any(c["within_blocks"] for c in comparisons):
-        notes.append(
-            "Geometric means are of all usable trials; “against the least” is of the blocks that "
-            "both have."
-        )
-    return Tabulation("Ranking by energy", columns, cells, notes)
-
-
-def _both_ways(comparisons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every comparison, and each turned around: the base against the group."""
-    return [*comparisons, *(_turned(c) for c in comparisons)]
-
-
-def _turned(c: dict[str, Any]) -> dict[str, Any]:
-    def inverse(pct: float | None) -> float | None:
-        return None if pct is None else 100.0 * (1.0 / (1.0 + pct / 100.0) - 1.0)
-
-    return c | {
-        "base": c["group"],
-        "group": c["base"],
-        "pct_change": inverse(c["pct_change"]),
-        "ci_low": inverse(c["ci_high"]),
-        "ci_high": inverse(c["ci_low"]),
-    }
-
-
-#: More ties than this are counted.
-_MOST_TIES = 5
-
-
-def matrix(comparisons: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]):
-    """How the row's group differs from the column's; unresolved ones in brackets.
-
-    None for few groups, whose pairs stand in a list, and for so many that a picture must do.
-    """
-    names = [r["group"] for r in rows]
-    if not _FEWEST_IN_MATRIX <= len(names) <= _MOST_IN_MATRIX:
-        return None
-    known = {(c["group"], c["base"]): c for c in _both_ways(comparisons)}
-    columns = [Column("Group", False), *(Column(name) for name in names)]
-    cells = [[words(row), *(_matrix_cell(known, row, column) for column in names)] for row in names]
-    note = "Change of energy of the row’s group against the column’s; not resolved in brackets."
-    return Tabulation("Every comparison", columns, cells, [note])
-
-
-#: Groups of which a matrix is a table.
-_FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 12
-
-
-def _matrix_cell(known: dict[tuple[str, str], dict[str, Any]], row: str, column: str) -> Cell:
-    if row == column:
-        return number(None, "·")
-    one = known.get((row, column))
-    if one is None or one["pct_change"] is None:
-        return number(None)
-    shown = change(one).text
-    return number(one["pct_change"], shown if one["resolved"] else f"({shown})")
 
 
 def equivalence(found: Findings, settings: Settings) -> Tabulation | None:
@@ -390,92 +301,3 @@ def omnibus(found: Findings) -> Tabulation | None:
         )
     notes = sorted({r["note"] for r in found.omnibus if r["note"]})
     return Tabulation("All groups at once", columns, cells, [f"No p-value: {n}." for n in notes])
-
-
-def split(found: Findings) -> Tabulation | None:
-    """Energy as power and time."""
-    columns = [
-        Column("Pair", False), Column("Energy"), Column("Power"), Column("95% interval"),
-        Column("Time"), Column("95% interval"), Column("Time’s share of ln E"),
-        Column("95% interval"),
-    ]  # fmt: skip
-    cells = []
-    for r in found.split:
-        if (r["a"], r["b"]) not in found.shown:
-            continue
-        share = r["time_share"]
-        cells.append(
-            [
-                words(f"{r['b']} against {r['a']}"),
-                change(r["energy_j"]),
-                change(r["power_w"]),
-                _interval(r["power_w"]),
-                change(r["time_s"]),
-                _interval(r["time_s"]),
-                number(share, text.share(share)),
-                _share_interval(r),
-            ]
-        )
-    note = "Shares are given for resolved differences of measured energy only (Fieller’s interval)."
-    return (
-        Tabulation("Energy = power × time", columns, cells, [note, *further(found)])
-        if cells
-        else None
-    )
-
-
-def _share_interval(r: dict[str, Any]) -> Cell:
-    low, high = r["time_share_low"], r["time_share_high"]
-    if low is None:
-        return number(None)
-    return number(low, f"{text.share(low)} to {text.share(high)}")
-
-
-def _interval(row: dict[str, Any]) -> Cell:
-    return interval(row["ci_low"], row["ci_high"], row["pct_change"])
-
-
-def practical(found: Findings, settings: Settings) -> Tabulation | None:
-    """What the differences are worth."""
-    if not found.practical:
-        return None
-    money = settings.practical.currency
-    scale = energy_scale(found)
-    parts = (
-        ("joules", scale.unit), ("kwh", "kWh"), ("money", money), ("kg_co2e", "kg CO₂e"),
-    )  # fmt: skip
-    heads = ("per run", "per year", "per year", "per year")
-    columns = [Column("Pair", False)]
-    columns += [Column(f"{unit} {head}") for (_, unit), head in zip(parts, heads, strict=True)]
-    cells = []
-    for r in found.practical:
-        if (r["a"], r["b"]) not in found.shown:
-            continue
-        row = [words(f"{r['b']} − {r['a']}")]
-        for key, _ in parts:
-            ends = (r[key], r[f"{key}_low"], r[f"{key}_high"])
-            factor = scale.factor if key == "joules" else 1.0
-            shown = text.with_interval(*(None if v is None else v / factor for v in ends))
-            row.append(number(r[key], shown))
-        cells.append(row)
-    notes = ["Differences of arithmetic means, for joules add up."]
-    if any(r["joules_low"] is None for r in found.practical):
-        notes.append("Without an interval: a group with a single trial, or without any spread.")
-    caption = "What the difference is worth, with Student’s 95% intervals"
-    return Tabulation(caption, columns, cells, notes + further(found))
-
-
-def above_idle(found: Findings) -> Tabulation | None:
-    """Differences of energy above idle, in joules."""
-    own = [r for r in found.above_idle["pairs"] if (r["a"], r["b"]) in found.shown]
-    if not own:
-        return None
-    scale = energy_scale(found)
-    columns = [Column("Pair", False), Column(f"Difference ({scale.unit} per run)")]
-    cells = []
-    for r in own:
-        ends = (r[key] for key in ("joules", "joules_low", "joules_high"))
-        shown = text.with_interval(*(None if v is None else v / scale.factor for v in ends))
-        cells.append([words(f"{r['b']} − {r['a']}"), number(r["joules"], shown)])
-    caption = "Energy above idle, arithmetic differences (exploratory)"
-    return Tabulation(caption, columns, cells, further(found))

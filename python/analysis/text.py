@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+#: Beyond this change, in per cent, a limit of what can be told is only said to be huge.
+_HUGE = 900.0
+
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 
 #: Units that take a prefix; seconds and watts stay as they are within reason.
@@ -126,6 +129,8 @@ def within(pct: float | None) -> str:
         return "–"
     if pct < 100:
         return f"±{significant(pct, 2)}%"
+    if pct >= _HUGE:
+        return f"a factor of over {1 + _HUGE / 100:.0f}"
     return f"a factor of {significant(1 + pct / 100, 2)}"
 
 
@@ -145,6 +150,13 @@ def size(pct: float | None) -> str:
     if pct < 100:
         return f"{significant(pct, 2)}%"
     return f"{significant(1 + pct / 100, 2)} times as much"
+
+
+def detectable(pct: float | None) -> str:
+    """The smallest difference that can be resolved; of what few blocks leave, that it is huge."""
+    if pct is not None and pct >= _HUGE:
+        return f"over {1 + _HUGE / 100:.0f} times as much"
+    return size(pct)
 
 
 def with_interval(value: float | None, low: float | None, high: float | None) -> str:

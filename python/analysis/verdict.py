@@ -101,6 +101,8 @@ def _prefix(table: Table, settings: Settings) -> str:
         prefix += "By an estimate, not a measurement: "
     elif estimated == "some":
         prefix += "With some of the energy estimated rather than measured: "
+    elif estimated == "part":
+        prefix += "With the processor's part of the energy estimated: "
     return prefix
 
 
@@ -180,7 +182,7 @@ def _comparison(
     elif not c.tested:
         why_not = "no spread to test by" if "identical" in (row["note"] or "") else "too few data"
     elif not c.resolved:
-        why_not = "not significant after Holm"
+        why_not = limits.INSIGNIFICANT
     return {
         "base": base,
         "group": group,
@@ -269,7 +271,7 @@ def _sure(
         doubts.append("a caution below says that p-values may look surer than they are")
     if not all(c["paired"] for c in resolved):
         doubts.append("not all of it is paired within blocks")
-    doubt = f", and {text.join(doubts)}" if doubts else ""
+    doubt = f", but {text.join(doubts)}" if doubts else ""
     return f"Tentative: {text.join(words)}{doubt}.{_each_by_itself(comparisons)}"
 
 
@@ -287,8 +289,8 @@ def _unresolved(comparisons: list[dict[str, Any]], found: Findings) -> str:
         words = "The experiment shows none that it can tell from noise"
     if seen:
         words += (
-            f"; going by the spread it saw, it would have resolved {text.size(max(seen))} with 80% "
-            "power"
+            "; going by the spread it saw, it would have resolved "
+            f"{text.detectable(max(seen))} with 80% power"
         )
     if within:
         words += f". What it shows is equivalence within {text.within(max(within))}"

@@ -115,12 +115,34 @@ class Experiment:
         """The memory that each pair's interval is widened by; 0 where none is significant."""
         if metric not in self._memories:
             lags = [self.lag(metric, pair) for pair in self.pairs]
-            corrected = holm([p for _, p, _ in lags])
+            alone = holm([p for _, p, _ in lags])
             self._memories[metric] = {
-                pair: phi if p is not None and p < 0.05 else 0.0
-                for pair, (_, _, phi), p in zip(self.pairs, lags, corrected, strict=True)
+                pair: max(phi if p is not None and p < 0.01 else 0.0, self.shared(metric)[1])
+                for pair, (_, _, phi), p in zip(self.pairs, lags, alone, strict=True)
             }
         return self._memories[metric]
+
+    def shared(self, metric):
+        """p of the pairs' mean lag-1 autocorrelation, and what it widens by."""
+        above, estimates, spreads, series = [], [], [], []
+        for a, b in self.pairs:
+            d = np.log([self.at(metric, b, k) / self.at(metric, a, k) for k in self.blocks])
+            r1, _, _ = lag_one(d, np.isfinite(d))
+            n = np.isfinite(d).sum()
+            if r1 is None:
+                continue
+            above.append(r1 + 1 / n)
+            estimates.append((r1 + 1 / n) / (1 - 4 / n))
+            spreads.append((n - 2) / (n * math.sqrt(n - 1)))
+            series.append(np.nan_to_num(d - np.nanmean(d)))
+        if not above:
+            return None, 0.0
+        variance = 0.0
+        for x, s in zip(series, spreads, strict=True):
+            for y, t in zip(series, spreads, strict=True):
+                variance += s * t * (x @ y) ** 2 / (x @ x) / (y @ y) / len(above) ** 2
+        p = float(stats.norm.sf(np.mean(above) / math.sqrt(variance)))
+        return p, float(np.clip(np.mean(estimates), 0.0, 0.8)) if p < 0.04 else 0.0
 
     def decision(self, without=()):
         """Every pair's estimate, error, degrees of freedom, p and Holm's p."""

@@ -20,14 +20,14 @@ def kept_experiment():
         t["time_s"] = sum(t[f"phase_{p}_s"] for p in WINDOW)
         t |= {
             "flags": "", "other_cores": 0.02, "trial_time_s": 40.0, "trial_cpu_s": 60.0,
-            "throttle_events": 0, "swapped_pages": 0,
+            "throttle_events": 0, "swapped_pages": 0, "seed": 42,
         }  # fmt: skip
     plan = [{"name": t["trial"], "block": t["block"], "run_order": t["run_order"]} for t in trials]
     protocol = declared() | {"comparisons": [["a", "b"], ["a", "c"], ["b", "c"]]}
     experiment = {
         "work": {"identical": True, "reasons": []},
         "settings": {
-            "iterations": 12, "control": {"name": "a-control"}, "seed_per_block": False,
+            "iterations": 12, "control": {"name": "a-control"}, "job": {"seed": 42},
         },
         "plan": {"order_seed": 3, "trials": plan}, "protocol": protocol,
     }  # fmt: skip
@@ -51,7 +51,7 @@ def test_an_experiment_that_keeps_to_its_protocol_departs_nowhere(tmp_path):
     assert {name for name, item in items.items() if item.kept} == {
         "Primary metric", "Window", "Design", "Trials", "Order", "Comparisons", "Deciding test",
         "Correction", "α", "Margin of equivalence", "Tests", "Exclusions", "Coverage",
-        "Interference", "Stopping", "A/A control",
+        "Interference", "Training seeds", "Stopping", "A/A control",
     }  # fmt: skip
 
 
@@ -125,6 +125,19 @@ def sequential(planned, most, **experiment):
 SEEDS = "seed of block b (from 0) = …"
 
 
+def own_seeds(planned=lambda block: 900 + block, used=None):
+    """Blocks that were to train from seeds of their own, and what they trained from."""
+
+    def change(trials, experiment):
+        experiment["protocol"]["seeds"] = SEEDS
+        for t in experiment["plan"]["trials"]:
+            t["seed"] = planned(t["block"])
+        for t in trials:
+            t["seed"] = used(t["block"]) if used else t["seed"]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "item", "said", "weakens"),
     [
@@ -148,7 +161,13 @@ SEEDS = "seed of block b (from 0) = …"
         (trial("c_3", other_cores=1.5), "Interference", "c_3 is beyond them without a flag", True),
         (trial("c_3", throttle_events=2), "Interference", "c_3 is beyond", True),
         (trial("c_3", swapped_pages=900), "Interference", "c_3 is beyond", True),
-        (protocol(seeds=SEEDS), "Training seeds", "all blocks trained from one seed", False),
+        (trial("b_5", seed=43), "Training seeds", "1 trial trained from another (b_5)", False),
+        (own_seeds(), "Training seeds", "48 trials trained from another", False),
+        (own_seeds(used=lambda block: 900 + block + (block == 5)), "Training seeds",
+         "4 trials trained from another", False),
+        (own_seeds(lambda block: 7, lambda block: 7), "Training seeds",
+         "several blocks trained from one seed", False),
+        (protocol(seeds=SEEDS), "Training seeds", "the plan has none for", False),
         (ended_early, "Stopping", "9 blocks ran", True),
         (looked, "Stopping", "looked at 1 times", True),
         (sequential([6, 12], 20), "Stopping", "ended after 12 blocks, where no look said so", True),
@@ -168,10 +187,25 @@ def test_each_declared_item_that_is_violated_is_told(tmp_path, change, item, sai
     assert found.weakens == weakens
 
 
+def test_blocks_that_trained_from_their_own_declared_seeds_depart_nowhere(tmp_path):
+    trials, experiment = kept_experiment()
+    own_seeds(used=lambda block: 900 + block)(trials, experiment)
+    item = held(tmp_path, trials, experiment)["Training seeds"]
+    assert item.kept and item.done == "48 trials trained from what was declared"
+
+
+def test_seeds_that_no_trial_tells_are_no_departure_and_not_kept_either(tmp_path):
+    trials, experiment = kept_experiment()
+    for t in trials:
+        t["seed"] = None
+    item = held(tmp_path, trials, experiment)["Training seeds"]
+    assert item.kept is None and item.done == "no trial tells what it trained from"
+
+
 def test_a_margin_that_was_not_declared_is_told(tmp_path):
     items = held(tmp_path, *kept_experiment(), margin_pct=5.0)
     assert items["Margin of equivalence"].sentence == (
-        "Margin of equivalence: ±2% was declared, ±5% is used"
+        "Margin of equivalence: declared ±2%; ±5% is used"
     )
 
 

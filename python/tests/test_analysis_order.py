@@ -69,6 +69,20 @@ def test_the_mixed_models_degrees_of_freedom_are_those_of_balanced_blocks(tmp_pa
         assert pair["ci_low"] == pytest.approx(100 * np.expm1(low), rel=1e-3)
 
 
+@pytest.mark.parametrize("noise", [0.05, 0.0])
+def test_of_many_blocks_the_mixed_model_is_the_same_as_of_few(tmp_path, monkeypatch, noise):
+    trials = race({"a": 1.0, "b": 1.1, "c": 1.3}, blocks=40, block_noise=noise)
+    table, settings = build(trials[:-1], tmp_path)
+    few = sensitivity.mixed(table, settings)
+    monkeypatch.setattr(sensitivity, "_MOST_BLOCKS", 39)
+    many = sensitivity.mixed(table, settings)
+    for key in ("block_sd_pct", "residual_sd_pct"):
+        assert many[key] == pytest.approx(few[key], rel=1e-3, abs=0.02)
+    for one, other in zip(few["pairs"], many["pairs"], strict=True):
+        for key in ("pct_change", "ci_low", "ci_high"):
+            assert other[key] == pytest.approx(one[key], rel=1e-3)
+
+
 def test_position_matters_when_the_first_trial_runs_cold(tmp_path):
     trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=20)
     for t in trials:

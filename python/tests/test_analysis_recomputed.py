@@ -138,6 +138,7 @@ def expected(summary, made):
         "drift": {
             "time": made.trend("start_unix_s", 3600.0), "run_order": made.trend("run_order", 1.0),
             "position": made.factor("position"), "predecessor": made.factor("predecessor"),
+            "memory": dict(zip(("p", "widened_by"), made.shared("energy_j"), strict=True)),
             "trends": made.trends(), "autocorrelation": made.memories(),
             "adjusted": made.adjusted(),
         },

@@ -10,6 +10,7 @@ from test_analysis_made import pack, race, request
 
 import analysis
 from analysis import carbon, provenance, text
+from analysis.plots import style
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -301,3 +302,19 @@ def test_the_head_says_data_epochs_processor_meter_and_versions(tmp_path):
 )
 def test_an_estimate_is_never_among_what_measured(meters, told):
     assert provenance.sources(meters) == told
+
+
+def test_labels_tell_groups_apart_that_share_an_environment_or_differ_in_levels():
+    style.configure(["keras-jax:tutorial@current", "torch@current"])
+    assert style.label("keras-jax:tutorial@current") == "keras-jax:tutorial"
+    style.configure(["torch@current", "torch@study"])
+    assert style.label("torch@current") == "torch@current"
+    levels = [f"a[batch-size={b},threads={t}]" for b in (32, 128) for t in (1, 2)]
+    style.configure(levels)
+    assert [style.label(name) for name in levels] == ["a[32,1]", "a[32,2]", "a[128,1]", "a[128,2]"]
+
+
+def test_what_two_blocks_could_resolve_is_not_told_in_powers_of_ten():
+    assert text.detectable(45.0) == "45%"
+    assert text.detectable(1.2e40) == "over 10 times as much"
+    assert text.within(3e30) == "a factor of over 10"

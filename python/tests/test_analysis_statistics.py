@@ -205,6 +205,19 @@ def test_ranks_and_their_interval_are_scipys_and_the_walsh_averages(n):
             assert stats.wilcoxon(differences - end + inward).pvalue < 0.05
 
 
+@pytest.mark.parametrize("decimals", [15, 4, 2])
+def test_of_many_values_the_averages_are_chosen_without_a_list_of_all(decimals, monkeypatch):
+    differences = np.round(np.random.default_rng(decimals).normal(0.7, 0.1, 1200), decimals)
+    monkeypatch.setattr(ranks, "_MOST_IN_FULL", 1200)
+    listed = ranks.hodges_lehmann(differences, 0.05)
+    monkeypatch.setattr(ranks, "_MOST_IN_FULL", 1199)
+    monkeypatch.setattr(ranks, "_MOST_LISTED", 100)
+    assert ranks.hodges_lehmann(differences, 0.05) == listed
+    # Fifty thousand have more than a thousand million averages.
+    centre, low, high = ranks.hodges_lehmann(np.linspace(-1.0, 1.0, 50_001), 0.05)
+    assert abs(centre) < 1e-15 and low == exact(-high) and 0.005 < high < 0.0055
+
+
 def test_a_known_effect_is_recovered_inside_its_interval(tmp_path):
     found = row(pairs.compare(*build(race({"a": 1.0, "b": 1.10}), tmp_path)), pairs.PAIRED_T)
     assert (found["a"], found["b"]) == ("a", "b")

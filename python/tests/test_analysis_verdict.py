@@ -132,7 +132,7 @@ def test_the_declared_comparisons_are_made_and_departures_told(tmp_path):
     trials = race({"a": 1.2, "b": 1.0, "c": 1.0})
     found = answer(trials, tmp_path, experiment=GATE | {"protocol": protocol})
     assert {(c["base"], c["group"]) for c in found.pairs} == {("a", "b"), ("a", "c")}
-    assert any("α: 0.01 was declared, 0.05 is used" in c for c in found.cautions)
+    assert any("α: declared 0.01; 0.05 is used" in c for c in found.cautions)
     kept = answer(trials, tmp_path, alpha=0.01, experiment=GATE | {"protocol": protocol})
     assert not any("protocol" in c for c in kept.cautions)
     assert kept.pairs[0]["margin_pct"] == 2.0
@@ -146,6 +146,12 @@ def test_estimated_energy_changes_the_first_words(tmp_path):
     assert found.sentence.startswith("By an estimate, not a measurement: ")
     assert found.level == "tentative"
     assert "the energy is estimated" in found.sure
+    for t in trials:
+        t["meter"] = "estimate+nvml"
+    part = answer(trials, tmp_path, experiment=GATE)
+    assert part.sentence.startswith("With the processor's part of the energy estimated: ")
+    assert "part of the energy is estimated" in part.sure
+    assert any("The processor's part" in caution for caution in part.cautions)
     trials[0]["estimated"] = "false"
     assert answer(trials, tmp_path).sentence.startswith("With some of the energy estimated")
 

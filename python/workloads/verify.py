@@ -42,8 +42,10 @@ are 4 times the distance to the farther twin, since that distance varies by a fa
 signs, plus η per step. Of several frameworks the (lower) median counts, so that one that went
 astray cannot raise its own tolerance.
 
-**Accuracy after one epoch** (0.3 points, and at least 3 images): images whose two best logits are
-closer than the weights' noise fall either way.
+**Accuracy after one epoch** (0.3 points, on a graphics card 1 point, and at least 3 images): images
+whose two best logits are closer than the weights' noise fall either way. A card adds in an order
+that no two trainings share, so that one script's differ there as much as those of two do: on an
+H100 and the digits eight scripts came to 98.7 to 99.4 %.
 
 Weights are compared tensor by tensor, the most different one counting: the median absolute
 difference relative to the median absolute update. The median tells of the whole tensor; a largest
@@ -69,7 +71,7 @@ TWIN_FACTOR = 4
 LOGITS = 1e-6
 FIRST_LOSS = 1e-6
 SHORT_WEIGHTS = 5e-2
-ACCURACY = 0.003
+ACCURACY = {"cpu": 0.003, "gpu": 0.01}
 ACCURACY_IMAGES = 3
 
 EXACT = ("parameters", "batches", "images", "test_images", "dtype", "device")
@@ -240,7 +242,7 @@ def _tolerances(found: dict) -> dict[str, float]:
     allowed = {
         "start_difference": 0.0,
         "logit_difference": LOGITS,
-        "accuracy_difference": max(ACCURACY, ACCURACY_IMAGES / job["test_images"]),
+        "accuracy_difference": max(ACCURACY[job["device"]], ACCURACY_IMAGES / job["test_images"]),
     }
     if "losses" not in base:
         return allowed

@@ -46,6 +46,38 @@ pub struct Measured<'a> {
 /// Share of a group's usable trials that must be of one kind for the others to be left out.
 const KIND_FROM: f64 = 2.0 / 3.0;
 
+/// Why nothing is compared.
+fn unlike(kinds: &BTreeMap<String, String>, compared: &[Domain]) -> String {
+    let distinct: BTreeSet<&String> = kinds.values().collect();
+    let listed: Vec<String> =
+        kinds.iter().map(|(group, kind)| format!("{group}: {kind}")).collect();
+    let shared = if compared.is_empty() {
+        String::new()
+    } else {
+        format!("; --domains {} compares what all trials have", list_plain(compared))
+    };
+    if distinct.len() > 1 {
+        format!("different things were measured ({}){shared}", shorten(&listed))
+    } else {
+        format!("no domain was measured in all trials{shared}")
+    }
+}
+
+/// Why these are compared; `beside` are those that only some trials have.
+fn alike(compared: &[Domain], beside: &[Domain], judged: &[&Measured<'_>]) -> String {
+    if beside.is_empty() && compared == [Domain::Estimated] {
+        // Nothing was measured, and no word here may say so.
+        "an estimate from processor time; nothing was measured".to_owned()
+    } else if beside.is_empty() && compared.contains(&Domain::Estimated) {
+        format!("{}; the processor's part is an estimate", list(compared))
+    } else if beside.is_empty() {
+        format!("{}: all that was measured", list(compared))
+    } else {
+        let lacking: Vec<String> = beside.iter().map(|d| lacks(*d, judged)).collect();
+        format!("{}, which all trials have; {}", list(compared), lacking.join(", "))
+    }
+}
+
 impl Domains {
     /// Decides for these trials; `asked` is what `--domains` lists.
     ///
@@ -74,7 +106,6 @@ impl Domains {
             Domain::in_total(&every.copied().collect::<Vec<_>>())
         };
         let compared = common(&|_| true);
-        let distinct: BTreeSet<&String> = kinds.values().collect();
         let mut apart = BTreeMap::new();
         let lead = |domains: &[Domain]| domains.iter().any(|d| leads(*d));
         // What all have must hold something that stands for the computer, if any total does.
@@ -84,34 +115,13 @@ impl Domains {
             for group in kinds.keys() {
                 apart.insert(group.clone(), common(&|t| t.group == group));
             }
-            let listed: Vec<String> =
-                kinds.iter().map(|(group, kind)| format!("{group}: {kind}")).collect();
-            let shared = if compared.is_empty() {
-                String::new()
-            } else {
-                format!("; --domains {} compares what all trials have", list_plain(&compared))
-            };
-            let why = if distinct.len() > 1 {
-                format!("different things were measured ({}){shared}", shorten(&listed))
-            } else {
-                format!("no domain was measured in all trials{shared}")
-            };
+            let why = unlike(&kinds, &compared);
             let beside = added.into_iter().collect();
             return Ok(Domains { compared: Vec::new(), beside, asked: None, why, kinds, apart });
         }
         let kinds = kinds.into_keys().map(|group| (group, kind(&compared))).collect();
         let beside: Vec<Domain> = added.iter().filter(|d| !compared.contains(d)).copied().collect();
-        let why = if beside.is_empty() && compared == [Domain::Estimated] {
-            // Nothing was measured, and no word here may say so.
-            "an estimate from processor time; nothing was measured".to_owned()
-        } else if beside.is_empty() && compared.contains(&Domain::Estimated) {
-            format!("{}; the processor's part is an estimate", list(&compared))
-        } else if beside.is_empty() {
-            format!("{}: all that was measured", list(&compared))
-        } else {
-            let lacking: Vec<String> = beside.iter().map(|d| lacks(*d, &judged)).collect();
-            format!("{}, which all trials have; {}", list(&compared), lacking.join(", "))
-        };
+        let why = alike(&compared, &beside, &judged);
         Ok(Domains { compared, beside, asked: None, why, kinds, apart })
     }
 

@@ -25,6 +25,7 @@ mod walk;
 
 pub use error::AnalysisError;
 pub use host::{ASKED, AnalysisReport, Progress, run};
+pub(crate) use request::Event;
 pub use settings::{AnalyzeSettings, CarbonIntensity, Method};
 pub use study::{Decided, Study, Told, study};
 pub use table::{Broken, Table};

@@ -1,9 +1,11 @@
 //! What an experiment knows about a trial beyond its samples.
 
+use crate::account::Account;
 use crate::meter::{Kind, Sensors};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::energy::Wrapping;
 use crate::phase::PhaseMark;
@@ -64,6 +66,8 @@ pub struct TrialFacts {
     pub idle_w: Option<f64>,
     /// How often it did its work; its joules are told for one.
     pub repetitions: Option<u32>,
+    /// What its script says of itself.
+    pub result: Told,
     /// From 1; more where a trial was tried again.
     pub attempt: Option<u64>,
     /// Processor seconds of the worker and all that it started.
@@ -74,6 +78,21 @@ pub struct TrialFacts {
     pub interference: Option<Interference>,
     /// How the cool-down after it went.
     pub cooldown: Option<Cooldown>,
+}
+
+/// A script's account of its trial as far as the analysis needs it. Scripts of other people write it, so
+/// that what is no account at all is one that tells nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Value")]
+pub struct Told {
+    /// The seed that it trained from, which is not taken from the plan.
+    pub seed: Option<u64>,
+}
+
+impl From<Value> for Told {
+    fn from(result: Value) -> Told {
+        Told { seed: Account::new(result).seed() }
+    }
 }
 
 /// A sampler's account of itself as far as the analysis needs it.

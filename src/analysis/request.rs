@@ -6,19 +6,20 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::scan::{Scan, Source};
 use super::settings::{AnalyzeSettings, CarbonIntensity, Method};
 use super::study::Decided;
 use super::table::Table;
 use crate::clean;
+use crate::store::settling::When;
 use crate::worker::protocol::Arrays;
 
 /// What Python tells; what else it says is for others.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// A step begins.
     Progress { step: String },
     /// Everything is written.
@@ -126,24 +127,46 @@ pub(super) fn argument(
         decided,
     };
     let argument = serde_json::to_value(argument).unwrap_or_default();
-    let mut argument = clean::in_strings(argument, &|text| clean::lines(&clean::private(&text)));
-    argument["output"] = json!(output);
-    argument
+    // The folder itself stays what it is, whatever its name.
+    match clean::in_strings(argument, &|text| clean::lines(&clean::private(&text))) {
+        Value::Object(mut fields) => {
+            fields.insert("output".to_owned(), serde_json::to_value(output).unwrap_or_default());
+            Value::Object(fields)
+        }
+        other => other,
+    }
 }
 
 /// Idle power at the experiment's two ends, in watts: the first baseline before trials and the last one
 /// after; an experiment that was resumed has more. None where none was measured.
 fn baseline(experiment: &Value) -> Option<Baseline> {
-    let baselines = experiment["settling"]["baselines"].as_array().map_or(&[][..], Vec::as_slice);
-    let at = |when: &str| {
-        let measured = |b: &&Value| b["when"] == when && b["watts"].is_number();
-        baselines.iter().filter(measured).map(|b| b["watts"].as_f64()).collect::<Vec<_>>()
-    };
-    let before = at("before").first().copied().flatten();
-    let after = at("after").last().copied().flatten();
+    let Settled { settling: Ends { baselines } } = Settled::deserialize(experiment).ok()?;
+    let mut at = baselines.iter().filter_map(|end| Some((end.when, end.watts?)));
+    let before = at.clone().find(|(when, _)| *when == When::Before).map(|(_, watts)| watts);
+    let after = at.rfind(|(when, _)| *when == When::After).map(|(_, watts)| watts);
     before.or(after)?;
     let drift_w = before.zip(after).map(|(before, after)| after - before);
     Some(Baseline { before_w: before, after_w: after, drift_w })
+}
+
+/// As much of an experiment as its idle power takes: one of another version is read as far as this goes.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Settled {
+    settling: Ends,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Ends {
+    baselines: Vec<End>,
+}
+
+#[derive(Deserialize)]
+struct End {
+    when: When,
+    /// None where it could not be measured.
+    watts: Option<f64>,
 }
 
 fn experiment(dir: &Path) -> Value {
@@ -177,6 +200,7 @@ pub(super) fn write_arrays(table: Table, path: &Path) -> io::Result<Arrays> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn idle_power_is_that_of_the_first_baseline_before_and_the_last_after() {

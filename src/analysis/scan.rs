@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 
 use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
-use super::tables::{self, Columns, TableRow};
+use super::tables::{self, Columns, TableRow, Tabled};
 use super::walk;
+pub use super::walk::Ignored;
 use crate::store::folder::Folder;
 
 /// Where trials come from.
@@ -46,15 +47,6 @@ pub struct Input {
     /// The row of a table of results, where the trial is one.
     #[serde(default)]
     pub row: Option<Box<TableRow>>,
-}
-
-/// Something that was passed over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ignored {
-    /// What.
-    pub file: PathBuf,
-    /// Why.
-    pub reason: String,
 }
 
 /// How a folder is searched.
@@ -142,7 +134,7 @@ pub fn scan(dir: &Path, output: &Path) -> Result<Scan, ScanError> {
 ///
 /// The folder cannot be read, a pattern cannot be used, or the groups are not clear.
 pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, ScanError> {
-    if dir.join("experiment.json").is_file() {
+    if is_own(dir) {
         let scan = own::experiment(dir, output)?;
         if scan.source == Source::Experiment {
             return Ok(scan);
@@ -151,24 +143,8 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     if dir.is_file() {
         return of_tables(dir, vec![dir.to_owned()], Vec::new(), search);
     }
-    let exclude = globs(&search.exclude)?;
-    let own = |path: &Path| path.join("experiment.json").is_file();
-    let beside_trials = |path: &Path| {
-        own(dir) && [Folder::PAUSES, "failed", "interrupted"].contains(&name(path).as_str())
-    };
-    let skip = |path: &Path| {
-        if same(path, output) || is_analysis(path) || beside_trials(path) {
-            Some(String::new())
-        } else {
-            own(path).then(|| OWN_EXPERIMENT.to_owned())
-        }
-    };
-    let excluded = |path: &str| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        exclude.is_match(path) || exclude.is_match(name)
-    };
-    let mut found = walk::walk(dir, skip, excluded)?;
-    if found.files.is_empty() && !own(dir) && !is_analysis(dir) {
+    let mut found = walked(dir, output, search)?;
+    if found.files.is_empty() && !is_own(dir) && !is_analysis(dir) {
         let (files, others): (Vec<_>, Vec<_>) = found.ignored.into_iter().partition(|ignored| {
             ignored.reason == walk::NO_SAMPLES && tables::is_table(&ignored.file)
         });
@@ -181,14 +157,8 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     let copies = copies::take_out(&mut found.files);
     let paths: Vec<&str> = found.files.iter().map(|f| f.relative.as_str()).collect();
     let grouping = group(&paths, dir, search)?;
-    // An experiment's own tables, and those of an analysis that was written into this very folder.
-    let tables = own(dir) || is_analysis(dir);
-    let written = |path: &Path| {
-        let name = name(path);
-        path.parent() == Some(dir) && ["trials.csv", "groups.csv", "pairs.csv"].contains(&&*name)
-    };
     let mut ignored = found.ignored;
-    ignored.retain(|i| !(tables && written(&i.file)));
+    ignored.retain(|ignored| !is_written(dir, &ignored.file));
     let mut inputs = Vec::with_capacity(found.files.len());
     for (file, placed) in found.files.iter().zip(grouping.placed) {
         let placed = match placed {
@@ -217,6 +187,38 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named, renamed })
 }
 
+/// The files below `dir` that may be trials.
+fn walked(dir: &Path, output: &Path, search: &Search) -> Result<walk::Walk, ScanError> {
+    let exclude = globs(&search.exclude)?;
+    let beside_trials = |path: &Path| {
+        is_own(dir) && [Folder::PAUSES, "failed", "interrupted"].contains(&name(path).as_str())
+    };
+    let skip = |path: &Path| {
+        if same(path, output) || is_analysis(path) || beside_trials(path) {
+            Some(String::new())
+        } else {
+            is_own(path).then(|| OWN_EXPERIMENT.to_owned())
+        }
+    };
+    let excluded = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        exclude.is_match(path) || exclude.is_match(name)
+    };
+    Ok(walk::walk(dir, skip, excluded)?)
+}
+
+/// Whether a folder is that of an experiment of joulerace's own.
+fn is_own(dir: &Path) -> bool {
+    dir.join("experiment.json").is_file()
+}
+
+/// Whether a file is one of an experiment's own tables, or of those of an analysis that was written into this
+/// very folder.
+fn is_written(dir: &Path, file: &Path) -> bool {
+    let table = ["trials.csv", "groups.csv", "pairs.csv"].contains(&name(file).as_str());
+    table && file.parent() == Some(dir) && (is_own(dir) || is_analysis(dir))
+}
+
 /// The trials of tables of results, which are read where there are no samples.
 fn of_tables(
     dir: &Path,
@@ -228,13 +230,27 @@ fn of_tables(
     ignored.extend(found.ignored);
     Ok(Scan {
         source: Source::Csv,
-        inputs: found.inputs,
+        inputs: found.trials.into_iter().map(of_table).collect(),
         ignored,
         copies: Vec::new(),
         by: found.by,
         blocks_named: found.blocks,
         renamed: Renamed::new(),
     })
+}
+
+fn of_table(row: Tabled) -> Input {
+    let Tabled { trial, group, block, file, row } = row;
+    Input {
+        trial,
+        group,
+        session: None,
+        block,
+        stamp: false,
+        csv: Some(file),
+        record: None,
+        row: Some(Box::new(row)),
+    }
 }
 
 fn order(input: &Input) -> (&str, Option<&str>, Option<u64>, &str) {

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::scan::Ignored;
+use serde::{Deserialize, Serialize};
 
 /// Folders below the named one that are searched.
 const DEEPEST: usize = 24;
@@ -22,6 +22,15 @@ const LINES_BEFORE_HEADER: usize = 200;
 
 /// Folders that packages bring along; nobody keeps measurements in them.
 const FOREIGN: [&str; 3] = ["node_modules", "site-packages", "__pycache__"];
+
+/// Something that was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// What.
+    pub file: PathBuf,
+    /// Why.
+    pub reason: String,
+}
 
 /// A file with samples.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -101,7 +101,8 @@ Examples:
   joulerace doctor
   joulerace doctor --iterations 10 --meter rapl
   joulerace doctor --spread 2                  paired differences scatter by 2%
-  joulerace doctor --json > machine.json";
+  joulerace doctor --json > machine.json
+  joulerace doctor compare './old in.txt' './new in.txt'";
 
 /// Of `measure`.
 pub const MEASURE: &str = "\

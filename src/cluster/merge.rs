@@ -1,6 +1,7 @@
 //! Shards made one experiment: every trial once, with its machine, and what is missing named.
 
-use super::study::{self, SHARDS, Study, StudyError};
+use super::error::MergeError;
+use super::study::{self, SHARDS, Study};
 use crate::analysis::gather;
 use crate::analysis::scan::scan;
 use crate::analysis::{Method, Table};
@@ -13,57 +14,14 @@ use crate::store::audit::{Damage, audit};
 use crate::store::conditions::fields_changed;
 use crate::store::experiment::{Experiment, Verdict};
 use crate::store::folder::Folder;
-use crate::store::journal::{self, JournalError};
+use crate::store::journal;
 use crate::store::machines::{MachineSeen, ShardSeen};
 use crate::store::record::TrialRecord;
 use crate::store::settling::Settling;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
-use std::path::{Path, PathBuf};
-
-/// Shards that cannot be made one experiment.
-#[derive(Debug, thiserror::Error)]
-pub enum MergeError {
-    /// There is none.
-    #[error(
-        "{0} holds no shards: there is no folder {SHARDS} with 1, 2, … in it. Name the study's folder, into which the shards' folders were copied"
-    )]
-    None(String),
-    /// A folder among the shards is not one.
-    #[error("{path}: {why}", path = path.display())]
-    NoShard {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// Shards of different studies, or of other work.
-    #[error("the shards in {folder} are not of one study:\n  {}\nrun the shard again as the others were run, or have it merged and recorded with --accept-changes", differences.join("\n  "))]
-    Differ {
-        /// The study's folder.
-        folder: String,
-        /// Shard by shard.
-        differences: Vec<String>,
-    },
-    /// See [`ExperimentError`].
-    #[error(transparent)]
-    Experiment(#[from] ExperimentError),
-    /// See [`JournalError`].
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// See [`StudyError`].
-    #[error(transparent)]
-    Study(#[from] StudyError),
-    /// The table cannot be written.
-    #[error("{path} cannot be written: {source}; free space, and merge again", path = path.display())]
-    Table {
-        /// The file.
-        path: PathBuf,
-        /// The system's word.
-        source: io::Error,
-    },
-}
+use std::path::Path;
 
 /// What merging came to.
 #[derive(Debug)]
@@ -95,6 +53,7 @@ struct Part {
 enum Found {
     Read(Box<Part>),
     Running(u32, String),
+    Damaged(u32, Vec<Damage>),
 }
 
 /// Makes the shards below `root` one experiment there: `experiment.json` and `trials.csv`. The shards'
@@ -112,13 +71,15 @@ pub fn merge(root: &Path, accept: bool, progress: &dyn Fn(&str)) -> Result<Merge
         .par_iter()
         .map(|(number, folder)| read(*number, folder))
         .collect::<Result<_, _>>()?;
-    let (mut parts, mut running) = (Vec::new(), BTreeMap::new());
+    let (mut parts, mut running, mut damaged) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for one in found {
         match one {
             Found::Read(part) => parts.push(*part),
             Found::Running(number, why) => drop(running.insert(number, why)),
+            Found::Damaged(number, of) => drop(damaged.insert(number, of)),
         }
     }
+    none_damaged(root, &damaged)?;
     parts.sort_by_key(|part| part.shard.number);
     let Some(first) = parts.first() else {
         let why: Vec<String> = running.into_values().collect();
@@ -142,9 +103,34 @@ pub fn merge(root: &Path, accept: bool, progress: &dyn Fn(&str)) -> Result<Merge
     Ok(Merged { experiment, remarks })
 }
 
+/// # Errors
+///
+/// [`MergeError::Damaged`], with what is wrong in all shards.
+fn none_damaged(root: &Path, damaged: &BTreeMap<u32, Vec<Damage>>) -> Result<(), MergeError> {
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let told = |number: &u32, damage: &Damage| {
+        format!("{SHARDS}/{number}: {}: {}", damage.trial.name, damage.why)
+    };
+    let what = damaged.iter().flat_map(|(number, of)| of.iter().map(move |one| told(number, one)));
+    Err(MergeError::Damaged { folder: root.display().to_string(), what: what.collect() })
+}
+
+/// Why there are none: they were not copied here, or none of those that were submitted has begun.
+fn none(root: &Path) -> MergeError {
+    let folder = root.display().to_string();
+    let Ok(Some(study)) = Study::read(root) else { return MergeError::None(folder) };
+    let why = |number| {
+        let why = unfit(root, number).unwrap_or_else(|| "nothing of it is there".to_owned());
+        format!("shard {number}: {why}")
+    };
+    MergeError::NotBegun { folder, why: (1..=study.shards).map(why).collect() }
+}
+
 /// The shards' folders by their numbers.
 fn folders(root: &Path) -> Result<Vec<(u32, Folder)>, MergeError> {
-    let none = || MergeError::None(root.display().to_string());
+    let none = || none(root);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root.join(SHARDS)).map_err(|_| none())?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -153,8 +139,8 @@ fn folders(root: &Path) -> Result<Vec<(u32, Folder)>, MergeError> {
         }
         let number = name.parse::<u32>().ok().filter(|n| *n > 0 && n.to_string() == name);
         let Some(number) = number.filter(|_| entry.path().is_dir()) else {
-            let why = "the folders of shards are called by their numbers, and nothing else may lie \
-                       among them: it would be in the study or not by accident";
+            let why = "the folders of shards are called by their numbers, and what else lies among \
+                       them would be in the study or not by accident; move it elsewhere";
             return Err(MergeError::NoShard { path: entry.path(), why: why.to_owned() });
         };
         // A task that found its machine unfit has left an empty folder at most.
@@ -178,14 +164,20 @@ fn read(number: u32, folder: &Folder) -> Result<Found, MergeError> {
         return Err(no_shard("it holds a whole experiment, not a shard of one".to_owned()));
     };
     if shard.number != number {
-        return Err(no_shard(format!("it holds shard {shard}; call it by that number")));
+        let beside = folder.root().with_file_name(shard.number.to_string());
+        return Err(no_shard(match beside.exists() {
+            true => format!(
+                "it holds shard {shard}, and so does {}; keep the one that is to count and move the \
+                 other elsewhere",
+                beside.display()
+            ),
+            false => format!("it holds shard {shard}; call it by that number"),
+        }));
     }
     let so_far = journal::read(&folder.journal())?;
     let damaged = audit(&experiment.plan, &so_far, folder);
     if !damaged.is_empty() {
-        let what = damaged.iter().map(|Damage { trial, why, .. }| format!("{}: {why}", trial.name));
-        let (folder, what) = (folder.shown(), what.collect());
-        return Err(ExperimentError::Damaged { folder, what }.into());
+        return Ok(Found::Damaged(number, damaged));
     }
     let settled: HashMap<&str, Outcome> = so_far.outcomes().into_iter().collect();
     let is_settled = |name: &str| settled.get(name) == Some(&Outcome::Settled);
@@ -258,7 +250,9 @@ fn shards(
         let part = known.get(&number);
         let absent = || {
             let unfit = unfit(root, number);
-            let why = unfit.unwrap_or_else(|| "its folder is not there".to_owned());
+            let why = unfit.unwrap_or_else(|| {
+                format!("its folder is not there; copy it from its machine, or run it: --shard {number}/{of}")
+            });
             Some(running.get(&number).cloned().unwrap_or(why))
         };
         ShardSeen {
@@ -361,7 +355,7 @@ fn together(
         crate::store::experiment::Part::Known(data) => Some(data.clone()),
         crate::store::experiment::Part::Other(_) => None,
     };
-    let work = verdict(records, verdicts, &Expected::of(&settings.job, dataset.as_ref()));
+    let work = verdict(records, verdicts, &Expected::of(&settings, dataset.as_ref()));
     Experiment {
         created: study.as_ref().map_or(created, |study| study.created),
         command: study.map_or(first.command.clone(), |study| study.command),

@@ -153,7 +153,14 @@ impl Job {
              host=$!\n\n\
              # Slurm warns this script with USR1 {warning_s} s before the time is up: then the present trial is the last.\n\
              # TERM, where the task has to go, Slurm sends to joulerace as well.\n\
-             trap 'heard=1; warned=1; kill -TERM \"$host\"' USR1\n\
+             warn() {{\n    \
+                 heard=1\n    \
+                 [ \"$warned\" ] && return\n    \
+                 warned=1\n    \
+                 echo \"Slurm warns at $(date +%T) that the task has to end; the present trial is its last\" >&2\n    \
+                 kill -TERM \"$host\"\n\
+             }}\n\
+             trap warn USR1\n\
              trap 'heard=1' TERM\n\
              while heard=; wait \"$host\"; status=$?; [ \"$heard\" ]; do :; done\n\n\
              # 8: it stopped before its end. The task queues up again with what is left, unless its time is too short\n\

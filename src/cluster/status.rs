@@ -82,7 +82,7 @@ pub fn status(root: &Path) -> Result<Option<Status>, StudyError> {
         })
     };
     let queue = jobs.map(|jobs| ask(jobs.shards));
-    let merging = jobs.and_then(|jobs| ask(jobs.merge).into_values().next());
+    let merging = jobs.and_then(|jobs| ask(jobs.merge?).into_values().next());
     let look = |number: u32| {
         let queued = queue.as_ref().map(|queue| queue.get(&number));
         line(root, &settings, Shard { number, of }, queued)

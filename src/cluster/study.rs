@@ -24,8 +24,8 @@ pub enum Prepare {
 pub struct Jobs {
     /// The array whose tasks are the shards.
     pub shards: u64,
-    /// The one that merges them.
-    pub merge: u64,
+    /// The one that merges them; none where Slurm would not take it.
+    pub merge: Option<u64>,
 }
 
 /// What all shards of a study have in common.

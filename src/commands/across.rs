@@ -1,6 +1,6 @@
 //! `joulerace analyze DIR DIR …`: several experiments of one plan, each by itself and then together.
 
-use crate::analysis::{AnalysisError, AnalyzeSettings};
+use crate::analysis::{AnalysisError, AnalyzeSettings, Event as Told};
 use crate::clean;
 use crate::env::Environment;
 use crate::error::Error;
@@ -11,7 +11,8 @@ use crate::screen::Terminal;
 use crate::screen::{shown, width};
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
-use serde_json::{Value, json};
+use serde::{Deserialize as _, Serialize};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -35,13 +36,33 @@ pub(super) fn experiments(dirs: &[PathBuf]) -> Result<Vec<Value>, Error> {
             let message = format!("{} is named twice", shown(dir));
             return Err(AnalysisError::Refused(message).into());
         }
-        let mut experiment = serde_json::to_value(Experiment::read(&Folder::at(dir))?)
-            .map_err(|e| Error::Other(e.into()))?;
+        let mut experiment = Experiment::read(&Folder::at(dir))?;
         // The order of every trial is in the experiment's own report.
-        experiment["plan"]["trials"] = Value::Null;
+        experiment.plan.trials.clear();
+        let experiment = serde_json::to_value(experiment).map_err(|e| Error::Other(e.into()))?;
         found.push(clean::in_strings(experiment, &|text| clean::lines(&clean::private(&text))));
     }
     Ok(found)
+}
+
+/// The argument of `analysis.across.serve`.
+#[derive(Serialize)]
+struct Argument<'a> {
+    output: &'a Path,
+    parts: Vec<Part>,
+    alpha: f64,
+    command: &'a str,
+    version: &'static str,
+}
+
+/// One experiment of several.
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    /// Where its own analysis wrote its tables.
+    analysis: PathBuf,
+    /// Its `experiment.json`, fit to be shown.
+    experiment: Value,
 }
 
 /// Reads the experiments together, after each was analysed; gives what to print.
@@ -56,41 +77,42 @@ pub(super) async fn together(
     let unwritten = |source| AnalysisError::Output { path: output.to_owned(), source };
     std::fs::create_dir_all(output).map_err(unwritten)?;
     let output = output.canonicalize().map_err(unwritten)?;
-    let parts: Vec<Value> = names(dirs)
+    let parts: Vec<Part> = names(dirs)
         .into_iter()
         .zip(dirs)
         .zip(experiments)
-        .map(|((name, dir), experiment)| {
-            json!({ "name": name, "analysis": dir.join("analysis"), "experiment": experiment })
-        })
+        .map(|((name, dir), experiment)| Part { name, analysis: dir.join("analysis"), experiment })
         .collect();
-    let argument = json!({
-        "output": output,
-        "parts": parts,
-        "alpha": ALPHA,
-        "command": settings.command,
-        "version": env!("CARGO_PKG_VERSION"),
-    });
+    let argument = Argument {
+        output: &output,
+        parts,
+        alpha: ALPHA,
+        command: &settings.command,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let argument = serde_json::to_value(argument).map_err(|e| Error::Other(e.into()))?;
     let stop = prepare::token()?;
     let (python, path) = (environment.interpreter()?, vec![settings.python_dir.clone()]);
     let events =
         prepare::call(&python, path, "analysis.across", "serve", argument, &stop, |event| {
-            if let Some(step) = event["step"].as_str() {
-                terminal.on(&Event::Preparing(step));
+            if let Ok(Told::Progress { step }) = Told::deserialize(event) {
+                terminal.on(&Event::Preparing(&step));
             }
         })
         .await
         .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
-    if let Some(refused) = events.iter().find(|event| event["event"] == "refused") {
-        let message = refused["message"].as_str().unwrap_or("it was refused").to_owned();
-        return Err(AnalysisError::Refused(message).into());
+    let mut answer = String::new();
+    for told in events.iter().filter_map(|event| Told::deserialize(event).ok()) {
+        match told {
+            Told::Refused { message } => return Err(AnalysisError::Refused(message).into()),
+            Told::Result { sentence, .. } => answer = sentence,
+            Told::Progress { .. } | Told::Place { .. } => {}
+        }
     }
-    let told = events.iter().rev().find(|event| event["event"] == "result");
-    let sentence = told.and_then(|event| event["sentence"].as_str()).unwrap_or_default();
     let report = shown(&output.join("report.html"));
     let wide = usize::from(width()).clamp(40, 100);
     let options = textwrap::Options::new(wide).break_words(false);
-    Ok(format!("\n{}\nReport of all together: {report}\n", textwrap::fill(sentence, &options)))
+    Ok(format!("\n{}\nReport of all together: {report}\n", textwrap::fill(&answer, &options)))
 }
 
 /// The folders' own names, or their paths where two have the same.

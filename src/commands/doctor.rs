@@ -1,8 +1,7 @@
 //! `joulerace doctor`, and the same before an experiment with `--strict`.
 
-use super::resolve::resolve;
-use crate::cli::DoctorArgs;
-use crate::cli::Talk;
+use super::resolve::{self, resolve};
+use crate::cli::{CompareArgs, DoctorArgs, DoctorOf, Talk};
 pub(super) use crate::doctor::Finding;
 use crate::doctor::{self, Effort, Level, Report, Subject, show};
 use crate::env::Profile;
@@ -10,10 +9,12 @@ use crate::error::Error;
 use crate::paths::{self, Project};
 use crate::prepare;
 use crate::prepare::environments::folder_settings;
+use crate::run::commands::check_found;
 use crate::screen::fitting;
 use crate::screen::width;
 use crate::settings::{Settings, SettingsError};
 use crate::snapshot::Roots;
+use crate::workload::uses_images;
 use indicatif::ProgressBar;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -24,21 +25,33 @@ use std::time::Duration;
 /// `joulerace doctor`: ends with 0, or with the status of the worst finding.
 pub fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
-    let settings = resolve(&args.run, &project)?;
-    if !(args.spread > 0.0 && args.spread <= 100.0) {
+    let (settings, design, judge) = match &args.of {
+        Some(DoctorOf::Compare(of)) => (commands(&of.compare)?, &of.compare.design, &of.judge),
+        None => (resolve(&args.run, &project)?, &args.run.design, &args.judge),
+    };
+    if !(judge.spread > 0.0 && judge.spread <= 100.0) {
         let (flag, allowed) = ("--spread", "percent, above 0 and at most 100");
-        return Err(SettingsError::Range { flag, value: args.spread.to_string(), allowed }.into());
+        return Err(SettingsError::Range { flag, value: judge.spread.to_string(), allowed }.into());
     }
-    let results = match &args.run.design.output {
+    let results = match &design.output {
         Some(folder) => prepare::absolute(folder),
         None => prepare::absolute(Path::new("results")),
     };
     let subject = Subject {
-        spread: args.spread / 100.0,
-        ..subject(&settings, &project, &results, !args.run.design.no_analysis)
+        spread: judge.spread / 100.0,
+        ..subject(&settings, &project, &results, !design.no_analysis)
     };
-    let report = if args.json { as_json(&subject)? } else { on_screen(&subject, talk) };
+    let report = if judge.json { as_json(&subject)? } else { on_screen(&subject, talk) };
     Ok(report.worst.status().map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Settings of commands that can be found, which are not run here: what they do is the user's.
+fn commands(args: &CompareArgs) -> Result<Settings, Error> {
+    let settings = resolve::commands::resolve(args)?;
+    if args.setup.is_none() {
+        check_found(&settings)?;
+    }
+    Ok(settings)
 }
 
 /// `--strict`: refuses to start where `doctor` would warn.
@@ -108,6 +121,9 @@ fn subject(
         meters: settings.meter_settings(),
         roots: Roots::default(),
         environments: training.into_iter().chain(folders).chain(analysis).collect(),
+        images: settings.commands.is_none()
+            // What is wrong with its workload is said when it runs.
+            && uses_images(&settings.workload_in(project), project).unwrap_or(true),
         dataset: prepare::dataset_settings(settings.dataset, settings.data_dir.as_deref()),
         results: results.to_owned(),
         lock_file: paths::lock_file(),

@@ -17,6 +17,13 @@ pub(super) fn dry_run(
     folder: &Folder,
     doctors_worst: impl FnOnce() -> String,
 ) -> Result<ExitCode, Error> {
+    say(&told(settings, plan, folder, usize::from(width())));
+    say(&doctors_worst());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The plan in words, `columns` wide.
+pub(super) fn told(settings: &Settings, plan: &Plan, folder: &Folder, columns: usize) -> String {
     let expected = Expected::of(settings);
     let most = if settings.until_precise.is_some() { "at most " } else { "" };
     let order = match settings.order {
@@ -42,7 +49,25 @@ pub(super) fn dry_run(
              known to within ±{pct}%.\n"
         );
     }
-    let trials = match settings.commands {
+    text += &format!(
+        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n{}",
+        units::duration(expected.pauses_s),
+        humantime::format_duration(settings.warmup),
+        humantime::format_duration(settings.baseline),
+        humantime::format_duration(settings.cooldown),
+        trials(settings, &expected, most),
+    );
+    // A treatment's name is not cut at its hyphens.
+    let options = textwrap::Options::new(columns.max(40))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace);
+    let lines = text.lines().flat_map(|line| textwrap::wrap(line, &options));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+/// How long trials take, as far as that is known before the first.
+fn trials(settings: &Settings, expected: &Expected, most: &str) -> String {
+    match settings.commands {
         Some(_) => format!(
             "How long the commands take, and how often a trial repeats them, is known once each has \
              run.\nExpected in all: {most}roughly {}, and what the commands take.\n",
@@ -59,22 +84,5 @@ pub(super) fn dry_run(
             units::duration(expected.trial_s),
             units::duration(expected.total_s()),
         ),
-    };
-    text += &format!(
-        "Pauses: {} (warm-up {}, baseline 2 × {}, cool-down {} after each trial).\n{}",
-        units::duration(expected.pauses_s),
-        humantime::format_duration(settings.warmup),
-        humantime::format_duration(settings.baseline),
-        humantime::format_duration(settings.cooldown),
-        trials,
-    );
-    let columns = usize::from(width()).max(40);
-    // A treatment's name is not cut at its hyphens.
-    let options = textwrap::Options::new(columns)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .word_separator(textwrap::WordSeparator::AsciiSpace);
-    let lines = text.lines().flat_map(|line| textwrap::wrap(line, &options));
-    say(&(lines.collect::<Vec<_>>().join("\n") + "\n"));
-    say(&doctors_worst());
-    Ok(ExitCode::SUCCESS)
+    }
 }

@@ -89,6 +89,9 @@ async fn lock(
     for treatment in &treatments {
         let version = environments::version_of(treatment, known)?;
         let locked = environments::lock(settings, version, anew, terminal).await?;
+        if let Some(script) = known.script(&treatment.framework) {
+            locked.1.is_recent_enough(&treatment.name, &script.oldest)?;
+        }
         paths += &format!("{}\n", locked.0.display());
     }
     Ok(paths)

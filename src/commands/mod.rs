@@ -15,6 +15,8 @@ mod pack;
 mod replay;
 mod resolve;
 mod run;
+#[cfg(test)]
+mod screens;
 mod shard;
 mod shell;
 mod status;

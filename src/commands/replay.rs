@@ -24,7 +24,8 @@ use crate::stop::Stopper;
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use clap::Parser as _;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -108,15 +109,28 @@ fn unfit(args: &ReplayArgs, why: String) -> Error {
 /// What the archive's analysis was asked: flags, and where its report said that it lay. All of it may be
 /// a stranger's, and none of it names a file or a program of this machine.
 fn asked(then: &Path, unpacked: &Unpacked, project: &Project) -> Result<AnalyzeSettings, String> {
-    let read = |name: &str| -> Result<Value, String> {
-        let text = files::read(&then.join(name), LARGEST).map_err(|e| format!("{name}: {e}"))?;
-        serde_json::from_slice(&text).map_err(|e| format!("{name}: {e}"))
-    };
-    let asked: AnalyzeSettings =
-        serde_json::from_value(read(ASKED)?).map_err(|e| format!("{ASKED}: {e}"))?;
-    let place = read("summary.json")?["settings"]["output"].as_str().map(str::to_owned);
+    let asked: AnalyzeSettings = read(then, ASKED)?;
+    let Summary { settings: Reported { output: place } } = read(then, "summary.json")?;
     let (dir, python_dir) = (unpacked.folder.clone(), project.python());
     Ok(AnalyzeSettings { dir, python_dir, place, output: None, audit: false, ..asked })
+}
+
+/// As much of `summary.json` as is asked of it.
+#[derive(Deserialize)]
+struct Summary {
+    #[serde(default)]
+    settings: Reported,
+}
+
+#[derive(Default, Deserialize)]
+struct Reported {
+    /// Where the report said that the analysis lay.
+    output: Option<String>,
+}
+
+fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, String> {
+    let text = files::read(&folder.join(name), LARGEST).map_err(|e| format!("{name}: {e}"))?;
+    serde_json::from_slice(&text).map_err(|e| format!("{name}: {e}"))
 }
 
 fn table(table: &Compared) {

@@ -1,10 +1,11 @@
 //! The experiment: settings, plan, run, report.
 
-use super::compare::here;
 use super::doctor;
 use super::dry_run::dry_run;
 use super::list::list;
-use super::resolve::{changed_settings, check_samples, known_to, own_or_named, resolve, workload};
+use super::resolve::{
+    changed_settings, check_samples, here, known_to, own_or_named, resolve, workload,
+};
 use super::shard::{self, Place};
 use crate::analysis::AnalysisError;
 use crate::clean;
@@ -13,6 +14,8 @@ use crate::error::{Error, Status};
 use crate::files::{self, Scratch};
 use crate::paths::{self, Project};
 use crate::plan::Plan;
+use crate::prepare::environments::{self, Wanted};
+use crate::prepare::known::known;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::run::{Ending, Outcome, Session};
@@ -24,7 +27,8 @@ use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use crate::store::journal::Again;
 use crate::store::{lock, record};
-use std::path::Path;
+use crate::workload::uses_images;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// `joulerace`.
@@ -36,7 +40,8 @@ pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let settings = resolve(&args, &project)?;
-    for job in settings.jobs() {
+    let images = uses_images(&settings.workload_in(&project), &project)?;
+    for job in settings.jobs().filter(|_| images) {
         let data_dir = settings.data_dir.as_deref();
         check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
     }
@@ -54,6 +59,9 @@ pub(super) fn begin(
     let folder = place.folder.clone();
     let analyse = !design.no_analysis && place.study.is_none();
     if design.dry_run {
+        if settings.commands.is_none() {
+            can_be_had(&settings, &project, talk)?;
+        }
         return dry_run(&settings, &Plan::of(&settings), &folder, || {
             doctor::worst(&settings, &project, folder.root(), analyse)
         });
@@ -69,6 +77,19 @@ pub(super) fn begin(
     };
     place.look(&mut session, design, talk)?;
     conduct(session, analyse, talk)
+}
+
+/// Locks what is asked for at versions and is not locked yet, and weighs what that would install: what
+/// cannot be had is told by a dry run too.
+fn can_be_had(settings: &Settings, project: &Project, talk: Talk) -> Result<(), Error> {
+    let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+    let scripts = settings.scripts(project);
+    let known = known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?;
+    let terminal = Terminal::new(talk);
+    let wanted = Wanted::of(settings, &known, None);
+    let found = block_on(environments::versions(project, &wanted, &terminal))?;
+    terminal.finish();
+    found
 }
 
 /// `joulerace resume`.

@@ -102,14 +102,14 @@ pub(super) fn fit(
     terminal: &Terminal,
 ) -> Result<Vec<Remark>, Error> {
     let Some(shard) = session.settings.shard else { return Ok(Vec::new()) };
+    let folder = session.folder.root();
+    let report = doctor::look(&session.settings, &session.project, folder, false);
+    keep(&report, root, shard, terminal);
     if let Ok(selected) = meter::select(&session.settings.meter_settings())
         && selected.meter.capabilities().estimates
     {
         session.may_estimate(&selected.rejected)?;
     }
-    let folder = session.folder.root();
-    let report = doctor::look(&session.settings, &session.project, folder, false);
-    keep(&report, root, shard, terminal);
     // What is wrong with environment and data is said, with more about it, when they are made ready.
     let of_the_machine = |group| matches!(group, Group::Meters | Group::Machine | Group::Others);
     let least = if strict { Level::Warning } else { Level::Failure };

@@ -6,7 +6,9 @@ use crate::cluster::{MergeError, status as of_study};
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::prepare;
+use crate::process;
 use crate::screen::{Terminal, say, shown, width};
+use crate::stop;
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
 use std::path::Path;
@@ -16,6 +18,9 @@ use std::time::Duration;
 /// How often a study is looked at that is waited for. Slurm's controller is everybody's.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// How soon somebody who will not wait any longer is heard.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// As many shards have a line of their own; those that are done are left out first.
 const MOST_LINES: usize = 40;
 
@@ -23,7 +28,7 @@ const MOST_LINES: usize = 40;
 pub fn status(args: StatusArgs, _talk: Talk) -> Result<ExitCode, Error> {
     let root = prepare::followed(&args.dir);
     let found = look(&root)?;
-    say(&table(&found));
+    say(&table(&found, width()));
     if let Some(error) = &found.unasked {
         say(&format!("The queue could not be asked: {error}\n"));
     }
@@ -41,23 +46,37 @@ fn look(root: &Path) -> Result<Found, Error> {
 ///
 /// # Errors
 ///
-/// What is missing, where its end was not reached.
+/// What is missing, where its end was not reached, or that somebody would not wait for it.
 pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error> {
+    process::count_interrupts().map_err(|e| Error::Other(e.into()))?;
+    let before = stop::requests();
+    terminal.on(&Event::Preparing("waiting for its end; Ctrl-C ends the waiting, not the jobs"));
     let mut told = String::new();
     loop {
         let found = look(root)?;
-        let now = summary(&found);
+        // A controller that is busy for once is no end.
+        let unheard = found.unasked.as_ref().map(|error| format!("; the queue: {error}"));
+        let now = summary(&found) + &unheard.clone().unwrap_or_default();
         if now != told {
             terminal.on(&Event::Preparing(&now));
             told = now;
         }
-        if !found.queued() {
+        if unheard.is_none() && !found.queued() {
             break;
         }
-        std::thread::sleep(AGAIN);
+        for _ in 0..AGAIN.as_millis() / LOOK.as_millis() {
+            std::thread::sleep(LOOK);
+            if stop::requests() > before {
+                let message = format!(
+                    "no longer waited for; the jobs go on: joulerace status {}",
+                    shown(root)
+                );
+                return Err(Error::Told { message, status: Status::Stopped });
+            }
+        }
     }
     let found = look(root)?;
-    say(&table(&found));
+    say(&table(&found, width()));
     say(&ahead(&found, root));
     let merged = Experiment::read(&Folder::at(root));
     let (done, all) = found.done();
@@ -84,9 +103,9 @@ fn summary(found: &Found) -> String {
     format!("{done} of {all} trials; shards: {}", kinds.join(", "))
 }
 
-fn table(found: &Found) -> String {
+pub(super) fn table(found: &Found, columns: u16) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_width(width().min(100));
+    table.load_style(comfy_table::presets::NOTHING).set_width(columns.min(100));
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(["shard", "blocks", "machine", "trials", "state"]);
     let many = found.lines.len() > MOST_LINES;
@@ -109,7 +128,7 @@ fn table(found: &Found) -> String {
 }
 
 /// What happens next, or what to do.
-fn ahead(found: &Found, root: &Path) -> String {
+pub(super) fn ahead(found: &Found, root: &Path) -> String {
     let shown = shown(root);
     let idle: Vec<String> =
         found.lines.iter().filter(|l| l.idle).map(|l| l.number.to_string()).collect();
@@ -128,14 +147,16 @@ fn ahead(found: &Found, root: &Path) -> String {
         return String::new();
     }
     let numbers = idle.join(",");
+    let shards = if idle.len() == 1 { "shard" } else { "shards" };
     match found.study.as_ref().and_then(|study| study.jobs) {
         Some(_) => format!(
-            "Nothing works on shards {numbers}; why is in {shown}/logs. They go on with:\n  \
+            "Nothing works on {shards} {numbers}; why is in {shown}/logs.\nGo on with:\n  \
              sbatch --array={numbers} {shown}/job.sh\nand then: joulerace merge {shown}\n"
         ),
         None => format!(
-            "Nothing that is seen from here works on shards {numbers}; each goes on with:\n  \
-             joulerace resume {shown}/shards/NUMBER\nand then: joulerace merge {shown}\n"
+            "Nothing that is seen from here works on {shards} {numbers}.\nGo on with:\n  \
+             joulerace resume {shown}/shards/{}\nand then: joulerace merge {shown}\n",
+            if idle.len() == 1 { &numbers } else { "NUMBER" }
         ),
     }
 }

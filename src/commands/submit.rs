@@ -1,23 +1,25 @@
 //! `joulerace submit`: a study planned once, prepared, and given to Slurm as a job array.
 
-use super::resolve::{check_samples, resolve};
-use super::{compare, status};
+use super::resolve::{self, check_samples, resolve};
+use super::status;
 use crate::cli::{Cli, Command, CompareArgs, DesignArgs, RunArgs, SubmitArgs, Talk, joined};
 use crate::cluster::script::{self, Job, Options};
+use crate::cluster::study::SHARDS;
 use crate::cluster::{Jobs, Prepare, Study, StudyError, slurm};
 use crate::env::Profile;
 use crate::error::{Error, Status};
 use crate::paths::{self, Project};
 use crate::plan::duration::Expected;
-use crate::prepare::environments::{Wanted, environments, keep};
+use crate::prepare::environments::{Wanted, environments, keep, locks};
 use crate::prepare::known::known;
 use crate::prepare::{self, block_on, conditions};
 use crate::race;
 use crate::screen::{Terminal, now_as_name, say, shown};
-use crate::settings::{Job as Work, Settings, Shard};
+use crate::settings::{Job as Work, Known, Settings, Shard};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
 use crate::store::folder::Folder;
+use crate::workload::uses_images;
 use clap::Parser as _;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -46,18 +48,28 @@ pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     free(&root)?;
     let terminal = Terminal::new(talk);
     let mut study = planned(&args, settings);
-    if study.prepare == Prepare::Shared {
-        if let Some(cache) = &args.cache {
-            paths::use_cache(prepare::absolute(cache));
+    match (study.prepare, &args.cache) {
+        (Prepare::Node, _) => locked(&project, &study.settings, &root, &terminal)?,
+        (Prepare::Shared, cache) => {
+            if let Some(cache) = cache {
+                paths::use_cache(prepare::absolute(cache));
+            }
+            study.conditions = prepared(&project, &study.settings, &root, &terminal)?;
         }
-        study.conditions = prepared(&project, &study.settings, &root, &terminal)?;
     }
     terminal.finish();
     write(&root, &job, &study)?;
     let shards = slurm::submit(&root.join("job.sh"), None)?;
-    let merge = slurm::submit(&root.join("merge.sh"), Some(shards))?;
-    study.jobs = Some(Jobs { shards, merge });
+    let merge = slurm::submit(&root.join("merge.sh"), Some(shards));
+    study.jobs = Some(Jobs { shards, merge: merge.as_ref().ok().copied() });
     study.write(&root)?;
+    let merge = merge.map_err(|error| Error::Told {
+        message: format!(
+            "{error}\nThe shards run as job {shards} all the same; when they are done: joulerace merge {}",
+            shown(&root)
+        ),
+        status: Status::Environment,
+    })?;
     say(&submitted(&study, &root, shards, merge));
     if args.wait { status::follow(&root, &terminal) } else { Ok(ExitCode::SUCCESS) }
 }
@@ -83,13 +95,15 @@ impl Typed {
     /// The settings that all shards have; how many processors a machine has is its own.
     fn settings(&self, project: &Project) -> Result<Settings, Error> {
         let run = match self {
-            Typed::Commands(args) => return compare::resolve(args),
+            Typed::Commands(args) => return resolve::commands::resolve(args),
             Typed::Frameworks(run) => run,
         };
         // This machine may have fewer processors than those that run it.
         let settings = resolve(&RunArgs { threads: None, ..(**run).clone() }, project)?;
         let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
-        check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        if uses_images(&settings.workload_in(project), project)? {
+            check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
+        }
         let threads = run.threads.unwrap_or(settings.job.threads);
         Ok(Settings { job: Work { threads, ..settings.job.clone() }, ..settings })
     }
@@ -204,20 +218,24 @@ fn node_cache() -> PathBuf {
     format!("/tmp/joulerace-{user}").into()
 }
 
-/// The study's folder has to be new or empty.
+/// The study's folder has to be new or empty, or hold one that Slurm refused, of which nothing has begun.
 fn free(root: &Path) -> Result<(), Error> {
     let shown = root.display().to_string();
-    let empty = std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_none());
-    match root.exists() && !empty {
-        true if root.join(Study::FILE).exists() => Err(Error::Told {
+    let empty =
+        |folder: &Path| std::fs::read_dir(folder).map_or(true, |mut all| all.next().is_none());
+    if empty(root) {
+        return Ok(());
+    }
+    match Study::read(root)? {
+        None => Err(ExperimentError::NotEmpty(shown).into()),
+        Some(study) if study.jobs.is_none() && empty(&root.join(SHARDS)) => Ok(()),
+        Some(_) => Err(Error::Told {
             message: format!(
                 "--output: {shown} already holds a study; name another folder, or have what is left of \
                  it run: sbatch {shown}/job.sh"
             ),
             status: Status::Output,
         }),
-        true => Err(ExperimentError::NotEmpty(shown).into()),
-        false => Ok(()),
     }
 }
 
@@ -235,20 +253,44 @@ fn prepared(
             return Ok(None);
         }
         let (workloads, scripts) = (project.workloads(), settings.scripts(project));
-        let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
-        let folders = std::slice::from_ref(&scripts);
-        let known = known(folders, &settings.workload, project, &named)?;
+        let known = scripts_of(project, settings)?;
         let made = environments(project, &Wanted::of(settings, &known, None), terminal).await?;
         if !made.locks.is_empty() {
             keep(&made.locks, &Folder::at(root))?;
         }
-        let digits = made.digits(project)?;
-        let folder = settings.data_dir.as_deref();
-        let data = prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
-        let conditions = conditions::conditions(&made, &[&scripts, &workloads]);
-        Ok(Some(Conditions { data: conditions::data(&data), ..conditions }))
+        let mut conditions = conditions::conditions(&made, &[&scripts, &workloads]);
+        if uses_images(&settings.workload_in(project), project)? {
+            let (digits, folder) = (made.digits(project)?, settings.data_dir.as_deref());
+            let data =
+                prepare::data(settings.dataset, folder, &digits, &workloads, terminal).await?;
+            conditions.data = conditions::data(&data);
+        }
+        Ok(Some(conditions))
     };
     block_on(work)?
+}
+
+/// Versions are locked once for all nodes, which would else lock them on different days.
+fn locked(
+    project: &Project,
+    settings: &Settings,
+    root: &Path,
+    terminal: &Terminal,
+) -> Result<(), Error> {
+    if settings.commands.is_some() {
+        return Ok(());
+    }
+    let known = scripts_of(project, settings)?;
+    let wanted = Wanted::of(settings, &known, None);
+    let locks = block_on(locks(project, &wanted, terminal))??;
+    Ok(keep(&locks, &Folder::at(root))?)
+}
+
+/// The scripts that the treatments run.
+fn scripts_of(project: &Project, settings: &Settings) -> Result<Known, Error> {
+    let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
+    let scripts = settings.scripts(project);
+    Ok(known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?)
 }
 
 /// The study's folder with its scripts, which is all that Slurm needs.
@@ -256,7 +298,7 @@ fn write(root: &Path, job: &Job, study: &Study) -> Result<(), Error> {
     let at = |path: PathBuf| move |source| StudyError::Write { path, source };
     let logs = job.logs();
     std::fs::create_dir_all(&logs).map_err(at(logs.clone()))?;
-    let folder = root.join(crate::cluster::study::SHARDS);
+    let folder = root.join(SHARDS);
     std::fs::create_dir_all(&folder).map_err(at(folder.clone()))?;
     for (name, text) in [("job.sh", job.shards_script()), ("merge.sh", job.merge_script())] {
         let path = root.join(name);

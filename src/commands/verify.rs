@@ -1,5 +1,7 @@
 //! `joulerace verify`: shows that all frameworks do the same work.
 
+mod table;
+
 use super::resolve::{asked, check_samples, job_ranges, workload};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
@@ -7,59 +9,83 @@ use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::meter::{MeterSettings, nvml::cards};
 use crate::paths::Project;
-use crate::prepare::environments::{Wanted, environments};
+use crate::prepare::argument::{Argument, Work};
+use crate::prepare::environments::{Environments, Wanted, environments};
 use crate::prepare::known::known;
 use crate::prepare::{self, block_on};
 use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
-use crate::settings::{Job, treatments};
-use crate::units;
-use crate::workload::Workload;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
-use serde_json::{Value, json};
-use std::path::PathBuf;
+use crate::settings::{Job, Treatment, treatments};
+use crate::worker::protocol::Interpreter;
+use crate::workload::{Workload, uses_images};
+use serde::{Deserialize as _, Serialize};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+pub(super) use table::{Comparison, table};
+use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.
 pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let threads = job_ranges(args.learning_rate, args.threads)?;
-    check_samples(args.dataset, args.data_dir.as_deref(), args.train_samples, args.test_samples)?;
     let project = Project::find()?;
+    let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+    let images = uses_images(&workload, &project)?;
+    if images {
+        let data_dir = args.data_dir.as_deref();
+        check_samples(args.dataset, data_dir, args.train_samples, args.test_samples)?;
+    }
     let library = MeterSettings::default().nvml;
     args.device.is_there(|| cards(&library))?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
-    let outcome = block_on(compare(&args, threads, &project, &terminal))?;
+    let outcome = block_on(compare(&args, &workload, images, threads, &project, &terminal))?;
     terminal.finish();
     let found = outcome?;
     if args.json {
-        say(&format!("{found:#}\n"));
+        let found = serde_json::to_string_pretty(&found).map_err(|e| Error::Other(e.into()))?;
+        say(&format!("{found}\n"));
     } else {
         say(&table(&found, width()));
     }
-    if found["identical"] == json!(true) {
+    if found.identical {
         return Ok(ExitCode::SUCCESS);
     }
-    let reasons: Vec<&str> =
-        found["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let message = format!("the frameworks do not do the same work:\n  {}", reasons.join("\n  "));
+    let reasons = found.reasons.join("\n  ");
+    let message = format!("the frameworks do not do the same work:\n  {reasons}");
     Err(Error::Told { message, status: Status::Trials })
+}
+
+/// What is told to `verify.collect`.
+#[derive(Serialize)]
+struct Collect<'a> {
+    #[serde(flatten)]
+    argument: Argument<'a>,
+    /// So many steps are looked at.
+    steps: u32,
+    /// The file that it writes.
+    output: &'a Path,
+}
+
+fn failed(what: &str, why: String) -> Error {
+    Error::Told { message: format!("{what}: {why}"), status: Status::Trials }
 }
 
 async fn compare(
     args: &VerifyArgs,
+    workload: &Workload,
+    images: bool,
     threads: u32,
     project: &Project,
     terminal: &Terminal,
-) -> Result<Value, Error> {
+) -> Result<Comparison, Error> {
     let own = project.workloads();
-    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
-    let path = search_path(&workload, project);
+    let path = search_path(workload, project);
     let known = known(&path, &workload.name, project, &args.environment)?;
-    let typed = asked(&args.treatments, &workload);
+    let typed = asked(&args.treatments, workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
-    args.device.suits(&treatments, &known)?;
+    known.suit(args.device, &treatments)?;
     let wanted = Wanted {
         treatments: &treatments,
         python_env: args.python_env.clone(),
@@ -69,60 +95,101 @@ async fn compare(
         kept: None,
     };
     let environments = environments(project, &wanted, terminal).await?;
-    let failed = |what: &str, why: String| Error::Told {
-        message: format!("{what}: {why}"),
-        status: Status::Trials,
+    let dataset = if images {
+        let (digits, data_dir) = (environments.digits(project)?, args.data_dir.as_deref());
+        Some(prepare::data(args.dataset, data_dir, &digits, &own, terminal).await?)
+    } else {
+        None
     };
-    let digits = environments.digits(project)?;
-    let dataset =
-        prepare::data(args.dataset, args.data_dir.as_deref(), &digits, &own, terminal).await?;
-    let mut job = serde_json::to_value(Job {
-        epochs: 1,
-        batch_size: args.batch_size,
-        learning_rate: args.learning_rate,
-        seed: args.seed,
-        train_samples: args.train_samples,
-        test_samples: args.test_samples,
-        threads,
-        device: args.device,
-    })
-    .map_err(|e| Error::Other(e.into()))?;
-    job["dataset"] = json!(dataset.name.to_string());
-    job["data_dir"] = json!(dataset.dir);
-    let stop = prepare::token()?;
-    let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
-    let mut files = serde_json::Map::new();
-    let mut last = None;
-    for treatment in &treatments {
-        let name = &treatment.name;
-        let output = scratch.path().join(format!("{}.npz", treatment.folder()));
-        terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
-        let mut argument = json!({
-            "framework": treatment.framework, "workload": workload.name, "job": job,
-            "steps": args.steps, "output": output,
-        });
-        if let Some(variant) = &treatment.variant {
-            argument["variant"] = json!(variant);
+    let name = dataset.as_ref().map(|dataset| dataset.name.to_string());
+    let collection = Collection {
+        args,
+        workload,
+        path: &path,
+        work: Work {
+            job: Job {
+                epochs: 1,
+                batch_size: args.batch_size,
+                learning_rate: args.learning_rate,
+                seed: args.seed,
+                train_samples: args.train_samples,
+                test_samples: args.test_samples,
+                threads,
+                device: args.device,
+            },
+            dataset: name.as_deref(),
+            data_dir: dataset.as_ref().map(|dataset| dataset.dir.as_path()),
+            card: None,
+        },
+        environments: &environments,
+    };
+    collection.held_together(&treatments, terminal).await
+}
+
+/// What every treatment is trained with.
+struct Collection<'a> {
+    args: &'a VerifyArgs,
+    workload: &'a Workload,
+    /// What the scripts are imported from.
+    path: &'a [PathBuf],
+    work: Work<'a>,
+    environments: &'a Environments,
+}
+
+impl Collection<'_> {
+    /// Trains each treatment in a fresh process, and holds what they did against each other.
+    async fn held_together(
+        &self,
+        treatments: &[Treatment],
+        terminal: &Terminal,
+    ) -> Result<Comparison, Error> {
+        let stop = prepare::token()?;
+        let scratch = crate::files::Scratch::new().map_err(|e| Error::Other(e.into()))?;
+        // In the order in which they were named: the first is what the others differ from.
+        let mut files = Map::new();
+        let mut last = None;
+        for treatment in treatments {
+            let name = &treatment.name;
+            let output = scratch.path().join(format!("{}.npz", treatment.folder()));
+            terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
+            let made = self.environments.of_treatment(treatment);
+            let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
+            let argument = self.argument(treatment, &output)?;
+            self.call(&made.python, "collect", argument, &stop)
+                .await
+                .map_err(|why| failed(name, why))?;
+            last = Some(&made.python);
+            files.insert(name.clone(), json!(output));
         }
-        let made = environments.of_treatment(treatment);
-        let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
-        let python = &made.python;
-        last = Some(python);
-        prepare::call(python, path.clone(), "verify", "collect", argument, &stop, |_| ())
-            .await
-            .map_err(|why| failed(name, why))?;
-        files.insert(name.clone(), json!(output));
+        let nothing = || failed("the comparison", "nothing was trained".to_owned());
+        let python = last.ok_or_else(nothing)?;
+        let argument = json!({ "files": files });
+        let compared = self.call(python, "compare", argument, &stop).await;
+        let events = compared.map_err(|why| failed("the comparison", why))?;
+        let told = events.iter().rev().find_map(|event| Comparison::deserialize(event).ok());
+        told.ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
     }
-    let python = last.ok_or_else(|| failed("the comparison", "nothing was trained".to_owned()))?;
-    let argument = json!({ "files": files });
-    let events = prepare::call(python, path, "verify", "compare", argument, &stop, |_| ())
-        .await
-        .map_err(|why| failed("the comparison", why))?;
-    events
-        .into_iter()
-        .rev()
-        .find(|event| event["event"] == "result")
-        .ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
+
+    fn argument(&self, treatment: &Treatment, output: &Path) -> Result<Value, Error> {
+        let argument = Argument {
+            framework: &treatment.framework,
+            workload: &self.workload.name,
+            job: self.work.clone(),
+            variant: treatment.variant.as_deref(),
+        };
+        let argument = Collect { argument, steps: self.args.steps, output };
+        serde_json::to_value(argument).map_err(|e| Error::Other(e.into()))
+    }
+
+    async fn call(
+        &self,
+        python: &Interpreter,
+        function: &str,
+        argument: Value,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Value>, String> {
+        prepare::call(python, self.path.to_vec(), "verify", function, argument, stop, |_| ()).await
+    }
 }
 
 /// The folder that was named first, then the project's own of the same name for what that one does not
@@ -134,102 +201,4 @@ fn search_path(workload: &Workload, project: &Project) -> Vec<PathBuf> {
         path.insert(1, own);
     }
     path
-}
-
-/// Columns of the comparison as people read them; those without a tolerance must be equal.
-const ROWS: [(&str, &str); 14] = [
-    ("parameters", "Parameters"),
-    ("batches", "Batches in an epoch"),
-    ("images", "Images in an epoch"),
-    ("dtype", "Data type"),
-    ("start_difference", "Initial weights, largest difference"),
-    ("logit_difference", "Logits before training, largest difference"),
-    ("first_update_difference", "First update, relative"),
-    ("first_loss_difference", "First loss, relative"),
-    ("early_loss_difference", "Losses of the first 3 steps, relative"),
-    ("short_weight_difference", "Weights after a short call, relative"),
-    ("loss_difference", "Losses of all steps, relative"),
-    ("weight_difference", "Weights after them, relative"),
-    ("accuracy", "Test accuracy after an epoch"),
-    ("accuracy_difference", "Accuracy, difference"),
-];
-
-/// The comparison, at most `columns` wide where that is possible: names of rows are wrapped first.
-fn table(found: &Value, columns: u16) -> String {
-    let rows: Vec<&Value> = found["rows"].as_array().into_iter().flatten().collect();
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(columns);
-    let names = rows.iter().map(|r| r["framework"].as_str().unwrap_or("?").to_owned());
-    table.set_header(
-        std::iter::once(String::new()).chain(names).chain(std::iter::once("allowed".to_owned())),
-    );
-    let told = |key: &str| rows.iter().any(|row| row.get(key).is_some());
-    for (key, title) in ROWS.into_iter().filter(|(key, _)| told(key)) {
-        let cells = rows.iter().map(|row| show(key, &row[key]));
-        let allowed = match found["tolerances"][key].as_f64() {
-            Some(tolerance) if tolerance > 0.0 => format!("{tolerance:.1e}"),
-            _ => "equal".to_owned(),
-        };
-        let allowed = if key == "accuracy" { String::new() } else { allowed };
-        table.add_row(
-            std::iter::once(title.to_owned()).chain(cells).chain(std::iter::once(allowed)),
-        );
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let steps = &found["steps"];
-    let reference = found["reference"].as_str().unwrap_or("the first");
-    let verdict = if found["identical"] == json!(true) {
-        "The work is the same."
-    } else {
-        "The work is NOT the same."
-    };
-    let note = format!("Differences from {reference}, over the first {steps} steps. {verdict}");
-    format!("{table}\n{}\n", textwrap::fill(&note, usize::from(columns)))
-}
-
-fn show(key: &str, value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(n) if key == "accuracy" => {
-            n.as_f64().map_or_else(String::new, |a| format!("{:.2}%", a * 100.0))
-        }
-        Value::Number(n) if n.is_u64() => n.to_string(),
-        Value::Number(n) => match n.as_f64() {
-            Some(0.0) => "0".to_owned(),
-            Some(x) => format!("{x:.1e}"),
-            None => n.to_string(),
-        },
-        _ => units::digits(f64::NAN),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_comparison_fits_sixty_columns() {
-        let row = |name: &str| {
-            let mut row = json!({ "framework": name });
-            for (key, _) in ROWS {
-                row[key] = json!(1.25e-7);
-            }
-            row["dtype"] = json!("float32");
-            row["parameters"] = json!(1_199_882);
-            row
-        };
-        let found = json!({
-            "rows": (["keras", "torch", "jax"].map(row)), "tolerances": { "loss_difference": 1e-4 },
-            "steps": 50, "reference": "keras", "identical": true,
-        });
-        for columns in [60, 80, 120] {
-            let text = table(&found, columns);
-            let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
-            assert!(wide.is_none(), "{wide:?}\n{text}");
-            assert!(text.contains("float32") && text.contains("1.2e-7"), "{text}");
-        }
-    }
 }

@@ -18,7 +18,10 @@ const REPORT_BYTES: u64 = 20_000_000;
 /// Looks at the files and at the disks.
 pub(super) fn examine(subject: &Subject<'_>, looked: &[Looked], cpus: usize) -> Vec<Finding> {
     let choice = subject.dataset.name;
-    let mut findings = vec![data(choice, &dataset::find(&subject.dataset))];
+    let mut findings = Vec::new();
+    if subject.images {
+        findings.push(data(choice, &dataset::find(&subject.dataset)));
+    }
     let expected = Expected::of(&subject.settings);
     let interval_s = subject.settings.interval.as_secs_f64();
     let needed = results_bytes(&expected, interval_s, cpus);

@@ -9,8 +9,10 @@ pub struct Fix {
     pub level: Level,
     /// What is wrong, in a clause.
     pub what: String,
-    /// What to do, where something can be done; commands are left to the finding itself.
+    /// What to do, where something can be done.
     pub remedy: Option<String>,
+    /// The command that does it, where one is known.
+    pub command: Option<String>,
 }
 
 /// The checks that a machine without counters of its own fails together.
@@ -42,6 +44,7 @@ pub fn fix_first(report: &Report) -> Vec<Fix> {
             } else {
                 "measure on the machine itself".to_owned()
             }),
+            command: None,
         });
     }
     let rest = report.findings.iter().filter(|finding| finding.level >= Level::Warning);
@@ -50,6 +53,7 @@ pub fn fix_first(report: &Report) -> Vec<Fix> {
         level: finding.level,
         what: format!("{}: {}", finding.title, clause(&finding.found)),
         remedy: finding.remedy.as_deref().and_then(first_sentence),
+        command: finding.remedy.as_deref().and_then(first_command),
     }));
     // Stable: what stands first among equals stays there.
     fixes.sort_by_key(|fix| std::cmp::Reverse(fix.level));
@@ -94,6 +98,10 @@ fn first_sentence(remedy: &str) -> Option<String> {
     Some(if lower { first.to_lowercase().chain(rest.chars()).collect() } else { prose.to_owned() })
 }
 
+fn first_command(remedy: &str) -> Option<String> {
+    remedy.lines().find_map(|line| line.strip_prefix("  ")).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +127,7 @@ mod tests {
         assert_eq!((told[0], told[2]), ("Title: so and so", "Title: so and so"));
         assert!(told[1].contains("a virtual machine, in a container"), "{told:?}");
         assert_eq!(fixes[0].remedy.as_deref(), Some("do this"));
+        assert_eq!(fixes[0].command.as_deref(), Some("command"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod platform;
 mod python;
 pub mod show;
 mod speed;
+mod tried;
 
 pub use clock::{Ask, ask};
 pub use finding::{Finding, Group, Level, Report};
@@ -38,6 +39,8 @@ pub struct Subject<'a> {
     pub roots: Roots,
     /// Where its environments are looked for: training, and analysis if there is to be one.
     pub environments: Vec<EnvSettings>,
+    /// Whether it works on images.
+    pub images: bool,
     /// Where its data are looked for.
     pub dataset: DatasetSettings,
     /// Its folder, which need not exist.
@@ -64,7 +67,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
     let Subject { settings, roots, .. } = subject;
     let machine = snapshot::machine(roots);
 
-    let mut tried = meters::try_all(&subject.meters);
+    let mut tried = tried::try_all(&subject.meters);
     let watched = movement::observe(&mut tried, roots, subject.effort);
     let context = meters::Context {
         choice: settings.meter,
@@ -81,9 +84,7 @@ pub fn examine(subject: &Subject<'_>, on_group: &mut dyn FnMut(Group, &[Finding]
 
     let environments: Vec<_> = subject.environments.iter().map(python::look).collect();
     add(Group::Software, python::judge(&environments));
-    if settings.commands.is_none() {
-        add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
-    }
+    add(Group::Data, data::examine(subject, &environments, machine.cpu.threads));
 
     let mut findings_of_machine = platform::judge(&machine);
     findings_of_machine.extend(speed::judge(&machine, &speed::Heat::read(roots), subject.ask));

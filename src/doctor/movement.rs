@@ -1,7 +1,7 @@
 //! Watches the machine for a second at rest and a second under load: what every meter shows meanwhile,
 //! and who else works.
 
-use super::meters::Tried;
+use super::tried::{Movement, Tried};
 use crate::meter::{Meter, MeterError, Run};
 use crate::process;
 use crate::run::settle::Load;
@@ -28,17 +28,6 @@ impl Default for Effort {
 
 /// How much longer than its command a wrapping meter may take before it is ended.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a meter showed.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Movement {
-    /// Mean power at rest, in watts.
-    pub rest_w: Option<f64>,
-    /// Mean power with all processors loaded, in watts.
-    pub load_w: Option<f64>,
-    /// What went wrong meanwhile.
-    pub fault: Option<String>,
-}
 
 /// What other processes did while this program rested.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -16,14 +16,20 @@ pub(super) fn judge(settings: &Settings, spread: f64) -> Vec<Finding> {
 fn duration(settings: &Settings) -> Finding {
     let expected = Expected::of(settings);
     let most = if settings.until_precise.is_some() { "at most " } else { "" };
-    let found = format!(
-        "{most}roughly {}: {} trials of some {}, and {} of pauses (at {IMAGES_PER_CORE_SECOND} images per core \
-         and second; the first block tells)",
-        units::duration(expected.total_s()),
-        expected.trials,
-        units::duration(expected.trial_s),
-        units::duration(expected.pauses_s),
-    );
+    let pauses = units::duration(expected.pauses_s);
+    let found = match settings.commands.is_some() {
+        true => format!(
+            "{most}{} trials, as long as the commands take, and {pauses} of pauses",
+            expected.trials
+        ),
+        false => format!(
+            "{most}roughly {}: {} trials of some {}, and {pauses} of pauses (at {IMAGES_PER_CORE_SECOND} \
+             images per core and second; the first block tells)",
+            units::duration(expected.total_s()),
+            expected.trials,
+            units::duration(expected.trial_s),
+        ),
+    };
     Finding::new("plan.duration", "Duration", Level::Ok, found)
         .with("total_s", expected.total_s())
         .with("pauses_s", expected.pauses_s)
@@ -66,6 +72,7 @@ fn pauses(settings: &Settings) -> Finding {
 /// formula and its source are at [`detectable`].
 fn effect(settings: &Settings, spread: f64) -> Finding {
     let blocks = settings.iterations;
+    let blocks_flag = if settings.commands.is_some() { "--runs" } else { "--iterations" };
     let treatments = settings.compared().count();
     let comparisons = settings.comparisons().len();
     let divisor = detectable::holm_divisor(comparisons, treatments);
@@ -89,12 +96,16 @@ fn effect(settings: &Settings, spread: f64) -> Finding {
             .with("formula", "100 (exp(d sd_log) - 1), d from the non-central t at alpha / holm_divisor; Cohen 1988, ch. 2")
     };
     if comparisons == 0 {
-        return new(Level::Note, "one treatment alone: nothing is compared".to_owned())
-            .remedy("Compare some: --treatments keras,torch,jax");
+        return new(Level::Note, "one treatment alone: nothing is compared".to_owned()).remedy(
+            match settings.commands.is_some() {
+                true => "Compare some: joulerace compare CMD CMD",
+                false => "Compare some: --treatments keras,torch,jax",
+            },
+        );
     }
     let (Some(_), Some(holm)) = (alone, holm) else {
         return new(Level::Warning, "one block tells nothing: no spread, no test".to_owned())
-            .remedy(format!("--iterations 30, and no fewer than {FEWEST_BLOCKS}"));
+            .remedy(format!("{blocks_flag} 30, and no fewer than {FEWEST_BLOCKS}"));
     };
     let corrected = match comparisons {
         1 => String::new(),
@@ -118,7 +129,7 @@ fn effect(settings: &Settings, spread: f64) -> Finding {
                 "{found}; the exact Wilcoxon test cannot reach .05 below {FEWEST_BLOCKS} blocks"
             ),
         )
-        .remedy(format!("--iterations 30, and no fewer than {FEWEST_BLOCKS}"));
+        .remedy(format!("{blocks_flag} 30, and no fewer than {FEWEST_BLOCKS}"));
     }
     new(Level::Ok, found)
 }

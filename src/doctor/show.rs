@@ -123,6 +123,9 @@ pub fn fix_first(report: &Report, columns: usize) -> String {
         let told =
             lines(&format!("{}{remedy}", fix.what), columns.clamp(24, WIDEST) - number.len());
         let _ = writeln!(text, "{colour}{number}{colour:#}{}", told.join("\n     "));
+        if let Some(command) = &fix.command {
+            let _ = writeln!(text, "     {BOLD}{command}{BOLD:#}");
+        }
     }
     text.push('\n');
     text

@@ -8,9 +8,6 @@ use serde::Deserialize;
 use super::EnvError;
 use super::lock::Lock;
 
-/// The worker's library is built against this version's stable ABI, so none before it will do.
-pub const OLDEST: &str = "3.10";
-
 /// Prints the answers as JSON; `ensurepip` is what Debian leaves out without python3-venv.
 const QUESTIONS: &str = "\
 import importlib.util, json, platform, sys

@@ -3,8 +3,30 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::installed::Difference;
+use serde::{Deserialize, Serialize};
+
 use super::{Profile, Step};
+
+/// One package that is not as locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Normalised name.
+    pub package: String,
+    /// The locked version.
+    pub locked: String,
+    /// The installed version; `None` when the package is missing.
+    pub installed: Option<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { package, locked, installed } = self;
+        match installed {
+            Some(version) => write!(f, "{package}: {version} installed, {locked} locked"),
+            None => write!(f, "{package}: not installed, {locked} locked"),
+        }
+    }
+}
 
 /// Why there is no environment to run in.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +145,20 @@ pub enum EnvError {
         /// The package's releases around that version that have wheels here, the oldest first; empty where
         /// they are not known.
         known: Vec<String>,
+    },
+    /// A version brings a package that is older than what its script works with.
+    #[error(
+        "{name}: it comes with {package} {found}, and the script needs {oldest} or later; choose a later release"
+    )]
+    TooOld {
+        /// What it was called: `keras@tensorflow-cpu==2.16.1`.
+        name: String,
+        /// The package.
+        package: String,
+        /// Its version in the lock.
+        found: String,
+        /// The oldest that the script works with.
+        oldest: String,
     },
     /// There is not enough space for what would have to be installed.
     #[error(

@@ -1,40 +1,18 @@
 //! Looks at a virtual environment without starting its Python: version, packages, differences.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use pep508_rs::pep440_rs::Version;
-use serde::{Deserialize, Serialize};
 
-use super::lock::minor_version;
+use super::error::Difference;
+use super::names::{minor_version, normalise};
 
 /// Headers of a package's metadata are read up to here, in bytes; a description may be long.
 const METADATA_LIMIT: u64 = 256 * 1024;
-
-/// One package that is not as locked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// Normalised name.
-    pub package: String,
-    /// The locked version.
-    pub locked: String,
-    /// The installed version; `None` when the package is missing.
-    pub installed: Option<String>,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { package, locked, installed } = self;
-        match installed {
-            Some(version) => write!(f, "{package}: {version} installed, {locked} locked"),
-            None => write!(f, "{package}: not installed, {locked} locked"),
-        }
-    }
-}
 
 /// A virtual environment on disk.
 #[derive(Debug, Clone)]
@@ -134,12 +112,6 @@ pub fn differences(
             installed: installed.get(name).cloned(),
         })
         .collect()
-}
-
-/// A package's normalised name (PEP 503): lower case, one hyphen for runs of `-`, `_` and `.`.
-pub fn normalise(name: &str) -> String {
-    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join("-").to_lowercase()
 }
 
 /// `2.6.0+cpu` is another build than `2.6.0` and may cost other energy, so it is not the same.

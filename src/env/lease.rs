@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::child::{Context, POLL};
 use super::{EnvError, EnvEvent, Step};
@@ -82,4 +82,9 @@ impl Lease {
             Err(std::fs::TryLockError::Error(error)) => Err(EnvError::io("lock", path)(error)),
         }
     }
+}
+
+/// The lock file that goes with the folder `name`.
+pub(super) fn lock_file(root: &Path, name: &str) -> PathBuf {
+    root.join(format!(".{name}.lock"))
 }

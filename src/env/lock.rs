@@ -11,8 +11,7 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree, Verbati
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::base::OLDEST as OLDEST_PYTHON;
-use super::installed::normalise;
+use super::names::{OLDEST_PYTHON, can_run, minor_version, normalise};
 use super::{EnvError, Profile};
 
 /// The oldest format that says per package which groups need it.
@@ -76,12 +75,6 @@ struct RawPackage {
 #[derive(Deserialize)]
 struct RawFile {
     hash: String,
-}
-
-/// Whether the worker's library runs in Python `version`.
-pub(super) fn can_run(version: &str) -> bool {
-    let oldest = Version::from_str(OLDEST_PYTHON).ok();
-    Version::from_str(version).is_ok_and(|version| Some(&version) >= oldest.as_ref())
 }
 
 impl Lock {
@@ -304,11 +297,6 @@ fn marker_environment(version: &str) -> MarkerEnvironment {
     }
     .try_into()
     .expect("both versions were checked above")
-}
-
-/// `3.11` of `3.11.7`.
-pub(super) fn minor_version(version: &str) -> String {
-    version.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

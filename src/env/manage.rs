@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::base::Base;
 use super::installed::VirtualEnv;
+use super::lease::lock_file;
 use super::lease::{Kind, Lease};
 use super::lock::Lock;
 use super::record::{self, Record};
-use super::resolve::{lock_file, own_name};
+use super::resolve::own_name;
 use super::{EnvError, EnvSettings, PinnedLock, Profile, pinned, tools};
 
 /// One folder that joulerace made in the cache.

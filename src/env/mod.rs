@@ -11,6 +11,7 @@ mod installed;
 mod lease;
 mod lock;
 mod manage;
+mod names;
 mod pinned;
 mod provision;
 mod record;
@@ -26,12 +27,13 @@ use joulerace_protocol::Interpreter;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-pub use base::{OLDEST, pythons};
-pub use error::EnvError;
-pub use installed::{Difference, VirtualEnv, differences, normalise, packages_folder};
+pub use base::pythons;
+pub use error::{Difference, EnvError};
+pub use installed::{VirtualEnv, differences, packages_folder};
 pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};
+pub use names::{OLDEST_PYTHON as OLDEST, normalise};
 pub use pinned::{PinnedLock, Standing, Version, lock, releases, standing, take};
 pub use resolve::{Found, find, resolve, sync};
 

@@ -9,8 +9,10 @@ use sha2::{Digest, Sha256};
 use super::base::Base;
 use super::child::Context;
 use super::installed::{VirtualEnv, differences};
+use super::lease::lock_file;
 use super::lease::{Kind, Lease};
-use super::lock::{self, Lock};
+use super::lock::Lock;
+use super::names::{can_run, minor_version};
 use super::provision::{self, Order};
 use super::record::Record;
 use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
@@ -111,7 +113,7 @@ pub fn sync(
 fn named(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environment, EnvError> {
     let found =
         VirtualEnv::open(path).map_err(|why| EnvError::NotVirtualEnv { path: path.into(), why })?;
-    let usable = settings.allow_unlocked && lock::can_run(&found.version);
+    let usable = settings.allow_unlocked && can_run(&found.version);
     if !lock.is_for(&found.version) && !usable {
         return Err(EnvError::PythonVersion {
             path: path.into(),
@@ -202,17 +204,12 @@ fn own(
     describe(settings, lock, found, Source::Own, Some(lease))
 }
 
-/// The lock file that goes with the folder `name`.
-pub(super) fn lock_file(root: &Path, name: &str) -> PathBuf {
-    root.join(format!(".{name}.lock"))
-}
-
 /// An own environment's folder name. The exact Python is part of it: a standard library of
 /// another build must not meet its packages.
 pub(super) fn own_name(called: &str, base: &Base, lock_hash: &str) -> String {
     let identity = format!("{lock_hash}\n{}\n{}", base.version, base.base_prefix.display());
     let digits = crate::clean::hex(&Sha256::digest(identity.as_bytes()));
-    format!("{called}-py{}-{}", lock::minor_version(&base.version), &digits[..12])
+    format!("{called}-py{}-{}", minor_version(&base.version), &digits[..12])
 }
 
 /// The own environment at `prefix`, if it is complete and still as locked. One that somebody

@@ -14,9 +14,9 @@ use super::base::Base;
 use super::child::Context;
 use super::index::PipSettings;
 use super::installed::{python_in, script_in};
+use super::lease::lock_file;
 use super::lease::{Kind, Lease};
 use super::record::{self, Record};
-use super::resolve::lock_file;
 use super::{EnvError, EnvEvent, Step};
 use crate::clean::hex;
 

@@ -131,18 +131,62 @@ pub async fn environments(
     wanted: &Wanted<'_>,
     observer: &dyn Observer,
 ) -> Result<Environments, Error> {
+    are_built(wanted)?;
     let mut ready = Environments::default();
-    let mut orders: Vec<(Option<String>, EnvSettings, f64)> = Vec::new();
+    let scripts = wanted.treatments.iter().filter(|t| t.command.is_none());
+    let orders = orders(project, wanted, scripts, &mut ready.locks, observer).await?;
+    let mut made = make(orders, observer).await?;
+    ready.own = made.remove(&None);
+    ready.others = made.into_iter().filter_map(|(key, made)| Some((key?, made))).collect();
+    Ok(ready)
+}
+
+/// Locks the versions among the treatments and weighs what they would install; nothing is installed.
+///
+/// # Errors
+///
+/// A version that cannot be had, a disk that is too small.
+pub async fn versions(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    are_built(wanted)?;
+    let version = |t: &&Treatment| {
+        matches!(t.environment.as_deref().and_then(place), Some(Place::Version { .. }))
+    };
+    let versions = wanted.treatments.iter().filter(version);
+    orders(project, wanted, versions, &mut BTreeMap::new(), observer).await.map(drop)
+}
+
+/// Refuses scripts whose own programs are not built.
+fn are_built(wanted: &Wanted<'_>) -> Result<(), SettingsError> {
+    let scripts = wanted.treatments.iter().filter_map(|t| wanted.known.script(&t.framework));
+    scripts.map(Script::is_built).collect()
+}
+
+/// An environment by its key, how it is found or made, and what its lock takes, in bytes.
+type Order = (Option<String>, EnvSettings, f64);
+
+/// The environments that treatments run in, each once: locked, and weighed against the disk.
+async fn orders<'t>(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    treatments: impl Iterator<Item = &'t Treatment>,
+    locks: &mut BTreeMap<String, String>,
+    observer: &dyn Observer,
+) -> Result<Vec<Order>, Error> {
+    let mut orders: Vec<Order> = Vec::new();
     let mut weighed = BTreeSet::new();
-    for treatment in wanted.treatments.iter().filter(|t| t.command.is_none()) {
+    for treatment in treatments {
         let key = treatment.environment_key();
         if orders.iter().any(|(other, ..)| *other == key) {
             continue;
         }
-        let settings = settings_of(project, wanted, treatment, &mut ready.locks, observer).await?;
+        let settings = settings_of(project, wanted, treatment, locks, observer).await?;
         let bytes = match settings.packages {
             Packages::Version { .. } => {
-                let text = key.as_ref().and_then(|key| ready.locks.get(key));
+                let text = key.as_ref().and_then(|key| locks.get(key));
                 new_bytes(text.map_or("", |text| text), &mut weighed)
             }
             _ => UNKNOWN,
@@ -151,10 +195,24 @@ pub async fn environments(
     }
     let missing = missing(&orders, observer).await?;
     enough_space(&missing, observer)?;
-    let mut made = make(orders, observer).await?;
-    ready.own = made.remove(&None);
-    ready.others = made.into_iter().filter_map(|(key, made)| Some((key?, made))).collect();
-    Ok(ready)
+    Ok(orders)
+}
+
+/// The locks of the versions among the treatments, by [`Treatment::environment_key`]; nothing is installed.
+///
+/// # Errors
+///
+/// A version that cannot be had.
+pub async fn locks(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    observer: &dyn Observer,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut locks = BTreeMap::new();
+    for treatment in wanted.treatments.iter().filter(|t| t.command.is_none()) {
+        settings_of(project, wanted, treatment, &mut locks, observer).await?;
+    }
+    Ok(locks)
 }
 
 /// Of a lock that says no sizes.
@@ -211,12 +269,17 @@ async fn version_lock(
     key: &str,
     observer: &dyn Observer,
 ) -> Result<(PathBuf, String), Error> {
-    if let Some(path) = wanted.kept.map(|folder| folder.version_lock(key)).filter(|p| p.is_file()) {
-        let lock = PinnedLock::read(&path)?;
-        return Ok((path, lock.text));
+    let kept = wanted.kept.map(|folder| folder.version_lock(key)).filter(|p| p.is_file());
+    let (path, lock) = match kept {
+        Some(path) => {
+            let lock = PinnedLock::read(&path)?;
+            (path, lock)
+        }
+        None => lock(plain, version_of(treatment, wanted.known)?, false, observer).await?,
+    };
+    if let Some(script) = wanted.known.script(&treatment.framework) {
+        lock.is_recent_enough(&treatment.without_levels(), &script.oldest)?;
     }
-    let version = version_of(treatment, wanted.known)?;
-    let (path, lock) = lock(plain, version, false, observer).await?;
     Ok((path, lock.text))
 }
 
@@ -317,10 +380,7 @@ struct Missing {
 }
 
 /// Those environments that are not there yet.
-async fn missing(
-    orders: &[(Option<String>, EnvSettings, f64)],
-    observer: &dyn Observer,
-) -> Result<Vec<Missing>, Error> {
+async fn missing(orders: &[Order], observer: &dyn Observer) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
     for (key, settings, bytes) in orders {
         let settings = settings.clone();
@@ -367,7 +427,7 @@ fn enough_space(missing: &[Missing], observer: &dyn Observer) -> Result<(), Erro
 
 /// Finds or makes all of them, several at a time. The first that cannot be made ends the others.
 async fn make(
-    orders: Vec<(Option<String>, EnvSettings, f64)>,
+    orders: Vec<Order>,
     observer: &dyn Observer,
 ) -> Result<BTreeMap<Option<String>, Made>, Error> {
     let cancel = token()?.child_token();

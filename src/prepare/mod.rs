@@ -1,5 +1,6 @@
 //! What has to be there before the first trial: environment, data, meter.
 
+pub mod argument;
 pub mod conditions;
 pub mod environments;
 pub mod known;

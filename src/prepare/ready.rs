@@ -12,7 +12,7 @@ use crate::settings::{Known, Settings};
 use crate::store::ExperimentError;
 use crate::store::conditions::Conditions;
 use crate::store::folder::Folder;
-use crate::workload::{About, Workload};
+use crate::workload::{About, uses_images};
 use std::path::PathBuf;
 
 /// What a run measures with.
@@ -37,8 +37,8 @@ pub struct Training {
     pub scripts: PathBuf,
     /// What their workload says of itself.
     pub about: About,
-    /// What they train on.
-    pub dataset: Dataset,
+    /// What they train on; none where they need no images.
+    pub dataset: Option<Dataset>,
 }
 
 /// Makes ready what a run measures with. `kept` is the folder whose locks of versions are used again. Where an experiment goes on, `then` is what it began under, and
@@ -60,7 +60,8 @@ pub async fn ready(
     device.is_there(|| meter::nvml::cards(&meters.nvml))?;
     let workloads = project.workloads();
     let scripts = settings.scripts(project);
-    let about = Workload { name: settings.workload.clone(), folder: scripts.clone() }.about()?;
+    let workload = settings.workload_in(project);
+    let (about, images) = (workload.about()?, uses_images(&workload, project)?);
     let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
     let known = known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?;
     let wanted = Wanted::of(settings, &known, kept);
@@ -69,15 +70,19 @@ pub async fn ready(
     let (name, data_dir) = (settings.dataset, settings.data_dir.as_deref());
     if let Some(then) = then {
         // Data that is there already is compared as well.
-        let data = match dataset::find(&dataset_settings(name, data_dir)) {
-            Ok(Found::Ready(dataset)) => conditions::data(&dataset),
+        let data = match images.then(|| dataset::find(&dataset_settings(name, data_dir))) {
+            Some(Ok(Found::Ready(dataset))) => conditions::data(&dataset),
             _ => then.data.clone(),
         };
         agree(&Conditions { data, meter: then.meter.clone(), ..now.clone() })?;
     }
-    let python = environments.digits(project)?;
-    let dataset = data(name, data_dir, &python, &workloads, observer).await?;
-    now.data = conditions::data(&dataset);
+    let mut dataset = None;
+    if images {
+        let python = environments.digits(project)?;
+        let found = data(name, data_dir, &python, &workloads, observer).await?;
+        now.data = conditions::data(&found);
+        dataset = Some(found);
+    }
     let meter::Selected { meter, rejected } = meter::select(&meters)?;
     device.is_measured(&meter.describe(), &rejected)?;
     for (kind, why) in &rejected {

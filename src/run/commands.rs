@@ -1,6 +1,7 @@
 //! What commands need before and after their trials: what sets them up and cleans up after them, and a run
 //! of each that shows that it works and how often it has to be repeated for the meter to resolve it.
 
+use crate::account::{CommandAccount, Output};
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
 use crate::gate;
@@ -12,7 +13,6 @@ use crate::settings::{CommandLine, Commands, Settings, Treatment};
 use crate::units;
 use crate::worker::protocol::Event as Told;
 use crate::worker::{self, Around, CommandRequest};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -141,7 +141,7 @@ struct Once {
     /// Seconds of its window.
     seconds: f64,
     /// Its account of itself.
-    result: Value,
+    account: Option<CommandAccount>,
 }
 
 /// Runs a command once, unmeasured.
@@ -150,11 +150,11 @@ async fn run_once(
     what: &str,
     stop: &CancellationToken,
 ) -> Result<Once, Error> {
-    let (mut marks, mut result): (Vec<PhaseMark>, _) = (Vec::new(), Value::Null);
+    let (mut marks, mut account) = (Vec::<PhaseMark>::new(), None);
     let called = worker::call(request.clone(), stop, |event| {
         match Told::read(event.clone()) {
             Told::Phase(mark) => marks.push(mark),
-            Told::Result(told) => result = told,
+            Told::Result(told) => account = Some(told.command()?),
             _ => {}
         }
         Ok(())
@@ -182,7 +182,7 @@ async fn run_once(
         let status = if gone { Status::NotFound } else { Status::Trials };
         return Err(Error::Told { message, status });
     }
-    Ok(Once { seconds: seconds(&marks), result })
+    Ok(Once { seconds: seconds(&marks), account })
 }
 
 /// As many lines of what a command printed are shown where it failed.
@@ -221,7 +221,7 @@ pub async fn try_out(
         return Err(Error::Other(anyhow::anyhow!("there are no commands to try out")));
     };
     let once = Commands { repetitions: Some(1), ..commands.clone() };
-    let (mut took, mut first): (Vec<f64>, Option<(&str, Value)>) = (Vec::new(), None);
+    let (mut took, mut first): (Vec<f64>, Option<(&str, Option<Output>)>) = (Vec::new(), None);
     for (treatment, command) in commands_of(settings) {
         let name = treatment.name.as_str();
         observer.on(&Event::Preparing(&format!("{name}: a run before the first trial")));
@@ -234,19 +234,19 @@ pub async fn try_out(
             error => error,
         };
         let ran = run_once(&request, &what, stop).await.map_err(hint)?;
-        if let Some(why) = ran.result["check"].as_str().filter(|check| *check != "passed") {
+        let account = ran.account.as_ref();
+        if let Some(why) = account.and_then(CommandAccount::refused) {
             return Err(other_work(&format!("{what} did not do its work: {why}")));
         }
         match &first {
             Some((of, output)) => {
-                if let Some(found) =
-                    gate::commands::difference(ran.result.get("output"), Some(output))
-                {
+                let own = account.and_then(|account| account.output.as_ref());
+                if let Some(found) = gate::commands::difference(own, output.as_ref()) {
                     let why = format!("the output of {what} differs from that of '{of}': {found}");
                     return Err(other_work(&format!("{why} (--same-output)")));
                 }
             }
-            None => first = Some((name, ran.result["output"].clone())),
+            None => first = Some((name, ran.account.and_then(|account| account.output))),
         }
         // Nothing of it was in the caches.
         let again = ran.seconds < SHORT && commands.repetitions.is_none();

@@ -5,7 +5,6 @@ mod execute;
 mod gauge;
 pub mod interference;
 pub mod look;
-mod opening;
 mod pauses;
 mod session;
 pub mod settle;

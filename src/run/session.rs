@@ -1,7 +1,8 @@
 //! One session of an experiment, from its beginning or from where an earlier one left it.
 
+mod opening;
+
 use super::execute::{Ending, execute};
-use super::opening::{Opened, open};
 use super::trial::Bench;
 use super::{commands, look, table};
 use crate::dataset::Dataset;
@@ -27,6 +28,7 @@ use crate::store::journal::{self, Again};
 use crate::store::machines::{MachineSeen, Remark};
 use crate::store::record::{self, TrialRecord};
 use crate::store::settling::{Overhead, Settling};
+use opening::{Opened, open};
 
 /// An experiment that begins or goes on.
 pub struct Session {
@@ -80,7 +82,7 @@ impl Session {
         let then = self.then.as_ref().map(|then| &then.conditions).or(self.study.as_ref());
         // A study's versions were locked once, for all shards.
         let study = || Some(Folder::at(self.folder.root().ancestors().nth(2)?));
-        let kept = match (&self.then, &self.study) {
+        let kept = match (&self.then, self.settings.shard) {
             (Some(_), _) => Some(self.folder.clone()),
             (None, Some(_)) => study(),
             (None, None) => None,
@@ -131,7 +133,7 @@ impl Session {
         let plan = experiment.plan.clone();
         let none = Environments::default();
         let training = ready.training.as_ref();
-        let dataset = training.map(|training| &training.dataset);
+        let dataset = training.and_then(|training| training.dataset.as_ref());
         let bench = Bench {
             settings: &self.settings,
             plan: &plan,
@@ -141,8 +143,8 @@ impl Session {
             sys_path: training.map_or_else(Vec::new, |training| {
                 vec![training.scripts.clone(), self.project.workloads()]
             }),
-            dataset: dataset.map(|dataset| dataset.name.to_string()).unwrap_or_default(),
-            data_dir: dataset.map(|dataset| dataset.dir.clone()).unwrap_or_default(),
+            dataset: dataset.map(|dataset| dataset.name.to_string()),
+            data_dir: dataset.map(|dataset| dataset.dir.clone()),
             program: std::env::current_exe().map_err(|e| Error::Other(e.into()))?,
             roots: Roots::default(),
             limits: experiment.protocol.interference.clone(),
@@ -152,7 +154,7 @@ impl Session {
             observer,
         };
         self.tell_of_plan(&experiment, &so_far, &ready, observer);
-        let expected = Expected::of(&self.settings.job, dataset);
+        let expected = Expected::of(&self.settings, dataset);
         let ending = execute(&bench, &mut journal, &so_far, &expected, &mut experiment).await?;
         let mut unwritten = Vec::new();
         let (records, verdict) = self.judge(&mut experiment, &expected, &mut unwritten)?;
@@ -176,7 +178,7 @@ impl Session {
             trials: experiment.plan.trials.len(),
             folder: self.folder.root(),
             meter: &ready.meter.describe(),
-            dataset: ready.training.as_ref().map(|training| &training.dataset),
+            dataset: ready.training.as_ref().and_then(|training| training.dataset.as_ref()),
             expected_s: duration::left_s(&self.settings, remaining),
             may_stop: experiment.protocol.sequential.is_some(),
             closing_s: self.settings.baseline.as_secs_f64(),

@@ -1,7 +1,7 @@
 //! What `joulerace compare` came to, in a few lines: each command's joules, seconds and watts, and which
 //! takes how much less.
 
-use super::report::{METRICS, Metric, common, of, options, values};
+use super::report::{METRICS, Metric, common, estimate, of, options, values};
 use crate::settings::Settings;
 use crate::store::experiment::Verdict;
 use crate::store::record::TrialRecord;
@@ -24,10 +24,7 @@ pub fn result(
     let twin = settings.control.as_ref().map(|twin| twin.name.as_str());
     let compared: Vec<&str> = names.into_iter().filter(|name| Some(*name) != twin).collect();
     let mut notes = differences(records, &compared);
-    if records.iter().any(|record| record.estimated) {
-        notes +=
-            "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n";
-    }
+    notes += estimate(records).unwrap_or_default();
     notes += &of_one_run(records, settings);
     notes += &common(records, work.filter(|work| !work.identical), settling);
     notes += &equal_work(settings, work);
@@ -42,7 +39,7 @@ pub fn result(
 
 /// A row for each command; its name stands above where the terminal is narrow.
 fn table(records: &[TrialRecord], names: &[&str], width: usize) -> String {
-    const CELL: usize = 20;
+    const CELL: usize = 19;
     let metrics: [Metric; 3] = [METRICS[0], METRICS[1], METRICS[2]];
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let beside = longest + 2 + 3 * CELL <= width;
@@ -196,7 +193,7 @@ mod tests {
             wide.lines().count() == 2 && wide.lines().all(|l| l.chars().count() <= 80),
             "{wide}"
         );
-        let narrow = table(&records, &["a"], 60);
+        let narrow = table(&records, &["a"], 59);
         assert_eq!(narrow.lines().count(), 3, "{narrow}");
     }
 }

@@ -34,7 +34,7 @@ fn knows_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 /// The nearest in ASCII. Most are as wide as what they stand for, so that tables keep their columns.
-fn ascii(text: &str) -> String {
+pub fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

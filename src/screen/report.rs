@@ -1,6 +1,7 @@
 //! The terminal's result: per framework, what its trials came to.
 
 use crate::dataset::{Dataset, Name};
+use crate::meter::Kind;
 use crate::phase::Phase;
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
@@ -74,6 +75,21 @@ pub(super) fn options(width: u16, line: &str) -> textwrap::Options<'_> {
         .subsequent_indent(indent)
 }
 
+/// How much of the joules is an estimate, in a line.
+pub(super) fn estimate(records: &[TrialRecord]) -> Option<&'static str> {
+    let estimated: Vec<&TrialRecord> = records.iter().filter(|record| record.estimated).collect();
+    match estimated.iter().all(|record| record.meter.each().any(Kind::measures)) {
+        _ if estimated.is_empty() => None,
+        true => Some(
+            "The processor's part of the energy is an ESTIMATE from processor time and stated powers; the rest \
+             is measured.\n",
+        ),
+        false => Some(
+            "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n",
+        ),
+    }
+}
+
 /// What stands below the table, a line for each thing there is to know.
 fn notes(
     records: &[TrialRecord],
@@ -86,10 +102,7 @@ fn notes(
     if let Some(data) = data {
         text += &format!("{data}\n");
     }
-    let estimated = records.iter().any(|r| r.estimated);
-    if estimated {
-        text += "Energy is an ESTIMATE from processor time and stated powers, not a measurement.\n";
-    }
+    text += estimate(records).unwrap_or_default();
     let window = records.iter().find(|r| !r.marks.is_empty()).map_or_else(
         || Phase::WINDOW.to_vec(), // as records had it before they kept their marks
         |record| Phase::window(&record.marks),

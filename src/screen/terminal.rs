@@ -5,12 +5,13 @@ use super::progress::Progress;
 use crate::cli::Talk;
 use crate::dataset::{Dataset, Name};
 use crate::events::{Event, IDLE_POWER, Observer, Planned};
-use crate::meter::MeterDescription;
+use crate::meter::{Kind, MeterDescription};
 use crate::paths::shown;
 use crate::plan::Trial;
 use crate::store::look::Look;
 use crate::store::record::{Status, TrialRecord};
 use crate::units;
+use jiff::ZonedDateTime as Zoned;
 use std::cell::RefCell;
 use std::io::IsTerminal;
 
@@ -20,20 +21,53 @@ pub struct Terminal {
     /// Whether one line moves.
     moves: bool,
     progress: RefCell<Progress>,
+    shows: Shows,
+}
+
+/// Where lines and the moving line go, and what time it is.
+struct Shows {
+    line: Box<dyn Fn(&str)>,
+    moving: Box<dyn Fn(&str)>,
+    now: fn() -> Zoned,
 }
 
 impl Terminal {
     /// A terminal on standard error. Moves only where that is one.
     pub fn new(talk: Talk) -> Terminal {
         let moves = std::io::stderr().is_terminal() && !talk.quiet && talk.verbose == 0;
-        Terminal { quiet: talk.quiet, moves, progress: RefCell::default() }
+        let (line, moving) = (Box::new(out::line), Box::new(out::moving));
+        let shows = Shows { line, moving, now: Zoned::now };
+        Terminal { quiet: talk.quiet, moves, progress: RefCell::default(), shows }
+    }
+
+    /// One whose lines a test keeps, at a time that stands still; the moving line's begin with `~ `.
+    #[cfg(test)]
+    pub fn kept(
+        moves: bool,
+        lines: std::rc::Rc<RefCell<Vec<String>>>,
+        now: fn() -> Zoned,
+    ) -> Terminal {
+        let moved = std::rc::Rc::clone(&lines);
+        let shows = Shows {
+            line: Box::new(move |text| lines.borrow_mut().push(text.to_owned())),
+            moving: Box::new(move |text| moved.borrow_mut().push(format!("~ {text}"))),
+            now,
+        };
+        Terminal { quiet: false, moves, progress: RefCell::default(), shows }
+    }
+
+    /// As if each trial so far had taken so many seconds.
+    #[cfg(test)]
+    pub fn took(&self, seconds: f64) {
+        let mut progress = self.progress.borrow_mut();
+        progress.cycles = (seconds * progress.done as f64, progress.done);
     }
 
     /// Says a warning from wherever it is heard of.
     pub fn teller(&self) -> impl Fn(&str) + Send + 'static {
         let (quiet, moves) = (self.quiet, self.moves);
         move |text| {
-            let time = if moves { String::new() } else { format!("{} ", clock(0.0)) };
+            let time = if moves { String::new() } else { format!("{} ", clock(&Zoned::now())) };
             if !quiet {
                 out::line(&format!("{time}warning: {text}"));
             }
@@ -50,7 +84,7 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         if !self.quiet {
-            out::line(text);
+            (self.shows.line)(text);
         }
     }
 
@@ -60,7 +94,7 @@ impl Terminal {
             return self.line(text);
         }
         let left = progress.left_words().map_or(String::new(), |left| format!(" ({left})"));
-        self.line(&format!("{} {text}{left}", clock(0.0)));
+        self.line(&format!("{} {text}{left}", clock(&(self.shows.now)())));
     }
 
     fn planned(&self, progress: &mut Progress, plan: &Planned<'_>) {
@@ -71,7 +105,7 @@ impl Terminal {
         self.line(&format!(
             "{most}{trials} trials{left}, roughly {}, done about {}; {}{}",
             units::duration(plan.expected_s),
-            day_and_time(plan.expected_s),
+            day_and_time(&(self.shows.now)(), plan.expected_s),
             meter_words(plan.meter),
             plan.dataset.map_or(String::new(), |data| format!("; {}", data_words(data))),
         ));
@@ -146,20 +180,17 @@ impl Terminal {
             parts.extend((!progress.detail.is_empty()).then(|| progress.detail.clone()));
         }
         parts.extend(progress.watts.map(|w| format!("{} W", units::digits(w))));
-        out::moving(&parts.join(" · "));
+        (self.shows.moving)(&parts.join(" · "));
     }
 }
 
-/// The local time so many seconds from now: `14:05:09`.
-fn clock(seconds: f64) -> String {
-    let now = jiff::ZonedDateTime::now();
-    let ahead = jiff::SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
-    now.checked_add(ahead).unwrap_or(now).strftime("%H:%M:%S").to_string()
+/// The time of day: `14:05:09`.
+fn clock(now: &Zoned) -> String {
+    now.strftime("%H:%M:%S").to_string()
 }
 
 /// When something will be done: `16:40`, `tomorrow 02:10`, `Fri 27 Nov 02:10`.
-fn day_and_time(seconds: f64) -> String {
-    let now = jiff::ZonedDateTime::now();
+fn day_and_time(now: &Zoned, seconds: f64) -> String {
     let ahead = jiff::SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
     let then = now.checked_add(ahead).unwrap_or_else(|_| now.clone());
     let day = if then.date() == now.date() {
@@ -183,7 +214,11 @@ fn came_to(record: &TrialRecord, retry: bool) -> String {
         (Some(window), Status::Ok) => format!(
             "{} J{} in {}, {} W{}",
             units::digits(window.total_j),
-            if record.estimated { " (estimate)" } else { "" },
+            match record.estimated {
+                true if record.meter.each().any(Kind::measures) => " (partly an estimate)",
+                true => " (estimate)",
+                false => "",
+            },
             units::duration(window.seconds),
             units::digits(window.total_j / window.seconds),
             // A command has none.
@@ -211,7 +246,10 @@ fn meter_words(meter: &MeterDescription) -> String {
     let counted = meter.counters.iter().filter(|c| c.counted);
     let names: Vec<&str> = counted.map(|c| c.name.as_str()).collect();
     if meter.estimated {
-        format!("meter: {} of {}, NOT a measurement", meter.kind, names.join(", "))
+        let of_all = !meter.kind.each().any(Kind::measures);
+        let what =
+            if of_all { "NOT a measurement" } else { "the processor's part NOT a measurement" };
+        format!("meter: {} of {}, {what}", meter.kind, names.join(", "))
     } else {
         format!("meter: {} {} ({})", meter.kind, meter.version, names.join(", "))
     }
@@ -224,7 +262,7 @@ impl Observer for Terminal {
             Event::Preparing(what) => {
                 self.line(what);
                 if self.moves {
-                    out::moving(what);
+                    (self.shows.moving)(what);
                 }
                 return;
             }

@@ -1,6 +1,5 @@
 //! Where a job runs, and what that asks of the meter and the machine.
 
-use super::{Known, Treatment};
 use crate::meter::nvml::Card;
 use crate::meter::{Choice, GpuError, Gpus, Kind, MeterDescription};
 use serde::{Deserialize, Serialize};
@@ -84,24 +83,6 @@ impl Device {
             Device::Gpu if !reads_cards => left_out(format!("--meter {meter}")),
             _ => Ok(()),
         }
-    }
-
-    /// Whether every treatment's script can run there.
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError::NotDeclared`] of the first that cannot.
-    pub fn suits(self, treatments: &[Treatment], known: &Known) -> Result<(), DeviceError> {
-        let named = self.to_string();
-        for treatment in treatments {
-            let script = known.script(&treatment.framework);
-            let declared = script.map(|script| script.devices(treatment.variant.as_deref()));
-            if let Some(declared) = declared.filter(|declared| !declared.contains(&named)) {
-                let (treatment, declared) = (treatment.name.clone(), declared.join(" and "));
-                return Err(DeviceError::NotDeclared { device: self, treatment, declared });
-            }
-        }
-        Ok(())
     }
 
     /// Whether this machine has such a device; `cards` are those that the driver shows.

@@ -11,6 +11,14 @@ pub enum SettingsError {
         /// What there is.
         known: String,
     },
+    /// A script that starts a program of its own.
+    #[error("--treatments: the program of {framework} is not built; {remedy}")]
+    NotBuilt {
+        /// The framework.
+        framework: String,
+        /// How it is built.
+        remedy: String,
+    },
     /// A script whose name cannot name files.
     #[error(
         "--treatments: {0:?} cannot name a folder of results; call its script by a word of letters, digits, '_' and '-'"

@@ -1,7 +1,8 @@
 //! What a workload's scripts declare of themselves, read without running them.
 
-use super::Device;
+use super::error::SettingsError;
 use super::literal::{Literal, constant};
+use super::{Device, DeviceError, Treatment};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,13 @@ pub struct Script {
     pub packages: Vec<String>,
     /// What else has to be installed for it (`REQUIRES`).
     pub requires: Vec<String>,
+    /// The oldest release of a package that it works with (`OLDEST`).
+    pub oldest: BTreeMap<String, String>,
+    /// Programs that it starts and that have to be built first, each a path below the script's folder with
+    /// the command that builds it there (`BUILT`).
+    pub built: BTreeMap<String, String>,
+    /// The folder that it was read from.
+    pub folder: PathBuf,
     /// Other ways of doing the work, each with its sentence (`VARIANTS`).
     pub variants: BTreeMap<String, String>,
     /// Where its job can run (`DEVICES`): on the processor, where nothing else is said.
@@ -46,22 +54,25 @@ impl Script {
                 Some(_) => Err(format!("{name} is no tuple of names")),
             }
         };
-        let variants = match constant(text, "VARIANTS")? {
-            None => BTreeMap::new(),
-            Some(Literal::Pairs(pairs)) => pairs
-                .iter()
-                .map(|(name, sentence)| {
-                    Some((name.text()?.to_owned(), sentence.text()?.to_owned()))
-                })
-                .collect::<Option<_>>()
-                .ok_or("VARIANTS holds something else than names and sentences")?,
-            Some(_) => return Err("VARIANTS is no dictionary of names and sentences".to_owned()),
+        let dictionary = |name: &str, what: &str| -> Result<BTreeMap<String, String>, String> {
+            match constant(text, name)? {
+                None => Ok(BTreeMap::new()),
+                Some(Literal::Pairs(pairs)) => pairs
+                    .iter()
+                    .map(|(key, value)| Some((key.text()?.to_owned(), value.text()?.to_owned())))
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| format!("{name} holds something else than names and {what}")),
+                Some(_) => Err(format!("{name} is no dictionary of names and {what}")),
+            }
         };
         Ok(Script {
             framework: framework.to_owned(),
             packages: list("PACKAGES")?.unwrap_or_else(|| vec![framework.to_owned()]),
             requires: list("REQUIRES")?.unwrap_or_default(),
-            variants,
+            built: dictionary("BUILT", "commands")?,
+            folder: PathBuf::new(),
+            oldest: dictionary("OLDEST", "releases")?,
+            variants: dictionary("VARIANTS", "sentences")?,
             devices: list("DEVICES")?.unwrap_or_else(|| vec![Device::Cpu.to_string()]),
             devices_of: BTreeMap::new(),
             broken: None,
@@ -74,7 +85,8 @@ impl Script {
     ///
     /// It cannot be read, or declares what cannot be.
     pub fn read(framework: &str, path: &Path) -> Result<Script, String> {
-        let mut script = Script::of_file(framework, path)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut script = Script { folder, ..Script::of_file(framework, path)? };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for variant in script.variants.keys() {
             let own = path.with_file_name(format!("{stem}_{variant}.py"));
@@ -100,6 +112,29 @@ impl Script {
         variant.and_then(|variant| self.devices_of.get(variant)).unwrap_or(&self.devices)
     }
 
+    /// Refuses a script whose program is not built.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::NotBuilt`], with how it is built.
+    pub fn is_built(&self) -> Result<(), SettingsError> {
+        let Some((program, command)) =
+            self.built.iter().find(|(program, _)| !self.folder.join(program).is_file())
+        else {
+            return Ok(());
+        };
+        // Its sources lie in the folder that the program's path begins with.
+        let source = Path::new(program).components().next().map(|first| self.folder.join(first));
+        let folder = crate::clean::path(&self.folder);
+        Err(SettingsError::NotBuilt {
+            framework: self.framework.clone(),
+            remedy: match source.is_some_and(|source| source.is_dir()) {
+                true => format!("build it once, in {folder}: {command}"),
+                false => format!("its sources are not in {folder}; use a clone of joulerace"),
+            },
+        })
+    }
+
     /// The package whose version is the framework's: the one of its name, else the first.
     pub fn main_package(&self) -> &str {
         let named = self.packages.iter().find(|package| **package == self.framework);
@@ -117,6 +152,24 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether every treatment's script can run on this device.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NotDeclared`] of the first that cannot.
+    pub fn suit(&self, device: Device, treatments: &[Treatment]) -> Result<(), DeviceError> {
+        let named = device.to_string();
+        for treatment in treatments {
+            let script = self.script(&treatment.framework);
+            let declared = script.map(|script| script.devices(treatment.variant.as_deref()));
+            if let Some(declared) = declared.filter(|declared| !declared.contains(&named)) {
+                let (treatment, declared) = (treatment.name.clone(), declared.join(" and "));
+                return Err(DeviceError::NotDeclared { device, treatment, declared });
+            }
+        }
+        Ok(())
+    }
+
     /// The script of a framework.
     pub fn script(&self, framework: &str) -> Option<&Script> {
         self.scripts.iter().find(|script| script.framework == framework)
@@ -155,12 +208,27 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_not_built_is_refused_with_how_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x_cnn.py");
+        std::fs::write(&path, "BUILT = {'own/target/x': 'make -C own'}\n").unwrap();
+        let script = Script::read("x", &path).unwrap();
+        let told = || script.is_built().unwrap_err().to_string();
+        assert!(told().contains("a clone of joulerace"), "{}", told());
+        std::fs::create_dir_all(folder.path().join("own/target")).unwrap();
+        assert!(told().contains("make -C own"), "{}", told());
+        std::fs::write(folder.path().join("own/target/x"), "").unwrap();
+        script.is_built().unwrap();
+    }
+
+    #[test]
     fn what_cannot_be_read_without_running_is_refused_by_its_name() {
         for (text, word) in [
             ("VARIANTS = make()\n", "VARIANTS"),
             ("VARIANTS = ('a',)\n", "VARIANTS"),
             ("PACKAGES = 'jax'\n", "PACKAGES"),
             ("REQUIRES = [('a',)]\n", "REQUIRES"),
+            ("OLDEST = ('a', '1.0')\n", "OLDEST"),
         ] {
             assert!(Script::parse("x", text).unwrap_err().contains(word), "{text}");
         }

@@ -2,6 +2,7 @@
 
 use crate::clean;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What has to be equal from the first trial to the last.
@@ -100,6 +101,23 @@ pub fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> Vec<Stri
     let fields = then.as_object().into_iter().flatten();
     fields
         .filter(|(name, old)| !but.contains(&name.as_str()) && now.get(*name) != Some(old))
-        .map(|(name, old)| format!("{name}: was {old}, is {}", now[name]))
+        .map(|(name, old)| {
+            let (was, is) = apart(old, &now[name]);
+            format!("{name}: was {was}, is {is}")
+        })
         .collect()
+}
+
+/// Of two lists what only one of them has, as of many files few differ; else both as they are.
+fn apart(then: &Value, now: &Value) -> (Value, Value) {
+    let (Some(were), Some(are)) = (then.as_array(), now.as_array()) else {
+        return (then.clone(), now.clone());
+    };
+    let less = |of: &[Value], other: &[Value]| -> Vec<Value> {
+        of.iter().filter(|item| !other.contains(item)).cloned().collect()
+    };
+    match (less(were, are), less(are, were)) {
+        (was, is) if was.is_empty() && is.is_empty() => (then.clone(), now.clone()),
+        (was, is) => (was.into(), is.into()),
+    }
 }

@@ -4,6 +4,7 @@ use super::ExperimentError;
 use super::conditions::Conditions;
 use super::folder::Folder;
 use super::machines::{MachineSeen, ShardSeen};
+pub use super::part::Part;
 use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
@@ -79,21 +80,13 @@ pub struct Experiment {
     pub work: Option<crate::store::experiment::Verdict>,
 }
 
-/// A part of the file that nothing but its readers' curiosity depends on: where another version wrote it
-/// otherwise, it is kept as it stands, and the experiment goes on all the same.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Part<T> {
-    /// As this version writes it.
-    Known(T),
-    /// As it stands.
-    Other(Value),
-}
-
-impl<T> Default for Part<T> {
-    fn default() -> Part<T> {
-        Part::Other(Value::Null)
-    }
+/// What every layout of the file begins with.
+#[derive(Debug, Deserialize)]
+pub struct Head {
+    /// The layout's version.
+    pub schema: u64,
+    /// joulerace's own.
+    pub version: Option<String>,
 }
 
 /// What a treatment is, for the reader: everything here follows from the rest, from the scripts and from the
@@ -201,23 +194,23 @@ impl Experiment {
         }
     }
 
-    /// The file as JSON, where it is whole and of a layout that this program knows.
+    /// The file's head and all of it as JSON, where it is whole and of a layout that this program knows.
     ///
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn look(text: &[u8]) -> Result<Value, String> {
+    pub fn look(text: &[u8]) -> Result<(Head, Value), String> {
         if text.is_empty() {
             return Err("it is empty".to_owned());
         }
         let value: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
-        match value.get("schema").and_then(Value::as_u64) {
-            Some(schema) if schema > u64::from(Experiment::SCHEMA) => Err(format!(
+        match Head::deserialize(&value) {
+            Ok(Head { schema, .. }) if schema > u64::from(Experiment::SCHEMA) => Err(format!(
                 "a newer joulerace wrote it, in layout {schema}; this one knows up to {}",
                 Experiment::SCHEMA
             )),
-            Some(_) => Ok(value),
-            None => Err("it does not say which layout it has".to_owned()),
+            Ok(head) => Ok((head, value)),
+            Err(_) => Err("it does not say which layout it has".to_owned()),
         }
     }
 
@@ -228,7 +221,7 @@ impl Experiment {
     ///
     /// What is wrong with it, in words.
     pub fn parse(text: &[u8]) -> Result<Experiment, String> {
-        let mut value = Experiment::look(text)?;
+        let (_, mut value) = Experiment::look(text)?;
         // Paths in settings are used again; the rest is for the reader. Not by index: that panics
         // where a file holds something else than an object.
         if let Some(settings) = value.get_mut("settings") {

@@ -1,6 +1,6 @@
 //! Which machines ran what, where an experiment's blocks are dealt to several.
 
-use super::experiment::Part;
+use super::part::Part;
 use super::settling::Settling;
 use crate::snapshot::Machine;
 use serde::{Deserialize, Serialize};

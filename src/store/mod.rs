@@ -13,6 +13,7 @@ pub mod journal;
 pub(crate) mod lock;
 pub(crate) mod look;
 pub mod machines;
+mod part;
 pub(crate) mod pauses;
 pub(crate) mod protocol;
 pub mod record;

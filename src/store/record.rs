@@ -1,12 +1,12 @@
 //! A trial's record: everything known about it, beside its samples and its log.
 
+use crate::account::Account;
 use crate::energy::{Energy, Integrity};
 use crate::meter::{Sensors, SessionReport};
 use crate::phase::{Phase, PhaseMark};
 use crate::plan::Trial;
 use crate::process::Exit;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -149,7 +149,7 @@ pub struct TrialRecord {
     /// Of the last epoch.
     pub loss: Option<f64>,
     /// The workload's account of itself.
-    pub result: Option<Value>,
+    pub result: Option<Account>,
     /// How the outermost process ended.
     pub exit: Exit,
     /// Python's traceback, where there was one.

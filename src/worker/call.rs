@@ -1,7 +1,9 @@
 //! A call of a Python function, or a run of a command, in a fresh worker that nobody measures.
 
 use super::channel::Listener;
-use super::host::{Ended, Failure, Launch, Limits, Seen, Task, run};
+use super::failure::Failure;
+use super::host::{Ended, run};
+use super::launch::{Launch, Limits, Seen, Task};
 use super::protocol::Message;
 use crate::files::Scratch;
 use serde_json::Value;

@@ -1,14 +1,14 @@
 //! A worker whose work is a command: it runs it as often as it is told to, hears its marks, and tells its
 //! host when each run begins and ends.
 
-use super::protocol::Message;
+use super::protocol::{Message, marked};
+use crate::account::{Check, CommandAccount, Output};
 use crate::clean;
 use crate::files::Scratch;
 use crate::phase::{Edge, Phase, PhaseMark};
 use crate::process::Exit;
 use joulerace_meter::marks::{self, Heard, Inbox};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -72,8 +72,8 @@ pub fn serve(request: &CommandRequest, say: &(impl Fn(Message) + Sync)) -> i32 {
         Message::Hello { pid: std::process::id(), python: String::new(), prefix: "".into() };
     say(hello);
     match trial(request, say) {
-        Ok(result) => {
-            say(Message::Event { event: result });
+        Ok(account) => {
+            say(Message::Event { event: serde_json::to_value(account).unwrap_or_default() });
             say(Message::Done);
             0
         }
@@ -92,7 +92,10 @@ struct Trouble {
     begun: bool,
 }
 
-fn trial(request: &CommandRequest, say: &(impl Fn(Message) + Sync)) -> Result<Value, Trouble> {
+fn trial(
+    request: &CommandRequest,
+    say: &(impl Fn(Message) + Sync),
+) -> Result<CommandAccount, Trouble> {
     let unbegun = |error: std::io::Error| Trouble {
         error: format!("there is no place for its marks and output: {error}"),
         begun: false,
@@ -107,26 +110,16 @@ fn trial(request: &CommandRequest, say: &(impl Fn(Message) + Sync)) -> Result<Va
     if let Some(fault) = faults.into_iter().next() {
         return Err(Trouble { error: fault, begun: true });
     }
-    let checked = request.check.as_ref().map(Around::run);
-    Ok(json!({
-        "event": "result",
-        "repetitions": request.repetitions,
-        "exit": runs.exit,
-        "output": runs.output,
-        "check": match checked {
-            None => Value::Null,
-            Some(Ok(())) => json!("passed"),
-            Some(Err(why)) => json!(why),
-        },
-    }))
+    let check = request.check.as_ref().map(|check| match check.run() {
+        Ok(()) => Check::Passed,
+        Err(why) => Check::Failed(why),
+    });
+    let Runs { exit, output } = runs;
+    Ok(CommandAccount { repetitions: request.repetitions, exit, output, check })
 }
 
 fn event(mark: PhaseMark) -> Message {
-    Message::Event {
-        event: json!({
-            "event": "phase", "phase": mark.phase, "edge": mark.edge, "unix_ns": mark.unix_ns,
-        }),
-    }
+    Message::Event { event: marked(mark) }
 }
 
 /// What the runs of a trial came to.
@@ -134,15 +127,6 @@ struct Runs {
     /// How the last one ended.
     exit: Exit,
     output: Option<Output>,
-}
-
-/// What a command printed on standard output.
-#[derive(Debug, PartialEq, Serialize)]
-struct Output {
-    bytes: u64,
-    sha256: String,
-    /// Its beginning.
-    head: String,
 }
 
 fn repeat(

@@ -2,7 +2,9 @@
 //!
 //! Standard output stays free for whatever the script prints.
 
+use crate::account::Account;
 use crate::phase::PhaseMark;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use joulerace_protocol::{Arrays, Interpreter, Message, Request};
@@ -22,7 +24,7 @@ pub enum Event {
         loss: f64,
     },
     /// The workload's account of itself.
-    Result(Value),
+    Result(Account),
     /// Anything else.
     Other(Value),
 }
@@ -30,20 +32,36 @@ pub enum Event {
 impl Event {
     /// Reads an event as it came from `emit`.
     pub fn read(value: Value) -> Event {
-        match value.get("event").and_then(Value::as_str) {
-            Some("phase") => match serde_json::from_value(value.clone()) {
-                Ok(mark) => Event::Phase(mark),
-                Err(_) => Event::Other(value),
-            },
-            Some("epoch") => Event::Epoch {
-                epoch: value["epoch"].as_u64().unwrap_or(0) as u32,
-                epochs: value["epochs"].as_u64().unwrap_or(0) as u32,
-                loss: value["loss"].as_f64().unwrap_or(f64::NAN),
-            },
-            Some("result") => Event::Result(value),
-            _ => Event::Other(value),
+        match Written::deserialize(&value) {
+            Ok(Written::Phase(mark)) => Event::Phase(mark),
+            Ok(Written::Epoch { epoch, epochs, loss }) => {
+                Event::Epoch { epoch, epochs, loss: loss.unwrap_or(f64::NAN) }
+            }
+            Ok(Written::Result {}) => Event::Result(Account::new(value)),
+            Err(_) => Event::Other(value),
         }
     }
+}
+
+/// An event as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Written {
+    Phase(PhaseMark),
+    Epoch {
+        #[serde(default)]
+        epoch: u32,
+        #[serde(default)]
+        epochs: u32,
+        loss: Option<f64>,
+    },
+    /// What is in it is read by those who judge it.
+    Result {},
+}
+
+/// The event of a mark.
+pub(super) fn marked(mark: PhaseMark) -> Value {
+    serde_json::to_value(Written::Phase(mark)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `joulerace worker`: connects to the host, hears one request, has Python serve it or runs a command, and leaves.
 
 use super::channel;
-use super::host::Task;
+use super::launch::Task;
 use super::protocol::Message;
 use super::{WorkerError, command, python};
 use std::io::{BufRead, Write};

@@ -37,6 +37,8 @@ pub struct Powercap {
     frozen: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    /// What is asked of it beside its power.
+    orders: PathBuf,
 }
 
 impl Powercap {
@@ -45,12 +47,14 @@ impl Powercap {
         let driven = zones.iter().map(|zone| make(root.path(), zone)).collect();
         let zones = Arc::new(Mutex::new(driven));
         let (frozen, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let orders = root.path().join("orders");
         let thread = {
             let (zones, frozen, stop) =
                 (Arc::clone(&zones), Arc::clone(&frozen), Arc::clone(&stop));
-            std::thread::spawn(move || drive(&zones, &frozen, &stop))
+            let mut orders = Orders::in_folder(&orders);
+            std::thread::spawn(move || drive(&zones, &frozen, &stop, &mut orders))
         };
-        Powercap { root, zones, frozen, stop, thread: Some(thread) }
+        Powercap { root, zones, frozen, stop, thread: Some(thread), orders }
     }
 
     /// Two sockets of 50 W, each with cores (half of it) and DRAM (a tenth beside it): 110 W in all.
@@ -69,6 +73,20 @@ impl Powercap {
             zone("intel-rapl:1/intel-rapl:1:0", "core", 25.0),
             zone("intel-rapl:1/intel-rapl:1:1", "dram", 5.0),
         ])
+    }
+
+    /// One socket that uses next to nothing but what processes order: see [`Powercap::orders`].
+    pub fn to_order() -> Powercap {
+        let zone =
+            Zone { path: "intel-rapl:0", name: "package-0", watts: 0.1, start_uj: 1_000_000 };
+        Powercap::new(&[zone])
+    }
+
+    /// A folder in which a process orders joules: it adds a line with their number to the file `asked`, and
+    /// they are used up in the first zone once `spent` is as long as that. So a trial's energy is known
+    /// however long it takes.
+    pub fn orders(&self) -> &Path {
+        &self.orders
     }
 
     pub fn root(&self) -> &Path {
@@ -125,7 +143,51 @@ fn put(zone: &Driven) {
     zone.file.write_all_at(format!("{:012}\n", zone.value as u64).as_bytes(), 0).unwrap();
 }
 
-fn drive(zones: &Mutex<Vec<Driven>>, frozen: &AtomicBool, stop: &AtomicBool) {
+/// At this power orders are used up.
+const ORDERED_WATTS: f64 = 1000.0;
+
+/// Joules that processes ordered.
+struct Orders {
+    asked: PathBuf,
+    spent: PathBuf,
+    read: usize,
+    left_uj: f64,
+}
+
+impl Orders {
+    fn in_folder(folder: &Path) -> Orders {
+        fs::create_dir(folder).unwrap();
+        let (asked, spent) = (folder.join("asked"), folder.join("spent"));
+        fs::write(&asked, "").unwrap();
+        fs::write(&spent, "").unwrap();
+        Orders { asked, spent, read: 0, left_uj: 0.0 }
+    }
+
+    /// What is used up within `seconds`, in microjoules.
+    fn used(&mut self, seconds: f64) -> f64 {
+        if self.left_uj == 0.0 {
+            let text = fs::read_to_string(&self.asked).unwrap_or_default();
+            let whole = text.rfind('\n').map_or(0, |end| end + 1);
+            let new = text.get(self.read..whole).unwrap_or_default();
+            self.left_uj =
+                new.lines().filter_map(|line| line.parse::<f64>().ok()).sum::<f64>() * 1e6;
+            self.read = whole;
+            return 0.0;
+        }
+        let used = self.left_uj.min(ORDERED_WATTS * seconds * 1e6);
+        self.left_uj -= used;
+        used
+    }
+
+    /// Tells those who wait; to be called once the counters have it.
+    fn tell(&self) {
+        if self.left_uj == 0.0 {
+            fs::write(&self.spent, " ".repeat(self.read)).unwrap();
+        }
+    }
+}
+
+fn drive(zones: &Mutex<Vec<Driven>>, frozen: &AtomicBool, stop: &AtomicBool, orders: &mut Orders) {
     let mut last = Instant::now();
     while !stop.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(1));
@@ -136,9 +198,14 @@ fn drive(zones: &Mutex<Vec<Driven>>, frozen: &AtomicBool, stop: &AtomicBool) {
         if frozen.load(Ordering::SeqCst) {
             continue;
         }
-        for zone in zones.iter_mut() {
-            zone.value = (zone.value + zone.watts * seconds * 1e6) % (RANGE_UJ + 1) as f64;
+        let ordered = orders.used(seconds);
+        for (at, zone) in zones.iter_mut().enumerate() {
+            let more = zone.watts * seconds * 1e6 + if at == 0 { ordered } else { 0.0 };
+            zone.value = (zone.value + more) % (RANGE_UJ + 1) as f64;
             put(zone);
+        }
+        if ordered > 0.0 {
+            orders.tell();
         }
     }
 }

@@ -6,7 +6,9 @@ a dictionary with `seconds` per phase and, where wanted, `busy` and `trouble`.
 
 import ast
 import ctypes
+import importlib.metadata
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -27,6 +29,8 @@ def run(request, emit):
         emit({**mark, "edge": "begin", "unix_ns": time.time_ns()})
         if phase == "train":
             misbehave(wanted.get("trouble"), emit)
+            if "costs" in wanted:
+                order(wanted, job)
             emit({"event": "epoch", "epoch": 1, "epochs": job["epochs"], "loss": 0.5})
         spend(wanted)
         emit({**mark, "edge": "end", "unix_ns": time.time_ns()})
@@ -54,6 +58,21 @@ def run(request, emit):
         "data": {},
     }
     emit({**result, **wanted.get("result", {})})
+
+
+def order(wanted, job):
+    """Has simulated counters use what a trial is to cost: see `orders` in `common/powercap.rs`.
+
+    `costs` has joules by the batch size, or by the release of the package that `of` names.
+    """
+    of = wanted.get("of")
+    level = importlib.metadata.version(of) if of else str(job["batch_size"])
+    folder = Path(wanted["orders"])
+    time.sleep(0.05)  # a host on a busy machine reads late where the window begins
+    with (folder / "asked").open("a") as asked:
+        asked.write(f"{wanted['costs'][level] * random.lognormvariate(0, 0.01)}\n")
+    while (folder / "spent").stat().st_size < (folder / "asked").stat().st_size:
+        time.sleep(0.001)
 
 
 def spend(wanted):

@@ -102,6 +102,8 @@ class Decision:
 
     comparisons: tuple[Comparison, ...]
     confounders: Confounders
+    #: The memory of blocks that all comparisons show together.
+    memory: memory.Shared
     control: Control | None
     cautions: tuple[str, ...]
     drifts: bool
@@ -124,7 +126,8 @@ def decide(trials: Trials) -> Decision:
     blocks = student.of_columns(differences)
     paired, counts = _paired(trials, blocks.n)
     remembered = memory.lag_one(differences, trials.strata)
-    widen = np.where(paired & (student.holm(remembered.p) < alpha), remembered.estimate, 0.0)
+    together = memory.shared(differences[:, paired], trials.strata)
+    widen = np.where(paired, memory.widening(remembered, together), 0.0)
     plain = _with_unpaired(trials, blocks, paired)
     found = memory.widened(plain, widen)
     alone = _over_looks(trials, found)
@@ -192,6 +195,7 @@ def decide(trials: Trials) -> Decision:
     return Decision(
         comparisons=tuple(rows),
         confounders=beside,
+        memory=together,
         control=control,
         cautions=cautions,
         drifts=beside.drift is not None and beside.drift.p < alpha,

@@ -8,6 +8,9 @@ from scipy import stats
 #: An exact distribution is used up to this many pairs, as SciPy's own limit.
 EXACT_PAIRS = 50
 
+#: Of more values than these the Walsh averages are not all made; so many of them are, about.
+_MOST_IN_FULL, _MOST_LISTED = 1000, 1_000_000
+
 
 @lru_cache(maxsize=64)
 def _lower_tail(n: int) -> np.ndarray:
@@ -50,14 +53,54 @@ def hodges_lehmann(differences: np.ndarray, alpha: float) -> tuple[float, float,
     Beyond :data:`EXACT_PAIRS` pairs the normal approximation chooses the ends.
     """
     n = len(differences)
-    rows, columns = np.triu_indices(n)
-    walsh = np.sort((differences[rows] + differences[columns]) / 2.0)
+    averages = n * (n + 1) // 2
+    middle = [(averages - 1) // 2, averages // 2]
     if n <= EXACT_PAIRS:
         tail = _lower_tail(n)
         k = int(np.searchsorted(tail, alpha / 2.0, side="right"))  # least w with P(W ≤ w) > α/2
     else:
         mean, variance = n * (n + 1) / 4.0, n * (n + 1) * (2 * n + 1) / 24.0
         k = int(mean - stats.norm.ppf(1.0 - alpha / 2.0) * np.sqrt(variance))
-    if k < 1:
-        return float(np.median(walsh)), -np.inf, np.inf
-    return float(np.median(walsh)), float(walsh[k - 1]), float(walsh[len(walsh) - k])
+    wanted = middle if k < 1 else [*middle, k - 1, averages - k]
+    found = _walsh(differences, wanted)
+    centre = float(np.mean(found[:2]))
+    return (centre, -np.inf, np.inf) if k < 1 else (centre, float(found[2]), float(found[3]))
+
+
+def _walsh(values: np.ndarray, ranks: list[int]) -> np.ndarray:
+    """The Walsh averages, means of two values or of one with itself, of these ranks from 0."""
+    if len(values) > _MOST_IN_FULL:
+        ordered = np.sort(values)
+        return np.array([_select(ordered, rank) for rank in ranks])
+    rows, columns = np.triu_indices(len(values))
+    return np.sort((values[rows] + values[columns]) / 2.0)[ranks]
+
+
+def _select(values: np.ndarray, rank: int) -> float:
+    """One Walsh average of many sorted values, without a list of all, which grows as their square.
+
+    A value's averages with those after it ascend, so that a search tells how many are below a
+    limit. Limits are halved until few averages are between them, and those are listed. Rounding
+    puts an average near a limit on either side of it, so both are moved away before that.
+    """
+    first = np.arange(len(values))
+    room = 1e-12 * float(np.abs(values[[0, -1]]).max())
+
+    def below(limit: float) -> np.ndarray:
+        return np.maximum(np.searchsorted(values, 2.0 * limit - values), first)
+
+    low, high = float(values[0]) - room, float(values[-1]) + room
+    begin, end = below(low), below(high)
+    while (end - begin).sum() > _MOST_LISTED and high - low > 8.0 * room:
+        limit = (low + high) / 2.0
+        at = below(limit)
+        if (at - first).sum() <= rank:
+            low, begin = limit, at
+        else:
+            high, end = limit, at
+    begin, end = below(low - room), below(high + room)
+    counts = end - begin
+    rows = np.repeat(first, counts)
+    columns = np.repeat(begin - np.cumsum(counts) + counts, counts) + np.arange(len(rows))
+    place = rank - int((begin - first).sum())
+    return float(np.partition((values[rows] + values[columns]) / 2.0, place)[place])

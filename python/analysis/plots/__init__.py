@@ -62,6 +62,6 @@ def draw(table: Table, found: Findings, settings: Settings) -> list[Figure]:
     if not table.groups:
         return []
     files.make_folder(settings.output / "plots")
-    configure()
+    configure(table.groups + table.sparse)
     palette = Palette.of(table)
     return [figure for paint in _PAINTERS for figure in paint(table, found, settings, palette)]

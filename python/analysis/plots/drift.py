@@ -6,12 +6,18 @@ from matplotlib import ticker
 from analysis import drift as statistics
 from analysis import text
 from analysis.findings import Findings
-from analysis.plots.style import INK, Figure, Palette, canvas, finish, label, legend
+from analysis.plots.style import (
+    INK,
+    MOST_POINTS,
+    Figure,
+    Palette,
+    canvas,
+    finish,
+    label,
+    legend,
+)
 from analysis.settings import Settings
 from analysis.table import Table
-
-#: Of more trials than this a random part is drawn.
-_MOST_POINTS = 1500
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
@@ -19,8 +25,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     if table.many:
         return []
     frame = statistics.deviations(table)
-    if len(frame) > _MOST_POINTS:
-        frame = frame.sample(_MOST_POINTS, random_state=settings.seed)
+    if len(frame) > MOST_POINTS:
+        frame = frame.sample(MOST_POINTS, random_state=settings.seed)
     figures = []
     if frame["run_order"].notna().sum() >= 3:
         figures.append(_order(table, frame.dropna(subset=["run_order"]), found, settings, palette))

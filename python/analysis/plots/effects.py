@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from matplotlib import ticker
 from matplotlib.transforms import blended_transform_factory
 
 from analysis import metrics, text
 from analysis.findings import Findings
+from analysis.plots import ratios
 from analysis.plots.style import INK, MUTED, PAPER, Figure, Palette, canvas, finish, label
 from analysis.settings import Settings
 from analysis.table import Table
@@ -17,9 +17,6 @@ _MOST_PAIRS = 6
 
 #: Of very many pairs, so many lines.
 _MOST_LINES = 12
-
-#: From this ratio on the axis counts in multiples instead of percentages.
-_FAR = 4.0
 
 #: With more pairs than this, only energy is shown of each.
 _MOST_IN_FULL = 4
@@ -118,50 +115,10 @@ def _axis(axes, ends: list[float]) -> None:
     high += room if high > 0 else room / 4
     axes.set_xscale("log")
     axes.set_xlim(np.exp(low), np.exp(high))
-    multiples = bool(np.exp(high) > _FAR or np.exp(low) < 1 / _FAR)
-    if multiples:
-        ticks = _ratio_ticks(low, high)
-        names = [f"{t:g}×" for t in ticks]
-        axes.set_xlabel("Ratio to the base")
-    else:
-        ticks = _percent_ticks(low, high)
-        names = [text.minus(f"{100 * (t - 1):+.4g}%") if t != 1 else "0" for t in ticks]
-        axes.set_xlabel("Change against the base")
-    axes.set_xticks(ticks, names)
+    far = ratios.far(low, high)
+    axes.set_xlabel("Ratio to the base" if far else "Change against the base")
+    axes.set_xticks(*ratios.ticks(low, high))
     axes.set_xticks([], minor=True)
-
-
-def _ratio_ticks(low: float, high: float) -> list[float]:
-    """Round ratios, more of them where the axis is short."""
-    powers = [10.0**p for p in range(-3, 5)]
-    for steps in ((1, 1.2, 1.5, 2, 3, 4, 5, 7), (1, 1.5, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
-        ticks = [s * p for p in powers for s in steps if low <= np.log(s * p) <= high]
-        # Room for a label: about a tenth of the axis.
-        apart = np.diff(np.log(ticks)) / (high - low)
-        if len(ticks) <= 7 and (apart > 0.1).all():
-            break
-    return ticks
-
-
-def _percent_ticks(low: float, high: float) -> list[float]:
-    """Round percentages as ratios, from no change outwards, where the axis has room for them.
-
-    ``low`` and ``high`` are the axis' ends as logarithms.
-    """
-    if high - low < np.log(1.6):
-        step = ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
-        percents = step.tick_values(100 * np.expm1(low), 100 * np.expm1(high))
-        percents = sorted(percents, key=abs)
-    else:
-        percents = [0, 50, -50, 100, 200, -20, 20, -10, 400, -70, 300]
-    ticks: list[float] = []
-    for ratio in (1 + p / 100 for p in percents if p > -100):
-        place = np.log(ratio)
-        if low <= place <= high and all(
-            abs(place - np.log(other)) >= 0.12 * (high - low) for other in ticks
-        ):
-            ticks.append(ratio)
-    return sorted(ticks)
 
 
 def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None:

@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from matplotlib import ticker
 
-from analysis import over, text
+from analysis import over
 from analysis.decision import student
 from analysis.over import Over
-from analysis.plots import style
+from analysis.plots import ratios, style
 from analysis.settings import Settings
 
 #: Of more parts than this the outer ones are drawn.
@@ -32,8 +31,9 @@ def draw(found: Sequence[Over], settings: Settings, kind: str) -> style.Figure:
     found = [_fewer(o) for o in found]
     count = sum(len(o.parts) + 2 for o in found)
     figure, (axes,) = style.canvas(0.6 + 0.21 * count)
-    y, places, names, told = 0.0, [], [], []
+    y, places, names, told, heads = 0.0, [], [], [], []
     for o in found:
+        heads.append(len(places))
         places.append(y)
         names.append(f"{style.label(o.b)} against {style.label(o.a)}")
         for name, mean, error, freedom in o.parts:
@@ -53,15 +53,17 @@ def draw(found: Sequence[Over], settings: Settings, kind: str) -> style.Figure:
         y += 1.4
     axes.axvline(0, color=style.INK, linewidth=1)
     axes.set_yticks(places, names)
+    for head in heads:
+        axes.get_yticklabels()[head].set_fontweight("bold")
+    axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("Change of energy")
-    axes.xaxis.set_major_formatter(
-        ticker.FuncFormatter(lambda x, _: text.percent(over.percent(x), 0 if abs(x) > 0.03 else 1))
-    )
+    marks, called = ratios.ticks(*axes.get_xlim())
+    axes.set_xticks(np.log(marks), called)
     caption = (
         f"Change of the geometric mean: Student’s 95% interval of each {kind}, and over all "
-        "(black). An interval that includes zero leaves open whether there is a difference."
+        "(diamond). An interval that includes zero leaves open whether there is a difference."
     )
     if cut:
         caption += (

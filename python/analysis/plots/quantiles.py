@@ -5,12 +5,24 @@ from scipy import stats
 
 from analysis import limits, text
 from analysis.findings import Findings
-from analysis.plots.style import INK, Figure, Palette, canvas, finish, label, legend
+from analysis.plots.style import (
+    INK,
+    MOST_POINTS,
+    Figure,
+    Palette,
+    canvas,
+    finish,
+    label,
+    legend,
+)
 from analysis.settings import Settings
 from analysis.table import Table
 
 #: Fewer values than this make no quantile plot.
 _MIN_VALUES = 4
+
+#: Of more values than can be drawn, so many at either end all are: that is where tails show.
+_ENDS = 100
 
 #: More pairs than this cannot be told apart in one picture.
 _MOST_PAIRS = 6
@@ -58,7 +70,8 @@ def _figure(
     for i, (words, (values, group)) in enumerate(series.items()):
         theory, ordered = stats.probplot(values, dist="norm", fit=False)
         standard = (ordered - values.mean()) / values.std(ddof=1)
-        ends += [*theory, *standard]
+        ends += [theory[0], theory[-1], standard[0], standard[-1]]
+        theory, standard = (v[_drawn(len(values))] for v in (theory, standard))
         colour = colours[i % len(colours)] if distinct else palette.colours[group]
         marker = markers[i % len(markers)] if distinct else palette.markers[group]
         axes.plot(
@@ -79,3 +92,11 @@ def _figure(
         "chooses a test here.",
         f"Normal quantile plot of {text.join(list(series))}.",
     )
+
+
+def _drawn(count: int) -> np.ndarray:
+    """The places, of so many values in order, that are drawn."""
+    if count <= MOST_POINTS:
+        return np.arange(count)
+    between = np.linspace(_ENDS, count - _ENDS, MOST_POINTS - 2 * _ENDS, endpoint=False)
+    return np.r_[:_ENDS, between.astype(int), count - _ENDS : count]

@@ -4,6 +4,7 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +61,15 @@ COLUMN = 3.5
 
 _LONGEST_LABEL = 18
 
+#: What every group's name has and no label needs: set by :func:`configure`.
+_shared = ""
+
 #: Characters of a legend's row, four of them for each handle.
 _LEGEND_ROOM = 54
+
+#: Of more trials than this a part is drawn: nobody tells more points apart, and a page of 100,000
+#: takes a browser minutes.
+MOST_POINTS = 1500
 
 #: The page shows a figure at up to this many times its own size.
 _ENLARGED = 1.25
@@ -105,8 +113,20 @@ class Palette:
         return cls(colours, markers)
 
 
-def configure() -> None:
-    """Set matplotlib's defaults for all figures of this process."""
+def _environment(name: str) -> str:
+    """``@current`` of ``torch:compile@current[threads=1]``; nothing where there is none."""
+    found = re.match(r"[^@\[]+(@[^\[ ]+)", name)
+    return found.group(1) if found else ""
+
+
+def configure(names: Sequence[str] = ()) -> None:
+    """Set matplotlib's defaults for all figures of this process, and what labels leave out.
+
+    An environment that all of ``names`` share tells none of them apart: their labels do without.
+    """
+    global _shared
+    environments = {_environment(name) for name in names}
+    _shared = environments.pop() if len(environments) == 1 and len(names) > 1 else ""
     matplotlib.rcParams.update(
         {
             "svg.fonttype": "none",  # text stays text: searchable, editable, readable aloud
@@ -159,12 +179,21 @@ def canvas(height: float, width: float = WIDTH, columns: int = 1) -> tuple[Canva
 def label(name: str) -> str:
     """A group's name as a label: short enough not to run into its neighbours.
 
-    The middle goes, for names tend to differ at their beginning or at their end.
+    What all groups have in common goes first: see :func:`configure`. Of levels the factors' names
+    go next. Then the middle goes, for names tend to differ at their beginning or at their end.
     """
+    name = name.replace(_shared, "", 1) if _shared else name
+    if len(name) > _LONGEST_LABEL:
+        name = re.sub(r"\[.*=.*\]", _levels, name)
     if len(name) <= _LONGEST_LABEL:
         return name
     tail = _LONGEST_LABEL // 3
     return f"{name[: _LONGEST_LABEL - tail - 1]}…{name[-tail:]}"
+
+
+def _levels(match: re.Match[str]) -> str:
+    """``[32,1]`` of ``[batch-size=32,threads=1]``."""
+    return f"[{','.join(part.split('=')[-1] for part in match.group(0)[1:-1].split(','))}]"
 
 
 def slug(name: str) -> str:

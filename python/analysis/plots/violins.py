@@ -9,6 +9,7 @@ from analysis.findings import Findings
 from analysis.plots.style import (
     GRID,
     INK,
+    MOST_POINTS,
     PAPER,
     Canvas,
     Figure,
@@ -107,6 +108,8 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
         )
     else:
         shape = "Line: median; too few trials for a density;"
+    many = max(map(len, values)) > MOST_POINTS
+    points = f"trials, of each group {MOST_POINTS} at most" if many else "trials"
     medians = [
         f"{label(name)} {scale.with_unit(float(np.median(raw)))}"
         for name, raw in zip(names, values, strict=True)
@@ -117,7 +120,7 @@ def _one(table: Table, metric: metrics.Metric, settings: Settings, palette: Pale
         settings,
         f"violin_{metric.name}",
         f"{metric.label} per trial",
-        f"{shape} points: trials. {how}",
+        f"{shape} points: {points}. {how}",
         f"{metric.label} per group. Medians: {text.join(medians)}.",
     )
 
@@ -171,7 +174,10 @@ def _group(
         side = rng.uniform(0.1, 0.26, len(values)) * rng.choice([-1, 1], len(values))
     else:
         side = 0.06 * (np.arange(len(values)) - (len(values) - 1) / 2)
+    shown = slice(None)
+    if len(values) > MOST_POINTS:
+        shown = rng.choice(len(values), MOST_POINTS, replace=False)
     axes.scatter(
-        place + side, values, s=9 if len(values) >= _MIN_VIOLIN else 18, marker=marker,
-        color=colour, alpha=0.75, linewidths=0.7, zorder=5,
+        place + side[shown], values[shown], s=9 if len(values) >= _MIN_VIOLIN else 18,
+        marker=marker, color=colour, alpha=0.75, linewidths=0.7, zorder=5,
     )  # fmt: skip

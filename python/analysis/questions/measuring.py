@@ -67,8 +67,10 @@ def domains(table: Table, found: Findings, settings: Settings) -> Answer:
     if cost := _overhead(found.conditions["meter_overhead"]):
         lines.append(cost)
     if state != "none":
-        lines.insert(0, "The energy is estimated from CPU load: a model's guess, no measurement.")
-    short = f"Meter: {meters}" + (" (partly an estimate)" if state == "some" else "")
+        what = "processor's part of the energy" if state == "part" else "energy"
+        lines.insert(0, f"The {what} is estimated from CPU load: a model's guess, no measurement.")
+    partly = " (partly an estimate)" if state in ("some", "part") else ""
+    short = f"Meter: {meters}{partly}"
     return Answer(title, "good" if state == "none" else "warn", short, lines)
 
 

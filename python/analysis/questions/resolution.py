@@ -1,6 +1,6 @@
 """What could this experiment have seen?"""
 
-from analysis import checks, provenance, tables, text
+from analysis import checks, provenance, tables, text, worth
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -11,7 +11,7 @@ def floor(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "What is the noise floor and the smallest effect that this experiment could see?"
     own = kept(checks.detectable(found), tables.equivalence(found, settings))
     seen = [r["pct_holm"] for r in found.detectable if r["pct_holm"] is not None]
-    smallest = f"{text.size(max(seen))} would be resolved with 80% power" if seen else ""
+    smallest = f"{text.detectable(max(seen))} would be resolved with 80% power" if seen else ""
     lines = _equivalence(found, settings)
     floor = found.floor
     if floor is None:
@@ -34,7 +34,7 @@ def floor(table: Table, found: Findings, settings: Settings) -> Answer:
         (
             f"By two one-sided tests the two {same} equivalent within ±{floor['margin_pct']:g}% "
             f"({text.p_equation(floor['tost_p'])}); they would be within "
-            f"±{text.significant(floor['equivalent_within_pct'], 2)}%."
+            f"{text.within(floor['equivalent_within_pct'])}."
         ),
         *lines,
     ]
@@ -64,7 +64,7 @@ def _equivalence(found: Findings, settings: Settings) -> list[str]:
 
 def size(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Is the effect power or time; how large, with an interval; does it matter in practice?"
-    own = kept(tables.split(found), tables.effects(found), tables.practical(found, settings))
+    own = kept(worth.split(found), tables.effects(found), worth.practical(found, settings))
     if not found.split:
         return Answer(title, "unknown", "A single group has no effect", [], own)
     parts = [

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis import conditions, tables, text
+from analysis import conditions, text, worth
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -39,7 +39,7 @@ def idle(table: Table, found: Findings, settings: Settings) -> Answer:
         lines.append("Idle power is an estimate too.")
     lines += cool
     above = found.above_idle
-    extra = kept(tables.above_idle(found))
+    extra = kept(worth.above_idle(found))
     if above["withheld"]:
         lines.append(f"Energy above idle is not told: {above['withheld']}.")
         mark = "warn"

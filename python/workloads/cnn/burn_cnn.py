@@ -25,6 +25,9 @@ import numpy as np
 import spec
 
 PACKAGES = ()
+BUILT = {
+    "burn/target/release/burn_cnn": "cargo build --release --manifest-path burn/Cargo.toml",
+}
 
 FOLDER = Path(__file__).parent / "burn"
 PROGRAM = FOLDER / "target" / "release" / "burn_cnn"

@@ -30,6 +30,7 @@ from keras_cnn import (  # noqa: F401 - all of the script's own
 )
 
 PACKAGES = ("keras", "torch")
+OLDEST = {"keras": "3.2"}  # earlier ones average losses over batches, not over images
 DEVICES = ("cpu", "gpu")
 
 

@@ -21,11 +21,15 @@ if keras.backend.backend() == "tensorflow":
 
 PACKAGES = ("tensorflow", "keras")
 DEVICES = ("cpu", "gpu")
+OLDEST = {"keras": "3.2"}  # earlier ones average losses over batches, not over images
 VARIANTS = {
     "tutorial": "as Keras's guides write it: plain compile and fit on arrays, with their defaults",
 }
 
-STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 32
+SEVERAL = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 7)
+"""Whether a call may hold more steps than are left; earlier Keras on TensorFlow then breaks off."""
+
+STEPS_PER_EXECUTION = 32 if SEVERAL and keras.backend.backend() != "torch" else 1
 """Batches per call of the compiled function, which Keras recommends for small models; on PyTorch it
 takes one only."""
 
@@ -188,7 +192,7 @@ def evaluate(network, test_set):
 
 def images_seen(network):
     """Images of the last pass, by the count that Keras's mean loss divides by."""
-    return int(network.model.metrics[0].count)
+    return int(ops.convert_to_numpy(network.model.metrics[0].count))
 
 
 def logits(network, images):
@@ -203,7 +207,7 @@ def weights(network):
 
 def steps_taken(network):
     """Updates made so far, by the optimiser's own count."""
-    return int(network.model.optimizer.iterations)
+    return int(ops.convert_to_numpy(network.model.optimizer.iterations))
 
 
 def placement(network):

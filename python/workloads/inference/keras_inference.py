@@ -25,6 +25,7 @@ from keras_cnn import (  # noqa: F401 - all of the script's own
 from keras_cnn import warm_call as warm_both
 
 PACKAGES = ("tensorflow", "keras")
+OLDEST = {"keras": "3.2"}  # earlier ones average losses over batches, not over images
 DEVICES = ("cpu", "gpu")
 
 

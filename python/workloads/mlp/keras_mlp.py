@@ -18,8 +18,12 @@ from keras import layers, ops
 import spec
 
 PACKAGES = ("tensorflow", "keras")
+OLDEST = {"keras": "3.2"}  # earlier ones average losses over batches, not over images
 
-STEPS_PER_EXECUTION = 32
+SEVERAL = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 7)
+"""Whether a call may hold more steps than are left; earlier Keras on TensorFlow then breaks off."""
+
+STEPS_PER_EXECUTION = 32 if SEVERAL else 1
 """Batches per call of the compiled function, which Keras recommends for small models."""
 
 PREFETCHED = 2
@@ -148,7 +152,7 @@ def evaluate(network, test_set):
 
 def images_seen(network):
     """Images of the last pass, by the count that Keras's mean loss divides by."""
-    return int(network.model.metrics[0].count)
+    return int(ops.convert_to_numpy(network.model.metrics[0].count))
 
 
 def logits(network, images):
@@ -163,7 +167,7 @@ def weights(network):
 
 def steps_taken(network):
     """Updates made so far, by the optimiser's own count."""
-    return int(network.model.optimizer.iterations)
+    return int(ops.convert_to_numpy(network.model.optimizer.iterations))
 
 
 def placement(network):

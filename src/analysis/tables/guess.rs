@@ -5,23 +5,10 @@ mod names;
 
 use super::Kind;
 use super::columns::{Columns, Part, Unit};
-use super::read::Sheet;
+use super::sheet::{From, Sheet};
 use crate::samples::Domain;
 use factors::guessed_block;
 use names::{NO_TOTAL, is_energy, likeliest, lower, part_of, profiler, seconds, unit};
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum From {
-    /// A column by its place.
-    Column(usize),
-    /// The repetition in experiment-runner's `__run_id`.
-    Repetition(usize),
-    /// The folder that the table lies in.
-    Folder,
-    /// The table's own name.
-    File,
-}
 
 /// What every column is taken for.
 #[derive(Debug, Clone, Default)]
@@ -125,42 +112,14 @@ impl Layout {
         }
         let own = asked.energy.is_none() && asked.parts.is_empty();
         if sheet.kind == Kind::CodeCarbon && own {
-            let kwh = Unit::KiloWattHours.joules();
-            self.energy = sheet.column("energy_consumed").map(|c| (c, kwh));
-            for (part, domain) in PARTS {
-                if let Some(column) =
-                    sheet.column(&format!("{part}_energy")).filter(|c| sheet.filled(*c))
-                {
-                    self.parts.push((domain, column, kwh));
-                }
-                if let Some(column) = sheet.column(&format!("{part}_power")) {
-                    self.powers.push((domain, column));
-                }
-            }
+            self.energies_of_codecarbon(sheet);
             return Ok(());
         }
         let energies: Vec<usize> = (0..sheet.names.len())
             .filter(|c| is_energy(&sheet.names[*c]) && sheet.numeric(*c))
             .collect();
         if own {
-            let part = |c: &usize| part_of(&sheet.names[*c]);
-            let total = energies.iter().filter(|c| part(c).is_none());
-            let package = energies.iter().any(|c| part(c) == Some(Domain::Package));
-            let best = total.min_by_key(|c| likeliest(&sheet.names[**c]));
-            // Beside a processor's energy, only what is called a total is one.
-            let best = best.filter(|c| !package || likeliest(&sheet.names[**c]) < NO_TOTAL);
-            self.energy = best.map(|c| (*c, factor(&sheet.names[*c])));
-            // Parts that another profiler wrote are no parts of this total.
-            let profiler = best.map(|c| profiler(&sheet.names[*c]));
-            for column in &energies {
-                let name = &sheet.names[*column];
-                let ours = profiler.is_none_or(|of| of == self::profiler(name));
-                if let Some(domain) = part(column).filter(|_| ours)
-                    && self.parts.iter().all(|(d, ..)| *d != domain)
-                {
-                    self.parts.push((domain, *column, factor(name)));
-                }
-            }
+            self.likeliest_energies(sheet, &energies, &factor);
         }
         let taken = |c: &usize| {
             self.energy.is_some_and(|(e, _)| e == *c) || self.parts.iter().any(|p| p.1 == *c)
@@ -177,6 +136,49 @@ impl Layout {
             ));
         }
         Ok(())
+    }
+
+    /// The total and the parts that CodeCarbon writes.
+    fn energies_of_codecarbon(&mut self, sheet: &Sheet) {
+        let kwh = Unit::KiloWattHours.joules();
+        self.energy = sheet.column("energy_consumed").map(|c| (c, kwh));
+        for (part, domain) in PARTS {
+            if let Some(column) =
+                sheet.column(&format!("{part}_energy")).filter(|c| sheet.filled(*c))
+            {
+                self.parts.push((domain, column, kwh));
+            }
+            if let Some(column) = sheet.column(&format!("{part}_power")) {
+                self.powers.push((domain, column));
+            }
+        }
+    }
+
+    /// The column that is the likeliest total, and the parts that go with it.
+    fn likeliest_energies(
+        &mut self,
+        sheet: &Sheet,
+        energies: &[usize],
+        factor: &dyn Fn(&str) -> f64,
+    ) {
+        let part = |c: &usize| part_of(&sheet.names[*c]);
+        let total = energies.iter().filter(|c| part(c).is_none());
+        let package = energies.iter().any(|c| part(c) == Some(Domain::Package));
+        let best = total.min_by_key(|c| likeliest(&sheet.names[**c]));
+        // Beside a processor's energy, only what is called a total is one.
+        let best = best.filter(|c| !package || likeliest(&sheet.names[**c]) < NO_TOTAL);
+        self.energy = best.map(|c| (*c, factor(&sheet.names[*c])));
+        // Parts that another profiler wrote are no parts of this total.
+        let profiler = best.map(|c| profiler(&sheet.names[*c]));
+        for column in energies {
+            let name = &sheet.names[*column];
+            let ours = profiler.is_none_or(|of| of == self::profiler(name));
+            if let Some(domain) = part(column).filter(|_| ours)
+                && self.parts.iter().all(|(d, ..)| *d != domain)
+            {
+                self.parts.push((domain, *column, factor(name)));
+            }
+        }
     }
 
     fn taken(&self) -> impl Iterator<Item = usize> {

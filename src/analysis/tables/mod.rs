@@ -5,9 +5,10 @@ mod columns;
 mod guess;
 mod read;
 mod row;
+mod sheet;
 
 pub use columns::{Columns, Unit};
-pub use read::{Found, find, is_table};
+pub use read::{Found, Tabled, find, is_table};
 pub use row::TableRow;
 
 use serde::{Deserialize, Serialize};

@@ -1,15 +1,15 @@
 //! Finding tables, and reading their rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use super::Kind;
 use super::columns::Columns;
-use super::guess::{From, Layout};
+use super::guess::Layout;
 use super::row::TableRow;
-use crate::analysis::scan::{Ignored, Input};
-use crate::analysis::walk::relative;
+use super::sheet::{Line, Sheet, decimal};
+use crate::analysis::walk::{Ignored, relative};
 
 /// Larger than any study's table, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -18,7 +18,7 @@ const LARGEST: u64 = 1 << 30;
 #[derive(Debug, Default)]
 pub struct Found {
     /// A trial for each row.
-    pub inputs: Vec<Input>,
+    pub trials: Vec<Tabled>,
     /// Tables and rows that are none.
     pub ignored: Vec<Ignored>,
     /// What the columns were taken for, to be shown first.
@@ -27,93 +27,19 @@ pub struct Found {
     pub blocks: bool,
 }
 
-/// A row of all tables that are read together.
-#[derive(Debug)]
-pub(super) struct Line {
-    file: usize,
-    line: u64,
-    cells: Vec<Option<String>>,
-}
-
-impl Line {
-    pub fn cell(&self, column: usize) -> Option<&str> {
-        self.cells.get(column).and_then(|c| c.as_deref())
-    }
-
-    fn number(&self, column: usize) -> Option<f64> {
-        number(self.cell(column)?)
-    }
-}
-
-/// Tables of one kind as one, with the columns of all.
-#[derive(Debug)]
-pub(super) struct Sheet {
-    pub kind: Kind,
-    pub names: Vec<String>,
-    pub rows: Vec<Line>,
-    files: Vec<PathBuf>,
-}
-
-impl Sheet {
-    /// A column by its name; in any case where no name fits as it is.
-    pub fn column(&self, name: &str) -> Option<usize> {
-        let exact = self.names.iter().position(|n| n == name);
-        exact.or_else(|| self.names.iter().position(|n| n.eq_ignore_ascii_case(name)))
-    }
-
-    pub fn levels(&self, column: usize) -> BTreeSet<&str> {
-        self.rows.iter().filter_map(|row| row.cell(column)).collect()
-    }
-
-    pub fn combinations(&self, columns: &[usize]) -> usize {
-        let key = |row: &Line| {
-            columns.iter().map(|c| row.cell(*c).map(str::to_owned)).collect::<Vec<_>>()
-        };
-        self.rows.iter().map(key).collect::<BTreeSet<_>>().len()
-    }
-
-    pub fn filled(&self, column: usize) -> bool {
-        self.rows.iter().any(|row| row.number(column).is_some())
-    }
-
-    /// Whether most of what it holds are numbers.
-    pub fn numeric(&self, column: usize) -> bool {
-        let all = self.rows.iter().filter(|row| row.cell(column).is_some()).count();
-        let numbers = self.rows.iter().filter(|row| row.number(column).is_some()).count();
-        all > 0 && 10 * numbers >= 9 * all
-    }
-
-    pub fn text(&self, row: &Line, from: &From) -> Option<String> {
-        let file = &self.files[row.file];
-        let name = |path: Option<&std::ffi::OsStr>| path.map(|n| n.to_string_lossy().into_owned());
-        match from {
-            From::Column(c) => row.cell(*c).map(str::to_owned),
-            From::Repetition(c) => {
-                row.cell(*c)?.rsplit_once("repetition_").map(|(_, n)| n.to_owned())
-            }
-            From::Folder => name(file.parent().and_then(Path::file_name)),
-            From::File => name(file.file_stem()),
-        }
-    }
-
-    /// Whether any row has a value there.
-    pub fn has(&self, from: &From) -> bool {
-        self.rows.iter().any(|row| self.text(row, from).is_some())
-    }
-
-    /// Whether rows of the same value stand one after another, a few strays aside.
-    pub fn in_stretches(&self, from: &From) -> bool {
-        let values: Vec<Option<String>> =
-            self.rows.iter().map(|row| self.text(row, from)).collect();
-        let distinct = values.iter().collect::<BTreeSet<_>>().len();
-        let changes = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        changes * 5 <= distinct * 6
-    }
-
-    pub fn group(&self, row: &Line, of: &[From]) -> String {
-        let words: Vec<String> = of.iter().filter_map(|from| self.text(row, from)).collect();
-        if words.is_empty() { "(none)".to_owned() } else { words.join(" ") }
-    }
+/// A row as a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tabled {
+    /// A name that no other trial has.
+    pub trial: String,
+    /// What it is a trial of.
+    pub group: String,
+    /// Its block, by number.
+    pub block: Option<u64>,
+    /// The table's file.
+    pub file: PathBuf,
+    /// What the row says.
+    pub row: TableRow,
 }
 
 /// Whether a file begins like a table with runs in its rows: a header with energy, and no samples.
@@ -154,24 +80,7 @@ fn kind(names: &[String]) -> Kind {
 /// `--columns` names what is not there, or nothing stands for energy.
 pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, String> {
     let mut found = Found::default();
-    let mut sheets: BTreeMap<Kind, Sheet> = BTreeMap::new();
-    for file in files {
-        match sheet(file) {
-            Ok(new) => match sheets.get_mut(&new.kind) {
-                Some(sheet) => sheet.append(new),
-                None => drop(sheets.insert(new.kind, new)),
-            },
-            Err(reason) => found.ignored.push(Ignored { file: file.clone(), reason }),
-        }
-    }
-    let Some(kind) = sheets.iter().max_by_key(|(_, s)| s.rows.len()).map(|(kind, _)| *kind) else {
-        return Ok(found);
-    };
-    let Some(sheet) = sheets.remove(&kind) else { return Ok(found) };
-    for file in sheets.into_values().flat_map(|other| other.files) {
-        let reason = "is a table of another kind than most; name it by itself".to_owned();
-        found.ignored.push(Ignored { file, reason });
-    }
+    let Some(sheet) = of_one_kind(files, &mut found.ignored) else { return Ok(found) };
     let layout = Layout::of(&sheet, asked)?;
     let replaced = along_the_way(&sheet, &layout);
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
@@ -199,23 +108,41 @@ pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, St
             }
         });
         let name = if single { String::new() } else { format!("{}:", relative(root, file)) };
-        found.inputs.push(Input {
+        found.trials.push(Tabled {
             trial: format!("{name}row {}", row.line),
             group: sheet.group(row, &layout.group),
-            session: None,
             block: number,
-            stamp: false,
-            csv: Some(file.clone()),
-            record: None,
-            row: Some(Box::new(values(&sheet, row, &layout, block, place))),
+            file: file.clone(),
+            row: values(&sheet, row, &layout, block, place),
         });
         place += 1;
     }
-    found.inputs.sort_by(|a, b| a.group.cmp(&b.group));
+    found.trials.sort_by(|a, b| a.group.cmp(&b.group));
     found.blocks = !layout.block.is_empty();
-    let tool = kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
+    let tool = sheet.kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
     found.by = format!("the table's columns, {tool}{}", layout.told);
     Ok(found)
+}
+
+/// The tables of the kind that most rows are of, as one; the others are ignored.
+fn of_one_kind(files: &[PathBuf], ignored: &mut Vec<Ignored>) -> Option<Sheet> {
+    let mut sheets: BTreeMap<Kind, Sheet> = BTreeMap::new();
+    for file in files {
+        match sheet(file) {
+            Ok(new) => match sheets.get_mut(&new.kind) {
+                Some(sheet) => sheet.append(new),
+                None => drop(sheets.insert(new.kind, new)),
+            },
+            Err(reason) => ignored.push(Ignored { file: file.clone(), reason }),
+        }
+    }
+    let kind = sheets.iter().max_by_key(|(_, s)| s.rows.len()).map(|(kind, _)| *kind)?;
+    let sheet = sheets.remove(&kind)?;
+    for file in sheets.into_values().flat_map(|other| other.files) {
+        let reason = "is a table of another kind than most; name it by itself".to_owned();
+        ignored.push(Ignored { file, reason });
+    }
+    Some(sheet)
 }
 
 fn block(sheet: &Sheet, row: &Line, layout: &Layout) -> Option<String> {
@@ -303,30 +230,6 @@ fn values(
     }
 }
 
-impl Sheet {
-    fn append(&mut self, other: Sheet) {
-        let places: Vec<usize> = other
-            .names
-            .iter()
-            .map(|name| {
-                self.names.iter().position(|n| n == name).unwrap_or_else(|| {
-                    self.names.push(name.clone());
-                    self.names.len() - 1
-                })
-            })
-            .collect();
-        let first = self.files.len();
-        for row in other.rows {
-            let mut cells = vec![None; self.names.len()];
-            for (cell, place) in row.cells.into_iter().zip(&places) {
-                cells[*place] = cell;
-            }
-            self.rows.push(Line { file: first + row.file, line: row.line, cells });
-        }
-        self.files.extend(other.files);
-    }
-}
-
 /// One file.
 fn sheet(path: &Path) -> Result<Sheet, String> {
     let bytes = crate::files::read(path, LARGEST).map_err(|e| format!("cannot be read ({e})"))?;
@@ -363,16 +266,6 @@ fn sheet(path: &Path) -> Result<Sheet, String> {
         return Err("is a table without a row".to_owned());
     }
     Ok(Sheet { kind: kind(&names), names, rows, files: vec![path.to_owned()] })
-}
-
-/// `1,5` as 1.5, as spreadsheets of some countries write it between semicolons.
-fn decimal(cell: &str) -> String {
-    let point = cell.replacen(',', ".", 1);
-    if point.parse::<f64>().is_ok() { point } else { cell.to_owned() }
-}
-
-fn number(cell: &str) -> Option<f64> {
-    cell.parse::<f64>().ok().filter(|n| n.is_finite())
 }
 
 /// Unix seconds of a time as it stands in tables; one without a zone is taken as UTC.

@@ -1,4 +1,7 @@
 use super::*;
+use crate::doctor::tried::Movement;
+use crate::meter::{Counter, MeterDescription, MeterSettings, PerfError, select};
+use crate::samples::Domain;
 
 const CONTEXT: Context = Context {
     choice: Choice::Auto,

@@ -1,4 +1,6 @@
 use super::*;
+use crate::plan::Outcome;
+use crate::store::record::Status;
 use proptest::prelude::*;
 
 fn started(trial: &str) -> Event {

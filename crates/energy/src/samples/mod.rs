@@ -12,11 +12,14 @@ pub mod error;
 mod foreign;
 mod header;
 mod late;
+mod limited;
 pub mod read;
 mod text;
+mod trace;
 pub mod write;
 
 pub use column::{Column, Quantity};
 pub use domain::Domain;
 pub use error::{Fault, ReadError};
-pub use read::{Reader, Row, Trace, read};
+pub use read::{Reader, Row};
+pub use trace::{Trace, read};

@@ -10,6 +10,7 @@ use super::error::{Fault, ReadError};
 use super::foreign::Foreign;
 use super::header::{self, LONGEST_ROW};
 use super::late::Late;
+use super::limited::{Limited, RowTooLong};
 use super::text::{Encoding, Text};
 
 const BUFFER: usize = 1 << 16;
@@ -287,43 +288,6 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// A file's times and energy columns, and nothing else of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trace {
-    /// The file it came from.
-    pub file: PathBuf,
-    /// The energy columns.
-    pub columns: Vec<Column>,
-    /// Unix time of each sample in milliseconds; never decreasing, at least two.
-    pub time_ms: Vec<f64>,
-    /// One series per column, in joules or watts, each as long as `time_ms`.
-    pub series: Vec<Vec<f64>>,
-    /// The line of the file that each sample stands on.
-    pub lines: Vec<u64>,
-}
-
-/// Reads a whole file of samples.
-///
-/// Memory grows with the file's rows; [`crate::energy::account_file`] does without.
-///
-/// # Errors
-///
-/// The first thing that is wrong with the file, with its row.
-pub fn read(path: &Path) -> Result<Trace, ReadError> {
-    let mut reader = Reader::open(path)?;
-    let columns = reader.columns().to_vec();
-    let mut series = vec![Vec::new(); columns.len()];
-    let (mut time_ms, mut lines, mut row) = (Vec::new(), Vec::new(), Row::default());
-    while reader.next_row(&mut row)? {
-        time_ms.push(row.time_ms);
-        lines.push(row.line);
-        for (series, value) in series.iter_mut().zip(&row.values) {
-            series.push(*value);
-        }
-    }
-    Ok(Trace { file: path.to_owned(), columns, time_ms, series, lines })
-}
-
 fn number(field: &[u8], column: &str) -> Result<f64, Fault> {
     let field = field.trim_ascii();
     if field.is_empty() {
@@ -348,137 +312,5 @@ fn fault_of(error: csv::Error) -> Fault {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("row too long")]
-struct RowTooLong;
-
-/// Ends reading where one row does not end, and ends the last line where the file does not.
-struct Limited<R> {
-    inner: R,
-    since_row: usize,
-    last: u8,
-}
-
-impl<R: Read> Limited<R> {
-    fn new(inner: R) -> Self {
-        Limited { inner, since_row: 0, last: b'\n' }
-    }
-}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.since_row > LONGEST_ROW {
-            return Err(io::Error::other(RowTooLong));
-        }
-        let mut n = self.inner.read(buffer)?;
-        if n == 0 && self.last != b'\n' && !buffer.is_empty() {
-            buffer[0] = b'\n';
-            n = 1;
-        }
-        if n > 0 {
-            self.last = buffer[n - 1];
-        }
-        self.since_row += n;
-        Ok(n)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(text: &str) -> Result<Vec<Row>, ReadError> {
-        let mut reader = Reader::new(Path::new("a.csv"), text.as_bytes())?;
-        let (mut rows, mut row) = (Vec::new(), Row::default());
-        while reader.next_row(&mut row)? {
-            rows.push(row.clone());
-        }
-        Ok(rows)
-    }
-
-    /// The row and the fault of a file that must not be accepted.
-    fn fault(text: &str) -> (Option<u64>, Fault) {
-        let error = rows(text).expect_err("accepted");
-        assert!(error.to_string().starts_with("a.csv"), "{error}");
-        (error.row, error.fault)
-    }
-
-    const HEAD: &str = "Delta,Time,CPU_ENERGY (J),CPU_USAGE_0";
-
-    #[test]
-    fn only_energy_and_time_are_read() {
-        let got = rows(&format!("{HEAD}\n0,1000,5.5,what\n200,1200,6.25,ever\n")).unwrap();
-        assert_eq!(got[0], Row { line: 2, time_ms: 1000.0, values: vec![5.5] });
-        assert_eq!(got[1], Row { line: 3, time_ms: 1200.0, values: vec![6.25] });
-    }
-
-    #[test]
-    fn other_separators_line_ends_and_byte_order_marks_are_understood() {
-        let plain = rows(&format!("{HEAD}\n0,1000,5.5,1\n200,1200,6.25,2\n")).unwrap();
-        let text = format!("{HEAD}\n0,1000,5.5,1\n200,1200,6.25,2");
-        for other in [
-            text.clone(),
-            text.replace('\n', "\r\n"),
-            text.replace(',', ";"),
-            text.replace(',', "\t"),
-            text.replace(',', "|"),
-            format!("\u{feff}{text}"),
-            text.replace("Time", "\"Time\"").replace("Delta", "\"Delta\""),
-        ] {
-            assert_eq!(rows(&other).unwrap(), plain, "{other:?}");
-        }
-    }
-
-    #[test]
-    fn broken_files_are_refused_with_row_and_reason() {
-        use Fault::*;
-        assert!(matches!(fault(""), (None, Empty)));
-        assert!(matches!(fault("\n\n"), (None, Empty)));
-        assert!(matches!(fault("a,b\n1,2\n"), (Some(1), NoTime)));
-        assert!(matches!(fault("Delta,Time\n1,2\n"), (Some(1), NoEnergy { .. })));
-        assert!(matches!(fault(HEAD), (None, NoSamples)));
-        assert!(matches!(fault(&format!("{HEAD}\n0,1000,5.5,1\n")), (None, OneSample)));
-        let after = |last: &str| fault(&format!("{HEAD}\n0,1000,5.5,1\n200,1200,6.25,2\n{last}\n"));
-        assert!(matches!(after("200,1400,6"), (Some(4), CutRow { expected: 4, found: 3 })));
-        assert!(matches!(after("200,1400,,1"), (Some(4), Missing { .. })));
-        assert!(matches!(after("200,1400,six,1"), (Some(4), NotANumber { .. })));
-        assert!(matches!(after("200,1400,NaN,1"), (Some(4), NotFinite { .. })));
-        assert!(matches!(after("200,1400,-inf,1"), (Some(4), NotFinite { .. })));
-        assert!(matches!(after("200,1400,1e999,1"), (Some(4), NotFinite { .. })));
-        assert!(matches!(after("200,1199,7,1"), (Some(4), TimeBackwards { .. })));
-        assert!(matches!(after("200,\u{0}\u{1},7,1"), (Some(4), NotANumber { .. })));
-    }
-
-    #[test]
-    fn the_row_is_the_line_an_editor_shows() {
-        for (gap, row) in [("\n", 4), ("\r\n", 4), ("\n\n\n", 6), ("\r\n\r\n", 5)] {
-            let end = if gap.contains('\r') { "\r\n" } else { "\n" };
-            for tail in ["", end] {
-                let text = format!("{HEAD}{end}0,1,1,1{end}0,2,2,2{gap}0,3,x,4{tail}");
-                assert_eq!(fault(&text).0, Some(row), "{text:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_decimal_comma_is_named_as_such() {
-        let (row, fault) = fault("Time;CPU_ENERGY (J)\n1;2,5\n2;3,5\n");
-        assert_eq!(row, Some(2));
-        assert!(fault.to_string().contains("decimal comma"), "{fault}");
-    }
-
-    #[test]
-    fn a_file_without_line_ends_is_not_read_into_memory() {
-        let endless = |start: &str| {
-            let source = start.as_bytes().chain(io::repeat(b'7'));
-            let mut reader = Reader::new(Path::new("a.csv"), source)?;
-            let mut row = Row::default();
-            while reader.next_row(&mut row)? {}
-            Ok(())
-        };
-        for start in ["", HEAD, &format!("{HEAD}\n0,1,2,3\n1"), &format!("{HEAD}\n0,1,2,\"\n")] {
-            let error: ReadError = endless(start).unwrap_err();
-            assert!(matches!(error.fault, Fault::RowTooLong { .. }), "{start:?}: {error}");
-        }
-    }
-}
+mod tests;

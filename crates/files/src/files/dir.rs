@@ -10,6 +10,12 @@ mod system;
 #[path = "dir/windows.rs"]
 mod system;
 
+mod kind;
+mod plain;
+
+use kind::Kind;
+pub use kind::NotPlain;
+pub use plain::only_plain;
 use rand::RngExt as _;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,51 +24,6 @@ use std::path::{Path, PathBuf};
 
 /// How the names of drafts begin: what a host that was killed left is told by it.
 pub const HALF_WRITTEN: &str = ".joulerace-";
-
-/// Something that is neither a plain file nor a folder, where only these may be.
-#[derive(Debug, thiserror::Error)]
-#[error("{path} is {what}, and joulerace uses plain files and folders only in a folder of results; remove it, or put in its place what it stands for",
-    path = path.display())]
-pub struct NotPlain {
-    /// What has the name.
-    pub path: PathBuf,
-    /// `a symbolic link`, `a named pipe`, …
-    pub what: &'static str,
-}
-
-impl NotPlain {
-    /// As the system's functions report errors.
-    fn into_io(self) -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidInput, self)
-    }
-}
-
-/// What has a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Folder,
-    Link,
-    #[cfg_attr(windows, expect(dead_code, reason = "no folder holds one there"))]
-    Pipe,
-    #[cfg_attr(windows, expect(dead_code, reason = "no folder holds one there"))]
-    Socket,
-    #[cfg_attr(windows, expect(dead_code, reason = "no folder holds one there"))]
-    Device,
-}
-
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Kind::File => "a file",
-            Kind::Folder => "a folder",
-            Kind::Link => "a symbolic link",
-            Kind::Pipe => "a named pipe",
-            Kind::Socket => "a socket",
-            Kind::Device => "a device",
-        }
-    }
-}
 
 /// What a file is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -330,95 +291,5 @@ pub fn at(path: &Path) -> io::Result<(Dir, OsString)> {
     Ok((dir, name.to_owned()))
 }
 
-/// Folders within folders are looked at so far: an experiment has three.
-const DEEPEST: usize = 8;
-
-/// Refuses by name what is neither a plain file nor a folder, in a folder and all those in it.
-///
-/// # Errors
-///
-/// The system's; [`NotPlain`] with the first such thing.
-pub fn only_plain(root: &Path) -> io::Result<()> {
-    look(&Dir::open(root)?, 0)
-}
-
-fn look(dir: &Dir, depth: usize) -> io::Result<()> {
-    for name in dir.names()? {
-        match dir.handle.kind(&name)? {
-            None | Some(Kind::File) => {}
-            Some(Kind::Folder) if depth < DEEPEST => look(&dir.sub(&name)?, depth + 1)?,
-            Some(Kind::Folder) => {}
-            Some(other) => return Err(dir.not_plain(&name, other.word())),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-
-    fn scratch() -> (tempfile::TempDir, Dir) {
-        let folder = tempfile::tempdir().unwrap();
-        let inside = folder.path().join("inside");
-        std::fs::create_dir(&inside).unwrap();
-        std::fs::write(folder.path().join("mine"), "mine").unwrap();
-        let dir = Dir::open(&inside).unwrap();
-        (folder, dir)
-    }
-
-    fn refused<T: std::fmt::Debug>(result: io::Result<T>, word: &str) {
-        let error = result.unwrap_err().to_string();
-        assert!(error.contains("/inside/") && error.contains(word), "{error}");
-    }
-
-    #[test]
-    fn nothing_is_reached_through_a_link_a_pipe_or_a_second_name() {
-        let (folder, dir) = scratch();
-        let inside = folder.path().join("inside");
-        symlink("../mine", inside.join("link")).unwrap();
-        symlink("..", inside.join("folder")).unwrap();
-        symlink("nowhere", inside.join("dangling")).unwrap();
-        nix::unistd::mkfifo(&inside.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        std::fs::hard_link(folder.path().join("mine"), inside.join("twin")).unwrap();
-        for (name, word) in
-            [("link", "symbolic link"), ("dangling", "symbolic link"), ("pipe", "named pipe")]
-        {
-            let name = OsStr::new(name);
-            refused(dir.open_file(name), word);
-            refused(dir.append(name), word);
-            refused(dir.create(name), word);
-            refused(dir.replace(name, b"theirs"), word);
-            refused(dir.remove(name), word);
-            refused(dir.sub(name), word);
-        }
-        refused(dir.sub(OsStr::new("folder")), "symbolic link");
-        refused(at(&inside.join("folder/x")).map(drop), "symbolic link");
-        refused(dir.append(OsStr::new("twin")), "second name");
-        // What replaces or removes a name leaves the other name's file as it is.
-        dir.replace(OsStr::new("twin"), b"new").unwrap();
-        assert_eq!(std::fs::read_to_string(folder.path().join("mine")).unwrap(), "mine");
-        assert!(!inside.join("nowhere").exists());
-        refused(only_plain(&inside), "symbolic link");
-    }
-
-    #[test]
-    fn what_is_replaced_is_whole_and_its_mode_follows_the_umask() {
-        let (folder, dir) = scratch();
-        let name = OsStr::new("file");
-        dir.replace(name, b"one").unwrap();
-        let before = std::fs::metadata(folder.path().join("inside/file")).unwrap().ino();
-        dir.replace(name, b"two").unwrap();
-        let after = std::fs::metadata(folder.path().join("inside/file")).unwrap();
-        assert_ne!(before, after.ino());
-        assert_eq!(dir.read(name, 3).unwrap(), b"two");
-        assert_eq!(dir.read(name, 2).unwrap_err().kind(), io::ErrorKind::InvalidData);
-        let plain = folder.path().join("plain");
-        std::fs::write(&plain, "").unwrap();
-        let mode = |about: std::fs::Metadata| about.permissions().mode();
-        assert_eq!(mode(after), mode(std::fs::metadata(plain).unwrap()));
-        assert_eq!(dir.names().unwrap(), ["file"]);
-        only_plain(dir.path()).unwrap();
-    }
-}
+mod tests;

@@ -2,12 +2,13 @@
 //!
 //! One thread waits for the command and for signals, one samples; nothing else runs.
 
+mod attend;
+mod error;
+mod file;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-
-use tokio::process::Command;
 
 use super::signals::Signals;
 use super::{
@@ -15,8 +16,11 @@ use super::{
 };
 use crate::energy::{Energy, account_file};
 use crate::marks::{self, Heard, Inbox};
-use crate::process::{self, Exit};
+use crate::process::Exit;
 use crate::samples::Domain;
+use attend::{Start, attend};
+pub use error::MeasureError;
+pub use file::{first_free, free_file, remove_if_empty, unmade};
 use joulerace_energy::phase::{Edge, Phase, PhaseMark};
 
 /// What a command took.
@@ -83,36 +87,6 @@ impl Measured {
         joules.retain(|domain, _| total.contains(domain));
         joules
     }
-}
-
-/// Why a command was not measured.
-#[derive(Debug, thiserror::Error)]
-pub enum MeasureError {
-    /// There is nothing after `--`.
-    #[error("there is no command to measure. Write: joulerace measure -- COMMAND")]
-    NoCommand,
-    /// No meter works, or the one asked for does not, or it failed before the command started.
-    #[error(transparent)]
-    Meter(#[from] MeterError),
-    /// The command does not start.
-    #[error("'{command}' cannot be started: {source}. Check its name and that it may be executed")]
-    Start {
-        /// The program.
-        command: String,
-        /// The system's word.
-        source: std::io::Error,
-    },
-    /// The command ran, and the meter failed meanwhile.
-    #[error("the command ended with {exit}, but its samples are of no use: {source}")]
-    Lost {
-        /// How the command ended.
-        exit: Exit,
-        /// What became of the meter.
-        source: MeterError,
-    },
-    /// The system refuses what waiting for a process takes.
-    #[error("cannot wait for processes and signals: {0}")]
-    System(std::io::Error),
 }
 
 /// Measures `argv` into `csv`, with this program's standard streams, and waits for its end.
@@ -236,22 +210,7 @@ impl Measurer {
             return Err(lost(MeterError::EnergibridgeEnded { exit, said }));
         }
         let report = run.finish().map_err(lost)?;
-        if report.resets > 0 && report.total_j.is_none() {
-            return Err(lost(MeterError::Reset { resets: report.resets }));
-        }
-        if let Some(why) = &report.unknown {
-            let rest: Vec<String> = report.joules.iter().map(others).collect();
-            let rest = match rest.is_empty() || report.lost.is_empty() {
-                true => String::new(),
-                false => format!(
-                    ". What the other sensors read is in {}: {}",
-                    csv.display(),
-                    rest.join(", ")
-                ),
-            };
-            let why = why.trim_end_matches(['.', ' ']);
-            return Err(lost(MeterError::UnknownTotal(format!("{why}{rest}"))));
-        }
+        total_known(&report, csv).map_err(lost)?;
         Ok(Measured {
             exit,
             csv: csv.to_owned(),
@@ -288,8 +247,26 @@ fn process_mark(edge: Edge) -> PhaseMark {
     PhaseMark { phase: Phase::Run, edge, unix_ns: marks::now_ns() }
 }
 
-fn others((domain, joules): (&Domain, &f64)) -> String {
-    format!("{domain} {joules:.1} J")
+/// Whether the report knows its total.
+///
+/// # Errors
+///
+/// Why it does not, and what the other sensors read into `csv`.
+fn total_known(report: &SessionReport, csv: &Path) -> Result<(), MeterError> {
+    if report.resets > 0 && report.total_j.is_none() {
+        return Err(MeterError::Reset { resets: report.resets });
+    }
+    let Some(why) = &report.unknown else { return Ok(()) };
+    let told = |(domain, joules): (&Domain, &f64)| format!("{domain} {joules:.1} J");
+    let rest: Vec<String> = report.joules.iter().map(told).collect();
+    let rest = match rest.is_empty() || report.lost.is_empty() {
+        true => String::new(),
+        false => {
+            format!(". What the other sensors read is in {}: {}", csv.display(), rest.join(", "))
+        }
+    };
+    let why = why.trim_end_matches(['.', ' ']);
+    Err(MeterError::UnknownTotal(format!("{why}{rest}")))
 }
 
 /// Whether there is such a program. A wrapping meter would report it in its own words only.
@@ -312,120 +289,4 @@ fn exists(program: &OsStr, search_path: Option<&OsStr>) -> bool {
     }
     let folders = search_path.map(std::env::split_paths).into_iter().flatten();
     folders.map(|folder| folder.join(path)).any(|path| path.is_file())
-}
-
-/// Makes an empty `measure_<date>_<time>.csv` in `folder` that nobody else has: another one of the
-/// same second gets a number behind its name.
-///
-/// # Errors
-///
-/// The folder cannot be written.
-pub fn free_file(folder: &Path) -> std::io::Result<PathBuf> {
-    let now = jiff::ZonedDateTime::now();
-    let stem = format!("measure_{}", now.strftime("%Y-%m-%d_%H-%M-%S"));
-    let folder = if folder == Path::new(".") { Path::new("") } else { folder };
-    let names = std::iter::once(format!("{stem}.csv"));
-    first_free(names.chain((2u64..).map(|n| format!("{stem}_{n}.csv"))).map(|n| folder.join(n)))
-}
-
-/// Makes the first of these files that is not there yet, empty.
-///
-/// # Errors
-///
-/// The system's.
-pub fn first_free(paths: impl Iterator<Item = PathBuf>) -> std::io::Result<PathBuf> {
-    for path in paths {
-        match std::fs::File::create_new(&path) {
-            Ok(_) => return Ok(path),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(std::io::ErrorKind::AlreadyExists.into())
-}
-
-/// Takes away a file that was only made to hold its name.
-pub fn remove_if_empty(path: &Path) {
-    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
-        let _ = std::fs::remove_file(path);
-    }
-}
-
-/// The file of samples cannot be made.
-pub fn unmade(path: &Path, source: std::io::Error) -> MeasureError {
-    MeterError::Create { path: path.to_owned(), source: std::sync::Arc::new(source) }.into()
-}
-
-/// How the outermost process ended.
-struct Ended {
-    exit: Exit,
-    /// It was a meter around the command, it ended by itself and abnormally, and the command ran on.
-    wrapper_gone: bool,
-    asked_to_stop: bool,
-}
-
-/// A command to be started.
-struct Start<'a> {
-    /// What is run, in its meter where that wraps it.
-    line: &'a [OsString],
-    wrapped: bool,
-    stdout: Stdout,
-    /// Where it may mark its phases.
-    marks: PathBuf,
-}
-
-/// Starts the command, passes signals on, and waits.
-async fn attend(start: &Start<'_>, signals: &mut Signals) -> Result<Ended, MeasureError> {
-    let Start { line, wrapped, stdout, marks: marks_file } = start;
-    let (wrapped, stdout) = (*wrapped, *stdout);
-    let foreground = std::io::stdin().is_terminal();
-    let mut command = Command::new(&line[0]);
-    command.args(&line[1..]).env(marks::VARIABLE, marks_file);
-    if stdout == Stdout::ToStderr {
-        command.stdout(std::io::stderr());
-    }
-    if !foreground {
-        process::own_group(command.as_std_mut());
-    }
-    if wrapped {
-        // A command whose wrapper died has to be found.
-        process::adopt_orphans();
-    }
-    process::end_with_host(command.as_std_mut());
-    let mut child = command.spawn().map_err(|source| MeasureError::Start {
-        command: line[0].to_string_lossy().into(),
-        source,
-    })?;
-    let pid = child.id().unwrap_or_default();
-    let (mut stopped, mut asked_to_stop) = (false, false);
-    let status = loop {
-        tokio::select! {
-            status = child.wait() => break status.map_err(MeasureError::System)?,
-            signal = signals.next() => {
-                asked_to_stop = true;
-                match (foreground, stopped) {
-                    // It reached the command as well, and what it means is the command's to say.
-                    (true, _) if signal.is_from_terminal() => {}
-                    (true, _) => signal.pass_on(pid, false),
-                    (false, false) => {
-                        signal.pass_on(pid, true);
-                        stopped = true;
-                    }
-                    (false, true) => process::kill_group(pid),
-                }
-            }
-        }
-    };
-    let exit = Exit::from(status);
-    if stopped {
-        process::kill_group(pid);
-    }
-    let abnormal = matches!(exit, Exit::Code(101) | Exit::Signal(_));
-    if !(wrapped && abnormal && !stopped) {
-        return Ok(Ended { exit, wrapper_gone: false, asked_to_stop });
-    }
-    let group = if foreground { 0 } else { pid };
-    let left = process::strays(group);
-    process::kill_all(&left);
-    Ok(Ended { exit, wrapper_gone: !left.is_empty(), asked_to_stop })
 }

@@ -12,37 +12,31 @@
 //! the file with it. That disturbs the machine less (benches/README.md), at the price that a meter that is
 //! killed leaves up to a second's rows unwritten.
 
+mod ending;
+mod row;
+
 use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Kind;
 use super::error::MeterError;
 use super::machine::Machine;
-use super::session::{SessionReport, Shared};
-use super::source::{Fault, LostSensor, Named, Source, Tally};
+use super::report::SessionReport;
+use super::shared::Shared;
+use super::source::{Fault, Named, Source};
 use crate::samples::write::Writer;
 use crate::samples::{Domain, Quantity};
+use row::Missed;
 
 /// Rows missed one after the other before the counter is given up: a second at 200 ms.
 const LOST_AFTER: u64 = 5;
 
-/// How long what is for information stands, a little less than a second so that the row of a whole
-/// second is never just too early.
-const ALL_EVERY: Duration = Duration::from_millis(950);
-
 /// The time over which power is shown where counters move seldom; a little less than a second as well.
 const SHOWN_OVER: Duration = Duration::from_millis(950);
-
-/// How often and how far apart the first, the last and a mark's reading are tried, because no later
-/// row can stand for them.
-const ATTEMPTS: u32 = 20;
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(1);
 
 /// What the host asks of the sampler.
 pub(crate) enum Request {
@@ -173,56 +167,6 @@ impl Sampler {
         self.end()
     }
 
-    /// The last row, and what there is to say about all of them.
-    fn end(mut self) -> Result<SessionReport, MeterError> {
-        if self.shared.health().is_ok() {
-            match self.insist() {
-                Ok(failed) => {
-                    // No later row makes up for these.
-                    failed.into_iter().for_each(|(part, fault)| self.lose(part, fault.now()));
-                }
-                Err(error) => self.shared.fail(error.into()),
-            }
-        }
-        let seconds = self.last.duration_since(self.start).as_secs_f64();
-        self.look_for_frozen(true, seconds);
-        self.shared.health()?;
-        let mut report = SessionReport { seconds, ..self.report.clone() };
-        let mut unknown: Vec<Domain> = Vec::new();
-        for part in &self.parts {
-            let Tally { wraps, resets, read_errors } = part.source.tally();
-            report.wraps += wraps;
-            report.resets += resets;
-            report.read_errors += read_errors;
-            unknown.extend(part.source.reset());
-            if let Some(error) = &part.lost {
-                unknown.extend(&part.domains);
-                let (sensor, domains) = (part.kind, part.domains.clone());
-                report.lost.push(LostSensor { sensor, domains, why: error.to_string() });
-            } else if let Some(error) = part.source.unmeasured(seconds) {
-                unknown.extend(&part.domains);
-                let (sensor, domains) = (part.kind, part.domains.clone());
-                report.unmeasured.push(LostSensor { sensor, domains, why: error.to_string() });
-            } else {
-                report.disagreements.extend(part.source.disagreement());
-            }
-            let period = part.source.update_period().map(|period| period.as_secs_f64() * 1e3);
-            report.update_ms = report.update_ms.into_iter().chain(period).reduce(f64::max);
-        }
-        let known = |domain: &Domain| !unknown.contains(domain);
-        let total_known = self.total.iter().all(|index| known(&self.energy[*index].domain));
-        let counters = self.energy.iter().zip(self.values.iter().copied());
-        let counters = counters.filter(|(column, _)| column.quantity == Quantity::Counter);
-        report.joules = counters
-            .filter(|(column, _)| known(&column.domain))
-            .map(|(column, joules)| (column.domain, joules))
-            .collect();
-        report.unknown = report.lost.first().map(|lost| lost.why.clone());
-        report.total_j = total_known.then(|| self.total_joules());
-        report.cpu_seconds = crate::process::thread_cpu_seconds();
-        Ok(report)
-    }
-
     /// A row at an interval. One that fails is missed; several in a row are the sensor's end.
     fn sample(&mut self) {
         if self.shared.health().is_err() {
@@ -322,136 +266,7 @@ impl Sampler {
         }
     }
 
-    /// A row that has to be there, with everything in it, as far as trying again helps.
-    fn insist(&mut self) -> Result<Vec<(usize, Fault)>, Missed> {
-        let mut attempt = 1;
-        loop {
-            match self.read(true) {
-                Err(_) if attempt < ATTEMPTS => sleep(BETWEEN_ATTEMPTS),
-                Ok(reading) => return self.write(reading).map(|()| Vec::new()),
-                Err((reading, failed)) => return self.write_part(reading, failed),
-            }
-            attempt += 1;
-        }
-    }
-
-    /// One row, and the sensors that failed and repeat their last values in it.
-    fn row(&mut self, all: bool) -> Result<Vec<(usize, Fault)>, Missed> {
-        match self.read(all) {
-            Ok(reading) => self.write(reading).map(|()| Vec::new()),
-            Err((reading, failed)) => self.write_part(reading, failed),
-        }
-    }
-
-    /// Reads the energy, then the rest. All there is to read is read where it is asked for or was a second
-    /// ago.
-    fn read(&mut self, all: bool) -> Result<Reading, (Reading, Vec<(usize, Fault)>)> {
-        let (wall, begun) = crate::clock::together();
-        let stale = |last| begun.saturating_duration_since(last) >= ALL_EVERY;
-        let all = all || self.all_read.is_none_or(stale);
-        let (mut failed, mut first) = (Vec::new(), None);
-        for (index, part) in self.parts.iter_mut().enumerate().filter(|(_, p)| p.lost.is_none()) {
-            let values = &mut self.values[part.columns.clone()];
-            if let Err(fault) = part.source.read(begun, all, values) {
-                failed.push((index, fault));
-            }
-            // The processor's counters come first and take microseconds, cards move in steps of many
-            // milliseconds: the row's time is that of the first.
-            first.get_or_insert_with(|| begun.elapsed());
-        }
-        let took = begun.elapsed();
-        let reading = Reading { wall, begun, first: first.unwrap_or(took), took, all };
-        if failed.is_empty() { Ok(reading) } else { Err((reading, failed)) }
-    }
-
-    /// Writes a row in which some sensors failed, unless none is left that did not.
-    fn write_part(
-        &mut self,
-        reading: Reading,
-        failed: Vec<(usize, Fault)>,
-    ) -> Result<Vec<(usize, Fault)>, Missed> {
-        if failed.len() >= self.parts.iter().filter(|part| part.lost.is_none()).count() {
-            return Err(Missed::Row(failed));
-        }
-        self.report.missed += 1;
-        self.write(reading).map(|()| failed)
-    }
-
-    /// Adds one row. Its time is the middle of the first sensor's reading. The rows so far are written where
-    /// everything was read.
-    fn write(&mut self, reading: Reading) -> Result<(), Missed> {
-        let Reading { wall, begun, first, took, all } = reading;
-        self.machine.read(begun, &mut self.values[self.energy.len()..]);
-        let (at, time) = (begun + first / 2, wall + first / 2);
-        let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut written = self.writer.row(unix.as_millis() as i64, &self.values);
-        if all {
-            self.all_read = Some(begun);
-            written = written.and_then(|()| self.writer.flush());
-        }
-        written.map_err(|source| {
-            Missed::File(MeterError::Write { path: self.csv.clone(), source: Arc::new(source) })
-        })?;
-        self.report.samples += 1;
-        self.report.slowest_read_ms = self.report.slowest_read_ms.max(took.as_secs_f64() * 1e3);
-        self.last = at;
-        let (first, first_wall) = *self.first.get_or_insert((at, time));
-        let step = clock_step(first_wall, time, at.duration_since(first));
-        if step.abs() > self.report.clock_step_s.abs() {
-            self.report.clock_step_s = step;
-        }
-        Ok(())
-    }
-
     fn total_joules(&self) -> f64 {
         self.total.iter().map(|index| self.values[*index]).sum()
     }
-}
-
-/// When the energy of a row was read.
-struct Reading {
-    wall: SystemTime,
-    begun: Instant,
-    first: Duration,
-    took: Duration,
-    all: bool,
-}
-
-/// Why a row is missing.
-enum Missed {
-    /// The sensors that failed: all of them.
-    Row(Vec<(usize, Fault)>),
-    File(MeterError),
-}
-
-impl From<Missed> for MeterError {
-    fn from(missed: Missed) -> MeterError {
-        match missed {
-            Missed::File(error) => error,
-            Missed::Row(mut failed) => match failed.pop() {
-                Some((_, fault)) => fault.now(),
-                None => MeterError::Sampler("has nothing to read".into()),
-            },
-        }
-    }
-}
-
-/// Seconds by which the wall clock went further than the steady one.
-fn clock_step(first: SystemTime, now: SystemTime, steady: Duration) -> f64 {
-    let wall = match now.duration_since(first) {
-        Ok(forward) => forward.as_secs_f64(),
-        Err(back) => -back.duration().as_secs_f64(),
-    };
-    wall - steady.as_secs_f64()
-}
-
-impl Shared {
-    fn show(&self, watts: f64) {
-        self.watts.store(watts.to_bits(), Ordering::Relaxed);
-    }
-}
-
-/// No power known yet, as bits of a number.
-pub(crate) fn no_watts() -> AtomicU64 {
-    AtomicU64::new(f64::NAN.to_bits())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Kind;
-use super::super::read::Sheet;
+use super::super::sheet::Sheet;
 use super::names::{CODECARBON, lower};
 use super::{From, Layout};
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use super::{Opener, Powercap, Readable};
 use crate::meter::machine::Machine;
 use crate::meter::sampler::Sampler;
-use crate::meter::session::{Session, SessionReport};
 use crate::meter::source::Source;
 use crate::meter::suspend::Slept;
 use crate::meter::{Kind, MeterError};
+use crate::meter::{Session, SessionReport};
 use crate::samples::Domain;
 
 const WATTS: f64 = 50.0;

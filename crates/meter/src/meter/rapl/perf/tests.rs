@@ -12,10 +12,10 @@ use super::{Asked, EVENTS, Group, Opener, Perf, PerfError, kernel};
 use crate::meter::machine::Machine;
 use crate::meter::rapl::{Powercap, Rapl, Roots, files};
 use crate::meter::sampler::Sampler;
-use crate::meter::session::{Session, SessionReport};
 use crate::meter::source::Source;
 use crate::meter::suspend::Slept;
 use crate::meter::{Kind, MeterError};
+use crate::meter::{Session, SessionReport};
 use crate::samples::Domain;
 
 /// Counts of a joule, and the scale that says so.

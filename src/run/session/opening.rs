@@ -1,7 +1,7 @@
 //! An experiment's folder, opened to be written to: begun or gone on with, locked, and with what an earlier
 //! run left half-done set aside.
 
-use super::session::Session;
+use super::Session;
 use crate::clean;
 use crate::env;
 use crate::error::Error;
@@ -175,7 +175,9 @@ fn planned(session: &Session, ready: &Ready) -> Experiment {
         environment: own.map_or_else(Part::default, |own| Part::Known(own.environment.clone())),
         environments: others.map(|(name, made)| (name, Part::Known(made.environment))).collect(),
         contestants: contestants(settings, training),
-        dataset: training.map_or_else(Part::default, |t| Part::Known(t.dataset.clone())),
+        dataset: training
+            .and_then(|training| training.dataset.clone())
+            .map_or_else(Part::default, Part::Known),
         protocol: Protocol {
             window: training
                 .map_or_else(|| Protocol::of(settings).window, |t| t.about.window.clone()),

@@ -1,0 +1,86 @@
+//! Why shards cannot be made one experiment.
+
+use super::study::{SHARDS, StudyError};
+use crate::store::ExperimentError;
+use crate::store::journal::JournalError;
+use std::io;
+use std::path::PathBuf;
+
+/// Shards that cannot be made one experiment.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// There is none.
+    #[error(
+        "{0} holds no shards: there is no folder {SHARDS} with 1, 2, … in it. Name the study's folder, into which the shards' folders were copied"
+    )]
+    None(String),
+    /// A folder among the shards is not one.
+    #[error("{path}: {why}", path = path.display())]
+    NoShard {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The study was submitted, and none of its shards has begun.
+    #[error(
+        "no shard of the study in {folder} has begun:\n  {}\nwhat its tasks said is in {folder}/logs; when they have run, merge again",
+        lines(why)
+    )]
+    NotBegun {
+        /// The study's folder.
+        folder: String,
+        /// Shard by shard.
+        why: Vec<String>,
+    },
+    /// Shards whose files do not agree with each other.
+    #[error(
+        "what is kept of these trials does not agree:\n  {}\nnothing is merged. Bring the shards back from where they were run, or have these trials run again: joulerace resume {folder}/{SHARDS}/NUMBER --accept-changes",
+        lines(what)
+    )]
+    Damaged {
+        /// The study's folder.
+        folder: String,
+        /// Trial by trial.
+        what: Vec<String>,
+    },
+    /// Shards of different studies, or of other work.
+    #[error(
+        "the shards in {folder} are not of one study:\n  {}\nrun the shard again as the others were run, or have it merged and recorded with --accept-changes",
+        lines(differences)
+    )]
+    Differ {
+        /// The study's folder.
+        folder: String,
+        /// Shard by shard.
+        differences: Vec<String>,
+    },
+    /// See [`ExperimentError`].
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// See [`JournalError`].
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// See [`StudyError`].
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    /// The table cannot be written.
+    #[error("{path} cannot be written: {source}; free space, and merge again", path = path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+/// As many lines are told.
+const MOST_LINES: usize = 20;
+
+fn lines(all: &[String]) -> String {
+    let told = all.iter().take(MOST_LINES).map(String::as_str).collect::<Vec<_>>().join("\n  ");
+    match all.len().saturating_sub(MOST_LINES) {
+        0 => told,
+        more => format!("{told}\n  and {more} more"),
+    }
+}

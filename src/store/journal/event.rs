@@ -1,0 +1,140 @@
+//! What a journal's lines say.
+
+use crate::clean;
+use crate::store::look::Look;
+use crate::store::record::Status;
+use serde::{Deserialize, Serialize};
+
+/// Version of the layout that this program writes.
+pub const SCHEMA: u32 = 1;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The experiment begins, or goes on.
+    Started {
+        /// Version of the journal's layout; 0 in those that did not say.
+        #[serde(default)]
+        schema: u32,
+        /// The program's version.
+        version: String,
+        /// What differs from the first start and was accepted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<String>,
+    },
+    /// The load before the first trial is over.
+    WarmedUp {
+        /// How long it lasted.
+        seconds: f64,
+        /// Whether power or temperature settled; none where neither could be read.
+        settled: Option<bool>,
+    },
+    /// Idle power was measured.
+    Baseline {
+        /// `before` or `after`.
+        when: String,
+        /// Mean power in watts.
+        watts: f64,
+        /// How long it was watched.
+        seconds: f64,
+    },
+    /// A trial's worker is about to start.
+    TrialStarted {
+        /// The trial.
+        trial: String,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A trial's attempt is over and its files are written.
+    TrialEnded {
+        /// The trial.
+        trial: String,
+        /// From 1.
+        attempt: u32,
+        /// How it ended.
+        status: Status,
+        /// Why, where it is not ok.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Whether it is run again.
+        retry: bool,
+        /// Whether it failed for want of what measuring takes (the environment, the disk, the meter),
+        /// which says nothing about the trial: it is not settled.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unmeasured: bool,
+    },
+    /// A trial that was running when the host ended is set aside.
+    TrialInterrupted {
+        /// The trial.
+        trial: String,
+        /// Where its files were put.
+        kept: String,
+    },
+    /// What was kept of a trial is damaged and is set aside; the trial is run again.
+    TrialDamaged {
+        /// The trial.
+        trial: String,
+        /// What is wrong, and where its files were put.
+        why: String,
+    },
+    /// A trial ran on another machine than the rest of its block now will; it is set aside and run again.
+    TrialMoved {
+        /// The trial.
+        trial: String,
+        /// Which machine it ran on, and where its files were put.
+        why: String,
+    },
+    /// Whole blocks were looked at.
+    Looked(Look),
+    /// The experiment stops before its end and can go on.
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+    /// Every trial that is needed is settled.
+    Finished,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When, in UTC.
+    pub at: jiff::Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+impl Event {
+    /// The event with words of bounded length and without the user's home folder.
+    pub fn bounded(self) -> Event {
+        match self {
+            Event::Started { schema, version, accepted } => {
+                let more = accepted.len().saturating_sub(MOST_ACCEPTED);
+                let mut accepted: Vec<String> =
+                    accepted.iter().take(MOST_ACCEPTED).map(|text| clean::reason(text)).collect();
+                accepted.extend((more > 0).then(|| format!("and {more} more")));
+                Event::Started { schema, version, accepted }
+            }
+            Event::TrialEnded { trial, attempt, status, reason, retry, unmeasured } => {
+                let reason = reason.as_deref().map(clean::reason);
+                Event::TrialEnded { trial, attempt, status, reason, retry, unmeasured }
+            }
+            Event::TrialInterrupted { trial, kept } => {
+                Event::TrialInterrupted { trial, kept: clean::reason(&kept) }
+            }
+            Event::TrialDamaged { trial, why } => {
+                Event::TrialDamaged { trial, why: clean::reason(&why) }
+            }
+            Event::TrialMoved { trial, why } => {
+                Event::TrialMoved { trial, why: clean::reason(&why) }
+            }
+            Event::Stopped { reason } => Event::Stopped { reason: clean::reason(&reason) },
+            other => other,
+        }
+    }
+}
+
+/// As many accepted differences are listed.
+const MOST_ACCEPTED: usize = 30;
