@@ -161,8 +161,8 @@ pub async fn versions(
 
 /// Refuses scripts whose own programs are not built.
 fn are_built(wanted: &Wanted<'_>) -> Result<(), SettingsError> {
-    let scripts = wanted.treatments.iter().filter_map(|t| wanted.known.script(&t.framework));
-    scripts.map(Script::is_built).collect()
+    let mut scripts = wanted.treatments.iter().filter_map(|t| wanted.known.script(&t.framework));
+    scripts.try_for_each(Script::is_built)
 }
 
 /// An environment by its key, how it is found or made, and what its lock takes, in bytes.
