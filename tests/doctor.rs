@@ -225,7 +225,7 @@ fn a_container_is_told_that_others_go_into_its_numbers() {
     let report = doctor(&tree, none.path(), Choice::Auto);
     let found = levels(&report, &["container", "virtual_machine", "governor", "daemons"]);
     assert_eq!(found, [Warning, Ok, Ok, Unknown]);
-    assert!(report.get("container").unwrap().remedy.as_deref().unwrap().contains("nothing else"));
+    assert!(report.get("container").unwrap().remedy.as_deref().unwrap().contains("run outside"));
 }
 
 #[test]

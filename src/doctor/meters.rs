@@ -74,9 +74,14 @@ fn verdict(tried: &[Tried], chosen: Option<Sensors>, context: &Context) -> Findi
                 .remedy("See below what it needs, or take another: --meter auto")
         }
         Some(sensors) if !sensors.each().all(Kind::measures) => {
-            let found = "an estimate from processor time at stated powers, not a measurement: it shows \
-                         no difference between two frameworks that are busy for equally long";
-            let finding = new(Level::Warning, found.to_owned()).with("estimated", true);
+            let estimate = "an estimate from processor time at stated powers, not a measurement: it shows \
+                            no difference between two frameworks that are busy for equally long";
+            let whose = if sensors.has(Kind::Nvml) {
+                "nvml measures the graphics cards; of the processor there is "
+            } else {
+                ""
+            };
+            let finding = new(Level::Warning, format!("{whose}{estimate}")).with("estimated", true);
             let refusal = refusal(Kind::Rapl);
             if let Some(remedy) = refusal.and_then(|error| of_the_host(error, context)) {
                 return finding.remedy(remedy);
