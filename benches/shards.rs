@@ -1,7 +1,8 @@
 //! A study on a thousand machines: what the plan, the merge and the analysis of 100,000 trials cost.
 //!
 //!     cargo bench --bench shards                              plan and merge
-//!     JOULERACE_BENCH_WHOLE=1 cargo bench --bench shards      and `joulerace analyze`
+//!     JOULERACE_BENCH_WHOLE=1 cargo bench --bench shards      and `joulerace analyze`, after
+//!                                                             `cargo build --release`
 //!     JOULERACE_BENCH_MACHINES=100 cargo bench --bench shards     a tenth of it
 //!
 //! The shards are made for the run, in the form in which the program writes them: 50 blocks of two

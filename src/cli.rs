@@ -8,10 +8,13 @@ mod design;
 mod doctor;
 mod env;
 mod examples;
+mod frameworks;
 mod joined;
 mod mark;
 mod measure;
+mod meter;
 mod pack;
+mod resume;
 mod run;
 mod shell;
 mod verify;
@@ -23,17 +26,17 @@ pub use compare::CompareArgs;
 pub use design::{DesignArgs, FailureArgs};
 pub use doctor::{DoctorArgs, DoctorOf};
 pub use env::{EnvArgs, EnvCommand};
+pub use frameworks::RunArgs;
 pub use joined::joined;
 pub use mark::MarkArgs;
 pub use measure::MeasureArgs;
+pub use meter::MeterArgs;
 pub use pack::{PackArgs, ReplayArgs};
+pub use resume::ResumeArgs;
 pub use run::RaceArgs;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use verify::VerifyArgs;
 
-use crate::dataset::Choice as DatasetChoice;
-use crate::meter::{Choice, CpuWatts, Gpus};
-use crate::settings::{Device, Factor};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -204,46 +207,6 @@ pub enum Service {
     },
 }
 
-/// `joulerace resume`.
-#[derive(Debug, Args)]
-pub struct ResumeArgs {
-    /// The experiment's folder
-    pub dir: PathBuf,
-    /// Run trials again that failed, too; those that could not be measured are run in any case
-    #[arg(long)]
-    pub failed: bool,
-    /// Go on although something differs from the start or is damaged, and record what
-    #[arg(long)]
-    pub accept_changes: bool,
-    /// The environment to embed, where the experiment named one
-    #[arg(long, value_name = "DIR")]
-    pub python_env: Option<PathBuf>,
-    /// A folder of an environment that the experiment named
-    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
-    pub environment: Vec<(String, PathBuf)>,
-    /// Where the data set's files are, where the experiment named a folder
-    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// EnergiBridge's binary, where the experiment named one
-    #[arg(long, value_name = "PATH")]
-    pub energibridge: Option<PathBuf>,
-    /// Where RAPL's zones are, where the experiment named a folder
-    #[arg(long, value_name = "DIR", env = "JOULERACE_POWERCAP", hide_env = true)]
-    pub powercap: Option<PathBuf>,
-    /// The folder of the workload's scripts, where the experiment named one
-    #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
-    pub workloads: Option<PathBuf>,
-    /// Run the commands that the experiment compares: they are whatever its maker wrote there
-    #[arg(long)]
-    pub run_commands: bool,
-    /// Do not analyse at the end
-    #[arg(long)]
-    pub no_analysis: bool,
-    /// Failed attempts before it stops, counted anew
-    #[arg(long, value_name = "N")]
-    pub max_failures: Option<u32>,
-}
-
 /// What is compared where nothing is named.
 pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
 /// `NAME=DIR`, the folder in full.
@@ -256,158 +219,6 @@ pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
 /// A duration such as `90s`, `5m`, `200ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::parse_duration(text)
-}
-
-/// The time between two samples: a duration, or `edges`.
-fn interval(text: &str) -> Result<Duration, String> {
-    if text == "edges" { Ok(crate::meter::EDGES) } else { duration(text) }
-}
-
-/// What a meter needs; shared by the experiment, `measure` and `doctor`.
-#[derive(Debug, Clone, Args)]
-pub struct MeterArgs {
-    /// Time between two samples; edges reads at the start, the end and the phases' edges only, and every
-    /// 30s for counters that wrap
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = interval)]
-    pub interval: Duration,
-    /// auto, energibridge, rapl, estimate or nvml, or two such as rapl+nvml; auto takes the first that
-    /// works for the processor, and the graphics cards
-    #[arg(long, value_name = "KIND", default_value_t = Choice::Auto)]
-    pub meter: Choice,
-    /// Which graphics cards are measured with it: all, none or numbers such as 0,1
-    #[arg(long, value_name = "CARDS", default_value_t = Gpus::All)]
-    pub gpus: Gpus,
-    /// EnergiBridge's binary, 0.0.7 or later [default: found on PATH]
-    #[arg(long, value_name = "PATH")]
-    pub energibridge: Option<PathBuf>,
-    /// Where RAPL's zones are
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "/sys/class/powercap",
-        env = "JOULERACE_POWERCAP",
-        hide_env = true
-    )]
-    pub powercap: PathBuf,
-    /// The estimate's power in watts, idle and with all cores busy
-    #[arg(long, value_name = "IDLE:BUSY", default_value_t = CpuWatts::default())]
-    pub cpu_watts: CpuWatts,
-}
-
-/// The experiment.
-#[derive(Debug, Clone, Args)]
-pub struct RunArgs {
-    /// Blocks; each runs every treatment once, in an order of its own
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub iterations: u32,
-    /// What to compare, each NAME[:VARIANT][@ENVIRONMENT]: torch, torch:compile, torch@current, torch@2.4.1
-    #[arg(
-        long,
-        alias = "frameworks",
-        value_name = "LIST",
-        default_value = "keras,torch,jax",
-        value_delimiter = ','
-    )]
-    pub treatments: Vec<String>,
-    /// Show what --treatments can name, and end
-    #[arg(long)]
-    pub list_treatments: bool,
-    /// Compare releases of a framework, each with its neighbour: jax=0.4.30..0.6.2
-    #[arg(long, value_name = "NAME=FROM..TO", conflicts_with = "treatments")]
-    pub versions: Option<String>,
-    /// Of those releases take so many, evenly spread, the first and the last among them
-    #[arg(long, value_name = "N", requires = "versions", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=100))]
-    pub releases: u32,
-    /// Vary this too, over all treatments: batch-size=32,64,128; may stand several times
-    #[arg(long, value_name = "FACTOR=LEVELS", value_parser = Factor::parse)]
-    pub vary: Vec<Factor>,
-    /// An environment of your own: a folder with pyproject.toml and poetry.lock
-    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
-    pub environment: Vec<(String, PathBuf)>,
-    /// The job: cnn, mlp, inference, or a folder of your own scripts
-    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
-    pub workload: String,
-    /// Run this treatment twice in every block, to learn what the experiment cannot tell apart
-    #[arg(long, value_name = "TREATMENT")]
-    pub control: Option<String>,
-    /// Compare every other treatment with this one, and no other pairs [default: all pairs]
-    #[arg(long, value_name = "TREATMENT")]
-    pub compare_to: Option<String>,
-    /// The largest difference that counts as none: tests for equivalence within ±PCT percent
-    #[arg(long, value_name = "PCT")]
-    pub margin: Option<f64>,
-    /// Stop at the first block at which each comparison is resolved, or known to within ±PCT percent;
-    /// --iterations is the most
-    #[arg(long, value_name = "PCT")]
-    pub until_precise: Option<f64>,
-
-    /// Passes over the training set
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
-    pub epochs: u32,
-    /// Images per step
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Training job")]
-    pub batch_size: u32,
-    /// Adam's step size
-    #[arg(
-        long,
-        value_name = "X",
-        default_value_t = 0.001,
-        allow_negative_numbers = true,
-        help_heading = "Training job"
-    )]
-    pub learning_rate: f64,
-    /// Seeds initial weights and the order of images
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        default_value_t = 42,
-        help_heading = "Training job"
-    )]
-    pub seed: u64,
-    /// Train each block from a seed of its own, the same for all its treatments, drawn from --seed
-    #[arg(long, help_heading = "Training job")]
-    pub seed_per_block: bool,
-    /// Use the first N training images only [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
-    pub train_samples: Option<u32>,
-    /// Use the first N test images only [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
-    pub test_samples: Option<u32>,
-    /// The same cap on processors for every treatment [default: all]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training job")]
-    pub threads: Option<u32>,
-    /// Where the job runs: cpu, or gpu for an NVIDIA graphics card, in an environment with CUDA
-    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, default_value_t = Device::Cpu, help_heading = "Training job")]
-    pub device: Device,
-    /// mnist, digits, or auto: MNIST where it can be had
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto, help_heading = "Training job")]
-    pub dataset: DatasetChoice,
-    /// Where MNIST's four IDX files are or go [default: the user's cache]
-    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR", help_heading = "Training job")]
-    pub data_dir: Option<PathBuf>,
-    /// The virtual environment to embed [default: an active one that fits the lock, else joulerace's own]
-    #[arg(long, value_name = "DIR", help_heading = "Training job")]
-    pub python_env: Option<PathBuf>,
-    /// Take --python-env although its versions differ from the lock, and record that
-    #[arg(long, requires = "python_env", help_heading = "Training job")]
-    pub allow_unlocked: bool,
-
-    /// How the experiment is laid out.
-    #[command(flatten)]
-    pub design: DesignArgs,
-
-    /// What reads the energy.
-    #[command(flatten, next_help_heading = "Meter")]
-    pub meter: MeterArgs,
-
-    /// What is done about failures.
-    #[command(flatten)]
-    pub failures: FailureArgs,
-
-    /// Another folder of the workload's scripts
-    #[arg(long, value_name = "DIR", hide = true)]
-    pub workloads: Option<PathBuf>,
 }
 
 #[cfg(test)]

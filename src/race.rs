@@ -3,17 +3,17 @@
 //! Keys, their types and what they may be come from the same definitions as the flags: a flag that is added
 //! there is a key without a line here.
 
+mod save;
+mod value;
+
 use crate::cli::{Cli, RaceArgs};
 use crate::settings::RaceError;
-use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _};
-use std::collections::BTreeMap;
+use clap::{Arg, Command, CommandFactory as _};
+pub use save::save;
 use std::ffi::OsString;
-use std::fmt::Write as _;
-use std::path::Path;
-use toml::Value;
+use value::words;
 
 /// What is said of one invocation and not of an experiment.
 const NO_KEYS: [&str; 9] =
@@ -134,124 +134,6 @@ fn known<'c>(
     Err(RaceError::Unknown { file, key: name, near, help })
 }
 
-/// What a flag takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Switch,
-    Whole,
-    Number,
-    Text,
-}
-
-impl Kind {
-    fn of(arg: &Arg) -> Kind {
-        if !arg.get_action().takes_values() {
-            return Kind::Switch;
-        }
-        let parser = arg.get_value_parser().type_id();
-        let is = |other: ValueParser| parser == other.type_id();
-        if is(clap::value_parser!(u32).into()) || is(clap::value_parser!(u64).into()) {
-            Kind::Whole
-        } else if is(clap::value_parser!(f64).into()) {
-            Kind::Number
-        } else {
-            Kind::Text
-        }
-    }
-
-    fn wanted(self) -> &'static str {
-        match self {
-            Kind::Switch => "true or false",
-            Kind::Whole => "a whole number, such as 3",
-            Kind::Number => "a number, such as 0.5",
-            Kind::Text => "text in quotes, such as \"5m\"",
-        }
-    }
-}
-
-/// A value as it would be typed.
-fn words(file: &str, name: &str, arg: &Arg, value: &Value) -> Result<Vec<OsString>, RaceError> {
-    let kind = Kind::of(arg);
-    let wrong = |wanted: String, found: &Value| RaceError::Type {
-        file: file.to_owned(),
-        key: name.to_owned(),
-        wanted,
-        found: shown(found),
-    };
-    let of_kind = kind.wanted().to_owned();
-    if kind == Kind::Switch {
-        return match value {
-            Value::Boolean(true) => Ok(vec![format!("--{name}").into()]),
-            Value::Boolean(false) => Ok(Vec::new()),
-            other => Err(wrong(of_kind, other)),
-        };
-    }
-    let scalar = |value: &Value| match (kind, value) {
-        (Kind::Text, Value::String(text)) => Some(text.clone()),
-        (Kind::Whole | Kind::Number, Value::Integer(number)) => Some(number.to_string()),
-        (Kind::Number, Value::Float(number)) => Some(number.to_string()),
-        _ => None,
-    };
-    // Words that belong together: numbers may stand among them.
-    let loose = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Float(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let flag = |value: String| OsString::from(format!("--{name}={value}"));
-    let many = arg.get_num_args().is_some_and(|count| count.max_values() > 1);
-    let repeated = matches!(arg.get_action(), ArgAction::Append);
-    if !repeated {
-        return scalar(value).map(|text| vec![flag(text)]).ok_or_else(|| wrong(of_kind, value));
-    }
-    let Value::Array(items) = value else {
-        return match scalar(value).filter(|_| !many) {
-            Some(text) if arg.is_positional() => Ok(vec![text.into()]),
-            Some(text) => Ok(vec![flag(text)]),
-            None => Err(wrong(list(kind, many), value)),
-        };
-    };
-    if many && !arg.is_positional() {
-        let mut words: Vec<OsString> = Vec::new();
-        for item in items {
-            let Value::Array(parts) = item else { return Err(wrong(list(kind, many), item)) };
-            words.push(format!("--{name}").into());
-            for part in parts {
-                words.push(loose(part).ok_or_else(|| wrong(list(kind, many), part))?.into());
-            }
-        }
-        return Ok(words);
-    }
-    let texts: Option<Vec<String>> = items.iter().map(scalar).collect();
-    let texts = texts.ok_or_else(|| wrong(list(kind, many), value))?;
-    Ok(match arg.get_value_delimiter() {
-        Some(delimiter) => vec![flag(texts.join(&delimiter.to_string()))],
-        None if arg.is_positional() => texts.into_iter().map(OsString::from).collect(),
-        None => texts.into_iter().map(flag).collect(),
-    })
-}
-
-fn list(kind: Kind, many: bool) -> String {
-    match (many, kind) {
-        (true, _) => "a list of lists, such as [[\"n\", \"1,2\"]]".to_owned(),
-        (false, Kind::Text) => "a list of texts, such as [\"a\", \"b\"]".to_owned(),
-        (false, kind) => format!("{}, or a list of these", kind.wanted()),
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("the text {text:?}"),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Table(_) => "a table".to_owned(),
-        Value::Integer(number) => format!("the number {number}"),
-        Value::Float(number) => format!("the number {number}"),
-        Value::Boolean(truth) => truth.to_string(),
-        Value::Datetime(time) => format!("the time {time}"),
-    }
-}
-
 /// Asks the flag itself whether it takes the value.
 fn check(file: &str, arg: &Arg, begin: &[OsString], words: &[OsString]) -> Result<(), RaceError> {
     let line = begin.iter().take(2).filter(|word| !word.to_string_lossy().starts_with("--"));
@@ -271,97 +153,13 @@ fn check(file: &str, arg: &Arg, begin: &[OsString], words: &[OsString]) -> Resul
     Err(RaceError::Value { file: file.to_owned(), key: key(arg), why })
 }
 
-/// Writes down what a command line means, with what it leaves to the defaults.
-///
-/// # Errors
-///
-/// [`RaceError::Foreign`] and [`RaceError::Unwritten`].
-pub fn save(file: &Path, matches: &ArgMatches) -> Result<(), RaceError> {
-    let shown = file.display().to_string();
-    match std::fs::read(file) {
-        Ok(there) if !there.starts_with(HEAD.as_bytes()) => return Err(RaceError::Foreign(shown)),
-        _ => {}
-    }
-    let written = std::fs::write(file, text(matches));
-    written.map_err(|error| RaceError::Unwritten { file: shown, why: error.to_string() })
-}
-
-/// The file's text.
-fn text(matches: &ArgMatches) -> String {
-    let program = program();
-    let (command, of_it) = match matches.subcommand() {
-        Some((_, own)) => (of(&program, true), own),
-        None => (of(&program, false), matches),
-    };
-    let mut sections: Vec<(String, String)> = Vec::new();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for arg in keys(command) {
-        if is_replaced(command, arg, of_it) {
-            continue;
-        }
-        let Some(value) = value(arg, of_it) else { continue };
-        let heading = arg.get_help_heading().unwrap_or_default().to_owned();
-        let at = *seen.entry(heading.clone()).or_insert_with(|| {
-            sections.push((heading, String::new()));
-            sections.len() - 1
-        });
-        let _ = writeln!(sections[at].1, "{} = {value}", key(arg));
-    }
-    let mut text = format!("{HEAD} FILE\n");
-    for (heading, lines) in sections {
-        text.push('\n');
-        if !heading.is_empty() {
-            let _ = writeln!(text, "# {heading}");
-        }
-        text += &lines;
-    }
-    text
-}
-
-/// Whether a flag stands at its default because another took its place.
-fn is_replaced(command: &Command, arg: &Arg, matches: &ArgMatches) -> bool {
-    let source = |arg: &Arg| matches.value_source(arg.get_id().as_str());
-    let typed = |other: &&Arg| source(other) == Some(ValueSource::CommandLine);
-    source(arg) == Some(ValueSource::DefaultValue)
-        && (command.get_arg_conflicts_with(arg).iter().any(typed)
-            || keys(command).filter(typed).any(|other| {
-                command.get_arg_conflicts_with(other).iter().any(|c| key(c) == key(arg))
-            }))
-}
-
-/// The value of a flag as a file has it; none where there is none, or where the environment set it.
-fn value(arg: &Arg, matches: &ArgMatches) -> Option<Value> {
-    let id = arg.get_id().as_str();
-    let source = matches.value_source(id)?;
-    if source == ValueSource::EnvVariable {
-        return None;
-    }
-    let kind = Kind::of(arg);
-    if kind == Kind::Switch {
-        return matches.get_flag(id).then_some(Value::Boolean(true));
-    }
-    let typed = |text: &std::ffi::OsStr| {
-        let text = text.to_string_lossy();
-        match kind {
-            Kind::Whole => text.parse().map(Value::Integer).ok(),
-            Kind::Number => text.parse().map(Value::Float).ok(),
-            _ => None,
-        }
-        .unwrap_or_else(|| Value::String(text.into_owned()))
-    };
-    if !matches!(arg.get_action(), ArgAction::Append) {
-        return matches.get_raw(id)?.next().map(typed);
-    }
-    if arg.get_num_args().is_some_and(|count| count.max_values() > 1) && !arg.is_positional() {
-        let each = matches.get_raw_occurrences(id)?;
-        return Some(Value::Array(each.map(|of| Value::Array(of.map(typed).collect())).collect()));
-    }
-    Some(Value::Array(matches.get_raw(id)?.map(typed).collect()))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::save::text;
+    use super::value::Kind;
     use super::*;
+    use clap::{ArgAction, ArgMatches};
+    use toml::Value;
 
     fn line(text: &str, flags: &[&str]) -> Result<Vec<String>, RaceError> {
         let table = text.parse().unwrap();

@@ -244,8 +244,9 @@ fn a_reset_makes_the_trial_invalid_but_for_the_published_recipe() {
     assert!(near(number(&published, "published_time_s", "a_0"), 3.8));
 }
 
-#[test]
-fn an_experiments_trials_take_window_phases_and_fate_from_their_records() {
+/// An experiment of four trials: one that is whole, one that failed, one whose phases do not all end, and one
+/// whose record is broken.
+fn experiment() -> tempfile::TempDir {
     let readings: Vec<f64> = (0..51).map(|i| 10.0 * f64::from(i)).collect();
     let mark = |phase: &str, edge: &str, ms: u64| {
         let ns = (1_740_000_000_000 + ms) * 1_000_000;
@@ -265,7 +266,7 @@ fn an_experiments_trials_take_window_phases_and_fate_from_their_records() {
         marks.join(",")
     );
     let unfinished = format!(r#"{{"status":"ok","marks":[{}]}}"#, marks[..4].join(","));
-    let dir = made(&[
+    made(&[
         ("experiment.json", "{}"),
         ("trials.csv", "trial\n"),
         ("torch/torch_0.csv", &counter(&readings)),
@@ -275,7 +276,12 @@ fn an_experiments_trials_take_window_phases_and_fate_from_their_records() {
         ("torch/torch_2.json", &unfinished),
         ("torch/torch_3.csv", &counter(&readings)),
         ("torch/torch_3.json", "{"),
-    ]);
+    ])
+}
+
+#[test]
+fn an_experiments_trials_take_window_phases_and_fate_from_their_records() {
+    let dir = experiment();
     assert_eq!(scan(dir.path(), Path::new("x")).unwrap().source, Source::Experiment);
     let table = table(dir.path(), Method::Joulerace);
     // 8.1 s of build, train and evaluate at 50 W, out of 10 s.

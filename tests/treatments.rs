@@ -152,8 +152,8 @@ fn a_planted_interaction_is_found_and_the_ranking_said_to_flip() {
     };
     assert!(p("batch-size") < 1e-3 && p("threads") > 1e-3, "{factors:#}");
     assert_eq!(factors["flips"][0]["state"], "flips", "{factors:#}");
-    let size = factors["interactions"].as_array().unwrap().iter();
-    let size = size.filter(|row| row["factor"] == "batch-size").next().unwrap();
+    let mut sizes = factors["interactions"].as_array().unwrap().iter();
+    let size = sizes.find(|row| row["factor"] == "batch-size").unwrap();
     // From half as much to twice as much is four times the ratio: 300% more.
     let (low, high) = (size["ci_low"].as_f64().unwrap(), size["ci_high"].as_f64().unwrap());
     assert!(low < 350.0 && high > 250.0, "{size}");

@@ -121,6 +121,7 @@ impl Job {
     }
 
     /// The script whose tasks are the shards.
+    #[expect(clippy::too_many_lines, reason = "one script, which is read as it is written")]
     pub fn shards_script(&self) -> String {
         let Job { root, shards, blocks, .. } = self;
         let of_shard = root.join(SHARDS).join("$SLURM_ARRAY_TASK_ID");

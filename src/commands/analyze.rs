@@ -118,7 +118,14 @@ async fn make(
             .map(|d| format!("the analysis ran with other packages: {d}")),
     );
     let stop = prepare::token()?;
-    let mut tell = |progress| match progress {
+    let mut tell = |progress| tell(progress, terminal);
+    let report = analysis::run(&settings, &environment, &stop, &mut tell).await?;
+    Ok(summary(&report))
+}
+
+/// Tells how an analysis goes on.
+pub(super) fn tell(progress: Progress, terminal: &Terminal) {
+    match progress {
         Progress::Damaged(what) => terminal.on(&Event::Warning(&what)),
         Progress::Found { by, groups } => tell_groups(&by, &groups, terminal),
         Progress::Reading { done, of } => {
@@ -126,13 +133,11 @@ async fn make(
         }
         Progress::Read(_) => {}
         Progress::Step(step) => terminal.on(&Event::Preparing(&step)),
-    };
-    let report = analysis::run(&settings, &environment, &stop, &mut tell).await?;
-    Ok(summary(&report))
+    }
 }
 
 /// What a folder holds, before anything is read.
-pub(super) fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
+fn tell_groups(by: &str, groups: &[GroupLine], terminal: &Terminal) {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_width(width().min(80));
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);

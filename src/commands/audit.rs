@@ -1,13 +1,12 @@
 //! `joulerace audit`: what in published energy tables cannot be trusted, and what is left.
 
-use super::analyze::{command_line, tell_groups};
+use super::analyze::{command_line, tell};
 use crate::analysis::scan::Search;
-use crate::analysis::{self, AnalyzeSettings, Progress};
+use crate::analysis::{self, AnalyzeSettings};
 use crate::clean;
 use crate::cli::{AuditArgs, Talk};
 use crate::env::{Environment, Profile};
 use crate::error::{Error, Status};
-use crate::events::{Event, Observer};
 use crate::files::{self, Scratch};
 use crate::paths::Project;
 use crate::prepare::{self, block_on};
@@ -121,15 +120,7 @@ async fn one(
         environment.differences.iter().map(|d| format!("the audit ran with other packages: {d}")),
     );
     let stop = prepare::token()?;
-    let mut tell = |progress| match progress {
-        Progress::Damaged(what) => terminal.on(&Event::Warning(&what)),
-        Progress::Found { by, groups } => tell_groups(&by, &groups, terminal),
-        Progress::Reading { done, of } => {
-            terminal.on(&Event::Preparing(&format!("{done} of {of} read")));
-        }
-        Progress::Read(_) => {}
-        Progress::Step(step) => terminal.on(&Event::Preparing(&step)),
-    };
+    let mut tell = |progress| tell(progress, terminal);
     let report = analysis::run(&settings, environment, &stop, &mut tell).await?;
     let file = report.output.join("audit.json");
     let text = files::read(&file, 1 << 30)

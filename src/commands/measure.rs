@@ -32,14 +32,8 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
     let stdout =
         if args.json || target == Target::Stdout { Stdout::ToStderr } else { Stdout::Inherited };
     let scratch = tempfile::tempdir().map_err(|e| Error::Other(e.into()))?;
-    for n in 1..=args.warmup {
-        let csv = scratch.path().join("warm-up.csv");
-        let warm = measurer
-            .run(&csv, args.command.clone(), stdout)
-            .map_err(|e| refused(e, &args.command))?;
-        if warm.asked_to_stop || (warm.exit_status() != 0 && !args.ignore_failure) {
-            return Ok(gave_up(&warm, &format!("warm-up run {n} of {}", args.warmup)));
-        }
+    if let Some(gave_up) = warm_up(&args, &mut measurer, stdout, scratch.path())? {
+        return Ok(gave_up);
     }
     let wanted = args.runs.unwrap_or(1);
     let mut runs: Vec<Run> = Vec::new();
@@ -79,6 +73,26 @@ pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
         tell(&run.result(&measurer.meter(), place));
     }
     Ok(ExitCode::from(last.clamp(0, 255) as u8))
+}
+
+/// Runs the command as often as is asked for before anything counts; the status to end with where one of these
+/// runs gives up.
+fn warm_up(
+    args: &MeasureArgs,
+    measurer: &mut Measurer,
+    stdout: Stdout,
+    scratch: &Path,
+) -> Result<Option<ExitCode>, Error> {
+    for n in 1..=args.warmup {
+        let csv = scratch.join("warm-up.csv");
+        let warm = measurer
+            .run(&csv, args.command.clone(), stdout)
+            .map_err(|e| refused(e, &args.command))?;
+        if warm.asked_to_stop || (warm.exit_status() != 0 && !args.ignore_failure) {
+            return Ok(Some(gave_up(&warm, &format!("warm-up run {n} of {}", args.warmup))));
+        }
+    }
+    Ok(None)
 }
 
 /// On standard error, so that the command's own output stays clean. A result is told whatever is

@@ -55,40 +55,63 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         control,
         workload: workload.name.clone(),
         job,
-        commands: None,
-        order: args.design.order,
         seed_per_block: args.seed_per_block,
         compare_to: args.compare_to.clone(),
         margin_pct: args.margin,
         until_precise: args.until_precise,
-        order_seed: args.design.order_seed.unwrap_or_else(draw_seed),
-        warmup: args.design.warmup,
-        warmup_until_stable: args.design.warmup_until_stable,
-        cooldown: args.design.cooldown,
-        cooldown_until_idle: args.design.cooldown_until_idle,
-        baseline: args.design.baseline,
-        interval: args.meter.interval,
-        meter: args.meter.meter,
-        gpus: args.meter.gpus.clone(),
-        cpu_watts: args.meter.cpu_watts,
-        energibridge: args.meter.energibridge.clone(),
-        powercap: args.meter.powercap.clone(),
         dataset: args.dataset,
         data_dir: args.data_dir.clone(),
         python_env: args.python_env.clone(),
         allow_unlocked: args.allow_unlocked,
-        failures: Failures {
-            retries: args.failures.retries,
-            trial_timeout: args.failures.trial_timeout,
-            max_failures: args.failures.max_failures,
-        },
         workloads: Some(workload.folder.clone())
             .filter(|folder| *folder != project.workloads().join(&workload.name)),
-        shard: args.design.shard,
+        ..common(&args.design, &args.meter, &args.failures)
     };
     check_comparisons(&settings, "--iterations")?;
     check_shard(&settings, &args.design)?;
     Ok(settings)
+}
+
+/// What frameworks and commands are asked alike; all else is left out.
+fn common(design: &DesignArgs, meter: &MeterArgs, failures: &FailureArgs) -> Settings {
+    Settings {
+        iterations: 0,
+        environments: BTreeMap::new(),
+        treatments: Vec::new(),
+        factors: Vec::new(),
+        control: None,
+        workload: String::new(),
+        job: Job::default(),
+        commands: None,
+        order: design.order,
+        seed_per_block: false,
+        compare_to: None,
+        margin_pct: None,
+        until_precise: None,
+        order_seed: design.order_seed.unwrap_or_else(draw_seed),
+        warmup: design.warmup,
+        warmup_until_stable: design.warmup_until_stable,
+        cooldown: design.cooldown,
+        cooldown_until_idle: design.cooldown_until_idle,
+        baseline: design.baseline,
+        interval: meter.interval,
+        meter: meter.meter,
+        gpus: meter.gpus.clone(),
+        cpu_watts: meter.cpu_watts,
+        energibridge: meter.energibridge.clone(),
+        powercap: meter.powercap.clone(),
+        dataset: dataset::Choice::Auto,
+        data_dir: None,
+        python_env: None,
+        allow_unlocked: false,
+        failures: Failures {
+            retries: failures.retries,
+            trial_timeout: failures.trial_timeout,
+            max_failures: failures.max_failures,
+        },
+        workloads: None,
+        shard: design.shard,
+    }
 }
 
 /// Checks what frameworks and commands have in common and the command line does not check.

@@ -1,4 +1,5 @@
-//! The experiment: settings, plan, run, report.
+//! The experiment: settings, plan, run, report. What is run is in the room [`crate::run`], whose head shows the way
+//! of a trial.
 
 use super::doctor;
 use super::dry_run::dry_run;

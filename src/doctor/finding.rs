@@ -112,6 +112,16 @@ impl Finding {
         Finding { remedy: Some(remedy.into()), ..self }
     }
 
+    /// Whether it has a detail of this name that is true.
+    pub(super) fn says(&self, name: &str) -> bool {
+        self.details.get(name) == Some(&Value::Bool(true))
+    }
+
+    /// Whether it has a detail of this name that is known.
+    pub(super) fn tells(&self, name: &str) -> bool {
+        self.details.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// With a number or word for programs.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Finding {
         self.details.insert(name.to_owned(), value.into());

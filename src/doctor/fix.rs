@@ -62,12 +62,12 @@ pub fn fix_first(report: &Report) -> Vec<Fix> {
 
 /// Whether a finding about the chosen meter says that it estimates.
 pub(super) fn estimates(finding: &Finding) -> bool {
-    finding.details.get("estimated").is_some_and(|value| value == true)
+    finding.says("estimated")
 }
 
 /// Under an estimate nobody knows how small a difference shows: it follows processor time alone.
 pub(super) fn effect_of_an_estimate(finding: Finding) -> Finding {
-    if finding.id != "plan.effect" || finding.details.get("percent").is_none_or(|p| p.is_null()) {
+    if finding.id != "plan.effect" || !finding.tells("percent") {
         return finding;
     }
     if finding.level >= Level::Warning {

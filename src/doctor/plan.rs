@@ -107,21 +107,7 @@ fn effect(settings: &Settings, spread: f64) -> Finding {
         return new(Level::Warning, "one block tells nothing: no spread, no test".to_owned())
             .remedy(format!("{blocks_flag} 30, and no fewer than {FEWEST_BLOCKS}"));
     };
-    let corrected = match comparisons {
-        1 => String::new(),
-        _ => format!(" after Holm over {comparisons} comparisons"),
-    };
-    let most = if design.is_some() { "at most " } else { "" };
-    let mut found = format!(
-        "a difference of {}{corrected}, in {most}{blocks} blocks (paired t on logs, α 5% two-sided, power \
-         80%, if paired differences scatter by {})",
-        percent(holm),
-        percent(100.0 * spread),
-    );
-    if let Some(pct) = settings.until_precise {
-        found +=
-            &format!("; --until-precise may leave differences below {} unresolved", percent(pct));
-    }
+    let found = sentence(settings, holm, spread);
     if blocks < FEWEST_BLOCKS {
         return new(
             Level::Warning,
@@ -132,6 +118,29 @@ fn effect(settings: &Settings, spread: f64) -> Finding {
         .remedy(format!("{blocks_flag} 30, and no fewer than {FEWEST_BLOCKS}"));
     }
     new(Level::Ok, found)
+}
+
+/// What difference of so many percent shows, and under which conditions.
+fn sentence(settings: &Settings, holm: f64, spread: f64) -> String {
+    let (blocks, comparisons) = (settings.iterations, settings.comparisons().len());
+    let corrected = match comparisons {
+        1 => String::new(),
+        _ => format!(" after Holm over {comparisons} comparisons"),
+    };
+    let most = if settings.until_precise.is_some() { "at most " } else { "" };
+    let found = format!(
+        "a difference of {}{corrected}, in {most}{blocks} blocks (paired t on logs, α 5% two-sided, power \
+         80%, if paired differences scatter by {})",
+        percent(holm),
+        percent(100.0 * spread),
+    );
+    match settings.until_precise {
+        Some(pct) => format!(
+            "{found}; --until-precise may leave differences below {} unresolved",
+            percent(pct)
+        ),
+        None => found,
+    }
 }
 
 fn percent(value: f64) -> String {

@@ -27,8 +27,6 @@ const DEEPEST: usize = 8;
 pub struct Unpacked {
     /// The experiment's folder; it goes with this value.
     pub folder: PathBuf,
-    /// Files.
-    pub files: usize,
     /// Files that are not as `SHA256SUMS` says, a sentence each.
     pub altered: Vec<String>,
     scratch: Scratch,
@@ -63,7 +61,7 @@ pub fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
     let root = experiment(&sums).map_err(&unfit)?;
     let altered = altered(scratch.path(), &sums);
     let folder = scratch.path().join(root);
-    Ok(Unpacked { folder, files: sums.len(), altered, scratch })
+    Ok(Unpacked { folder, altered, scratch })
 }
 
 /// Writes all files below `root`, and gives their checksums.

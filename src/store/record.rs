@@ -24,7 +24,8 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word in files and tables.
+    /// The word in files and tables. (`strum` would derive it, here and for the few enums like this one; what is
+    /// typed is clap's `ValueEnum` already, and a match of three words is less than one more macro.)
     pub fn word(self) -> &'static str {
         match self {
             Status::Ok => "ok",

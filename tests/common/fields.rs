@@ -178,6 +178,17 @@ impl Fields {
             }
             _ => {}
         }
+        self.walk_within(value, path, seen, faults);
+    }
+
+    /// What stands within a value.
+    fn walk_within(
+        &self,
+        value: &Value,
+        path: &mut Vec<String>,
+        seen: &mut [bool],
+        faults: &mut Vec<String>,
+    ) {
         match value {
             Value::Object(fields) => {
                 for (name, value) in fields {

@@ -27,29 +27,19 @@ pub(in crate::commands) fn own_or_named(
     project: &Project,
     folder: &Folder,
 ) -> Result<Settings, ExperimentError> {
+    let shown = shown(folder.root());
     if then.commands.is_some() && !args.run_commands {
-        return Err(ExperimentError::Commands {
-            folder: shown(folder.root()),
-            commands: commands_of(then),
-        });
+        return Err(ExperimentError::Commands { folder: shown, commands: commands_of(then) });
     }
     let active = env::active_environment();
     let on_path = meter::energibridge_on_path();
     let workloads = project.workloads().join(&then.workload);
     let powercap = MeterSettings::default().powercap;
-    let mut flags = Vec::new();
-    let mut choose = |flag: &str,
-                      then: &Option<PathBuf>,
-                      named: &Option<PathBuf>,
-                      own: Option<&Path>| match (named, then) {
-        (Some(named), _) => Some(prepare::absolute(named)),
-        (None, Some(then)) if own == Some(then.as_path()) => Some(then.clone()),
-        (None, None) => None,
-        (None, Some(then)) => {
-            flags.push(format!("{flag} {}", quoted(then)));
-            None
-        }
-    };
+    let mut wanted = Wanted { flags: Vec::new() };
+    let mut choose =
+        |flag: &str, then: &Option<PathBuf>, named: &Option<PathBuf>, own: Option<&Path>| {
+            wanted.choose(flag, then.as_deref(), named.as_deref(), own)
+        };
     let settings = Settings {
         python_env: choose("--python-env", &then.python_env, &args.python_env, active.as_deref()),
         data_dir: choose("--data-dir", &then.data_dir, &args.data_dir, None),
@@ -83,13 +73,39 @@ pub(in crate::commands) fn own_or_named(
     };
     for (name, folder) in &settings.environments {
         if !args.environment.iter().any(|(named, _)| named == name) {
-            flags.push(format!("--environment {name}={}", quoted(folder)));
+            wanted.flags.push(format!("--environment {name}={}", quoted(folder)));
         }
     }
-    if flags.is_empty() {
-        return Ok(settings);
+    match wanted.flags {
+        flags if flags.is_empty() => Ok(settings),
+        flags => Err(ExperimentError::Foreign { folder: shown, flags }),
     }
-    Err(ExperimentError::Foreign { folder: shown(folder.root()), flags })
+}
+
+/// What would have to be named.
+struct Wanted {
+    flags: Vec<String>,
+}
+
+impl Wanted {
+    /// The path to go on with: what was named now; `then`, where it is this user's `own`.
+    fn choose(
+        &mut self,
+        flag: &str,
+        then: Option<&Path>,
+        named: Option<&Path>,
+        own: Option<&Path>,
+    ) -> Option<PathBuf> {
+        match (named, then) {
+            (Some(named), _) => Some(prepare::absolute(named)),
+            (None, Some(then)) if own == Some(then) => Some(then.to_owned()),
+            (None, None) => None,
+            (None, Some(then)) => {
+                self.flags.push(format!("{flag} {}", quoted(then)));
+                None
+            }
+        }
+    }
 }
 
 /// Everything that an experiment runs, each once, on one line.

@@ -1,13 +1,11 @@
 //! The settings that `joulerace compare` asks for.
 
-use super::{check_comparisons, check_percents, check_shard, draw_seed, meter_of, ranges};
+use super::{check_comparisons, check_percents, check_shard, common, ranges};
 use crate::cli::CompareArgs;
 use crate::error::Error;
-use crate::meter::MeterSettings;
 use crate::settings::commands::{mark, treatments, vary};
 use crate::settings::{
-    CommandLine, Commands, Factor, Failures, Job, Settings, SettingsError, Shell, Treatment,
-    is_label,
+    CommandLine, Commands, Factor, Settings, SettingsError, Shell, Treatment, is_label,
 };
 use crate::{clean, settings};
 
@@ -18,16 +16,11 @@ pub(in crate::commands) fn resolve(args: &CompareArgs) -> Result<Settings, Error
     let Made { mut treatments, factors, shell } = commands(args)?;
     let control = twin(&treatments, args.control.as_deref())?;
     treatments.extend(control.clone());
-    let MeterSettings { choice, interval, energibridge, powercap, cpu_watts, gpus, .. } =
-        meter_of(&args.meter);
     let settings = Settings {
         iterations: args.runs,
-        environments: Default::default(),
         treatments,
         factors,
         control,
-        workload: String::new(),
-        job: Job::default(),
         commands: Some(Commands {
             shell,
             same_output: args.same_output,
@@ -36,34 +29,10 @@ pub(in crate::commands) fn resolve(args: &CompareArgs) -> Result<Settings, Error
             trial_s: None,
             folder: std::env::current_dir().map_err(|e| Error::Other(e.into()))?,
         }),
-        order: args.design.order,
-        seed_per_block: false,
         compare_to: args.compare_to.as_deref().map(label),
         margin_pct: args.margin,
         until_precise: args.until_precise,
-        order_seed: args.design.order_seed.unwrap_or_else(draw_seed),
-        warmup: args.design.warmup,
-        warmup_until_stable: args.design.warmup_until_stable,
-        cooldown: args.design.cooldown,
-        cooldown_until_idle: args.design.cooldown_until_idle,
-        baseline: args.design.baseline,
-        interval,
-        meter: choice,
-        gpus,
-        cpu_watts,
-        dataset: crate::dataset::Choice::Auto,
-        data_dir: None,
-        python_env: None,
-        allow_unlocked: false,
-        energibridge,
-        powercap,
-        failures: Failures {
-            retries: args.failures.retries,
-            trial_timeout: args.failures.trial_timeout,
-            max_failures: args.failures.max_failures,
-        },
-        workloads: None,
-        shard: args.design.shard,
+        ..common(&args.design, &args.meter, &args.failures)
     };
     check_comparisons(&settings, "--runs")?;
     check_shard(&settings, &args.design)?;

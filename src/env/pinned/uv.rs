@@ -82,7 +82,8 @@ pub(super) fn compile(
     ))
 }
 
-/// uv's resolution as a pylock.toml, which has sizes and times.
+/// uv's resolution as a pylock.toml, which has sizes and times. (It is not what is kept: the lock's text is the
+/// requirements with hashes that Poetry's lock is exported to as well, so that both are installed in one way.)
 fn pylock(
     asked: &[String],
     limit: Option<&str>,

@@ -1,5 +1,9 @@
 //! What `/proc` counts: processor time, run queue, paging, pressure, processes. See proc_stat(5),
 //! proc_vmstat(5), proc_pid_stat(5) and the kernel's `accounting/psi.rst`.
+//!
+//! The crate `procfs` reads each file whole and refuses it where a line of today's kernels is missing. Here a
+//! number or two of it are wanted, and sandboxes and older kernels show less: what is missing is unknown, and the
+//! rest is read all the same.
 
 use super::roots::{Roots, text};
 use std::collections::HashMap;
