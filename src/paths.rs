@@ -72,6 +72,9 @@ impl Project {
 /// A path as the user may type it: relative to where they are, where it lies below.
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
+    // Windows writes paths that were followed so (`\\?\C:\…`), and nobody types them.
+    let text = path.to_str().filter(|_| cfg!(windows)).and_then(|text| text.strip_prefix(r"\\?\"));
+    let path = text.filter(|text| !text.starts_with("UNC")).map_or(path, Path::new);
     crate::clean::line(&path.strip_prefix(&here).unwrap_or(path).to_string_lossy())
 }
 

@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 use serde_json::Value;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -206,6 +207,42 @@ fn commands_are_compared_to_the_end_and_the_folder_is_whole() {
     assert_eq!(journal.matches("trial-ended").count(), 4, "{journal}");
     assert_eq!(journal.matches("\"ok\"").count(), 4, "{journal}");
     assert!(out.join("experiment.json").is_file());
+}
+
+/// Typed into Wine's console, which makes a console event of it.
+#[test]
+fn ctrl_c_ends_a_comparison_after_the_present_trial() {
+    let Some(wine) = wine() else { return };
+    if !runs("script") {
+        eprintln!("skipped: script does not run here (apt install bsdutils)");
+        return;
+    }
+    let line = format!(
+        "wine {} compare 'ping -n 3 127.0.0.1' 'ping -n 2 127.0.0.1' --meter estimate --runs 9 --warmup 0s \
+         --cooldown 0s --baseline 0s --repetitions 1 --no-analysis --output stopped",
+        wine.program.display()
+    );
+    let prepared = wine.command();
+    let mut console = Command::new("script");
+    console.args(["-qec", &line, "/dev/null"]).current_dir(wine.prefix.path());
+    for (name, value) in prepared.get_envs() {
+        match value {
+            Some(value) => console.env(name, value),
+            None => console.env_remove(name),
+        };
+    }
+    let mut child = console.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let journal = wine.prefix.path().join("stopped/journal.jsonl");
+    let ended = || {
+        let text = std::fs::read_to_string(&journal).unwrap_or_default();
+        text.matches("trial-ended").count()
+    };
+    until("the first trial ends", || ended() > 0);
+    let mut keys = child.stdin.take().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(8), "{status}");
+    assert!((1..=3).contains(&ended()), "{} trials ended", ended());
 }
 
 #[test]
