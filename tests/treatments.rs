@@ -9,7 +9,7 @@ mod powercap;
 
 use experiment::{Scratch, names, text};
 use powercap::Powercap;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::Command;
 
 const SLEEPS: &str = "{'seconds': 0.01}";
@@ -108,14 +108,7 @@ fn a_factor_of_one_treatment_compares_its_neighbouring_levels() {
 fn the_analysis_knows_treatments_by_their_names_and_not_by_their_folders() {
     let scratch = Scratch::new(&[("a", VARIED)]);
     run(scratch.experiment("a:fast,a:taught", &["--iterations", "3"]));
-    let mut analyze = scratch.program();
-    analyze.arg("analyze").arg(scratch.results()).arg("--json");
-    let output = analyze.output().unwrap();
-    let Ok(told) = serde_json::from_slice::<Value>(&output.stdout) else {
-        println!("skipped: no analysis: {}", text(&output));
-        return;
-    };
-    let told = told.to_string();
+    let told = scratch.analysis().to_string();
     assert!(told.contains("a:fast") && !told.contains("a+fast\""), "{told}");
 }
 
@@ -137,13 +130,7 @@ fn a_planted_interaction_is_found_and_the_ranking_said_to_flip() {
     let meter = ["--meter", "rapl", "--powercap", tree.root().to_str().unwrap()];
     run(scratch.measured("a,b", &meter, &vary));
     scratch.assert_complete(48);
-    let mut analyze = scratch.program();
-    analyze.arg("analyze").arg(scratch.results()).arg("--json");
-    let output = analyze.output().unwrap();
-    let Ok(told) = serde_json::from_slice::<Value>(&output.stdout) else {
-        println!("skipped: no analysis: {}", text(&output));
-        return;
-    };
+    let told = scratch.analysis();
     let factors = &told["factors"];
     let p = |of: &str| {
         let tests = factors["tests"].as_array().unwrap().iter();
@@ -158,7 +145,7 @@ fn a_planted_interaction_is_found_and_the_ranking_said_to_flip() {
     let (low, high) = (size["ci_low"].as_f64().unwrap(), size["ci_high"].as_f64().unwrap());
     assert!(low < 350.0 && high > 250.0, "{size}");
     let report = std::fs::read_to_string(scratch.results().join("analysis/report.md")).unwrap();
-    for words in ["treatment and batch-size interact", "the ranking flips with the level"] {
+    for words in ["Treatment and batch-size interact", "the ranking flips with the level"] {
         assert!(report.contains(words), "{words}: {report}");
     }
 }

@@ -22,10 +22,12 @@ fn releases_run_each_in_its_own_locked_environment_and_resume_goes_on_with_those
     let mut lock = scratch.program();
     lock.args(["env", "lock", "iniconfig@2.0.0", "--workloads"]).arg(scratch.at("workloads"));
     let output = lock.output().unwrap();
-    if !output.status.success() {
+    // Releases come from the index, which a machine without a network does not reach.
+    if text(&output).contains("could not be reached") {
         println!("skipped: {}", text(&output));
         return;
     }
+    assert!(output.status.success(), "{}", text(&output));
     let kept = String::from_utf8(output.stdout).unwrap();
     let (locked, list) = (
         std::fs::read_to_string(kept.trim()).unwrap(),
@@ -83,18 +85,13 @@ fn a_planted_step_in_a_history_is_found_where_it_is_and_nowhere_else() {
     let meter = ["--meter", "rapl", "--powercap", tree.root().to_str().unwrap()];
     let output = scratch.measured(list, &meter, &["--iterations", "6"]).output().unwrap();
     let said = text(&output);
-    if !output.status.success() && said.contains("could not be reached") {
+    if said.contains("could not be reached") {
         println!("skipped: {said}");
         return;
     }
     assert!(output.status.success(), "{said}");
     scratch.assert_complete(24);
-    let output =
-        scratch.program().arg("analyze").arg(scratch.results()).arg("--json").output().unwrap();
-    let Ok(told) = serde_json::from_slice::<Value>(&output.stdout) else {
-        println!("skipped: no analysis: {}", text(&output));
-        return;
-    };
+    let told = scratch.analysis();
     let neighbours = told["history"]["neighbours"].as_array().unwrap();
     let steps: Vec<&Value> = neighbours.iter().filter(|n| n["resolved"] == true).collect();
     assert_eq!(neighbours.len(), 3, "{told:#}");

@@ -133,6 +133,13 @@ impl Scratch {
         serde_json::from_slice(&text).unwrap()
     }
 
+    /// Analyses it, in an environment that is made where there is none; the summary.
+    pub fn analysis(&self) -> serde_json::Value {
+        let output = self.program().arg("analyze").arg(self.results()).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        self.json("analysis/summary.json")
+    }
+
     /// Waits until the journal says `event` so many times.
     pub fn await_event(&self, event: &str, times: usize) {
         let word = format!("\"{event}\"");
