@@ -102,12 +102,12 @@ def _many(groups: Sequence[str], comparisons: list[Comparison]) -> str:
         start = f"{least} used the least energy of {len(groups)} groups"
     elif len(tied) <= 3:
         start = (
-            f"{least} used the least energy of {len(groups)} groups by estimate, not resolved "
+            f"{least} used the least energy of {len(groups)} groups here, not resolved "
             f"from {text.join(tied)}"
         )
     else:
         start = (
-            f"{least} used the least energy of {len(groups)} groups by estimate, not resolved "
+            f"{least} used the least energy of {len(groups)} groups here, not resolved "
             f"from {len(tied)} of them"
         )
     largest = max(resolved, key=lambda c: abs(_log(c)))
