@@ -1,7 +1,7 @@
 //! The Windows program, linked by `.ci/cross` and run by Wine: what of it runs there is run here.
 //!
 //! Skipped where there is no such program (`JOULERACE_WINDOWS_PROGRAM` names it, else it lies where
-//! `.ci/cross link` leaves it), no Wine, or no compiler for the stand-ins. What Wine lacks, a kernel with drivers
+//! `.ci/cross windows` leaves it), no Wine, or no compiler for the stand-ins. What Wine lacks, a kernel with drivers
 //! and a Python of Windows, is not seen here.
 #![cfg(target_os = "linux")]
 
@@ -9,19 +9,41 @@ use serde_json::Value;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+/// No command takes a tenth of this; Wine itself has stood still, and a test that waits for ever says nothing.
+const LIMIT: Duration = Duration::from_secs(240);
+
 /// What is needed for a look, made once.
+#[derive(Clone)]
 struct Wine {
     program: PathBuf,
-    prefix: tempfile::TempDir,
+    /// Where Wine keeps its Windows, the stand-ins lie and the tests write.
+    folder: PathBuf,
 }
 
-fn wine() -> Option<&'static Wine> {
+/// One test has it at a time: on one machine, one joulerace measures, and another is refused.
+struct Turn {
+    wine: Wine,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl std::ops::Deref for Turn {
+    type Target = Wine;
+
+    fn deref(&self) -> &Wine {
+        &self.wine
+    }
+}
+
+fn wine() -> Option<Turn> {
+    static TURN: Mutex<()> = Mutex::new(());
     static MADE: OnceLock<Result<Wine, String>> = OnceLock::new();
+    // A test that failed leaves nothing that the next one needs.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     match MADE.get_or_init(make) {
-        Ok(wine) => Some(wine),
+        Ok(wine) => Some(Turn { wine: wine.clone(), _turn: turn }),
         Err(why) => {
             eprintln!("skipped: {why}");
             None
@@ -49,22 +71,29 @@ fn make() -> Result<Wine, String> {
             return Err(format!("{tool} does not run here (apt install {package})"));
         }
     }
-    let prefix = tempfile::tempdir().map_err(|e| e.to_string())?;
+    // Of this build and made anew; no static is dropped, so a temporary folder would be left in each run.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wine");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     for (name, ending, kind) in
         [("energibridge", "exe", "-s"), ("bcryptprimitives", "dll", "-shared")]
     {
         let made = Command::new("x86_64-w64-mingw32-gcc")
             .args(["-O1", kind, "-o"])
-            .arg(prefix.path().join(format!("{name}.{ending}")))
+            .arg(folder.join(format!("{name}.{ending}")))
             .arg(root.join(format!("tests/common/{name}.c")))
             .arg("-ladvapi32")
             .status();
         assert!(made.unwrap().success(), "{name}.c");
     }
-    let wine = Wine { program, prefix };
+    let wine = Wine { program, folder };
     // The first start makes Wine's own folders.
-    let first =
-        wine.command().arg("cmd").args(["/C", "exit 0"]).output().map_err(|e| e.to_string())?;
+    let first = wine
+        .bounded("wine")
+        .arg("cmd")
+        .args(["/C", "exit 0"])
+        .output()
+        .map_err(|e| e.to_string())?;
     match first.status.success() {
         true => Ok(wine),
         false => Err(format!("wine does not start: {}", String::from_utf8_lossy(&first.stderr))),
@@ -72,29 +101,37 @@ fn make() -> Result<Wine, String> {
 }
 
 impl Wine {
-    fn command(&self) -> Command {
-        let mut command = Command::new("wine");
+    /// A program with Wine's surroundings.
+    fn around(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
-            .env("WINEPREFIX", self.prefix.path().join("wine"))
+            .env("WINEPREFIX", self.folder.join("wine"))
             .env("WINEDEBUG", "-all")
             // Where it looks for libraries as well.
-            .env("WINEPATH", windows(self.prefix.path()))
+            .env("WINEPATH", windows(&self.folder))
             .env("JOULERACE_HOME", windows(Path::new(env!("CARGO_MANIFEST_DIR"))))
             .env_remove("JOULERACE_CACHE_DIR")
             .env_remove("JOULERACE_LOCK_FILE")
-            .current_dir(self.prefix.path())
+            .current_dir(&self.folder)
             .stdin(Stdio::null());
         command
     }
 
+    /// A program under `timeout`, whose status is 124 where it had to end it.
+    fn bounded(&self, program: &str) -> Command {
+        let mut command = self.around("timeout");
+        command.arg("--kill-after=10").arg(LIMIT.as_secs().to_string()).arg(program);
+        command
+    }
+
     fn joulerace(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command();
+        let mut command = self.bounded("wine");
         command.arg(&self.program).args(arguments);
         command
     }
 
     fn stand_in(&self, name: &str) -> PathBuf {
-        self.prefix.path().join(name)
+        self.folder.join(name)
     }
 }
 
@@ -127,7 +164,7 @@ fn with(word: &str) -> Vec<u32> {
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(300), "{what}");
+        assert!(begun.elapsed() < LIMIT, "{what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -155,7 +192,7 @@ fn a_command_is_measured_by_the_estimate_and_its_status_passed_on() {
     let told: Value = serde_json::from_str(&succeeded(&measured("0"))).unwrap();
     assert_eq!(told["estimated"], true, "{told}");
     assert_eq!(measured("7").status.code(), Some(7));
-    let samples = std::fs::read_to_string(wine.prefix.path().join("m.csv")).unwrap();
+    let samples = std::fs::read_to_string(wine.folder.join("m.csv")).unwrap();
     assert!(samples.lines().count() > 3, "{samples}");
 }
 
@@ -172,7 +209,7 @@ fn energibridge_wraps_a_command_and_says_what_it_lacks() {
     };
     let told: Value = serde_json::from_str(&succeeded(&measure(None))).unwrap();
     assert_eq!(told["estimated"], false, "{told}");
-    let report = std::fs::read_to_string(wine.prefix.path().join("eb.csv")).unwrap();
+    let report = std::fs::read_to_string(wine.folder.join("eb.csv")).unwrap();
     let rows: Vec<Vec<f64>> = report
         .lines()
         .skip(1)
@@ -202,7 +239,7 @@ fn commands_are_compared_to_the_end_and_the_folder_is_whole() {
     command.args(more).args(["--repetitions", "1", "--no-analysis", "--output", "out"]);
     let output = command.output().unwrap();
     succeeded(&output);
-    let out = wine.prefix.path().join("out");
+    let out = wine.folder.join("out");
     let journal = std::fs::read_to_string(out.join("journal.jsonl")).unwrap();
     assert_eq!(journal.matches("trial-ended").count(), 4, "{journal}");
     assert_eq!(journal.matches("\"ok\"").count(), 4, "{journal}");
@@ -222,22 +259,23 @@ fn ctrl_c_ends_a_comparison_after_the_present_trial() {
          --cooldown 0s --baseline 0s --repetitions 1 --no-analysis --output stopped",
         wine.program.display()
     );
-    let prepared = wine.command();
-    let mut console = Command::new("script");
-    console.args(["-qec", &line, "/dev/null"]).current_dir(wine.prefix.path());
-    for (name, value) in prepared.get_envs() {
-        match value {
-            Some(value) => console.env(name, value),
-            None => console.env_remove(name),
-        };
-    }
-    let mut child = console.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let journal = wine.prefix.path().join("stopped/journal.jsonl");
+    let mut console = wine.bounded("script");
+    console.args(["-qec", &line, "/dev/null"]);
+    let shown = std::fs::File::create(wine.folder.join("shown")).unwrap();
+    console.stdin(Stdio::piped()).stdout(shown.try_clone().unwrap()).stderr(shown);
+    let mut child = console.spawn().unwrap();
+    let journal = wine.folder.join("stopped/journal.jsonl");
     let ended = || {
         let text = std::fs::read_to_string(&journal).unwrap_or_default();
         text.matches("trial-ended").count()
     };
-    until("the first trial ends", || ended() > 0);
+    until("the first trial ends", || {
+        if let Some(status) = child.try_wait().unwrap() {
+            let shown = std::fs::read(wine.folder.join("shown")).unwrap();
+            panic!("it ended first: {status}\n{}", text(&shown));
+        }
+        ended() > 0
+    });
     let mut keys = child.stdin.take().unwrap();
     keys.write_all(b"\x03").unwrap();
     let status = child.wait().unwrap();
@@ -250,8 +288,10 @@ fn nothing_outlives_a_program_that_is_killed() {
     let Some(wine) = wine() else { return };
     // A number that no other process has on its command line.
     let line = "start /b ping -n 98761 127.0.0.1 & ping -n 98762 127.0.0.1";
-    let mut command = wine.joulerace(&ESTIMATE);
+    let mut command = wine.around("wine");
     let mut child = command
+        .arg(&wine.program)
+        .args(ESTIMATE)
         .args(["-o", "k.csv", "--", "cmd", "/C", line])
         .stdout(Stdio::null())
         .spawn()
