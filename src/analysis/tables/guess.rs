@@ -36,7 +36,7 @@ impl Layout {
     /// # Errors
     ///
     /// A column that was named is not there, or no energy or group is found.
-    pub fn of(sheet: &Sheet, asked: &Columns) -> Result<Layout, String> {
+    pub(crate) fn of(sheet: &Sheet, asked: &Columns) -> Result<Layout, String> {
         let mut layout = Layout::default();
         let named = |key: &str, name: &str| {
             sheet.column(name).ok_or_else(|| {
