@@ -112,7 +112,10 @@ def _data(settings: Settings) -> list[str]:
             "them, and is no figure for MNIST."
         ]
     if data.get("warning"):
-        return ["The data are not as published; what differs is under “Machine and versions”."]
+        files = [f for f in data.get("files") or [] if isinstance(f, Mapping)]
+        other = [str(f.get("name")) for f in files if f.get("published") is False]
+        which = f": {text.join(other)}" if other else ""
+        return [f"The data are not as published{which}. experiment.json has the checksums."]
     return []
 
 

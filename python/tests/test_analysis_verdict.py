@@ -259,3 +259,10 @@ def test_digits_in_place_of_mnist_are_said_in_the_cautions(tmp_path):
     data = {"dataset": {"name": "digits"}}
     found = answer(race({"a": 1.0, "b": 1.10}), tmp_path, experiment=GATE | data)
     assert "not on MNIST" in found.cautions[0]
+
+
+def test_files_that_are_not_as_published_are_named_in_the_cautions(tmp_path):
+    files = [{"name": "a.gz", "published": True}, {"name": "b.gz", "published": False}]
+    data = {"dataset": {"name": "mnist", "files": files, "warning": "b.gz is not as published"}}
+    found = answer(race({"a": 1.0, "b": 1.10}), tmp_path, experiment=GATE | data)
+    assert "not as published: b.gz." in found.cautions[0]
