@@ -20,6 +20,8 @@ _MOST_NAMED = 3
 _ORDER = {
     "sequential": "The groups ran one after another, not in blocks: whatever changed over time is "
     "part of the difference.",
+    "stretches": "The trials ran in long stretches of one group, not in random order: whatever "
+    "changed over time is part of the difference.",
     "unbalanced": "Positions within blocks were not balanced over the groups.",
     "unknown": "The order in which the trials ran is not known.",
 }
@@ -33,6 +35,7 @@ _DOUBTS = {
     "unknown": "the order of the trials is not known",
     "sequential": "the order of the trials was not by blocks",
     "cyclic": "the order of the trials was not random",
+    "stretches": "the order of the trials was not random",
     "unbalanced": "the order of the trials was not balanced",
 }
 
