@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import departures, effects, machines, provenance, text
+from analysis import departures, effects, machines, provenance, repeats, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -100,6 +100,7 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
     cautions += _coverage(table, settings)
+    cautions += _repeated(table)
     cautions += _disturbances(table, found)
     cautions += _protocol(table, found, settings)
     return cautions
@@ -184,6 +185,20 @@ def _sparse(table: Table) -> list[str]:
         f"{text.join(table.sparse)} {'has' if one else 'have'} a single usable trial"
         f"{'' if one else ' each'}, which has no spread: nothing can be said of "
         f"{'it' if one else 'them'}."
+    ]
+
+
+def _repeated(table: Table) -> list[str]:
+    """Trials that are others once more, and count twice."""
+    rows = table.usable
+    same = rows[repeats.found(rows["energy_j"], rows["time_s"])]
+    if not len(same):
+        return []
+    one = len(same) == 1
+    return [
+        f"{text.count(len(same), 'trial')} {'has' if one else 'have'} the energy and the time of "
+        "another to the last digit: the same run, there twice, makes the scatter look smaller "
+        "than it is. joulerace audit tells what is left without."
     ]
 
 
