@@ -13,8 +13,15 @@ use std::path::PathBuf;
 /// wheels of JAX and TensorFlow do.
 pub(super) const UNPACKED: f64 = 4.0;
 
+/// The same of CUDA's and PyTorch's, which are compiled libraries: in the study's environment `torch` takes
+/// 2.1 times its wheel, CUDA's less.
+const LIBRARIES: f64 = 2.1;
+
 /// Compiled modules alone, which every environment has for itself where it shares the rest.
 pub(super) const COMPILED: f64 = 0.6;
+
+/// Those of libraries, which have little of Python in them.
+const LIBRARIES_COMPILED: f64 = 0.15;
 
 /// Of a lock that says no sizes.
 pub(super) const UNKNOWN: f64 = -1.0;
@@ -26,8 +33,15 @@ pub(super) fn new_bytes(text: &str, weighed: &mut BTreeSet<(String, u64)>) -> f6
     if lock.wheels.is_empty() {
         return UNKNOWN;
     }
-    let times = |new: bool| if new { UNPACKED } else { COMPILED };
-    lock.wheels.into_iter().map(|wheel| wheel.1 as f64 * times(weighed.insert(wheel))).sum()
+    let bytes = |wheel: (String, u64)| {
+        let libraries = wheel.0 == "torch" || wheel.0.starts_with("nvidia-");
+        let (size, (unpacked, compiled)) = match libraries {
+            true => (wheel.1 as f64, (LIBRARIES, LIBRARIES_COMPILED)),
+            false => (wheel.1 as f64, (UNPACKED, COMPILED)),
+        };
+        size * if weighed.insert(wheel) { unpacked } else { compiled }
+    };
+    lock.wheels.into_iter().map(bytes).sum()
 }
 
 /// An environment that has to be made, and what that takes.
@@ -133,6 +147,9 @@ mod tests {
         assert_eq!(new_bytes(&lock("a"), &mut weighed), 110.0 * UNPACKED);
         let shared = 10.0 * UNPACKED + 100.0 * COMPILED;
         assert_eq!(new_bytes(&lock("b"), &mut weighed), shared);
+        let cuda = lock("torch").replace("numpy=100", "nvidia-cublas-cu12=100");
+        let whole = 110.0 * LIBRARIES;
+        assert_eq!(new_bytes(&cuda, &mut weighed), whole);
         assert!(new_bytes("", &mut weighed) < 0.0);
     }
 }
