@@ -98,7 +98,7 @@ fn pages() -> Vec<PathBuf> {
 /// The line with `--help` behind its flags, which are read first: a wrong one is refused, and nothing
 /// is done. What a shell does with the output, and what is measured, is left out.
 fn asking_for_help(line: &str) -> String {
-    let unquoted = |at: &usize| line[..*at].matches('\'').count() % 2 == 0;
+    let unquoted = |at: &usize| line[..*at].matches('\'').count().is_multiple_of(2);
     let ends = [" > ", " | ", " # "].into_iter().flat_map(|mark| line.match_indices(mark));
     let end = ends.map(|(at, _)| at).filter(unquoted).min().unwrap_or(line.len());
     let plain = line[..end].trim_end_matches(" …");
