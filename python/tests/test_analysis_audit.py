@@ -116,6 +116,20 @@ def test_a_processor_that_is_constant_for_some_groups_only_is_two_instruments():
     assert "42.5 W in c, go and java" in found["estimate"].evidence
 
 
+def test_a_group_of_one_run_is_not_said_to_vary():
+    made = Made()
+    made.cpu_w[:] = 42.5
+    one = made.of("python")
+    made.stated = False
+    request, arrays = made.request()
+    kept = np.setdiff1d(np.arange(len(made.group)), one[1:])
+    strings = {name: [values[i] for i in kept] for name, values in request["strings"].items()}
+    trials = Trials.of({"strings": strings}, {name: v[kept] for name, v in arrays.items()})
+    found = {finding.kind: finding for finding in checks.all_of(trials)}
+    assert "constant-in-some" not in found
+    assert "varies" not in found["estimate"].evidence
+
+
 def test_a_part_that_some_groups_lack_is_missing_there():
     made = Made()
     made.ram_w[made.of("python")] = 0.0

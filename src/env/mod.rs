@@ -16,6 +16,7 @@ mod pinned;
 mod provision;
 mod record;
 mod resolve;
+pub mod room;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ pub use lease::Lease;
 pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, Pruned, prune, status};
 pub use names::{OLDEST_PYTHON as OLDEST, normalise};
-pub use pinned::{PinnedLock, Standing, Version, lock, releases, standing, take};
+pub use pinned::{PinnedLock, Standing, Version, around, lock, releases, standing, take};
 pub use resolve::{Found, find, resolve, sync};
 
 /// What an environment is for, and so which of the lock's groups it holds.
@@ -140,6 +141,17 @@ impl EnvSettings {
             Packages::Study => self.profile.to_string(),
             Packages::Folder(name) => name.clone(),
             Packages::Version { called, .. } => called.clone(),
+        }
+    }
+
+    /// What messages call it.
+    pub fn whose(&self) -> String {
+        match (&self.packages, self.profile) {
+            (_, Profile::Analysis) => "the analysis's environment".to_owned(),
+            (Packages::Study, Profile::Training) => "the study's environment".to_owned(),
+            (Packages::Folder(called) | Packages::Version { called, .. }, _) => {
+                format!("the environment {called}")
+            }
         }
     }
 

@@ -139,13 +139,17 @@ def _duplicates(trials: Trials) -> Iterator[Finding]:
         return
     groups = frame.loc[rows, "group"].value_counts()
     told = f": {join([f'{n} in {g}' for g, n in groups.items()])}" if len(rows) else ""
-    files = f"; {plural(trials.copies, 'file')} are copies of others" if trials.copies else ""
+    repeated = (
+        f"{trials_of(len(rows))} repeat the energy and time of another to the last digit{told}"
+    )
+    are = "is a copy of another" if trials.copies == 1 else "are copies of others"
+    copied = f"{plural(trials.copies, 'file')} {are}"
+    said = [repeated] * bool(len(rows)) + [copied] * bool(trials.copies)
     yield Finding(
         kind="duplicate",
         severity="serious" if number > 0.1 * len(frame) else "warning",
         title="Runs are there more than once",
-        evidence=f"{trials_of(len(rows))} repeat the energy and time of another to the last "
-        f"digit{told}{files}. Each copy makes the scatter look smaller than it is.",
+        evidence=f"{'; '.join(said)}. Each copy makes the scatter look smaller than it is.",
         trials=rows,
         of=len(frame) + trials.copies,
         groups=tuple(sorted(groups.index)),
