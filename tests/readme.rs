@@ -6,6 +6,7 @@
 mod experiment;
 
 use experiment::Scratch;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,6 +52,40 @@ fn commands(page: &Path) -> Vec<String> {
     found
 }
 
+/// What stands in a page's sentences as a command of joulerace's, each on one line.
+fn mentioned(page: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    // A paragraph at a time: where marks of code are not in pairs, only it is misread.
+    let spans = text.split("\n\n").flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2));
+    let spans = spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "));
+    spans.filter(|span| span.starts_with("joulerace ") && !span.contains('…')).collect()
+}
+
+/// The examples under each command's help.
+fn examples(scratch: &Scratch) -> Vec<String> {
+    let help = |command: &str| {
+        let output = shell(scratch, &format!("joulerace {command} --help")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let whole = help("");
+    let commands = whole.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty());
+    let names = commands.filter_map(|line| line.trim_start().split(' ').next());
+    let mut found = Vec::new();
+    for text in std::iter::once(whole.clone()).chain(names.filter(|n| *n != "help").map(help)) {
+        let text = text.replace("\\\n      ", "");
+        let lines = text.lines().skip_while(|line| !line.starts_with("Examples")).skip(1);
+        let lines = lines.filter_map(|line| line.strip_prefix("  "));
+        // What it does stands behind it, at some distance.
+        let lines = lines.map(|line| match line.find("joulerace ") {
+            Some(0) => line.split("   ").next().unwrap().to_owned(),
+            _ => String::new(),
+        });
+        found.extend(lines.filter(|line| !line.is_empty()));
+    }
+    found
+}
+
 fn pages() -> Vec<PathBuf> {
     let docs =
         std::fs::read_dir(project().join("docs")).unwrap().map(|entry| entry.unwrap().path());
@@ -63,8 +98,10 @@ fn pages() -> Vec<PathBuf> {
 /// The line with `--help` behind its flags, which are read first: a wrong one is refused, and nothing
 /// is done. What a shell does with the output, and what is measured, is left out.
 fn asking_for_help(line: &str) -> String {
-    let plain = line.split(" > ").next().unwrap().split(" | ").next().unwrap();
-    let plain = plain.split(" # ").next().unwrap().trim_end_matches(" …");
+    let unquoted = |at: &usize| line[..*at].matches('\'').count().is_multiple_of(2);
+    let ends = [" > ", " | ", " # "].into_iter().flat_map(|mark| line.match_indices(mark));
+    let end = ends.map(|(at, _)| at).filter(unquoted).min().unwrap_or(line.len());
+    let plain = line[..end].trim_end_matches(" …");
     match plain.split_once(" -- ") {
         Some((before, _)) => format!("{before} --help"),
         None => format!("{plain} --help"),
@@ -92,17 +129,20 @@ fn shell(scratch: &Scratch, line: &str) -> Command {
 fn every_command_of_the_pages_is_one_that_the_program_takes() {
     let scratch = Scratch::new(&[]);
     std::fs::write(scratch.at("race.toml"), "iterations = 2\n").unwrap();
-    let mut tried = 0;
+    let mut lines = BTreeMap::new();
     for page in pages() {
-        for line in commands(&page).iter().filter(|line| line.starts_with("joulerace ")) {
-            let line = asking_for_help(line).replace(['<', '>'], "");
-            let output = shell(&scratch, &line).output().unwrap();
-            let said = experiment::text(&output);
-            assert!(output.status.success(), "{}: {line}\n{said}", page.display());
-            tried += 1;
-        }
+        let blocks = commands(&page).into_iter().filter(|line| line.starts_with("joulerace "));
+        lines.extend(blocks.chain(mentioned(&page)).map(|line| (line, page.display().to_string())));
     }
-    assert!(tried >= 12, "{tried} commands were found");
+    let helped = examples(&scratch);
+    assert!(helped.len() >= 50, "{helped:#?}");
+    lines.extend(helped.into_iter().map(|line| (line, "--help".to_owned())));
+    assert!(lines.len() >= 100, "{lines:#?}");
+    for (line, page) in lines {
+        let line = asking_for_help(&line).replace(['<', '>'], "").replace("SHELL", "bash");
+        let output = shell(&scratch, &line).output().unwrap();
+        assert!(output.status.success(), "{page}: {line}\n{}", experiment::text(&output));
+    }
 }
 
 /// What makes a page's experiment short, behind its own flags.

@@ -131,6 +131,7 @@ fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
         accept_changes: false,
         study: None,
         findings: Vec::new(),
+        analysed: false,
     }
 }
 
@@ -186,6 +187,7 @@ fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
 /// Runs the session as the only one on this machine, and says what came of it.
 fn conduct(mut session: Session, analyse: bool, talk: Talk) -> Result<ExitCode, Error> {
     let holder = format!("process {}, {}", std::process::id(), clean::path(session.folder.root()));
+    session.analysed = analyse;
     let _machine = lock::take(paths::lock_file().as_deref(), &holder)?;
     process::adopt_orphans();
     Scratch::sweep();

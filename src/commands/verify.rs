@@ -93,6 +93,7 @@ async fn compare(
         folders: &args.environment.iter().cloned().collect(),
         known: &known,
         kept: None,
+        analysed: false,
     };
     let environments = environments(project, &wanted, terminal).await?;
     let dataset = if images {

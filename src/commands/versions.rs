@@ -1,5 +1,6 @@
 //! `--versions NAME=FROM..TO`: releases of a framework's package, as the package index lists them.
 
+use crate::env;
 use crate::error::Error;
 use crate::paths::Project;
 use crate::prepare::{self, environments};
@@ -37,9 +38,12 @@ pub(super) fn versions(
     let between = between(&all, &range);
     if between.len() < 2 {
         return Err(told(format!(
-            "{} of the releases of {package} with wheels here lie between; there are: {}",
-            between.len(),
-            all.join(", ")
+            "{} of the releases of {package} with wheels here lie between; those around are: {}",
+            match between.len() {
+                0 => "none",
+                _ => "one",
+            },
+            env::around(&range.from.to_string(), all).join(", ")
         ))
         .into());
     }

@@ -8,9 +8,8 @@ use crate::env::{self, Profile};
 use crate::plan::duration::Expected;
 use std::path::{Path, PathBuf};
 
-/// What the two environments take, in bytes, installers included.
+/// What the training environment takes, in bytes, installers included.
 const TRAINING_BYTES: u64 = 8_500_000_000;
-const ANALYSIS_BYTES: u64 = 600_000_000;
 /// A trial's record and log, and an experiment's report with its plots.
 const TRIAL_BYTES: u64 = 50_000;
 const REPORT_BYTES: u64 = 20_000_000;
@@ -28,7 +27,7 @@ pub(super) fn examine(subject: &Subject<'_>, looked: &[Looked], cpus: usize) -> 
     findings.push(space("disk.results", "Disk: results", &subject.results, needed));
     let bytes = |looked: &Looked| match (&looked.found, looked.profile) {
         (Ok(env::Found::ToMake { .. }), Profile::Training) => TRAINING_BYTES,
-        (Ok(env::Found::ToMake { .. }), Profile::Analysis) => ANALYSIS_BYTES,
+        (Ok(env::Found::ToMake { .. }), Profile::Analysis) => env::room::ANALYSIS as u64,
         _ => 0,
     };
     let to_make: u64 = looked.iter().map(bytes).sum();

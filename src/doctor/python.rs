@@ -78,7 +78,8 @@ fn environment(Looked { profile, called, found, passed_over }: &Looked) -> Findi
         (None, Profile::Analysis) => ("environment.analysis", "For analysis"),
     };
     let new = |level, found: String| {
-        let found = called.iter().fold(found, |found, name| format!("{name}: {found}"));
+        let unnamed = called.iter().find(|name| !found.contains(name.as_str()));
+        let found = unnamed.map_or(found.clone(), |name| format!("{name}, {found}"));
         let found = passed_over.iter().fold(found, |found, why| format!("{found}; {why}"));
         Finding::new(id, title, level, found)
     };

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use super::EnvError;
 use super::lock::Lock;
+use super::{EnvError, EnvSettings};
 
 /// Prints the answers as JSON; `ensurepip` is what Debian leaves out without python3-venv.
 const QUESTIONS: &str = "\
@@ -42,22 +42,23 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Asks the candidates in turn, each by starting it once, and takes the first of a version that
+    /// Asks the Pythons there are in turn, each by starting it once, and takes the first of a version that
     /// the lock is for.
     ///
     /// # Errors
     ///
     /// [`EnvError::NoPython`] with what each of them said.
-    pub(crate) fn find(candidates: &[PathBuf], lock: &Lock) -> Result<Self, EnvError> {
+    pub(crate) fn find(settings: &EnvSettings, lock: &Lock) -> Result<Self, EnvError> {
         let mut tried = Vec::new();
-        for python in candidates {
+        for python in &settings.pythons {
             match Self::ask(python) {
                 Ok(base) if lock.is_for(&base.version) => return Ok(base),
                 Ok(base) => tried.push((python.clone(), format!("it is Python {}", base.version))),
                 Err(why) => tried.push((python.clone(), why)),
             }
         }
-        Err(EnvError::NoPython { wanted: lock.python_versions(), tried })
+        let (whose, wanted) = (settings.whose(), lock.python_versions());
+        Err(EnvError::NoPython { whose, wanted, tried })
     }
 
     /// All that answer, in the order in which they are asked, and what the others said.

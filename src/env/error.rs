@@ -60,13 +60,15 @@ pub enum EnvError {
     },
     /// No Python on this machine can be used to make an environment.
     #[error(
-        "no Python {wanted} was found to make an environment with{1}\n\
+        "no Python {wanted} was found to make {whose} with{1}\n\
          Install one (uv python install {0}, pyenv install {0}, apt install python{0} python{0}-venv) and put \
          it on PATH, or name it: JOULERACE_PYTHON=/path/to/python3; or name a ready environment of such a Python with --python-env",
         a_minor(wanted),
         Tried(tried)
     )]
     NoPython {
+        /// Which: `the environment current`.
+        whose: String,
         /// What the lock is for, such as `>=3.11, <3.13`.
         wanted: String,
         /// What was asked, and what it said.
@@ -210,7 +212,7 @@ pub enum EnvError {
     },
     /// No space is left where the environment goes.
     #[error(
-        "while {step}: no space is left for {}; the training environment takes about 7 GB\n\
+        "while {step}: no space is left for {}\n\
          Free some, remove environments that no lock needs any more (joulerace env prune), \
          or put the cache elsewhere: JOULERACE_CACHE_DIR=/larger/disk. The whole output is in {}",
         path.display(), log.display()
@@ -288,10 +290,8 @@ struct Tried<'a>(&'a [(PathBuf, String)]);
 
 impl fmt::Display for Tried<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (python, why) in self.0 {
-            write!(f, "\n  {}: {why}", python.display())?;
-        }
-        if self.0.is_empty() { f.write_str(": there is none on PATH") } else { Ok(()) }
+        f.write_str(if self.0.is_empty() { ": there is none on PATH" } else { ":" })?;
+        self.0.iter().try_for_each(|(python, why)| write!(f, "\n  {}: {why}", python.display()))
     }
 }
 
@@ -314,8 +314,9 @@ impl fmt::Display for Releases<'_> {
         if known.is_empty() {
             return write!(
                 f,
-                "Name another version, or install a Python that has wheels for it (uv python install 3.12, \
-                 pyenv install 3.12, apt install python3.12) and put it on PATH"
+                "No release of {package} with wheels here was found. Check its name, or install a Python that \
+                 it has wheels for (uv python install 3.12, pyenv install 3.12, apt install python3.12) \
+                 and put it on PATH"
             );
         }
         write!(f, "Releases of {package} with wheels here, around it: {}", known.join(", "))

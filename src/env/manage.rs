@@ -75,7 +75,7 @@ pub fn status(settings: &EnvSettings) -> Result<Vec<EnvInfo>, EnvError> {
         Err(error) => return Err(EnvError::io("list", &root)(error)),
     };
     let lock = Lock::read(&settings.lock())?;
-    let base = Base::find(&settings.pythons, &lock)?;
+    let base = Base::find(settings, &lock)?;
     let mut current = BTreeSet::from([tools::folder_name(&base)]);
     current.extend(
         Profile::ALL.map(|profile| own_name(&profile.to_string(), &base, &lock.hash(profile))),

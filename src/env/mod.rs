@@ -16,6 +16,7 @@ mod pinned;
 mod provision;
 mod record;
 mod resolve;
+pub mod room;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ pub use lock::Lock;
 pub use manage::{EnvInfo, Prune, prune, status};
 pub(crate) use names::normalise;
 pub use pinned::{PinnedLock, Version, lock, releases};
-pub(crate) use pinned::{Standing, standing, take};
+pub(crate) use pinned::{Standing, around, standing, take};
 pub(crate) use resolve::{Found, find};
 pub use resolve::{resolve, sync};
 
@@ -143,6 +144,17 @@ impl EnvSettings {
             Packages::Study => self.profile.to_string(),
             Packages::Folder(name) => name.clone(),
             Packages::Version { called, .. } => called.clone(),
+        }
+    }
+
+    /// What messages call it.
+    pub fn whose(&self) -> String {
+        match (&self.packages, self.profile) {
+            (_, Profile::Analysis) => "the analysis's environment".to_owned(),
+            (Packages::Study, Profile::Training) => "the study's environment".to_owned(),
+            (Packages::Folder(called) | Packages::Version { called, .. }, _) => {
+                format!("the environment {called}")
+            }
         }
     }
 

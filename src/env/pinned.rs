@@ -19,8 +19,9 @@ use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
 use super::{EnvError, EnvEvent, EnvSettings};
 pub(crate) use elsewhere::{Standing, standing, take};
+pub(crate) use releases::around;
 pub use releases::releases;
-use releases::{around, releases_with};
+use releases::releases_with;
 use uv::{because, compile};
 
 /// The first line of a lock, and with it its format.
@@ -241,7 +242,8 @@ fn bases(settings: &EnvSettings) -> Result<Vec<Base>, EnvError> {
         }
     }
     if bases.is_empty() {
-        return Err(EnvError::NoPython { wanted: study.python_versions(), tried });
+        let (whose, wanted) = ("an environment".to_owned(), study.python_versions());
+        return Err(EnvError::NoPython { whose, wanted, tried });
     }
     Ok(bases)
 }
@@ -294,5 +296,8 @@ mod tests {
         ];
         let told = because(&tail.map(str::to_owned));
         assert_eq!(told, "No solution found: Because there is no version of jax==9, we stop.");
+        let tail = ["error: No solution found", "  cause: Because there is no jax==9."];
+        let told = because(&tail.map(str::to_owned));
+        assert_eq!(told, "No solution found: Because there is no jax==9.");
     }
 }

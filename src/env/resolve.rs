@@ -15,6 +15,7 @@ use super::lock::Lock;
 use super::names::{can_run, minor_version};
 use super::provision::{self, Order};
 use super::record::Record;
+use super::room;
 use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
 
 /// Finds the environment to use, making joulerace's own if it is needed and not there.
@@ -65,7 +66,7 @@ pub(crate) fn find(
     if let Some(environment) = given(settings, &lock, progress)? {
         return Ok(Found::Ready(environment));
     }
-    let base = Base::find(&settings.pythons, &lock)?;
+    let base = Base::find(settings, &lock)?;
     let name = own_name(&settings.called(), &base, &lock.hash(settings.profile));
     let prefix = settings.root().join(name);
     if let Some(environment) = ready(settings, &lock, &prefix, Lease::none())? {
@@ -162,7 +163,7 @@ fn own(
     lock: &Lock,
     progress: &mut dyn FnMut(EnvEvent),
 ) -> Result<Environment, EnvError> {
-    let base = Base::find(&settings.pythons, lock)?;
+    let base = Base::find(settings, lock)?;
     let (root, lock_hash) = (settings.root(), lock.hash(settings.profile));
     let name = own_name(&settings.called(), &base, &lock_hash);
     let (prefix, lock_file) = (root.join(&name), lock_file(&root, &name));
@@ -180,6 +181,7 @@ fn own(
     let exclusive = Lease::wait(&lock_file, Kind::Exclusive, context)?;
     // Another host may have made it while this one waited.
     if ready(settings, lock, &prefix, Lease::none())?.is_none() {
+        room::suffices(settings, &prefix)?;
         let packages = lock.required(settings.profile, &base.version).len();
         (context.progress)(EnvEvent::Making { prefix: prefix.clone(), packages });
         provision::make(

@@ -18,7 +18,7 @@ use crate::settings::{
 use crate::store::folder::Folder;
 use crate::worker::protocol::Interpreter;
 use make::make;
-use space::{UNKNOWN, enough_space, missing, new_bytes};
+use space::{UNKNOWN, enough_space, missing, new_bytes, of_analysis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use versions::version_lock;
@@ -90,6 +90,8 @@ pub(crate) struct Wanted<'a> {
     pub known: &'a Known,
     /// The experiment's folder, whose locks are used again where it has them.
     pub kept: Option<&'a Folder>,
+    /// Whether an analysis follows, whose environment is weighed as well.
+    pub analysed: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -106,6 +108,7 @@ impl<'a> Wanted<'a> {
             folders: &settings.environments,
             known,
             kept,
+            analysed: false,
         }
     }
 }
@@ -148,6 +151,19 @@ pub(crate) async fn versions(
     orders(project, wanted, versions, &mut BTreeMap::new(), observer).await.map(drop)
 }
 
+/// Refuses a disk that is too small for the environment of the analysis that follows commands.
+///
+/// # Errors
+///
+/// What is needed, and what is free.
+pub(crate) async fn analysis_has_room(
+    project: &Project,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let missing: Vec<_> = of_analysis(project, observer).await.into_iter().collect();
+    enough_space(&missing, observer)
+}
+
 /// Refuses scripts whose own programs are not built.
 fn are_built(wanted: &Wanted<'_>) -> Result<(), SettingsError> {
     let mut scripts = wanted.treatments.iter().filter_map(|t| wanted.known.script(&t.framework));
@@ -182,7 +198,10 @@ async fn orders<'t>(
         };
         orders.push((key, settings, bytes));
     }
-    let missing = missing(&orders, observer).await?;
+    let mut missing = missing(&orders, observer).await?;
+    if wanted.analysed {
+        missing.extend(of_analysis(project, observer).await);
+    }
     enough_space(&missing, observer)?;
     Ok(orders)
 }

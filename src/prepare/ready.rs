@@ -1,6 +1,6 @@
 //! All that a run measures with, made ready before anything is written: environment, data, meter.
 
-use super::environments::{Environments, Wanted, environments};
+use super::environments::{Environments, Wanted, analysis_has_room, environments};
 use super::known::known;
 use super::{conditions, data, dataset_settings};
 use crate::dataset::{self, Dataset, Found};
@@ -43,16 +43,20 @@ pub(crate) struct Training {
 
 /// Makes ready what a run measures with. `kept` is the folder whose locks of versions are used again. Where an experiment goes on, `then` is what it began under, and
 /// `agree` says whether it may go on under what there is now: asked before anything is run or downloaded,
-/// and again when all is known.
+/// and again when all is known. Where it is `analysed` at its end, the disk has to take that, too.
 pub(crate) async fn ready(
     project: &Project,
     settings: &Settings,
     kept: Option<&Folder>,
     then: Option<&Conditions>,
     agree: impl Fn(&Conditions) -> Result<(), ExperimentError>,
+    analysed: bool,
     observer: &dyn Observer,
 ) -> Result<Ready, Error> {
     if settings.commands.is_some() {
+        if analysed {
+            analysis_has_room(project, observer).await?;
+        }
         return ready_for_commands(settings, then, agree);
     }
     let device = settings.job.device;
@@ -64,7 +68,7 @@ pub(crate) async fn ready(
     let (about, images) = (workload.about()?, uses_images(&workload, project)?);
     let named: Vec<(String, PathBuf)> = settings.environments.clone().into_iter().collect();
     let known = known(std::slice::from_ref(&scripts), &settings.workload, project, &named)?;
-    let wanted = Wanted::of(settings, &known, kept);
+    let wanted = Wanted { analysed, ..Wanted::of(settings, &known, kept) };
     let environments = environments(project, &wanted, observer).await?;
     let mut now = conditions::conditions(&environments, &[&scripts, &workloads]);
     let (name, data_dir) = (settings.dataset, settings.data_dir.as_deref());

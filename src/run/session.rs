@@ -50,6 +50,8 @@ pub(crate) struct Session {
     pub study: Option<Conditions>,
     /// What the doctor found here that is worth a warning.
     pub findings: Vec<Remark>,
+    /// Whether an analysis follows.
+    pub analysed: bool,
 }
 
 /// What a session came to.
@@ -88,8 +90,16 @@ impl Session {
             (None, None) => None,
         };
         let agree = |now: &Conditions| self.agree_to_changes(now);
-        let mut ready =
-            ready(&self.project, &self.settings, kept.as_ref(), then, agree, observer).await?;
+        let mut ready = ready(
+            &self.project,
+            &self.settings,
+            kept.as_ref(),
+            then,
+            agree,
+            self.analysed,
+            observer,
+        )
+        .await?;
         if ready.meter.capabilities().estimates {
             self.may_estimate(&ready.rejected)?;
         }

@@ -84,6 +84,12 @@ def _told(watts: pd.Series) -> str:
     return join(values, " or ")
 
 
+def _judged(frame: pd.DataFrame, part: str) -> set[str]:
+    """The groups with enough trials to tell whether a part's power varies in them."""
+    counts = power(frame, part).dropna().gt(0).groupby(frame["group"]).sum()
+    return set(counts[counts >= SHARED].index)
+
+
 def _estimate(trials: Trials, part: str, name: str, watts: pd.Series) -> Finding:
     frame = trials.used
     rows = watts.index
@@ -93,7 +99,8 @@ def _estimate(trials: Trials, part: str, name: str, watts: pd.Series) -> Finding
     for group, of in watts.groupby(own["group"]):
         levels.setdefault(_told(of), []).append(group)
     told = [f"{w} W in {join(g)}" for w, g in levels.items()]
-    rest = [g for g in trials.groups if g not in set(own["group"])]
+    seen = _judged(frame, part)
+    rest = [g for g in trials.groups if g in seen and g not in set(own["group"])]
     varies = f"; it varies in {join(rest)}" if rest and frame[part].gt(0).any() else ""
     least, most = share.min(), share.max()
     parts = (
@@ -149,7 +156,8 @@ def _some_only(trials: Trials, part: str, name: str, rows: pd.Index) -> Iterator
     share = frame.index.isin(rows)
     share = pd.Series(share, frame.index).groupby(frame["group"]).mean()
     constant = sorted(share[share >= MOST].index)
-    read = sorted(share[share <= 1 - MOST].index)
+    seen = _judged(frame, part)
+    read = sorted(g for g in share[share <= 1 - MOST].index if g in seen)
     if not constant or not read:
         return
     scatter = power(frame, part).groupby(frame["group"]).agg(lambda w: np.log(w[w > 0]).std())

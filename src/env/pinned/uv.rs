@@ -129,7 +129,8 @@ pub(super) fn because(tail: &[String]) -> String {
     let words: Vec<&str> = tail[from..]
         .iter()
         .flat_map(|line| line.split_whitespace())
-        .filter(|word| !matches!(*word, "×" | "╰─▶" | "│" | "error:" | "cause:"))
+        .filter(|word| !matches!(*word, "×" | "╰─▶" | "│" | "error:"))
         .collect();
-    words.join(" ")
+    // "X: Because" in uv's older layout, "X" and "cause: Because" in the newer.
+    words.join(" ").replace(" cause:", ":").replace("::", ":")
 }

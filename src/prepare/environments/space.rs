@@ -1,25 +1,27 @@
 //! Whether the disk holds what is to be installed.
 
 use super::Order;
-use crate::env::{self, EnvError, Found, PinnedLock};
+use crate::env::{self, EnvError, EnvEvent, Found, PinnedLock, Profile, room};
 use crate::error::Error;
 use crate::events::{Event, Observer};
-use crate::prepare::in_background;
+use crate::paths::Project;
+use crate::prepare::{env_settings, in_background};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Installed packages take about so many times the size of their wheels, compiled modules included; as
 /// wheels of JAX and TensorFlow do.
 pub(super) const UNPACKED: f64 = 4.0;
 
+/// The same of CUDA's and PyTorch's, which are compiled libraries: in the study's environment `torch` takes
+/// 2.1 times its wheel, CUDA's less.
+const LIBRARIES: f64 = 2.1;
+
 /// Compiled modules alone, which every environment has for itself where it shares the rest.
 pub(super) const COMPILED: f64 = 0.6;
 
-/// What an environment of the study's frameworks takes, in bytes; CUDA's libraries are most of it.
-pub(super) const WITH_CUDA: f64 = 8e9;
-
-/// What one without CUDA takes, in bytes.
-pub(super) const WITHOUT_CUDA: f64 = 3e9;
+/// Those of libraries, which have little of Python in them.
+const LIBRARIES_COMPILED: f64 = 0.15;
 
 /// Of a lock that says no sizes.
 pub(super) const UNKNOWN: f64 = -1.0;
@@ -31,8 +33,15 @@ pub(super) fn new_bytes(text: &str, weighed: &mut BTreeSet<(String, u64)>) -> f6
     if lock.wheels.is_empty() {
         return UNKNOWN;
     }
-    let times = |new: bool| if new { UNPACKED } else { COMPILED };
-    lock.wheels.into_iter().map(|wheel| wheel.1 as f64 * times(weighed.insert(wheel))).sum()
+    let bytes = |wheel: (String, u64)| {
+        let libraries = wheel.0 == "torch" || wheel.0.starts_with("nvidia-");
+        let (size, (unpacked, compiled)) = match libraries {
+            true => (wheel.1 as f64, (LIBRARIES, LIBRARIES_COMPILED)),
+            false => (wheel.1 as f64, (UNPACKED, COMPILED)),
+        };
+        size * if weighed.insert(wheel) { unpacked } else { compiled }
+    };
+    lock.wheels.into_iter().map(bytes).sum()
 }
 
 /// An environment that has to be made, and what that takes.
@@ -50,21 +59,30 @@ pub(super) async fn missing(
     let mut missing = Vec::new();
     for (key, settings, bytes) in orders {
         let settings = settings.clone();
-        let lock = settings.project.join("poetry.lock");
+        let whose = settings.whose();
+        let about = room::about(&settings);
         let found = in_background(move |progress| env::find(&settings, progress), observer).await?;
         if let Found::ToMake { prefix, .. } = found {
-            let called = key.clone().unwrap_or_else(|| "the study's".to_owned());
-            let bytes = if *bytes < 0.0 { guess(&lock) } else { *bytes };
+            let called = key.clone().unwrap_or(whose);
+            let bytes = if *bytes < 0.0 { about } else { *bytes };
             missing.push(Missing { called, prefix, bytes });
         }
     }
     Ok(missing)
 }
 
-/// What a Poetry lock's environment takes about, in bytes: locks say no sizes.
-fn guess(lock: &Path) -> f64 {
-    let text = std::fs::read_to_string(lock).unwrap_or_default();
-    if text.contains("name = \"nvidia-") { WITH_CUDA } else { WITHOUT_CUDA }
+/// The analysis's, which follows the trials, where it has to be made. What else may be wrong with it is told
+/// when it is: trials do without.
+pub(super) async fn of_analysis(project: &Project, observer: &dyn Observer) -> Option<Missing> {
+    let settings = env_settings(project, Profile::Analysis, None, false);
+    let whose = settings.whose();
+    let find = move |progress: &mut dyn FnMut(EnvEvent)| env::find(&settings, progress);
+    match in_background(find, observer).await {
+        Ok(Found::ToMake { prefix, .. }) => {
+            Some(Missing { called: whose, prefix, bytes: room::ANALYSIS })
+        }
+        _ => None,
+    }
 }
 
 /// Says what is going to be installed, and refuses where the disk cannot take it.
@@ -73,12 +91,15 @@ pub(super) fn enough_space(missing: &[Missing], observer: &dyn Observer) -> Resu
     let bytes: f64 = missing.iter().map(|one| one.bytes).sum();
     let names: Vec<&str> = missing.iter().map(|one| one.called.as_str()).collect();
     let what = match missing.len() {
+        1 if names[0].starts_with("the ") => names[0].to_owned(),
         1 => format!("the environment {}", names[0]),
-        n => format!("{n} environments ({})", names.join(", ")),
+        n => {
+            let names: Vec<&str> =
+                names.iter().map(|name| name.trim_end_matches(" environment")).collect();
+            format!("{n} environments ({})", names.join(", "))
+        }
     };
-    let there = first.prefix.ancestors().find(|path| path.is_dir());
-    let free = there.and_then(|path| fs4::available_space(path).ok());
-    let (needed_gb, free_gb) = (bytes / 1e9, free.map(|free| free as f64 / 1e9));
+    let (needed_gb, free_gb) = (bytes / 1e9, room::free(&first.prefix).map(|free| free / 1e9));
     let path = first.prefix.parent().unwrap_or(&first.prefix).to_owned();
     if let Some(free_gb) = free_gb.filter(|free| *free < needed_gb) {
         return Err(EnvError::TooSmall { path, what, needed_gb, free_gb }.into());
@@ -126,6 +147,9 @@ mod tests {
         assert_eq!(new_bytes(&lock("a"), &mut weighed), 110.0 * UNPACKED);
         let shared = 10.0 * UNPACKED + 100.0 * COMPILED;
         assert_eq!(new_bytes(&lock("b"), &mut weighed), shared);
+        let cuda = lock("torch").replace("numpy=100", "nvidia-cublas-cu12=100");
+        let whole = 110.0 * LIBRARIES;
+        assert_eq!(new_bytes(&cuda, &mut weighed), whole);
         assert!(new_bytes("", &mut weighed) < 0.0);
     }
 }
