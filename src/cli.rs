@@ -9,11 +9,13 @@ mod doctor;
 mod env;
 mod examples;
 mod frameworks;
+mod job;
 mod joined;
 mod mark;
 mod measure;
 mod meter;
 mod pack;
+mod pairs;
 mod resume;
 mod run;
 mod shell;
@@ -27,11 +29,13 @@ pub(crate) use design::{DesignArgs, FailureArgs};
 pub(crate) use doctor::{DoctorArgs, DoctorOf};
 pub(crate) use env::{EnvArgs, EnvCommand};
 pub(crate) use frameworks::RunArgs;
+pub(crate) use job::JobArgs;
 pub(crate) use joined::joined;
 pub(crate) use mark::MarkArgs;
 pub(crate) use measure::MeasureArgs;
 pub(crate) use meter::MeterArgs;
 pub(crate) use pack::{PackArgs, ReplayArgs};
+pub(crate) use pairs::PairArgs;
 pub(crate) use resume::ResumeArgs;
 pub(crate) use run::RaceArgs;
 pub(crate) use shell::{CompletionsArgs, ManArgs};
@@ -93,6 +97,9 @@ pub(crate) enum Command {
         mut_arg("baseline", |arg| arg.default_value("3s")),
         mut_arg("output", |arg| arg.help("The experiment's folder [default: results/<date-time>, here]")),
         mut_arg("retries", |arg| arg.default_value("0")),
+        mut_arg("control", |arg| arg.value_name("NAME")),
+        mut_arg("compare_to", |arg| arg.value_name("NAME")),
+        mut_arg("until_precise", |arg| arg.help(compare::UNTIL_PRECISE)),
     )]
     Compare(Box<CompareArgs>),
     /// Run an experiment that a file describes: joulerace run FILE [FLAGS]
@@ -234,7 +241,7 @@ mod tests {
     #[test]
     fn the_studys_settings_are_the_defaults() {
         let run = Cli::parse_from(["joulerace"]).run;
-        assert_eq!((run.iterations, run.epochs, run.batch_size, run.seed), (30, 3, 64, 42));
+        assert_eq!((run.iterations, run.epochs, run.job.batch_size, run.job.seed), (30, 3, 64, 42));
         assert_eq!(run.treatments, ["keras", "torch", "jax"]);
         let before = Cli::parse_from(["joulerace", "--frameworks", "torch,jax"]).run;
         assert_eq!(before.treatments, ["torch", "jax"]);

@@ -1,6 +1,10 @@
 //! `joulerace compare`: what may be typed.
 
-use super::{DesignArgs, FailureArgs, MeterArgs};
+use super::{DesignArgs, FailureArgs, MeterArgs, PairArgs};
+
+/// [`PairArgs::until_precise`] where the most is another flag.
+pub(super) const UNTIL_PRECISE: &str = "Stop at the first block at which each comparison is resolved, or known to \
+    within ±PCT percent; --runs is the most";
 
 /// `joulerace compare`.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,19 +26,9 @@ pub(crate) struct CompareArgs {
     /// [default: as many as the meter needs, found by a run before]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub repetitions: Option<u32>,
-    /// Run this command twice in every block, to learn what the experiment cannot tell apart
-    #[arg(long, value_name = "NAME")]
-    pub control: Option<String>,
-    /// Compare every other command with this one, and no other pairs [default: all pairs]
-    #[arg(long, value_name = "NAME")]
-    pub compare_to: Option<String>,
-    /// The largest difference that counts as none: tests for equivalence within ±PCT percent
-    #[arg(long, value_name = "PCT")]
-    pub margin: Option<f64>,
-    /// Stop at the first block at which each comparison is resolved, or known to within ±PCT percent;
-    /// --runs is the most
-    #[arg(long, value_name = "PCT")]
-    pub until_precise: Option<f64>,
+    /// Which pairs, and how exactly.
+    #[command(flatten)]
+    pub pairs: PairArgs,
 
     /// Run this before the first trial, once for each command where {NAME} makes it differ; anew when an
     /// experiment goes on

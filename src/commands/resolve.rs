@@ -4,7 +4,7 @@ mod again;
 pub(super) mod commands;
 
 use super::versions::versions;
-use crate::cli::{DEFAULT_FRAMEWORKS, DesignArgs, FailureArgs, MeterArgs, RunArgs};
+use crate::cli::{DEFAULT_FRAMEWORKS, DesignArgs, FailureArgs, JobArgs, MeterArgs, RunArgs};
 use crate::dataset;
 use crate::error::Error;
 use crate::meter::MeterSettings;
@@ -29,23 +29,14 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         Some(typed) => versions(typed, args.releases, &known, project)?,
         None => asked(&args.treatments, &workload),
     };
-    let (treatments, control) = treatments(&typed, args.control.as_deref(), &args.vary, &known)?;
-    let threads = job_ranges(args.learning_rate, args.threads)?;
+    let (treatments, control) =
+        treatments(&typed, args.pairs.control.as_deref(), &args.vary, &known)?;
+    let job = checked_job(&args.job, args.epochs)?;
     ranges(&args.design, &args.meter, &args.failures)?;
-    args.device.fits(&args.meter.gpus, args.meter.meter)?;
-    known.suit(args.device, &treatments)?;
+    args.job.device.fits(&args.meter.gpus, args.meter.meter)?;
+    known.suit(args.job.device, &treatments)?;
     data_dir(args)?;
-    check_percents(args.margin, args.until_precise)?;
-    let job = Job {
-        epochs: args.epochs,
-        batch_size: args.batch_size,
-        learning_rate: args.learning_rate,
-        seed: args.seed,
-        train_samples: args.train_samples,
-        test_samples: args.test_samples,
-        threads,
-        device: args.device,
-    };
+    check_percents(args.pairs.margin, args.pairs.until_precise)?;
     check_factors(&args.vary, &job, cores())?;
     let settings = Settings {
         iterations: args.iterations,
@@ -56,11 +47,11 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         workload: workload.name.clone(),
         job,
         seed_per_block: args.seed_per_block,
-        compare_to: args.compare_to.clone(),
-        margin_pct: args.margin,
-        until_precise: args.until_precise,
-        dataset: args.dataset,
-        data_dir: args.data_dir.clone(),
+        compare_to: args.pairs.compare_to.clone(),
+        margin_pct: args.pairs.margin,
+        until_precise: args.pairs.until_precise,
+        dataset: args.job.dataset,
+        data_dir: args.job.data_dir.clone(),
         python_env: args.python_env.clone(),
         allow_unlocked: args.allow_unlocked,
         workloads: Some(workload.folder.clone())
@@ -209,20 +200,27 @@ fn used(treatments: &[Treatment], named: &[(String, PathBuf)]) -> BTreeMap<Strin
     named.iter().filter(|(name, _)| is_used(name)).cloned().collect()
 }
 
-/// Checks the numbers of a job that the command line does not, and gives its threads: all processors
-/// where none are named.
-pub(super) fn job_ranges(learning_rate: f64, threads: Option<u32>) -> Result<u32, SettingsError> {
+/// The job that was typed, its numbers checked; all processors where no threads are named.
+pub(super) fn checked_job(args: &JobArgs, epochs: u32) -> Result<Job, SettingsError> {
     let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
-    let cores = cores();
-    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
-        return Err(range("--learning-rate", learning_rate.to_string(), "a number above 0"));
+    let (rate, cores) = (args.learning_rate, cores());
+    if !(rate > 0.0 && rate.is_finite()) {
+        return Err(range("--learning-rate", rate.to_string(), "a number above 0"));
     }
-    match threads {
-        Some(n) if n > cores => {
-            Err(range("--threads", n.to_string(), "at most the processors there are"))
-        }
-        threads => Ok(threads.unwrap_or(cores)),
+    let threads = args.threads.unwrap_or(cores);
+    if threads > cores {
+        return Err(range("--threads", threads.to_string(), "at most the processors there are"));
     }
+    Ok(Job {
+        epochs,
+        batch_size: args.batch_size,
+        learning_rate: rate,
+        seed: args.seed,
+        train_samples: args.train_samples,
+        test_samples: args.test_samples,
+        threads,
+        device: args.device,
+    })
 }
 
 /// What is to be compared has to be among the treatments, and more than one.
@@ -272,8 +270,8 @@ pub(super) fn check_shard(settings: &Settings, design: &DesignArgs) -> Result<()
 
 /// A folder that was named and is not there is a typing error more often than a wish.
 fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
-    let Some(dir) = &args.data_dir else { return Ok(()) };
-    if args.dataset == dataset::Choice::Digits || dir.is_dir() {
+    let Some(dir) = &args.job.data_dir else { return Ok(()) };
+    if args.job.dataset == dataset::Choice::Digits || dir.is_dir() {
         return Ok(());
     }
     Err(SettingsError::NoDataDir(dir.display().to_string()))

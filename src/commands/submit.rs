@@ -99,12 +99,14 @@ impl Typed {
             Typed::Frameworks(run) => run,
         };
         // This machine may have fewer processors than those that run it.
-        let settings = resolve(&RunArgs { threads: None, ..(**run).clone() }, project)?;
+        let mut here = (**run).clone();
+        here.job.threads = None;
+        let settings = resolve(&here, project)?;
         let (data_dir, job) = (settings.data_dir.as_deref(), &settings.job);
         if uses_images(&settings.workload_in(project), project)? {
             check_samples(settings.dataset, data_dir, job.train_samples, job.test_samples)?;
         }
-        let threads = run.threads.unwrap_or(settings.job.threads);
+        let threads = run.job.threads.unwrap_or(settings.job.threads);
         Ok(Settings { job: Work { threads, ..settings.job.clone() }, ..settings })
     }
 }
@@ -131,8 +133,8 @@ fn experiment(words: &[OsString]) -> Result<Typed, Error> {
     };
     let design = typed.design();
     let precise = match &typed {
-        Typed::Frameworks(run) => run.until_precise,
-        Typed::Commands(compare) => compare.until_precise,
+        Typed::Frameworks(run) => run.pairs.until_precise,
+        Typed::Commands(compare) => compare.pairs.until_precise,
     };
     let not_here = [
         ("--dry-run", design.dry_run, "put it before --"),

@@ -2,7 +2,7 @@
 
 mod table;
 
-use super::resolve::{asked, check_samples, job_ranges, workload};
+use super::resolve::{asked, check_samples, checked_job, workload};
 use crate::cli::Talk;
 use crate::cli::VerifyArgs;
 use crate::error::{Error, Status};
@@ -28,19 +28,19 @@ use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.
 pub(crate) fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
-    let threads = job_ranges(args.learning_rate, args.threads)?;
+    let job = checked_job(&args.job, 1)?;
     let project = Project::find()?;
     let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
     let images = uses_images(&workload, &project)?;
     if images {
-        let data_dir = args.data_dir.as_deref();
-        check_samples(args.dataset, data_dir, args.train_samples, args.test_samples)?;
+        let data_dir = args.job.data_dir.as_deref();
+        check_samples(args.job.dataset, data_dir, job.train_samples, job.test_samples)?;
     }
     let library = MeterSettings::default().nvml;
-    args.device.is_there(|| cards(&library))?;
+    args.job.device.is_there(|| cards(&library))?;
     process::adopt_orphans();
     let terminal = Terminal::new(talk);
-    let outcome = block_on(compare(&args, &workload, images, threads, &project, &terminal))?;
+    let outcome = block_on(compare(&args, job, &workload, images, &project, &terminal))?;
     terminal.finish();
     let found = outcome?;
     if args.json {
@@ -74,9 +74,9 @@ fn failed(what: &str, why: String) -> Error {
 
 async fn compare(
     args: &VerifyArgs,
+    job: Job,
     workload: &Workload,
     images: bool,
-    threads: u32,
     project: &Project,
     terminal: &Terminal,
 ) -> Result<Comparison, Error> {
@@ -85,7 +85,7 @@ async fn compare(
     let known = known(&path, &workload.name, project, &args.environment)?;
     let typed = asked(&args.treatments, workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
-    known.suit(args.device, &treatments)?;
+    known.suit(args.job.device, &treatments)?;
     let wanted = Wanted {
         treatments: &treatments,
         python_env: args.python_env.clone(),
@@ -97,8 +97,8 @@ async fn compare(
     };
     let environments = environments(project, &wanted, terminal).await?;
     let dataset = if images {
-        let (digits, data_dir) = (environments.digits(project)?, args.data_dir.as_deref());
-        Some(prepare::data(args.dataset, data_dir, &digits, &own, terminal).await?)
+        let (digits, data_dir) = (environments.digits(project)?, args.job.data_dir.as_deref());
+        Some(prepare::data(args.job.dataset, data_dir, &digits, &own, terminal).await?)
     } else {
         None
     };
@@ -108,16 +108,7 @@ async fn compare(
         workload,
         path: &path,
         work: Work {
-            job: Job {
-                epochs: 1,
-                batch_size: args.batch_size,
-                learning_rate: args.learning_rate,
-                seed: args.seed,
-                train_samples: args.train_samples,
-                test_samples: args.test_samples,
-                threads,
-                device: args.device,
-            },
+            job,
             dataset: name.as_deref(),
             data_dir: dataset.as_ref().map(|dataset| dataset.dir.as_path()),
             card: None,

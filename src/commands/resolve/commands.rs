@@ -12,9 +12,9 @@ use crate::{clean, settings};
 /// Checks the flags against each other and fills in what was left out.
 pub(in crate::commands) fn resolve(args: &CompareArgs) -> Result<Settings, Error> {
     ranges(&args.design, &args.meter, &args.failures)?;
-    check_percents(args.margin, args.until_precise)?;
+    check_percents(args.pairs.margin, args.pairs.until_precise)?;
     let Made { mut treatments, factors, shell } = commands(args)?;
-    let control = twin(&treatments, args.control.as_deref())?;
+    let control = twin(&treatments, args.pairs.control.as_deref())?;
     treatments.extend(control.clone());
     let settings = Settings {
         iterations: args.runs,
@@ -29,9 +29,9 @@ pub(in crate::commands) fn resolve(args: &CompareArgs) -> Result<Settings, Error
             trial_s: None,
             folder: std::env::current_dir().map_err(|e| Error::Other(e.into()))?,
         }),
-        compare_to: args.compare_to.as_deref().map(label),
-        margin_pct: args.margin,
-        until_precise: args.until_precise,
+        compare_to: args.pairs.compare_to.as_deref().map(label),
+        margin_pct: args.pairs.margin,
+        until_precise: args.pairs.until_precise,
         ..common(&args.design, &args.meter, &args.failures)
     };
     check_comparisons(&settings, "--runs")?;
