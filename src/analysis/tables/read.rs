@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Kind;
 use super::columns::Columns;
+use super::copies;
 use super::guess::Layout;
 use super::possible;
 use super::row::TableRow;
@@ -84,13 +85,19 @@ pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, St
     let Some(sheet) = of_one_kind(files, &mut found.ignored) else { return Ok(found) };
     let layout = Layout::of(&sheet, asked)?;
     let replaced = along_the_way(&sheet, &layout);
+    let copied = copies::in_other_files(&sheet, &layout);
+    found.ignored.extend(copies::told(&sheet, &copied));
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
     let all: Vec<Option<String>> =
         sheet.rows.iter().map(|row| block(&sheet, row, &layout)).collect();
     let numbers = all.iter().flatten().all(|b| b.parse::<u64>().is_ok_and(|n| n < 1 << 53));
     let single = sheet.files.len() == 1;
     let mut place = 0;
-    for ((row, block), replaced) in sheet.rows.iter().zip(all).zip(replaced) {
+    for (((row, block), replaced), copied) in sheet.rows.iter().zip(all).zip(replaced).zip(&copied)
+    {
+        if copied.is_some() {
+            continue;
+        }
         let file = &sheet.files[row.file];
         if replaced {
             let reason = format!(
