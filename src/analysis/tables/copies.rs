@@ -8,21 +8,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Energies that are written with so many digits are no two runs'.
 const EXACT_DIGITS: usize = 6;
 
-/// For each row whose run an earlier file holds as well, that file: the same group, energies and time.
+/// For each row whose run an earlier file holds as well, that file: the same energies and time. What is compared
+/// may be the file itself.
 pub(super) fn in_other_files(sheet: &Sheet, layout: &Layout) -> Vec<Option<usize>> {
     let energies: Vec<usize> =
         layout.energy.iter().map(|e| e.0).chain(layout.parts.iter().map(|p| p.1)).collect();
     let exact = |row: &Line| {
         energies.iter().filter_map(|c| row.cell(*c)).any(|cell| digits(cell) >= EXACT_DIGITS)
     };
-    let mut first: HashMap<(String, Vec<Option<String>>), usize> = HashMap::new();
+    let mut first: HashMap<Vec<Option<String>>, usize> = HashMap::new();
     let mut all = Vec::with_capacity(sheet.rows.len());
     for row in &sheet.rows {
         // Programs that copy a table write its last digits otherwise.
         let number = |c: usize| row.number(c).map(|n| format!("{n:.11e}"));
         let numbers = energies.iter().copied().chain(layout.time.map(|t| t.0)).map(number);
-        let key = (sheet.group(row, &layout.group), numbers.collect());
-        let file = *first.entry(key).or_insert(row.file);
+        let file = *first.entry(numbers.collect()).or_insert(row.file);
         all.push((file != row.file && exact(row)).then_some(file));
     }
     all
