@@ -13,28 +13,28 @@ pub struct Account(Value);
 
 impl Account {
     /// The account in an event of a worker's.
-    pub fn new(event: Value) -> Account {
+    pub(crate) fn new(event: Value) -> Account {
         Account(event)
     }
 
     /// What one field holds, for those that the workload's own specification names and for those that are
     /// only held against the same field of another trial.
-    pub fn field(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
     /// On the test set, 0 to 1, where the work has any.
-    pub fn accuracy(&self) -> Option<f64> {
+    pub(crate) fn accuracy(&self) -> Option<f64> {
         self.field("accuracy")?.as_f64()
     }
 
     /// The seed that the work trained from, where it has any.
-    pub fn seed(&self) -> Option<u64> {
+    pub(crate) fn seed(&self) -> Option<u64> {
         self.field("seed")?.as_u64()
     }
 
     /// What the work ran on.
-    pub fn device(&self) -> Option<&str> {
+    pub(crate) fn device(&self) -> Option<&str> {
         self.field("device")?.as_str()
     }
 
@@ -43,7 +43,7 @@ impl Account {
     /// # Errors
     ///
     /// A field has another type than it has to have, in words.
-    pub fn training(&self) -> Result<Training, String> {
+    pub(crate) fn training(&self) -> Result<Training, String> {
         Training::deserialize(&self.0).map_err(unread)
     }
 
@@ -52,12 +52,12 @@ impl Account {
     /// # Errors
     ///
     /// As those of [`Account::training`].
-    pub fn command(&self) -> Result<CommandAccount, String> {
+    pub(crate) fn command(&self) -> Result<CommandAccount, String> {
         CommandAccount::deserialize(&self.0).map_err(unread)
     }
 
     /// Its length as JSON, in bytes.
-    pub fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.0.to_string().len()
     }
 }
@@ -68,7 +68,7 @@ fn unread(error: serde_json::Error) -> String {
 
 /// What is judged of a training's account. Numbers that are none (NaN, infinities) arrive as null.
 #[derive(Debug, Deserialize)]
-pub struct Training {
+pub(crate) struct Training {
     /// Mean training losses, one an epoch, where the work has any.
     pub losses: Option<Vec<Option<f64>>>,
     /// On the test set; the outer `None` where the work has none.
@@ -87,7 +87,7 @@ pub struct Training {
 /// What the worker of a command tells.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "result")]
-pub struct CommandAccount {
+pub(crate) struct CommandAccount {
     /// How often the command was run.
     pub repetitions: u32,
     /// How its last run ended.
@@ -100,7 +100,7 @@ pub struct CommandAccount {
 
 /// What a command printed on standard output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256 in hexadecimal digits.
@@ -112,7 +112,7 @@ pub struct Output {
 /// How a command's check went: in files `passed`, or why it did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub enum Check {
+pub(crate) enum Check {
     /// The work was done.
     Passed,
     /// It was not, for this reason.
@@ -138,7 +138,7 @@ impl From<Check> for String {
 
 impl CommandAccount {
     /// Why its work does not count, where its check says so.
-    pub fn refused(&self) -> Option<&str> {
+    pub(crate) fn refused(&self) -> Option<&str> {
         match &self.check {
             Some(Check::Failed(why)) => Some(why),
             Some(Check::Passed) | None => None,

@@ -19,23 +19,23 @@ mod run;
 mod shell;
 mod verify;
 
-pub use analyze::AnalyzeArgs;
-pub use audit::AuditArgs;
-pub use cluster::{MergeArgs, StatusArgs, SubmitArgs, sorted};
-pub use compare::CompareArgs;
-pub use design::{DesignArgs, FailureArgs};
-pub use doctor::{DoctorArgs, DoctorOf};
-pub use env::{EnvArgs, EnvCommand};
-pub use frameworks::RunArgs;
-pub use joined::joined;
-pub use mark::MarkArgs;
-pub use measure::MeasureArgs;
-pub use meter::MeterArgs;
-pub use pack::{PackArgs, ReplayArgs};
-pub use resume::ResumeArgs;
-pub use run::RaceArgs;
-pub use shell::{CompletionsArgs, ManArgs};
-pub use verify::VerifyArgs;
+pub(crate) use analyze::AnalyzeArgs;
+pub(crate) use audit::AuditArgs;
+pub(crate) use cluster::{MergeArgs, StatusArgs, SubmitArgs, sorted};
+pub(crate) use compare::CompareArgs;
+pub(crate) use design::{DesignArgs, FailureArgs};
+pub(crate) use doctor::{DoctorArgs, DoctorOf};
+pub(crate) use env::{EnvArgs, EnvCommand};
+pub(crate) use frameworks::RunArgs;
+pub(crate) use joined::joined;
+pub(crate) use mark::MarkArgs;
+pub(crate) use measure::MeasureArgs;
+pub(crate) use meter::MeterArgs;
+pub(crate) use pack::{PackArgs, ReplayArgs};
+pub(crate) use resume::ResumeArgs;
+pub(crate) use run::RaceArgs;
+pub(crate) use shell::{CompletionsArgs, ManArgs};
+pub(crate) use verify::VerifyArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ use std::time::Duration;
     args_override_self = true,
     after_help = examples::EXPERIMENT
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// The experiment, where there is no subcommand.
     #[command(flatten)]
     pub run: RunArgs,
@@ -69,7 +69,7 @@ pub struct Cli {
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Talk {
+pub(crate) struct Talk {
     /// Say more (-v: what happens, -vv: everything)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "General")]
     pub verbose: u8,
@@ -80,7 +80,7 @@ pub struct Talk {
 
 /// Subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Compare commands of your own: joulerace compare 'python a.py' 'python b.py'
     ///
     /// Every command runs once in each block, in random order, in a process of its own, with pauses, idle
@@ -187,7 +187,7 @@ pub enum Command {
 
 /// `joulerace worker`.
 #[derive(Debug, Args)]
-pub struct WorkerArgs {
+pub(crate) struct WorkerArgs {
     /// Where the host listens.
     #[arg(long)]
     pub socket: Option<PathBuf>,
@@ -198,7 +198,7 @@ pub struct WorkerArgs {
 
 /// What a process of ours may be started for, beside a trial.
 #[derive(Debug, Subcommand)]
-pub enum Service {
+pub(crate) enum Service {
     /// Does nothing, for a meter that has to wrap a command while no trial runs.
     Idle {
         /// For so long at most.
@@ -208,16 +208,16 @@ pub enum Service {
 }
 
 /// What is compared where nothing is named.
-pub const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
+pub(crate) const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
 /// `NAME=DIR`, the folder in full.
-pub fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
+pub(crate) fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
     let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
     let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
     Ok((name.to_owned(), folder))
 }
 
 /// A duration such as `90s`, `5m`, `200ms`.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::parse_duration(text)
 }
 

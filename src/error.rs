@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// Exit statuses, as documented in the README. 2 is clap's, for a command line it cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Status {
+pub(crate) enum Status {
     /// Something nobody foresaw.
     Internal = 1,
     /// A flag's value, or a subcommand's argument.
@@ -43,7 +43,7 @@ pub enum Status {
 
 /// An error on its way to the user.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// See [`crate::settings::SettingsError`].
     #[error(transparent)]
     Settings(#[from] crate::settings::SettingsError),
@@ -110,7 +110,7 @@ pub enum Error {
 
 impl Error {
     /// The exit status that this error ends the program with.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         match self {
             Error::Settings(_) | Error::Race(_) | Error::Workload(_) => Status::Usage,
             Error::Device(DeviceError::LeftOut { .. } | DeviceError::NotDeclared { .. }) => {

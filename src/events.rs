@@ -9,11 +9,11 @@ use crate::store::record::TrialRecord;
 use std::path::Path;
 
 /// What the pause is called in which idle power is measured.
-pub const IDLE_POWER: &str = "idle power";
+pub(crate) const IDLE_POWER: &str = "idle power";
 
 /// What is about to run.
 #[derive(Debug)]
-pub struct Planned<'a> {
+pub(crate) struct Planned<'a> {
     /// Trials still to run.
     pub remaining: usize,
     /// Trials in all.
@@ -34,7 +34,7 @@ pub struct Planned<'a> {
 
 /// Something that an onlooker may want to know.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     /// A step of the preparation, in words.
     Preparing(&'a str),
     /// Something to know that does not stop the experiment.
@@ -96,7 +96,7 @@ pub enum Event<'a> {
 }
 
 /// Listens to the run loop.
-pub trait Observer {
+pub(crate) trait Observer {
     /// Hears of one event.
     fn on(&self, event: &Event<'_>);
 }

@@ -1,6 +1,6 @@
 //! Was the work the work that was asked for, and the same for everyone?
 
-pub mod commands;
+pub(crate) mod commands;
 
 use crate::account::{Account, Training};
 use crate::dataset::Dataset;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// What a trial has to have done, beside what its workload's own specification says.
 #[derive(Debug, Clone)]
-pub enum Expected<'a> {
+pub(crate) enum Expected<'a> {
     /// A training.
     Training(Trained<'a>),
     /// Commands; whether all have to print the same was told to those that ran them.
@@ -21,7 +21,7 @@ pub enum Expected<'a> {
 
 /// What a training has to have done.
 #[derive(Debug, Clone)]
-pub struct Trained<'a> {
+pub(crate) struct Trained<'a> {
     /// The job.
     pub job: &'a Job,
     /// Images in the test set that are used, where a treatment's levels say nothing else.
@@ -30,7 +30,7 @@ pub struct Trained<'a> {
 
 impl Expected<'_> {
     /// Of what these settings run, on a data set where there is one.
-    pub fn of<'a>(settings: &'a Settings, dataset: Option<&Dataset>) -> Expected<'a> {
+    pub(crate) fn of<'a>(settings: &'a Settings, dataset: Option<&Dataset>) -> Expected<'a> {
         if settings.commands.is_some() {
             return Expected::Commands;
         }
@@ -45,7 +45,7 @@ impl Expected<'_> {
     /// # Errors
     ///
     /// The first thing that is not as it has to be, in words.
-    pub fn check(&self, record: &TrialRecord) -> Result<(), String> {
+    pub(crate) fn check(&self, record: &TrialRecord) -> Result<(), String> {
         match self {
             Expected::Training(trained) => check_training(record, trained),
             Expected::Commands => commands::check(record),
@@ -55,7 +55,7 @@ impl Expected<'_> {
     /// Holds the finished trials against each other: see [`compare`] for trainings; commands have to have
     /// the same window, and to have printed the same where that was asked for. Marks those that do not
     /// agree as invalid and returns their places in `records`.
-    pub fn compare(&self, records: &mut [TrialRecord]) -> (Vec<usize>, Verdict) {
+    pub(crate) fn compare(&self, records: &mut [TrialRecord]) -> (Vec<usize>, Verdict) {
         match self {
             Expected::Training(trained) => compare(records, trained.test_images),
             Expected::Commands => mark(records, commands::differences, Vec::new()),
@@ -150,7 +150,7 @@ fn loaded(training: &Training, framework: &str) -> Result<(), String> {
 /// How far an accuracy may lie from the others': four standard errors of a proportion measured on
 /// `test_images` images, and one image. The work is the same and only rounding differs, so a trial
 /// beyond that did something else.
-pub fn accuracy_tolerance(accuracy: f64, test_images: u32) -> f64 {
+pub(crate) fn accuracy_tolerance(accuracy: f64, test_images: u32) -> f64 {
     let n = f64::from(test_images.max(1));
     4.0 * (accuracy * (1.0 - accuracy) / n).sqrt() + 1.0 / n
 }
@@ -160,7 +160,7 @@ pub fn accuracy_tolerance(accuracy: f64, test_images: u32) -> f64 {
 /// their median, and the losses of one treatment equal from trial to trial. Trials at other levels of a
 /// factor that changes the work are held against their like only. Marks those that are not as invalid and
 /// returns their places in `records`.
-pub fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Verdict) {
+pub(crate) fn compare(records: &mut [TrialRecord], test_images: u32) -> (Vec<usize>, Verdict) {
     let ok: Vec<usize> = (0..records.len()).filter(|i| records[*i].status == Status::Ok).collect();
     let mut seeds: BTreeMap<(Levels, Option<u64>), Vec<usize>> = BTreeMap::new();
     for &i in &ok {

@@ -4,7 +4,7 @@ use crate::clean;
 use sha2::{Digest, Sha256};
 
 /// What this machine is called: `JOULERACE_MACHINE`, else its name in the network.
-pub fn name() -> String {
+pub(crate) fn name() -> String {
     let named = std::env::var("JOULERACE_MACHINE").ok().filter(|name| !name.trim().is_empty());
     plain(&named.or_else(host_name).unwrap_or_else(|| "machine".to_owned()))
 }
@@ -23,7 +23,7 @@ fn plain(name: &str) -> String {
 }
 
 /// A number for this machine that says nothing of the system's own one (machine-id(5) asks for that).
-pub fn id() -> Option<String> {
+pub(crate) fn id() -> Option<String> {
     let id = std::fs::read_to_string("/etc/machine-id").ok()?;
     let digest = Sha256::digest(format!("joulerace {}", id.trim()).as_bytes());
     (!id.trim().is_empty()).then(|| clean::hex(&digest[..4]))

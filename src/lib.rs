@@ -4,6 +4,9 @@
 //! that opens CPython, samples the machine's energy with a [meter] while it runs, and hands the
 //! [samples] to [energy] accounting and then to the [analysis].
 
+// `pub` says that another crate, a test or a bench needs it, so that the compiler names what is dead.
+#![warn(unreachable_pub)]
+
 mod account;
 pub mod analysis;
 mod cli;
@@ -29,6 +32,8 @@ pub mod store;
 pub mod worker;
 mod workload;
 
-pub use joulerace_energy::{energy, phase, samples, units};
-pub use joulerace_files::{clean, files};
+pub use joulerace_energy::phase;
+pub use joulerace_energy::{energy, samples, units};
+pub use joulerace_files::clean;
+pub(crate) use joulerace_files::files;
 pub use joulerace_meter::{meter, process, snapshot};

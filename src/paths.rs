@@ -1,6 +1,6 @@
 //! Where the project's own files and the user's cache are.
 
-pub mod shipped;
+pub(crate) mod shipped;
 
 use crate::here;
 use shipped::NotPlaced;
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 /// The project's files that a run needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Project {
+pub(crate) struct Project {
     /// The folder with `pyproject.toml`, `poetry.lock` and `python/`.
     pub root: PathBuf,
 }
 
 /// The project's files cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum NoProject {
+pub(crate) enum NoProject {
     /// They are not where they were looked for.
     #[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}, where {why}",
         looked_in = looked_in.display())]
@@ -38,7 +38,7 @@ impl Project {
     /// # Errors
     ///
     /// [`NoProject`] where that folder does not hold the project, or the files cannot be put there.
-    pub fn find() -> Result<Project, NoProject> {
+    pub(crate) fn find() -> Result<Project, NoProject> {
         let named = std::env::var_os("JOULERACE_HOME").filter(|named| !named.is_empty());
         let (root, why) = match named {
             Some(named) => {
@@ -59,18 +59,18 @@ impl Project {
     }
 
     /// What all workloads share; each is a folder in it.
-    pub fn workloads(&self) -> PathBuf {
+    pub(crate) fn workloads(&self) -> PathBuf {
         self.root.join("python/workloads")
     }
 
     /// What is put on `sys.path` so that `import analysis` works.
-    pub fn python(&self) -> PathBuf {
+    pub(crate) fn python(&self) -> PathBuf {
         self.root.join("python")
     }
 }
 
 /// A path as the user may type it: relative to where they are, where it lies below.
-pub fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     // Windows writes paths that were followed so (`\\?\C:\…`), and nobody types them.
     let text = path.to_str().filter(|_| cfg!(windows)).and_then(|text| text.strip_prefix(r"\\?\"));
@@ -82,7 +82,7 @@ pub fn shown(path: &Path) -> String {
 static CACHE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
 
 /// Has this run use another cache than the user's.
-pub fn use_cache(folder: PathBuf) {
+pub(crate) fn use_cache(folder: PathBuf) {
     // Said once, before anything asks.
     let _ = CACHE.set(folder);
 }
@@ -123,7 +123,7 @@ fn temporary_cache() -> PathBuf {
 
 /// The file behind the machine-wide lock: what `JOULERACE_LOCK_FILE` names, `%m` in it replaced by this
 /// machine's name for several that share one system; none where it names none, and on Linux none is needed.
-pub fn lock_file() -> Option<PathBuf> {
+pub(crate) fn lock_file() -> Option<PathBuf> {
     let named = std::env::var_os("JOULERACE_LOCK_FILE").filter(|name| !name.is_empty());
     let named = named.map(|name| match name.to_str() {
         Some(text) => text.replace("%m", &here::name()).into(),

@@ -11,7 +11,7 @@ use crate::settings::RaceError;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, Command, CommandFactory as _};
-pub use save::save;
+pub(crate) use save::save;
 use std::ffi::OsString;
 use value::words;
 
@@ -57,7 +57,7 @@ fn keys(command: &Command) -> impl Iterator<Item = &Arg> {
 /// # Errors
 ///
 /// [`RaceError`], with the file and the key.
-pub fn command_line(args: &RaceArgs) -> Result<Vec<OsString>, RaceError> {
+pub(crate) fn command_line(args: &RaceArgs) -> Result<Vec<OsString>, RaceError> {
     let file = args.file.display().to_string();
     if file.starts_with('-') {
         let rest =

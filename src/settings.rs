@@ -2,12 +2,12 @@
 
 mod choose;
 mod command_line;
-pub mod commands;
+pub(crate) mod commands;
 mod comparisons;
 mod device;
 mod error;
 mod factors;
-pub mod history;
+pub(crate) mod history;
 mod label;
 mod literal;
 mod race;
@@ -16,19 +16,20 @@ mod scripts;
 mod shard;
 mod treatment;
 
-pub use choose::{STUDY, treatments};
-pub use command_line::CommandLine;
-pub use commands::{Commands, Shell};
-pub use device::{Device, DeviceError};
-pub use error::SettingsError;
-pub use factors::{FACTORS, Factor, check_factors, of_the_work};
-pub use history::History;
-pub use label::{folder_of, is_label, is_name};
-pub use race::RaceError;
-pub use release::{Place, place};
-pub use scripts::{Known, Script};
+pub(crate) use choose::{STUDY, treatments};
+pub(crate) use command_line::CommandLine;
+pub(crate) use commands::{Commands, Shell};
+pub(crate) use device::{Device, DeviceError};
+pub(crate) use error::SettingsError;
+pub(crate) use factors::{Factor, check_factors, of_the_work};
+pub(crate) use history::History;
+pub(crate) use label::{folder_of, is_label, is_name};
+pub(crate) use race::RaceError;
+pub(crate) use release::{Place, place};
+pub(crate) use scripts::{Known, Script};
 pub use shard::Shard;
-pub use treatment::{Levels, Order, Treatment, at_levels, environment_key};
+pub use treatment::Treatment;
+pub(crate) use treatment::{Levels, Order, at_levels, environment_key};
 
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
@@ -41,17 +42,22 @@ use std::time::Duration;
 
 /// Serialises durations as they are typed: `5m`, `200ms`. (`humantime-serde` takes any length, and says nothing of
 /// how to write one.)
-pub mod duration_text {
+pub(crate) mod duration_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use std::time::Duration;
 
     /// Writes a duration as text.
-    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&humantime::format_duration(*value).to_string())
     }
 
     /// Reads a duration from text.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         super::parse_duration(&text).map_err(D::Error::custom)
     }
@@ -65,7 +71,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// # Errors
 ///
 /// In words.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
         Ok(_) => Err("that is longer than a year".to_owned()),
@@ -97,7 +103,7 @@ pub struct Job {
 
 impl Job {
     /// Whether nothing is trained: commands are compared.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         *self == Job::default()
     }
 }
@@ -115,17 +121,22 @@ pub struct Failures {
 }
 
 /// Serialises an optional duration as [`duration_text`] does.
-pub mod optional_duration_text {
+pub(crate) mod optional_duration_text {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use std::time::Duration;
 
     /// Writes text or null.
-    pub fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         value.map(|v| humantime::format_duration(v).to_string()).serialize(to)
     }
 
     /// Reads text or null.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
         text.map(|t| super::parse_duration(&t)).transpose().map_err(D::Error::custom)
     }
@@ -217,18 +228,18 @@ pub struct Settings {
 }
 
 /// What every experiment ran before there was a choice.
-pub fn cnn() -> String {
+pub(crate) fn cnn() -> String {
     "cnn".to_owned()
 }
 
 impl Settings {
     /// The folder of the workload's scripts.
-    pub fn scripts(&self, project: &Project) -> PathBuf {
+    pub(crate) fn scripts(&self, project: &Project) -> PathBuf {
         self.workloads.clone().unwrap_or_else(|| project.workloads().join(&self.workload))
     }
 
     /// The workload: its name, and the folder of its scripts.
-    pub fn workload_in(&self, project: &Project) -> Workload {
+    pub(crate) fn workload_in(&self, project: &Project) -> Workload {
         Workload { name: self.workload.clone(), folder: self.scripts(project) }
     }
 
@@ -251,7 +262,7 @@ impl Settings {
     /// # Errors
     ///
     /// What is wrong with them, in words.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let job = &self.job;
         let mut counts =
             vec![("iterations", self.iterations), ("max_failures", self.failures.max_failures)];
@@ -311,29 +322,29 @@ impl Settings {
     }
 
     /// The job of each treatment, in their order; a command has the experiment's.
-    pub fn jobs(&self) -> impl Iterator<Item = Job> {
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = Job> {
         self.treatments.iter().map(|t| self.job.at(&t.levels).unwrap_or_else(|_| self.job.clone()))
     }
 
     /// The blocks that are run: all of them, or the shard's.
-    pub fn blocks(&self) -> std::ops::Range<u32> {
+    pub(crate) fn blocks(&self) -> std::ops::Range<u32> {
         let square = self.order.square(self.treatments.len());
         self.shard.map_or(0..self.iterations, |shard| shard.blocks(self.iterations, square))
     }
 
     /// Trials in all, at most where the experiment may stop earlier.
-    pub fn trials(&self) -> usize {
+    pub(crate) fn trials(&self) -> usize {
         self.blocks().len() * self.treatments.len()
     }
 }
 
 /// Whether a margin or a precision can be so many percent.
-pub fn is_percent(pct: f64) -> bool {
+pub(crate) fn is_percent(pct: f64) -> bool {
     pct > 0.0 && pct < 100.0
 }
 
 /// A treatment whose folder `name` would have too; not all file systems tell cases apart.
-pub fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
+pub(crate) fn same_folder(treatments: &[Treatment], name: &str) -> Option<String> {
     let folder = folder_of(name);
     let same = treatments.iter().find(|t| t.folder().eq_ignore_ascii_case(&folder))?;
     Some(same.name.clone())

@@ -4,13 +4,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How often somebody has asked this program to end.
-pub fn requests() -> usize {
+pub(crate) fn requests() -> usize {
     crate::process::interrupts()
 }
 
 /// How urgently the user wants to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// Not at all.
     No,
     /// When the present trial is over.
@@ -21,7 +21,7 @@ pub enum Stop {
 
 /// Knows what the user last said.
 #[derive(Debug, Clone)]
-pub struct Stopper {
+pub(crate) struct Stopper {
     level: watch::Receiver<Stop>,
 }
 
@@ -29,7 +29,7 @@ impl Stopper {
     /// Listens for SIGINT and SIGTERM. SIGHUP is heard and passed over: a terminal that closes must
     /// not end a run of days. Ctrl-Z is obeyed, and `tell` hears when and for how long. On Windows, Ctrl-C
     /// and Ctrl-Break ask to stop, and a console that closes, a log-off and a shutdown do so at once.
-    pub fn listen(tell: impl Fn(&str) + Send + 'static) -> std::io::Result<Stopper> {
+    pub(crate) fn listen(tell: impl Fn(&str) + Send + 'static) -> std::io::Result<Stopper> {
         let (sender, level) = watch::channel(Stop::No);
         #[cfg(unix)]
         crate::process::count_interrupts()?;
@@ -76,12 +76,12 @@ impl Stopper {
     }
 
     /// What was last said.
-    pub fn level(&self) -> Stop {
+    pub(crate) fn level(&self) -> Stop {
         *self.level.borrow()
     }
 
     /// Waits until at least `level` was said.
-    pub async fn reached(&self, level: Stop) {
+    pub(crate) async fn reached(&self, level: Stop) {
         let mut watched = self.level.clone();
         let heard = watched.wait_for(|l| *l >= level).await.is_ok();
         if !heard {
@@ -157,7 +157,7 @@ fn stand_still(tell: &impl Fn(&str)) {
 /// # Errors
 ///
 /// Signals cannot be listened for.
-pub fn token() -> std::io::Result<CancellationToken> {
+pub(crate) fn token() -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let raised = token.clone();
     #[cfg(unix)]

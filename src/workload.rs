@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Where a workload's scripts are, and what they are called by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
+pub(crate) struct Workload {
     /// The ending of its scripts' names: `cnn` of `torch_cnn.py`.
     pub name: String,
     /// The folder of its scripts.
@@ -17,7 +17,7 @@ pub struct Workload {
 /// What `workload.toml` in its folder says of a workload, for sentences about it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct About {
+pub(crate) struct About {
     /// What the job is, after "the same": `training of a convolutional network on MNIST's images`.
     pub title: String,
     /// The phases that are reported.
@@ -35,7 +35,7 @@ impl Default for About {
 
 /// A workload that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkloadError {
+pub(crate) enum WorkloadError {
     /// Neither one of the project's nor a folder.
     #[error(
         "--workload: there is no workload '{given}'; there are: {known}; or name a folder of your own scripts \
@@ -73,7 +73,7 @@ impl Workload {
     /// # Errors
     ///
     /// [`WorkloadError`], with what there is.
-    pub fn find(given: &str, project: &Project) -> Result<Workload, WorkloadError> {
+    pub(crate) fn find(given: &str, project: &Project) -> Result<Workload, WorkloadError> {
         let known = names(&project.workloads());
         if known.iter().any(|name| name == given) {
             return Ok(Workload::of(given, &project.workloads()));
@@ -95,17 +95,17 @@ impl Workload {
     }
 
     /// One of the project's, by its name.
-    pub fn of(name: &str, workloads: &Path) -> Workload {
+    pub(crate) fn of(name: &str, workloads: &Path) -> Workload {
         Workload { name: name.to_owned(), folder: workloads.join(name) }
     }
 
     /// The frameworks that have a script in it, sorted.
-    pub fn frameworks(&self) -> Vec<String> {
+    pub(crate) fn frameworks(&self) -> Vec<String> {
         frameworks(&self.folder, &self.name)
     }
 
     /// What its scripts are imported from: their own folder, then what all workloads share.
-    pub fn search_path(&self, project: &Project) -> Vec<PathBuf> {
+    pub(crate) fn search_path(&self, project: &Project) -> Vec<PathBuf> {
         vec![self.folder.clone(), project.workloads()]
     }
 
@@ -114,7 +114,7 @@ impl Workload {
     /// # Errors
     ///
     /// [`WorkloadError::About`] for a file that cannot be read or says what nobody understands.
-    pub fn about(&self) -> Result<About, WorkloadError> {
+    pub(crate) fn about(&self) -> Result<About, WorkloadError> {
         let file = self.folder.join("workload.toml");
         let error = |why: String| WorkloadError::About { file: shown(&file), why };
         match std::fs::read_to_string(&file) {
@@ -131,19 +131,19 @@ impl Workload {
 /// # Errors
 ///
 /// As [`Workload::about`].
-pub fn uses_images(workload: &Workload, project: &Project) -> Result<bool, WorkloadError> {
+pub(crate) fn uses_images(workload: &Workload, project: &Project) -> Result<bool, WorkloadError> {
     let own = project.workloads().join(&workload.name);
     let has_spec = [&workload.folder, &own].iter().any(|folder| folder.join("spec.py").is_file());
     Ok(workload.about()?.images.unwrap_or(has_spec))
 }
 
 /// A framework's script.
-pub fn script(folder: &Path, workload: &str, framework: &str) -> PathBuf {
+pub(crate) fn script(folder: &Path, workload: &str, framework: &str) -> PathBuf {
     folder.join(format!("{framework}_{workload}.py"))
 }
 
 /// The names before `_<workload>.py` in a folder, sorted.
-pub fn frameworks(folder: &Path, workload: &str) -> Vec<String> {
+pub(crate) fn frameworks(folder: &Path, workload: &str) -> Vec<String> {
     let ending = format!("_{workload}.py");
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries

@@ -73,7 +73,7 @@ fn rows(study: &Study) -> Vec<(String, Option<u64>, f64)> {
     let groups = study.table.text("group").unwrap();
     let (blocks, energy) = (study.table.number("block").unwrap(), study.table.number("energy_j"));
     let block = |n: f64| n.is_finite().then_some(n as u64);
-    (0..study.table.len())
+    (0..study.table.trials())
         .map(|row| (groups[row].clone().unwrap(), block(blocks[row]), energy.unwrap()[row]))
         .collect()
 }

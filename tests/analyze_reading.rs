@@ -102,7 +102,7 @@ fn six_machines_joules_are_as_worked_out_independently() {
         let at = format!("{}/{}", known.folder, known.group);
         let table = table(&root.join(known.folder), Method::Joulerace);
         assert!(table.broken.is_empty(), "{at}: {:?}", table.broken);
-        let in_group: Vec<usize> = (0..table.len())
+        let in_group: Vec<usize> = (0..table.trials())
             .filter(|row| table.text("group").unwrap()[*row].as_deref() == Some(known.group))
             .collect();
         assert_eq!(in_group.len(), known.files, "{at}");
@@ -210,7 +210,7 @@ fn broken_files_are_listed_with_row_and_reason_and_do_not_stop_the_rest() {
     }
     let files: Vec<(&str, &str)> = files.iter().map(|(f, c)| (f.as_str(), c.as_str())).collect();
     let table = table(made(&files).path(), Method::Joulerace);
-    assert_eq!(table.len(), broken.len() + 2);
+    assert_eq!(table.trials(), broken.len() + 2);
     assert!(near(number(&table, "energy_j", "ok_0"), 20.0));
     assert_eq!(text(&table, "status", "ok_1"), "ok");
     for (i, (kind, _, row, why)) in broken.iter().enumerate() {

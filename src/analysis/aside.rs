@@ -17,7 +17,7 @@ pub(super) struct Aside {
 
 impl Aside {
     /// Makes it, and clears away what a program that was killed left behind.
-    pub fn make(output: &Path) -> Result<Aside, AnalysisError> {
+    pub(crate) fn make(output: &Path) -> Result<Aside, AnalysisError> {
         let failed = |source| AnalysisError::Output { path: output.to_owned(), source };
         for entry in fs::read_dir(output).map_err(failed)?.flatten() {
             let left = entry.file_name().to_string_lossy().starts_with(PREFIX);
@@ -30,13 +30,13 @@ impl Aside {
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Moves every file to its place in `output`, each replacing an older one as a whole, and through no
     /// link: the folder may be a stranger's. What else lies there stays.
-    pub fn put_in_place(self, output: &Path) -> Result<(), AnalysisError> {
+    pub(crate) fn put_in_place(self, output: &Path) -> Result<(), AnalysisError> {
         let failed = |source| AnalysisError::Output { path: output.to_owned(), source };
         let from = Dir::open(self.folder.path()).map_err(failed)?;
         let to = Dir::open(output).map_err(failed)?;

@@ -13,7 +13,7 @@ use crate::samples::Domain;
 
 /// What is compared and what stands beside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Domains {
+pub(crate) struct Domains {
     /// What the totals hold; empty where the groups cannot be compared.
     pub compared: Vec<Domain>,
     /// What some trials have and the totals leave out.
@@ -32,7 +32,7 @@ pub struct Domains {
 
 /// What is known of a trial.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Measured<'a> {
+pub(crate) struct Measured<'a> {
     /// Its group.
     pub group: &'a str,
     /// Whether its energy can be used.
@@ -84,7 +84,10 @@ impl Domains {
     /// # Errors
     ///
     /// What was asked for is in no trial, or cannot be added up.
-    pub fn decide(trials: &[Measured<'_>], asked: Option<&[String]>) -> Result<Domains, String> {
+    pub(crate) fn decide(
+        trials: &[Measured<'_>],
+        asked: Option<&[String]>,
+    ) -> Result<Domains, String> {
         let any = trials.iter().any(|t| t.usable);
         let judged: Vec<&Measured<'_>> = trials.iter().filter(|t| t.usable || !any).collect();
         let all: BTreeSet<Domain> = judged.iter().flat_map(|t| t.present.iter().copied()).collect();
@@ -126,7 +129,7 @@ impl Domains {
     }
 
     /// What a trial of `group` with these domains is restricted to; empty for no restriction.
-    pub fn of(&self, group: &str) -> &[Domain] {
+    pub(crate) fn of(&self, group: &str) -> &[Domain] {
         if self.compared.is_empty() {
             self.apart.get(group).map_or(&[], Vec::as_slice)
         } else {

@@ -15,7 +15,7 @@ use crate::samples::ReadError;
 
 /// Trials whose power over time is kept: each takes some 8 kB here and as much in Python, and nobody
 /// sees more lines than these in a plot.
-pub const TRACES: usize = 600;
+pub(crate) const TRACES: usize = 600;
 
 /// A trial with what its files say.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub fn gather(inputs: &[Input], source: Source) -> Vec<Trial> {
 
 /// As [`gather`]; with a `hole`, each part of a file between holes longer than that is a trial of its own,
 /// called `all#1`, `all#2`, …. `progress` is told how many files were read.
-pub fn gather_with(
+pub(crate) fn gather_with(
     inputs: &[Input],
     source: Source,
     hole: Option<Duration>,
@@ -70,7 +70,7 @@ pub fn gather_with(
 }
 
 /// Gives machines the names that the study has for them: two machines of one name are told apart there.
-pub fn named(mut trials: Vec<Trial>, dir: &Path, renamed: &Renamed) -> Vec<Trial> {
+pub(crate) fn named(mut trials: Vec<Trial>, dir: &Path, renamed: &Renamed) -> Vec<Trial> {
     for trial in &mut trials {
         let path = trial.input.record.as_ref().and_then(|path| path.strip_prefix(dir).ok());
         // The shard's folder is two above the trial's files.

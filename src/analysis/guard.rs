@@ -25,7 +25,7 @@ const LARGEST: u64 = 1 << 30;
 /// # Errors
 ///
 /// [`AnalysisError::Unfit`].
-pub fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
+pub(crate) fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
     let unfit = |why: String| AnalysisError::Unfit { dir: settings.dir.clone(), why };
     let named = OsStr::new("experiment.json");
     // What cannot be opened is told of by whoever reads it.
@@ -82,7 +82,7 @@ fn agrees(plan: &Plan, folder: &Folder) -> Vec<String> {
 /// # Errors
 ///
 /// The system's; [`files::NotPlain`].
-pub fn output(settings: &AnalyzeSettings) -> io::Result<PathBuf> {
+pub(crate) fn output(settings: &AnalyzeSettings) -> io::Result<PathBuf> {
     match &settings.output {
         Some(named) => {
             std::fs::create_dir_all(named)?;

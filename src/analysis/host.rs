@@ -23,7 +23,7 @@ use crate::worker::protocol::{Interpreter, Request};
 use crate::worker::{self, Called, Failure};
 
 /// The file beside the tables that keeps what was asked: [`AnalyzeSettings`].
-pub const ASKED: &str = "settings.json";
+pub(crate) const ASKED: &str = "settings.json";
 
 /// Version of that file's layout.
 const SCHEMA: u32 = 1;

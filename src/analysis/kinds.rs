@@ -14,10 +14,10 @@ pub struct Kind {
 }
 
 /// How many examples of a kind are named.
-pub const EXAMPLES: usize = 3;
+pub(crate) const EXAMPLES: usize = 3;
 
 /// Puts together what is said, as pairs of whom it is said of and what; the most frequent kind first.
-pub fn kinds(said: impl IntoIterator<Item = (String, String)>) -> Vec<Kind> {
+pub(crate) fn kinds(said: impl IntoIterator<Item = (String, String)>) -> Vec<Kind> {
     let mut kinds: Vec<(String, Kind)> = Vec::new();
     let mut at = std::collections::HashMap::new();
     for (whom, what) in said {

@@ -24,7 +24,7 @@ pub(super) struct Part<'a> {
 
 impl Part<'_> {
     /// The number, of a [`Kind::Number`].
-    pub fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         // A float holds whole numbers up to 2^53, and blocks become floats.
         let number = self.text.parse().ok().filter(|n| *n < 1 << 53);
         number.filter(|_| self.kind == Kind::Number)

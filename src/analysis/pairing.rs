@@ -25,14 +25,14 @@ use serde::{Deserialize, Serialize};
 
 /// Share of the shared numbers whose trials must be neighbours in time. The rest may be trials that were
 /// repeated later.
-pub const NEIGHBOURS_FROM: f64 = 0.8;
+pub(crate) const NEIGHBOURS_FROM: f64 = 0.8;
 
 /// Share of all trials that must have a number that another group shares.
-pub const SHARED_FROM: f64 = 2.0 / 3.0;
+pub(crate) const SHARED_FROM: f64 = 2.0 / 3.0;
 
 /// Share of the trials that must lie in complete blocks where blocks are made of neighbours in time. A
 /// random order of two groups reaches 0.67 on average.
-pub const COMPLETE_FROM: f64 = 0.8;
+pub(crate) const COMPLETE_FROM: f64 = 0.8;
 
 /// A pause this many times the usual time from one beginning to the next ends a block.
 const BREAK: f64 = 6.0;
@@ -75,7 +75,7 @@ pub enum How {
 
 /// Which trials form a block, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pairing {
+pub(crate) struct Pairing {
     /// What blocks there are.
     pub how: How,
     /// What was asked for.
@@ -89,7 +89,7 @@ pub struct Pairing {
 
 /// What is known of a trial.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// Its group.
     pub group: &'a str,
     /// Its session.
@@ -107,7 +107,7 @@ pub struct Known<'a> {
 /// # Errors
 ///
 /// What was asked for cannot be had.
-pub fn pair(trials: &[Known<'_>], asked: Asked, named: bool) -> Result<Pairing, String> {
+pub(crate) fn pair(trials: &[Known<'_>], asked: Asked, named: bool) -> Result<Pairing, String> {
     let times = Times::of(trials);
     let numbered = Numbered::of(trials);
     let done = |how, why: String, blocks| Ok(Pairing { how, asked, why, blocks });
@@ -329,7 +329,7 @@ impl<'a> Numbered<'a> {
 
 impl Pairing {
     /// An experiment's own blocks.
-    pub fn of_experiment(blocks: Vec<Option<u64>>) -> Pairing {
+    pub(crate) fn of_experiment(blocks: Vec<Option<u64>>) -> Pairing {
         let why = "the experiment's blocks".to_owned();
         Pairing { how: How::Experiment, asked: Asked::Auto, why, blocks }
     }

@@ -14,7 +14,7 @@ use crate::store::pauses::Cooldown;
 
 /// Columns for what the machine did beside a trial, in the order of [`TrialFacts::conditions`]. A
 /// table has those that any of its trials knows.
-pub const CONDITIONS: [&str; 15] = [
+pub(crate) const CONDITIONS: [&str; 15] = [
     "attempt",
     "idle_w",
     "trial_cpu_s",
@@ -111,7 +111,7 @@ impl TrialFacts {
     /// # Errors
     ///
     /// Why it cannot be read, in words.
-    pub fn read(path: &Path) -> Result<TrialFacts, String> {
+    pub(crate) fn read(path: &Path) -> Result<TrialFacts, String> {
         let text = crate::files::read(path, crate::store::record::TrialRecord::LARGEST)
             .map_err(|e| format!("the record cannot be read ({e})"))?;
         serde_json::from_slice(&text).map_err(|e| format!("the record is no trial's record ({e})"))
@@ -119,7 +119,7 @@ impl TrialFacts {
 
     /// The numbers about the machine during and after the trial, by their columns' names: those of
     /// [`CONDITIONS`] that are known. Powers are in W, times in s, frequencies in MHz.
-    pub fn conditions(&self) -> impl Iterator<Item = (&'static str, f64)> {
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let watch = self.interference.as_ref();
         let sampler = self.sampler.as_ref();
         let cooldown = self.cooldown.as_ref();
@@ -145,7 +145,7 @@ impl TrialFacts {
     }
 
     /// What is known about the counters' ranges: our own meters undo wraps before they write.
-    pub fn wrapping(&self) -> Wrapping {
+    pub(crate) fn wrapping(&self) -> Wrapping {
         let sensors = self.meter.as_deref().and_then(|text| text.parse::<Sensors>().ok());
         match sensors {
             Some(sensors) if !sensors.has(Kind::Energibridge) => Wrapping::Never,

@@ -19,15 +19,31 @@ use crate::worker::protocol::Arrays;
 /// What Python tells; what else it says is for others.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub(crate) enum Event {
+pub enum Event {
     /// A step begins.
-    Progress { step: String },
+    Progress {
+        /// What is done, for a terminal.
+        step: String,
+    },
     /// Everything is written.
-    Result { sentence: String, files: Vec<String> },
+    Result {
+        /// The verdict, in one sentence.
+        sentence: String,
+        /// The names of the files that were written, within the folder.
+        files: Vec<String>,
+    },
     /// A setting does not fit the data.
-    Refused { message: String },
+    Refused {
+        /// Which, and why.
+        message: String,
+    },
     /// No carbon intensity for this place.
-    Place { place: String, known: Vec<String> },
+    Place {
+        /// As it was typed.
+        place: String,
+        /// The codes that there are.
+        known: Vec<String>,
+    },
 }
 
 /// The argument of `analysis.host.serve`; see `python/analysis/settings.py`.

@@ -13,7 +13,7 @@ use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
 use super::tables::{self, Columns, TableRow, Tabled};
 use super::walk;
-pub use super::walk::Ignored;
+pub(crate) use super::walk::Ignored;
 use crate::store::folder::Folder;
 
 /// Where trials come from.
@@ -83,7 +83,7 @@ pub struct Scan {
 }
 
 /// By a shard's folder, its machines' names in its own files, and in the study.
-pub type Renamed = BTreeMap<String, BTreeMap<String, String>>;
+pub(crate) type Renamed = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Why a folder's trials could not be found.
 #[derive(Debug, thiserror::Error)]
@@ -336,7 +336,7 @@ pub struct GroupLine {
 
 impl Scan {
     /// One line per group, in the inputs' order.
-    pub fn groups(&self) -> Vec<GroupLine> {
+    pub(crate) fn groups(&self) -> Vec<GroupLine> {
         let mut lines: Vec<GroupLine> = Vec::new();
         let mut sessions: BTreeSet<&str> = BTreeSet::new();
         for input in &self.inputs {

@@ -123,13 +123,13 @@ pub struct AnalyzeSettings {
 }
 
 /// How often a run happens in a year where nobody says.
-pub const RUNS_PER_YEAR: f64 = 1000.0;
+pub(crate) const RUNS_PER_YEAR: f64 = 1000.0;
 /// Price of a kilowatt-hour in [`CURRENCY`] where nobody says.
-pub const PRICE_PER_KWH: f64 = 0.30;
+pub(crate) const PRICE_PER_KWH: f64 = 0.30;
 /// Its currency.
-pub const CURRENCY: &str = "EUR";
+pub(crate) const CURRENCY: &str = "EUR";
 /// Seeds the bootstrap where nobody says.
-pub const SEED: u64 = 42;
+pub(crate) const SEED: u64 = 42;
 
 impl AnalyzeSettings {
     /// Defaults for a folder: joulerace's method, 1000 runs a year at 0.30 EUR/kWh, alpha 0.05, seed 42.
@@ -164,7 +164,7 @@ impl AnalyzeSettings {
     /// # Errors
     ///
     /// The complaint.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         for (flag, value) in
             [("runs-per-year", self.runs_per_year), ("price-per-kwh", self.price_per_kwh)]
         {
@@ -186,7 +186,7 @@ impl AnalyzeSettings {
     /// # Errors
     ///
     /// The complaint.
-    pub fn check_for_experiment(&self) -> Result<(), String> {
+    pub(crate) fn check_for_experiment(&self) -> Result<(), String> {
         let plain =
             "it is for other files: an experiment has its groups, blocks and trials on record";
         let flags = [

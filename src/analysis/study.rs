@@ -105,9 +105,9 @@ pub fn study(
     let table = Table::made(trials, &frame);
     let ignored = scan.ignored.iter().map(|i| (relative(&settings.dir, &i.file), i.reason.clone()));
     let told = Told {
-        trials: table.len(),
+        trials: table.trials(),
         groups: scan.groups().len(),
-        usable: table.len() - table.unused.len(),
+        usable: table.trials() - table.unused.len(),
         unused: kinds(table.unused.iter().cloned()),
         notes,
         absent: absent.iter().map(Absent::to_string).collect(),

@@ -13,9 +13,8 @@ use super::scan::Source;
 use super::settings::Method;
 use crate::energy::PowerTrace;
 pub(crate) use cells::Cells;
-pub use columns::TEXTS;
-pub(crate) use columns::names;
 use columns::{OF_ROWS, SESSION};
+pub(crate) use columns::{TEXTS, names};
 use row::cells;
 
 /// A file that cannot be used, or a trial without samples.
@@ -45,7 +44,7 @@ pub struct Table {
 }
 
 /// How trials become rows.
-pub struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// Where they come from.
     pub source: Source,
     /// The recipe.
@@ -63,7 +62,7 @@ impl Table {
     }
 
     /// Puts the trials into columns.
-    pub fn made(trials: Vec<Trial>, frame: &Frame<'_>) -> Table {
+    pub(crate) fn made(trials: Vec<Trial>, frame: &Frame<'_>) -> Table {
         let mut table = Table::default();
         let mut rows = Vec::with_capacity(trials.len());
         for mut trial in trials {
@@ -106,14 +105,9 @@ impl Table {
         table
     }
 
-    /// Number of trials.
-    pub fn len(&self) -> usize {
+    /// How many trials there are, usable or not.
+    pub fn trials(&self) -> usize {
         self.texts.first().map_or(0, |(_, column)| column.len())
-    }
-
-    /// Whether there are no trials.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// A column of text.
@@ -160,7 +154,7 @@ impl Table {
     pub fn write_csv(&self, path: &Path) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(self.columns())?;
-        for row in 0..self.len() {
+        for row in 0..self.trials() {
             for (_, column) in &self.texts {
                 csv.write_field(crate::clean::cell(column[row].as_deref().unwrap_or_default()))?;
             }

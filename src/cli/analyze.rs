@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// `joulerace analyze`.
 #[derive(Debug, clap::Args)]
-pub struct AnalyzeArgs {
+pub(crate) struct AnalyzeArgs {
     /// An experiment's folder, any folder with EnergiBridge's CSV files in it or below it, or a table
     /// with a run in each row
     pub dir: PathBuf,

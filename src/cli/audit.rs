@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// `joulerace audit`.
 #[derive(Debug, clap::Args)]
-pub struct AuditArgs {
+pub(crate) struct AuditArgs {
     /// A table, or a folder: of tables, of EnergiBridge's files, or of an experiment
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,

@@ -14,7 +14,7 @@ const ALONE: [&str; 8] =
 
 /// Tells `submit`'s own flags from Slurm's, which nobody but sbatch knows: whatever stands before `--` and is
 /// not ours is.
-pub fn sorted(words: Vec<OsString>) -> Vec<OsString> {
+pub(crate) fn sorted(words: Vec<OsString>) -> Vec<OsString> {
     let is_ours = |word: &OsString| word.to_string_lossy().starts_with('-');
     let Some(at) = words.iter().skip(1).position(|word| !is_ours(word)).map(|at| at + 1) else {
         return words;
@@ -50,7 +50,7 @@ pub fn sorted(words: Vec<OsString>) -> Vec<OsString> {
 
 /// `joulerace submit`.
 #[derive(Debug, clap::Args)]
-pub struct SubmitArgs {
+pub(crate) struct SubmitArgs {
     /// How many tasks the blocks are dealt to, each on a machine of its own
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub shards: u32,
@@ -77,14 +77,14 @@ pub struct SubmitArgs {
 
 /// `joulerace status`.
 #[derive(Debug, clap::Args)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// The study's folder
     pub dir: PathBuf,
 }
 
 /// `joulerace merge`.
 #[derive(Debug, clap::Args)]
-pub struct MergeArgs {
+pub(crate) struct MergeArgs {
     /// The study's folder, with its shards in `shards`
     pub dir: PathBuf,
     /// Merge although the work differs between shards, and record what

@@ -4,7 +4,7 @@ use super::{DesignArgs, FailureArgs, MeterArgs};
 
 /// `joulerace compare`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct CompareArgs {
+pub(crate) struct CompareArgs {
     /// What is compared, each command in quotes
     #[arg(value_name = "COMMAND", required = true, num_args = 1.., help_heading = "Arguments")]
     pub commands: Vec<String>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Order, pauses, folder.
 #[derive(Debug, Clone, clap::Args)]
-pub struct DesignArgs {
+pub(crate) struct DesignArgs {
     /// The order within blocks: random, or balanced for position and predecessor (Williams squares)
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Order::Random, help_heading = "Experiment")]
     pub order: Order,
@@ -58,7 +58,7 @@ pub struct DesignArgs {
 
 /// What is done about failures.
 #[derive(Debug, Clone, clap::Args)]
-pub struct FailureArgs {
+pub(crate) struct FailureArgs {
     /// How often a failed trial is tried again
     #[arg(
         long,

@@ -5,7 +5,7 @@ use clap::Subcommand;
 
 /// How much is expected, and how it is told.
 #[derive(Debug, clap::Args)]
-pub struct JudgeArgs {
+pub(crate) struct JudgeArgs {
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
@@ -18,7 +18,7 @@ pub struct JudgeArgs {
 /// `joulerace doctor`: put the word in front of an experiment's flags, and that experiment is judged.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// How it is told.
     #[command(flatten)]
     pub judge: JudgeArgs,
@@ -32,7 +32,7 @@ pub struct DoctorArgs {
 
 /// What else can be judged beside an experiment of frameworks.
 #[derive(Debug, Subcommand)]
-pub enum DoctorOf {
+pub(crate) enum DoctorOf {
     /// Check this machine for a comparison of commands: joulerace doctor compare CMD CMD …
     #[command(
         mut_arg("warmup", |arg| arg.default_value("3s")),
@@ -50,7 +50,7 @@ pub enum DoctorOf {
 
 /// `joulerace doctor compare`.
 #[derive(Debug, clap::Args)]
-pub struct DoctorCompareArgs {
+pub(crate) struct DoctorCompareArgs {
     /// How it is told.
     #[command(flatten)]
     pub judge: JudgeArgs,

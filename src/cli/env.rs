@@ -2,7 +2,7 @@
 
 /// `joulerace env`.
 #[derive(Debug, clap::Args)]
-pub struct EnvArgs {
+pub(crate) struct EnvArgs {
     /// What to do.
     #[command(subcommand)]
     pub command: EnvCommand,
@@ -10,7 +10,7 @@ pub struct EnvArgs {
 
 /// What to do with environments.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum EnvCommand {
+pub(crate) enum EnvCommand {
     /// List joulerace's own environments
     List,
     /// Make what is missing and print where it is

@@ -1,7 +1,7 @@
 //! The examples under each command's help.
 
 /// Of the experiment.
-pub const EXPERIMENT: &str = "\
+pub(crate) const EXPERIMENT: &str = "\
 Examples:
   joulerace                                    the whole experiment, with the defaults
   joulerace --iterations 7 --epochs 1 --train-samples 9600 --test-samples 2000 \\
@@ -13,7 +13,7 @@ Examples:
   joulerace doctor --meter rapl                is this machine fit for it?";
 
 /// Of `compare`.
-pub const COMPARE: &str = "\
+pub(crate) const COMPARE: &str = "\
 Examples:
   joulerace compare 'python a.py' 'python b.py'
   joulerace compare -n new -n old './new in.txt' './old in.txt' --same-output
@@ -27,21 +27,21 @@ what is told is for one. Its window is the process, or the phases that it
 marks (joulerace mark --help).";
 
 /// Of `run`.
-pub const RUN: &str = "\
+pub(crate) const RUN: &str = "\
 Examples:
   joulerace --iterations 10 --epochs 1 --save race.toml
   joulerace run race.toml
   joulerace run race.toml --iterations 20 --output results/longer";
 
 /// Of `resume`.
-pub const RESUME: &str = "\
+pub(crate) const RESUME: &str = "\
 Examples:
   joulerace resume results/2026-11-25_14-05-09
   joulerace resume results/2026-11-25_14-05-09 --accept-changes
   joulerace resume results/2026-11-25_14-05-09 --run-commands   one of joulerace compare";
 
 /// Of `analyze`.
-pub const ANALYZE: &str = "\
+pub(crate) const ANALYZE: &str = "\
 Examples:
   joulerace analyze results/2026-11-25_14-05-09
   joulerace analyze measurements               a folder of <group>/<name>_<n>.csv
@@ -49,19 +49,19 @@ Examples:
   joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
 
 /// Of `submit`.
-pub const SUBMIT: &str = "\
+pub(crate) const SUBMIT: &str = "\
 Examples:
   joulerace submit --shards 10 --time=4:00:00 -- --iterations 60 --output study
   joulerace submit --shards 10 --partition=long --constraint=epyc --wait -- --iterations 60
   joulerace submit --shards 10 --prepare node --dry-run -- --iterations 60";
 
 /// Of `status`.
-pub const STATUS: &str = "\
+pub(crate) const STATUS: &str = "\
 Examples:
   joulerace status study";
 
 /// Of `merge`.
-pub const MERGE: &str = "\
+pub(crate) const MERGE: &str = "\
 Examples:
   joulerace --iterations 30 --order-seed 7 --shard 2/5 --output study
                                                on the second of five machines
@@ -69,19 +69,19 @@ Examples:
   joulerace merge study";
 
 /// Of `pack`.
-pub const PACK: &str = "\
+pub(crate) const PACK: &str = "\
 Examples:
   joulerace pack results/2026-11-25_14-05-09 --author 'Ada Lovelace' --license CC-BY-4.0
   joulerace pack results/2026-11-25_14-05-09 --output artifact.zip";
 
 /// Of `replay`.
-pub const REPLAY: &str = "\
+pub(crate) const REPLAY: &str = "\
 Examples:
   joulerace replay artifact.zip
   joulerace replay artifact.zip --plan         the same experiment on this machine, as a dry run";
 
 /// Of `audit`.
-pub const AUDIT: &str = "\
+pub(crate) const AUDIT: &str = "\
 Examples:
   joulerace audit emissions.csv                a table that CodeCarbon wrote
   joulerace audit run_table.csv --columns group=language,block=algorithm
@@ -89,14 +89,14 @@ Examples:
   joulerace audit measurements --strict        a folder; the exit status says what was found";
 
 /// Of `verify`.
-pub const VERIFY: &str = "\
+pub(crate) const VERIFY: &str = "\
 Examples:
   joulerace verify
   joulerace verify --treatments torch,jax --steps 20
   joulerace verify --json > work.json";
 
 /// Of `doctor`.
-pub const DOCTOR: &str = "\
+pub(crate) const DOCTOR: &str = "\
 Examples:
   joulerace doctor
   joulerace doctor --iterations 10 --meter rapl
@@ -105,7 +105,7 @@ Examples:
   joulerace doctor compare './old in.txt' './new in.txt'";
 
 /// Of `measure`.
-pub const MEASURE: &str = "\
+pub(crate) const MEASURE: &str = "\
 Examples:
   joulerace measure -- make -j4
   joulerace measure --runs 10 --name new --output out -- ./new input.txt
@@ -118,7 +118,7 @@ The result stands on standard error. The exit status is the command's own;
 command marks (joulerace mark --help) are told one by one.";
 
 /// Of `mark`.
-pub const MARK: &str = "\
+pub(crate) const MARK: &str = "\
 Examples, in a shell script that is measured:
   joulerace mark sort begin
   sort big.txt > sorted.txt
@@ -128,7 +128,7 @@ In Python, where a mark costs less than starting a program:
   print('sort begin', file=marks)";
 
 /// Of `env`.
-pub const ENV: &str = "\
+pub(crate) const ENV: &str = "\
 Examples:
   joulerace env list
   joulerace env sync                           make them now, not at the first experiment
@@ -137,14 +137,14 @@ Examples:
   joulerace env prune                          remove those that no clone needs";
 
 /// Of `completions`.
-pub const COMPLETIONS: &str = "\
+pub(crate) const COMPLETIONS: &str = "\
 Examples:
   joulerace completions bash > ~/.local/share/bash-completion/completions/joulerace
   joulerace completions zsh > ~/.zfunc/_joulerace
   joulerace completions fish > ~/.config/fish/completions/joulerace.fish";
 
 /// Of `man`.
-pub const MAN: &str = "\
+pub(crate) const MAN: &str = "\
 Examples:
   joulerace man | man -l -
   joulerace man ~/.local/share/man/man1        a page for each command";

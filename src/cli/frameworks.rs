@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// The experiment.
 #[derive(Debug, Clone, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Blocks; each runs every treatment once, in an order of its own
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,

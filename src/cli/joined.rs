@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 /// Puts a flag and a value that begins like a negative number together (`--seed -1` as `--seed=-1`), so
 /// that what is wrong with the value is said with its flag. A command to be measured is left as it is.
-pub fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+pub(crate) fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut joined: Vec<OsString> = Vec::new();
     let mut arguments = arguments.peekable();
     let mut measured = false;

@@ -4,7 +4,7 @@ use crate::phase::{Edge, Phase};
 
 /// `joulerace mark`.
 #[derive(Debug, clap::Args)]
-pub struct MarkArgs {
+pub(crate) struct MarkArgs {
     /// The phase: a name of your own of up to 32 letters, digits, '_', '-' and '.'
     #[arg(value_name = "PHASE", value_parser = phase)]
     pub phase: Phase,

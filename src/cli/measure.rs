@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// `joulerace measure`.
 #[derive(Debug, clap::Args)]
-pub struct MeasureArgs {
+pub(crate) struct MeasureArgs {
     /// Measure the command N times, and give mean, SD, least and most
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs: Option<u32>,

@@ -13,7 +13,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 /// What a meter needs; shared by the experiment, `measure` and `doctor`.
 #[derive(Debug, Clone, Args)]
-pub struct MeterArgs {
+pub(crate) struct MeterArgs {
     /// Time between two samples; edges reads at the start, the end and the phases' edges only, and every
     /// 30s for counters that wrap
     #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = interval)]

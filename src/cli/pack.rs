@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// `joulerace pack`.
 #[derive(Debug, clap::Args)]
-pub struct PackArgs {
+pub(crate) struct PackArgs {
     /// The experiment's folder, with its report
     pub dir: PathBuf,
     /// The archive [default: NAME.zip in the present folder, after the experiment's]
@@ -23,7 +23,7 @@ pub struct PackArgs {
 
 /// `joulerace replay`.
 #[derive(Debug, clap::Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The archive that `joulerace pack` made
     pub archive: PathBuf,
     /// Plan the same experiment on this machine, with the same order, and run nothing

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// `joulerace resume`.
 #[derive(Debug, Args)]
-pub struct ResumeArgs {
+pub(crate) struct ResumeArgs {
     /// The experiment's folder
     pub dir: PathBuf,
     /// Run trials again that failed, too; those that could not be measured are run in any case

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// `joulerace run`.
 #[derive(Debug, clap::Args)]
-pub struct RaceArgs {
+pub(crate) struct RaceArgs {
     /// The file; its keys are the flags of joulerace, or of joulerace compare where it has commands
     #[arg(value_name = "FILE", allow_hyphen_values = true)]
     pub file: PathBuf,

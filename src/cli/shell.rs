@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// `joulerace completions`.
 #[derive(Debug, clap::Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// Whose
     #[arg(value_name = "SHELL")]
     pub shell: Shell,
@@ -13,7 +13,7 @@ pub struct CompletionsArgs {
 
 /// `joulerace man`.
 #[derive(Debug, clap::Args)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// Write a page for each command into this folder [default: print the program's own]
     pub dir: Option<PathBuf>,
 }

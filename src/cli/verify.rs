@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// `joulerace verify`.
 #[derive(Debug, clap::Args)]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     /// What to compare; the first is what the others are held against
     #[arg(
         long,

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 const MOST_LINES: usize = 20;
 
 /// `joulerace analyze`.
-pub fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let terminal = Terminal::new(talk);
     process::adopt_orphans();
@@ -92,7 +92,7 @@ async fn several(
 }
 
 /// Analyses an experiment with the defaults and says what came of it.
-pub async fn analyse_experiment(
+pub(crate) async fn analyse_experiment(
     project: &Project,
     folder: &Path,
     terminal: &Terminal,

@@ -51,7 +51,7 @@ struct Left {
 }
 
 /// `joulerace audit`.
-pub fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let terminal = Terminal::new(talk);
     process::adopt_orphans();

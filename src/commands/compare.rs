@@ -9,7 +9,7 @@ use crate::run::commands::check_found;
 use std::process::ExitCode;
 
 /// `joulerace compare`.
-pub fn compare(args: &CompareArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn compare(args: &CompareArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let settings = resolve::commands::resolve(args)?;
     if args.setup.is_none() {

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// `joulerace doctor`: ends with 0, or with the status of the worst finding.
-pub fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let (settings, design, judge) = match &args.of {
         Some(DoctorOf::Compare(of)) => (commands(&of.compare)?, &of.compare.design, &of.judge),
@@ -59,7 +59,7 @@ fn commands(args: &CompareArgs) -> Result<Settings, Error> {
 /// # Errors
 ///
 /// The findings with their remedies, and the status that `doctor` would end with.
-pub fn strict(
+pub(crate) fn strict(
     settings: &Settings,
     project: &Project,
     results: &Path,

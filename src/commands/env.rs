@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// `joulerace env`.
-pub fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let settings = prepare::env_settings(&project, Profile::Training, None, false);
     match args.command {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 /// `joulerace mark`. Where nobody measures it does nothing, so that a command that marks its phases runs
 /// as well by itself.
-pub fn mark(args: &MarkArgs) -> Result<ExitCode, Error> {
+pub(crate) fn mark(args: &MarkArgs) -> Result<ExitCode, Error> {
     match marks::send(args.phase, args.edge) {
         Ok(heard) => {
             if !heard {

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 const SERIES: &str = "measured";
 
 /// `joulerace measure`: ends with the command's own exit status.
-pub fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn measure(args: MeasureArgs, talk: Talk) -> Result<ExitCode, Error> {
     check_command(&args.command)?;
     let target = Target::of(&args)?;
     let settings = meter_of(&args.meter);

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 const MOST_NAMED: usize = 20;
 
 /// `joulerace merge`: ends well where every planned trial is there.
-pub fn merge(args: MergeArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn merge(args: MergeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let root = prepare::followed(&args.dir);
     let terminal = Terminal::new(talk);

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 const NAMED: usize = 5;
 
 /// `joulerace pack`.
-pub fn pack(args: PackArgs) -> Result<ExitCode, Error> {
+pub(crate) fn pack(args: PackArgs) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let folder = Folder::at(prepare::followed(&args.dir));
     if folder.root().is_dir() {

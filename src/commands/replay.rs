@@ -33,7 +33,7 @@ use std::process::ExitCode;
 const LARGEST: u64 = 1 << 30;
 
 /// `joulerace replay`.
-pub fn replay(args: ReplayArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn replay(args: ReplayArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     Scratch::sweep();
     let unpacked = unpack(&args.archive)?;

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// `joulerace`.
-pub fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(super) fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     if args.list_treatments {
         let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
@@ -94,7 +94,7 @@ fn can_be_had(settings: &Settings, project: &Project, talk: Talk) -> Result<(), 
 }
 
 /// `joulerace resume`.
-pub fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let folder = Folder::at(prepare::followed(&args.dir));
     let then = recorded(&folder)?;
     let project = Project::find()?;

@@ -31,7 +31,7 @@ pub(super) struct Place {
 impl Place {
     /// The folder that was named, else one by the date; shards' is one that all who draw the same plan
     /// call alike.
-    pub fn of(design: &DesignArgs, settings: &Settings) -> Place {
+    pub(crate) fn of(design: &DesignArgs, settings: &Settings) -> Place {
         let named = design.output.as_deref().map(prepare::followed);
         let results = || prepare::absolute(Path::new("results"));
         match settings.shard {
@@ -49,7 +49,7 @@ impl Place {
 
     /// Whether what is there is gone on with. A shard that is asked to go on and has not begun, begins: a
     /// task does not know whether another came before it.
-    pub fn goes_on(&self, design: &DesignArgs) -> bool {
+    pub(crate) fn goes_on(&self, design: &DesignArgs) -> bool {
         design.resume && (self.study.is_none() || self.folder.experiment().exists())
     }
 
@@ -58,7 +58,7 @@ impl Place {
     /// # Errors
     ///
     /// It is not what was planned, or this machine cannot measure it.
-    pub fn look(
+    pub(crate) fn look(
         &self,
         session: &mut Session,
         design: &DesignArgs,

@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use std::process::ExitCode;
 
 /// `joulerace completions`.
-pub fn completions(args: CompletionsArgs) -> Result<ExitCode, Error> {
+pub(crate) fn completions(args: CompletionsArgs) -> Result<ExitCode, Error> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "joulerace", &mut text);
     say(&String::from_utf8_lossy(&text));
@@ -16,7 +16,7 @@ pub fn completions(args: CompletionsArgs) -> Result<ExitCode, Error> {
 }
 
 /// `joulerace man`.
-pub fn man(args: ManArgs) -> Result<ExitCode, Error> {
+pub(crate) fn man(args: ManArgs) -> Result<ExitCode, Error> {
     let command = Cli::command();
     match args.dir {
         None => {

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const MOST_LINES: usize = 40;
 
 /// `joulerace status`: ends well where all is done or under way.
-pub fn status(args: StatusArgs, _talk: Talk) -> Result<ExitCode, Error> {
+pub(super) fn status(args: StatusArgs, _talk: Talk) -> Result<ExitCode, Error> {
     let root = prepare::followed(&args.dir);
     let found = look(&root)?;
     say(&table(&found, width()));

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 const LEAST_WARNING_S: f64 = 120.0;
 
 /// `joulerace submit`.
-pub fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     let typed = experiment(&args.experiment)?;
     let settings = typed.settings(&project)?;

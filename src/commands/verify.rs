@@ -27,7 +27,7 @@ pub(super) use table::{Comparison, table};
 use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.
-pub fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
+pub(crate) fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let threads = job_ranges(args.learning_rate, args.threads)?;
     let project = Project::find()?;
     let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;

@@ -11,7 +11,7 @@ use flate2::bufread::GzDecoder;
 /// Images are this many pixels high and wide: what the network takes.
 pub const SIDE: u32 = 28;
 /// Labels are below this.
-pub const CLASSES: u8 = 10;
+pub(crate) const CLASSES: u8 = 10;
 /// More items than this are taken for a damaged header. MNIST has 60,000, EMNIST 814,255.
 pub const MOST_ITEMS: u32 = 1_000_000;
 

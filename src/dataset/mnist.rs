@@ -4,7 +4,7 @@ use super::idx::Content;
 
 /// Where the files can be had; both serve them byte for byte as published. The first is what
 /// TensorFlow Datasets downloads from, the second what torchvision does.
-pub const MIRRORS: [&str; 2] = [
+pub(crate) const MIRRORS: [&str; 2] = [
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 ];

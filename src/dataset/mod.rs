@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-pub use error::{Attempt, DatasetError};
-pub use prepare::{Found, find, prepare};
+pub use error::DatasetError;
+pub use prepare::prepare;
+pub(crate) use prepare::{Found, find};
 
 /// The seed that `digits` is made with.
-pub const DIGITS_SEED: u64 = 42;
+pub(crate) const DIGITS_SEED: u64 = 42;
 /// The name of the folder with `digits`; it changes whenever what is made changes.
 pub const DIGITS_FOLDER: &str = "digits-v1-seed42";
 

@@ -47,7 +47,7 @@ pub fn prepare(
 
 /// What [`prepare`] would find.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// All four files, checked.
     Ready(Dataset),
     /// Files of MNIST are missing, or damaged in joulerace's own folder, and would be downloaded.
@@ -71,7 +71,7 @@ pub enum Found {
 ///
 /// # Errors
 /// A file that is there and of no use.
-pub fn find(settings: &DatasetSettings) -> Result<Found, DatasetError> {
+pub(crate) fn find(settings: &DatasetSettings) -> Result<Found, DatasetError> {
     if settings.name == Choice::Digits {
         let dir = data_root(settings).join(DIGITS_FOLDER);
         let found = digits_in(&dir, &settings.files);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Asks one of the system's programs and gives what it printed; none where it cannot say.
-pub type Ask<'a> = &'a dyn Fn(&[&str]) -> Option<String>;
+pub(crate) type Ask<'a> = &'a dyn Fn(&[&str]) -> Option<String>;
 
 /// How long a program may think.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -18,7 +18,7 @@ const KEEPERS: [&str; 7] =
     ["chronyd", "systemd-timesyn", "ntpd", "ntpd-rs", "openntpd", "ptp4l", "phc2sys"];
 
 /// Runs a program of this machine, for two seconds at most.
-pub fn ask(line: &[&str]) -> Option<String> {
+pub(crate) fn ask(line: &[&str]) -> Option<String> {
     let mut printed = tempfile::tempfile().ok()?;
     let (program, arguments) = line.split_first()?;
     let mut command = Command::new(program);

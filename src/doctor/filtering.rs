@@ -38,7 +38,7 @@ enum Register {
 
 impl Filtering {
     /// Looks at the first processor.
-    pub fn read(roots: &Roots) -> Filtering {
+    pub(crate) fn read(roots: &Roots) -> Filtering {
         let cpuinfo = std::fs::read(roots.proc.join("cpuinfo")).unwrap_or_default();
         let cpuinfo = String::from_utf8_lossy(&cpuinfo);
         let field = |key: &str| {

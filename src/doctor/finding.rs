@@ -23,7 +23,7 @@ pub enum Level {
 
 impl Level {
     /// As it is shown.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Level::Ok => "ok",
             Level::Note => "note",
@@ -35,7 +35,7 @@ impl Level {
 
     /// The status to end with, where this is the worst; none for success. What is unknown ends well:
     /// often nothing can be done about it.
-    pub fn status(self) -> Option<Status> {
+    pub(crate) fn status(self) -> Option<Status> {
         match self {
             Level::Ok | Level::Note | Level::Unknown => None,
             Level::Warning => Some(Status::Warnings),
@@ -64,7 +64,7 @@ pub enum Group {
 
 impl Group {
     /// As it is shown.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Group::Meters => "Meters",
             Group::Software => "Python",
@@ -97,7 +97,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding; `examine` says to which group it belongs.
-    pub fn new(
+    pub(crate) fn new(
         id: &'static str,
         title: &'static str,
         level: Level,
@@ -108,7 +108,7 @@ impl Finding {
     }
 
     /// With what to do about it.
-    pub fn remedy(self, remedy: impl Into<String>) -> Finding {
+    pub(crate) fn remedy(self, remedy: impl Into<String>) -> Finding {
         Finding { remedy: Some(remedy.into()), ..self }
     }
 
@@ -123,7 +123,7 @@ impl Finding {
     }
 
     /// With a number or word for programs.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Finding {
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Finding {
         self.details.insert(name.to_owned(), value.into());
         self
     }
@@ -146,17 +146,17 @@ pub struct Report {
 
 impl Report {
     /// Version of the layout that `--json` prints.
-    pub const SCHEMA: u32 = 1;
+    pub(crate) const SCHEMA: u32 = 1;
 
     /// Sums findings up.
-    pub fn new(findings: Vec<Finding>, seconds: f64) -> Report {
+    pub(crate) fn new(findings: Vec<Finding>, seconds: f64) -> Report {
         let worst = findings.iter().map(|f| f.level).max().unwrap_or(Level::Ok);
         let version = env!("CARGO_PKG_VERSION");
         Report { schema: Report::SCHEMA, version, worst, seconds, findings }
     }
 
     /// How many findings are of a level.
-    pub fn count(&self, level: Level) -> usize {
+    pub(crate) fn count(&self, level: Level) -> usize {
         self.findings.iter().filter(|finding| finding.level == level).count()
     }
 

@@ -4,7 +4,7 @@ use super::finding::{Finding, Level, Report};
 
 /// Something to put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fix {
+pub(crate) struct Fix {
     /// The worst of what it explains.
     pub level: Level,
     /// What is wrong, in a clause.
@@ -19,7 +19,7 @@ pub struct Fix {
 const NO_COUNTER: [&str; 4] = ["meter", "meter.estimate", "virtual_machine", "container"];
 
 /// Failures first, then what makes the energy an estimate, then the warnings as they stand.
-pub fn fix_first(report: &Report) -> Vec<Fix> {
+pub(crate) fn fix_first(report: &Report) -> Vec<Fix> {
     let bad = |id: &str| report.get(id).is_some_and(|finding| finding.level >= Level::Warning);
     let estimated = report.get("meter").is_some_and(estimates);
     let within: Vec<&str> =

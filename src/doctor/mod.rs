@@ -16,9 +16,10 @@ pub mod show;
 mod speed;
 mod tried;
 
-pub use clock::{Ask, ask};
-pub use finding::{Finding, Group, Level, Report};
-pub use fix::{Fix, fix_first};
+pub(crate) use clock::{Ask, ask};
+pub(crate) use finding::Group;
+pub use finding::{Finding, Level, Report};
+pub(crate) use fix::fix_first;
 pub use movement::Effort;
 
 use crate::dataset::DatasetSettings;

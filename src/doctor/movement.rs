@@ -42,7 +42,7 @@ pub(super) struct Others {
 
 impl Others {
     /// The share of all processors that others kept busy; none where there are no processors.
-    pub fn share(&self) -> Option<f64> {
+    pub(crate) fn share(&self) -> Option<f64> {
         (self.cpus > 0).then(|| self.cores / self.cpus as f64)
     }
 }

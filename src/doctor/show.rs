@@ -41,7 +41,7 @@ pub fn group(group: Group, findings: &[Finding], columns: usize) -> String {
 }
 
 /// One finding, with its remedy below.
-pub fn one(finding: &Finding, columns: usize) -> String {
+pub(crate) fn one(finding: &Finding, columns: usize) -> String {
     let columns = columns.clamp(24, WIDEST);
     let (mark, colour) = mark(finding.level);
     let word = finding.level.word();

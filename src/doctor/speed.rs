@@ -15,7 +15,7 @@ const CPUFREQ: &str = "/sys/devices/system/cpu/cpu*/cpufreq";
 pub(super) struct Heat(Option<u64>);
 
 impl Heat {
-    pub fn read(roots: &Roots) -> Heat {
+    pub(crate) fn read(roots: &Roots) -> Heat {
         Heat(throttle_events(roots))
     }
 }

@@ -48,7 +48,7 @@ impl Base {
     /// # Errors
     ///
     /// [`EnvError::NoPython`] with what each of them said.
-    pub fn find(settings: &EnvSettings, lock: &Lock) -> Result<Self, EnvError> {
+    pub(crate) fn find(settings: &EnvSettings, lock: &Lock) -> Result<Self, EnvError> {
         let mut tried = Vec::new();
         for python in &settings.pythons {
             match Self::ask(python) {
@@ -62,7 +62,7 @@ impl Base {
     }
 
     /// All that answer, in the order in which they are asked, and what the others said.
-    pub fn all(candidates: &[PathBuf]) -> (Vec<Self>, Vec<(PathBuf, String)>) {
+    pub(crate) fn all(candidates: &[PathBuf]) -> (Vec<Self>, Vec<(PathBuf, String)>) {
         let (mut found, mut tried) = (Vec::new(), Vec::new());
         for python in candidates {
             match Self::ask(python) {
@@ -79,7 +79,7 @@ impl Base {
     }
 
     /// Whether it can make environments; asked only before one is made.
-    pub fn can_make_environments(&self) -> Result<(), EnvError> {
+    pub(crate) fn can_make_environments(&self) -> Result<(), EnvError> {
         match self.missing.first() {
             Some(module) => {
                 Err(EnvError::NoVenvModule { python: self.python.clone(), module: module.clone() })

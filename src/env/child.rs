@@ -32,21 +32,21 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     /// Starts the log anew.
-    pub fn open_log(&self) -> Result<(), EnvError> {
+    pub(crate) fn open_log(&self) -> Result<(), EnvError> {
         File::create(&self.log).map(drop).map_err(EnvError::io("write the log", &self.log))
     }
 
-    pub fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
     /// Runs `command` to its end; its lines go to the log and to the progress.
-    pub fn run(&mut self, step: Step, command: &mut Command) -> Result<(), EnvError> {
+    pub(crate) fn run(&mut self, step: Step, command: &mut Command) -> Result<(), EnvError> {
         self.hear(step, command, |_| ())
     }
 
     /// As [`run`](Context::run); `each` is told every line.
-    pub fn hear(
+    pub(crate) fn hear(
         &mut self,
         step: Step,
         command: &mut Command,
@@ -88,7 +88,11 @@ impl Context<'_> {
     }
 
     /// Runs `command` to its end and returns its lines, which reach neither log nor progress.
-    pub fn lines(&mut self, step: Step, command: &mut Command) -> Result<Vec<String>, EnvError> {
+    pub(crate) fn lines(
+        &mut self,
+        step: Step,
+        command: &mut Command,
+    ) -> Result<Vec<String>, EnvError> {
         let mut lines = Vec::new();
         let status = self.capture(step, command, |line, _| lines.push(line.to_owned()))?;
         if status.success() {

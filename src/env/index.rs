@@ -14,7 +14,7 @@ impl PipSettings {
     /// Reads the lines of `pip config list`: `global.index-url='https://…'`.
     ///
     /// For `pip install`, its own section overrides the global one, and the environment both.
-    pub fn parse(lines: &[String]) -> Self {
+    pub(crate) fn parse(lines: &[String]) -> Self {
         let mut settings = BTreeMap::new();
         for section in ["global.", "install.", ":env:."] {
             for line in lines {
@@ -38,7 +38,7 @@ impl PipSettings {
     }
 
     /// Environment variables for uv that say the same; `is_set` tells which are set already.
-    pub fn for_uv(&self, is_set: &dyn Fn(&str) -> bool) -> Vec<(&'static str, String)> {
+    pub(crate) fn for_uv(&self, is_set: &dyn Fn(&str) -> bool) -> Vec<(&'static str, String)> {
         let mut variables = Vec::new();
         let mut offer = |names: &[&str], name: &'static str, value: String| {
             if !value.is_empty() && !names.iter().any(|name| is_set(name)) && !is_set(name) {
@@ -80,7 +80,7 @@ impl PipSettings {
     }
 
     /// Whether pip is told to use no index at all (`--no-index`).
-    pub fn no_index(&self) -> bool {
+    pub(crate) fn no_index(&self) -> bool {
         self.flag("no-index")
     }
 }

@@ -16,7 +16,7 @@ const METADATA_LIMIT: u64 = 256 * 1024;
 
 /// A virtual environment on disk.
 #[derive(Debug, Clone)]
-pub struct VirtualEnv {
+pub(crate) struct VirtualEnv {
     /// Its folder.
     pub prefix: PathBuf,
     /// Its interpreter.
@@ -28,7 +28,7 @@ pub struct VirtualEnv {
 
 impl VirtualEnv {
     /// Looks at the folder `prefix`; an error is what it lacks, in words.
-    pub fn open(prefix: &Path) -> Result<Self, String> {
+    pub(crate) fn open(prefix: &Path) -> Result<Self, String> {
         let prefix = std::path::absolute(prefix).map_err(|error| error.to_string())?;
         if !prefix.exists() {
             return Err("no such folder".into());
@@ -72,7 +72,7 @@ impl VirtualEnv {
     }
 
     /// What is installed: normalised name to version, from each `*.dist-info/METADATA`.
-    pub fn packages(&self) -> std::io::Result<BTreeMap<String, String>> {
+    pub(crate) fn packages(&self) -> std::io::Result<BTreeMap<String, String>> {
         let mut packages = BTreeMap::new();
         for (i, folder) in self.site_packages.iter().enumerate() {
             let entries = match fs::read_dir(folder) {
@@ -99,7 +99,7 @@ impl VirtualEnv {
 }
 
 /// Where packages differ from what is required; packages beyond those do not count.
-pub fn differences(
+pub(crate) fn differences(
     required: &BTreeMap<String, String>,
     installed: &BTreeMap<String, String>,
 ) -> Vec<Difference> {
@@ -160,7 +160,7 @@ pub(super) fn script_in(prefix: &Path, name: &str) -> PathBuf {
 
 /// The folder of an environment's packages, whichever Python it is for; where it has none, where that
 /// would be.
-pub fn packages_folder(prefix: &Path) -> PathBuf {
+pub(crate) fn packages_folder(prefix: &Path) -> PathBuf {
     if cfg!(windows) {
         return site_packages_in(prefix, "");
     }

@@ -11,7 +11,7 @@ use super::{EnvError, EnvEvent, Step};
 
 /// Holds a lock until it is dropped.
 #[derive(Debug)]
-pub struct Lease {
+pub(crate) struct Lease {
     /// `None` where the cache is read-only and so cannot change.
     file: Option<File>,
 }

@@ -94,7 +94,7 @@ impl Lock {
     /// Reads requirements with hashes, of a version that was locked for one Python (`3.11`); an error is
     /// the reason in words. The text may be a stranger's, and uv is given it: whatever else a file of
     /// requirements may hold, such as another index, is none of ours.
-    pub fn pinned(text: &str, python: &str) -> Result<Self, String> {
+    pub(crate) fn pinned(text: &str, python: &str) -> Result<Self, String> {
         // uv ends lines where others do not.
         if text.replace("\r\n", "\n").chars().any(|c| c.is_control() && c != '\n') {
             return Err("it holds a control character".to_owned());
@@ -140,13 +140,13 @@ impl Lock {
     }
 
     /// Whether it is for Python `version`, and joulerace can run that.
-    pub fn is_for(&self, version: &str) -> bool {
+    pub(crate) fn is_for(&self, version: &str) -> bool {
         let fits = |version: Version| self.pythons.contains(&version);
         can_run(version) && Version::from_str(version).is_ok_and(fits)
     }
 
     /// The Pythons it is for, in words: `>=3.11, <3.13`.
-    pub fn python_versions(&self) -> String {
+    pub(crate) fn python_versions(&self) -> String {
         match self.pythons.is_empty() {
             true => format!(">={OLDEST_PYTHON}"),
             false => self.pythons.to_string(),
@@ -154,7 +154,7 @@ impl Lock {
     }
 
     /// Reads a lock's text; an error is the reason in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let raw: RawLock = toml::from_str(text).map_err(|error| error.to_string())?;
         let version = &raw.metadata.lock_version;
         let parsed = version.split_once('.').and_then(|(major, minor)| {
@@ -203,7 +203,7 @@ impl Lock {
     /// SHA-256 (64 hexadecimal digits) of what the lock says about `profile`: its groups and
     /// their packages, versions, markers and file hashes. Comments, other groups and the order
     /// of entries do not count, so a change to the plots does not reinstall the frameworks.
-    pub fn hash(&self, profile: Profile) -> String {
+    pub(crate) fn hash(&self, profile: Profile) -> String {
         let mut text = format!("joulerace environment 1\n{}\n", profile.groups().join(","));
         for package in self.packages.iter().filter(|package| package.in_groups(profile)) {
             let Package { name, version, markers, hashes, .. } = package;

@@ -29,14 +29,17 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 pub use base::pythons;
-pub use error::{Difference, EnvError};
-pub use installed::{VirtualEnv, differences, packages_folder};
-pub use lease::Lease;
+pub(crate) use error::Difference;
+pub use error::EnvError;
+pub(crate) use installed::packages_folder;
+pub(crate) use lease::Lease;
 pub use lock::Lock;
-pub use manage::{EnvInfo, Prune, Pruned, prune, status};
-pub use names::{OLDEST_PYTHON as OLDEST, normalise};
-pub use pinned::{PinnedLock, Standing, Version, around, lock, releases, standing, take};
-pub use resolve::{Found, find, resolve, sync};
+pub use manage::{EnvInfo, Prune, prune, status};
+pub(crate) use names::normalise;
+pub use pinned::{PinnedLock, Version, lock, releases};
+pub(crate) use pinned::{Standing, around, standing, take};
+pub(crate) use resolve::{Found, find};
+pub use resolve::{resolve, sync};
 
 /// What an environment is for, and so which of the lock's groups it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,7 +56,7 @@ impl Profile {
     pub const ALL: [Self; 2] = [Self::Training, Self::Analysis];
 
     /// Poetry's groups that belong to it.
-    pub fn groups(self) -> [&'static str; 3] {
+    pub(crate) fn groups(self) -> [&'static str; 3] {
         match self {
             Self::Training => ["main", "training", "dev"],
             Self::Analysis => ["main", "analysis", "dev"],
@@ -163,7 +166,7 @@ impl EnvSettings {
 
 /// The environment that the shell has activated: `VIRTUAL_ENV`, which activation scripts,
 /// `poetry shell`, `poetry run` and `uv run` all set.
-pub fn active_environment() -> Option<PathBuf> {
+pub(crate) fn active_environment() -> Option<PathBuf> {
     std::env::var_os("VIRTUAL_ENV").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
@@ -209,7 +212,7 @@ impl Environment {
     /// # Errors
     ///
     /// [`EnvError::Broken`] where it does not run.
-    pub fn interpreter(&self) -> Result<Interpreter, EnvError> {
+    pub(crate) fn interpreter(&self) -> Result<Interpreter, EnvError> {
         interpreter(&self.python)
     }
 }

@@ -4,7 +4,7 @@ use pep508_rs::pep440_rs::Version;
 use std::str::FromStr as _;
 
 /// The worker's library is built against this version's stable ABI, so none before it will do.
-pub const OLDEST_PYTHON: &str = "3.10";
+pub(crate) const OLDEST_PYTHON: &str = "3.10";
 
 /// Whether the worker's library runs in Python `version`.
 pub(super) fn can_run(version: &str) -> bool {
@@ -18,7 +18,7 @@ pub(super) fn minor_version(version: &str) -> String {
 }
 
 /// A package's normalised name (PEP 503): lower case, one hyphen for runs of `-`, `_` and `.`.
-pub fn normalise(name: &str) -> String {
+pub(crate) fn normalise(name: &str) -> String {
     let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-").to_lowercase()
 }

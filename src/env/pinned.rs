@@ -18,9 +18,10 @@ use super::lock::Lock;
 use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
 use super::{EnvError, EnvEvent, EnvSettings};
-pub use elsewhere::{Standing, standing, take};
+pub(crate) use elsewhere::{Standing, standing, take};
+pub(crate) use releases::around;
+pub use releases::releases;
 use releases::releases_with;
-pub use releases::{around, releases};
 use uv::{because, compile};
 
 /// The first line of a lock, and with it its format.
@@ -43,7 +44,7 @@ pub struct Version {
 
 impl Version {
     /// What uv is asked to lock, a line each: the package at its version, then the others by name.
-    pub fn requirements(&self) -> Vec<String> {
+    pub(crate) fn requirements(&self) -> Vec<String> {
         let mut others: Vec<&String> = self.others.iter().filter(|o| **o != self.package).collect();
         others.sort();
         others.dedup();
@@ -67,7 +68,7 @@ pub struct PinnedLock {
 
 impl PinnedLock {
     /// Reads a lock's text; an error is the reason in words.
-    pub fn parse(text: &str) -> Result<PinnedLock, String> {
+    pub(crate) fn parse(text: &str) -> Result<PinnedLock, String> {
         if text.lines().next() != Some(FORMAT) {
             return Err(format!("it does not begin with {FORMAT:?}"));
         }
@@ -96,7 +97,7 @@ impl PinnedLock {
     }
 
     /// The version at which it has a package, where it has it.
-    pub fn version_of(&self, package: &str) -> Option<&str> {
+    pub(crate) fn version_of(&self, package: &str) -> Option<&str> {
         let wanted = normalise(package);
         let locked = self.text.lines().filter_map(|line| {
             line.trim_end_matches('\\')
@@ -113,7 +114,7 @@ impl PinnedLock {
     /// # Errors
     ///
     /// [`EnvError::TooOld`].
-    pub fn is_recent_enough(
+    pub(crate) fn is_recent_enough(
         &self,
         name: &str,
         oldest: &BTreeMap<String, String>,
@@ -138,7 +139,7 @@ impl PinnedLock {
     /// # Errors
     ///
     /// [`EnvError::PinnedInvalid`] or [`EnvError::Io`].
-    pub fn read(path: &Path) -> Result<PinnedLock, EnvError> {
+    pub(crate) fn read(path: &Path) -> Result<PinnedLock, EnvError> {
         let text = fs::read_to_string(path).map_err(EnvError::io("read the lock", path))?;
         PinnedLock::parse(&text)
             .map_err(|reason| EnvError::PinnedInvalid { path: path.to_owned(), reason })

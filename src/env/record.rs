@@ -39,7 +39,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub fn of_tools(base: &Base) -> Self {
+    pub(crate) fn of_tools(base: &Base) -> Self {
         Self {
             format: FORMAT,
             profile: None,
@@ -53,7 +53,7 @@ impl Record {
         }
     }
 
-    pub fn of_environment(
+    pub(crate) fn of_environment(
         base: &Base,
         profile: Profile,
         lock_hash: &str,
@@ -70,18 +70,18 @@ impl Record {
     }
 
     /// The same, made from this lock.
-    pub fn with_lock(self, lock: PathBuf) -> Self {
+    pub(crate) fn with_lock(self, lock: PathBuf) -> Self {
         Self { lock: Some(lock), ..self }
     }
 
     /// The record in the folder `prefix`, if that is complete.
-    pub fn read(prefix: &Path) -> Option<Self> {
+    pub(crate) fn read(prefix: &Path) -> Option<Self> {
         let record: Self = serde_json::from_slice(&fs::read(prefix.join(NAME)).ok()?).ok()?;
         (record.format == FORMAT).then_some(record)
     }
 
     /// Declares the folder `prefix` complete: it is on disk whole, or not there.
-    pub fn write(&self, prefix: &Path) -> Result<(), EnvError> {
+    pub(crate) fn write(&self, prefix: &Path) -> Result<(), EnvError> {
         let path = prefix.join(NAME);
         let fail = || EnvError::io("write", path.clone());
         let mut file = tempfile::NamedTempFile::new_in(prefix).map_err(fail())?;

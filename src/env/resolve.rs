@@ -36,7 +36,7 @@ pub fn resolve(
 
 /// What [`resolve`] would take.
 #[derive(Debug, Clone)]
-pub enum Found {
+pub(crate) enum Found {
     /// It is there and fit for use.
     Ready(Environment),
     /// joulerace would make one of its own.
@@ -58,7 +58,10 @@ pub enum Found {
 ///
 /// # Errors
 /// As [`resolve`], as far as looking tells.
-pub fn find(settings: &EnvSettings, progress: &mut dyn FnMut(EnvEvent)) -> Result<Found, EnvError> {
+pub(crate) fn find(
+    settings: &EnvSettings,
+    progress: &mut dyn FnMut(EnvEvent),
+) -> Result<Found, EnvError> {
     let lock = settings.read_lock()?;
     if let Some(environment) = given(settings, &lock, progress)? {
         return Ok(Found::Ready(environment));

@@ -42,7 +42,11 @@ pub(super) fn folder_name(base: &Base) -> String {
 
 impl Tools {
     /// Finds the installers below `root`, or installs them with pip.
-    pub fn ensure(root: &Path, base: &Base, context: &mut Context) -> Result<Self, EnvError> {
+    pub(crate) fn ensure(
+        root: &Path,
+        base: &Base,
+        context: &mut Context,
+    ) -> Result<Self, EnvError> {
         let name = folder_name(base);
         let (prefix, lock) = (root.join(&name), lock_file(root, &name));
         let lease = Lease::wait(&lock, Kind::Shared, context)?;
@@ -64,7 +68,7 @@ impl Tools {
 
     /// A command line for Poetry that knows no setting but those given here: what the user
     /// configured for other projects must not change what is exported.
-    pub fn poetry(&self, scratch: &Path) -> Command {
+    pub(crate) fn poetry(&self, scratch: &Path) -> Command {
         let mut command = Command::new(script_in(&self.prefix, "poetry"));
         clean(&mut command);
         for name in ["POETRY_CONFIG_DIR", "POETRY_CACHE_DIR", "POETRY_DATA_DIR"] {
@@ -75,7 +79,7 @@ impl Tools {
     }
 
     /// A command line for uv that reaches packages as pip does.
-    pub fn uv(&self, scratch: &Path) -> Command {
+    pub(crate) fn uv(&self, scratch: &Path) -> Command {
         let mut command = Command::new(script_in(&self.prefix, "uv"));
         clean(&mut command);
         // The scratch folder keeps uv from taking settings of a project it happens to run in.
@@ -86,14 +90,14 @@ impl Tools {
     }
 
     /// A command line for pip, with the user's own settings.
-    pub fn pip(&self) -> Command {
+    pub(crate) fn pip(&self) -> Command {
         let mut command = Command::new(python_in(&self.prefix));
         clean(&mut command).args(["-m", "pip", "--disable-pip-version-check", "--no-input"]);
         command
     }
 
     /// Whether pip may use local files only.
-    pub fn no_index(&self) -> bool {
+    pub(crate) fn no_index(&self) -> bool {
         self.pip.no_index()
     }
 }

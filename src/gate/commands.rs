@@ -9,7 +9,7 @@ use crate::store::record::TrialRecord;
 /// # Errors
 ///
 /// What `--check` found, in words.
-pub fn check(record: &TrialRecord) -> Result<(), String> {
+pub(crate) fn check(record: &TrialRecord) -> Result<(), String> {
     let Some(result) = &record.result else {
         return Err("it ended without saying how its command went".to_owned());
     };
@@ -18,7 +18,7 @@ pub fn check(record: &TrialRecord) -> Result<(), String> {
 
 /// Which of the good trials do not agree with the first of them, and why: another window was marked, or
 /// something else was printed where that was looked at.
-pub fn differences(records: &[TrialRecord], ok: &[usize]) -> Vec<(usize, String)> {
+pub(crate) fn differences(records: &[TrialRecord], ok: &[usize]) -> Vec<(usize, String)> {
     let Some(first) = ok.first().map(|i| &records[*i]) else { return Vec::new() };
     let printed = output(first);
     let mut found = Vec::new();
@@ -45,7 +45,7 @@ fn output(record: &TrialRecord) -> Option<Output> {
 }
 
 /// Where what two commands printed differs; none where it does not, or was not looked at.
-pub fn difference(one: Option<&Output>, other: Option<&Output>) -> Option<String> {
+pub(crate) fn difference(one: Option<&Output>, other: Option<&Output>) -> Option<String> {
     let (one, other) = (one?, other?);
     if one.sha256 == other.sha256 {
         return None;

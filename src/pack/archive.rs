@@ -19,7 +19,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 /// What was packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packed {
+pub(crate) struct Packed {
     /// Files.
     pub files: usize,
     /// The archive's size, in bytes.
@@ -37,7 +37,7 @@ pub struct Packed {
 /// # Errors
 ///
 /// [`PackError`]; nothing is left then.
-pub fn pack(
+pub(crate) fn pack(
     folder: &Folder,
     experiment: &Experiment,
     project: &Project,

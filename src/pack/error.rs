@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Why there is no archive, or nothing to be had from one.
 #[derive(Debug, thiserror::Error)]
-pub enum PackError {
+pub(crate) enum PackError {
     /// A file could not be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

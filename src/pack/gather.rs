@@ -46,13 +46,13 @@ const DEEPEST: usize = 4;
 
 impl File {
     /// `torch/torch_3.csv`.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let parts = self.folders.iter().chain([&self.name]);
         parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
     }
 
     /// Its content, through no link.
-    pub fn read(&self, folder: &Folder) -> Result<Vec<u8>, PackError> {
+    pub(crate) fn read(&self, folder: &Folder) -> Result<Vec<u8>, PackError> {
         let read = || -> io::Result<Vec<u8>> {
             let mut dir = folder.open()?;
             for part in &self.folders {

@@ -10,12 +10,12 @@ mod describe;
 mod error;
 mod gather;
 mod private;
-pub mod tables;
+pub(crate) mod tables;
 mod unpack;
 
-pub use archive::{Packed, pack};
-pub use error::PackError;
-pub use unpack::{Unpacked, unpack};
+pub(crate) use archive::{Packed, pack};
+pub(crate) use error::PackError;
+pub(crate) use unpack::{Unpacked, unpack};
 
 /// The description, at the archive's root.
 const METADATA: &str = "ro-crate-metadata.json";
@@ -30,7 +30,7 @@ const CITATION: &str = "CITATION.cff";
 
 /// What the command line says of the archive.
 #[derive(Debug, Clone, Default)]
-pub struct Words {
+pub(crate) struct Words {
     /// What the archive is called; the treatments and the folder's name where none.
     pub title: Option<String>,
     /// Whose it is.

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 /// What was struck out of a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Struck {
+pub(crate) struct Struck {
     /// Home folders, written `~`.
     pub homes: usize,
     /// What looked like secrets.
@@ -57,7 +57,7 @@ fn regex(pattern: &str) -> Regex {
 const STRUCK: &str = "[struck out]";
 
 /// A text without home folders and secrets.
-pub fn strike(text: &str) -> (String, Struck) {
+pub(crate) fn strike(text: &str) -> (String, Struck) {
     let mut struck = Struck::default();
     let mine = clean::private(text);
     // This user's own are counted once all are found: a path is private whoever's it is.

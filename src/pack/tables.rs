@@ -14,7 +14,7 @@ const NAMED: usize = 5;
 
 /// What became of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// `groups.csv`.
     pub name: String,
     /// Rows of a table, or values of a JSON file.
@@ -28,7 +28,7 @@ pub struct Compared {
 /// # Errors
 ///
 /// The system's.
-pub fn compare(then: &Path, now: &Path, but: &[&str]) -> io::Result<Vec<Compared>> {
+pub(crate) fn compare(then: &Path, now: &Path, but: &[&str]) -> io::Result<Vec<Compared>> {
     let mut names = BTreeSet::new();
     for folder in [then, now] {
         for name in files::Dir::open(folder)?.names()? {

@@ -24,7 +24,7 @@ const DEEPEST: usize = 8;
 
 /// What an archive held.
 #[derive(Debug)]
-pub struct Unpacked {
+pub(crate) struct Unpacked {
     /// The experiment's folder; it goes with this value.
     pub folder: PathBuf,
     /// Files that are not as `SHA256SUMS` says, a sentence each.
@@ -34,7 +34,7 @@ pub struct Unpacked {
 
 impl Unpacked {
     /// A place beside the experiment's folder that goes with this value too.
-    pub fn aside(&self) -> PathBuf {
+    pub(crate) fn aside(&self) -> PathBuf {
         self.scratch.path().join(".aside")
     }
 }
@@ -44,7 +44,7 @@ impl Unpacked {
 /// # Errors
 ///
 /// [`PackError::Unfit`] where it is none of ours, or holds what no archive of ours holds.
-pub fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
+pub(crate) fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
     let unfit = |why: String| PackError::Unfit { path: archive.to_owned(), why: clean::line(&why) };
     let file = File::open(archive).map_err(PackError::io(archive))?;
     let plain = file.metadata().map_err(PackError::io(archive))?.is_file();

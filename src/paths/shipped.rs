@@ -34,7 +34,7 @@ const WORKER: Option<&[u8]> = Some(include_bytes!(env!("JOULERACE_WORKER_LIBRARY
 #[derive(Debug, thiserror::Error)]
 #[error("joulerace's own files cannot be put into {folder}: {why}; set JOULERACE_CACHE_DIR to a folder of your own",
     folder = folder.display())]
-pub struct NotPlaced {
+pub(crate) struct NotPlaced {
     /// Where they were to go.
     pub folder: PathBuf,
     /// Why they are not there.
@@ -46,7 +46,7 @@ pub struct NotPlaced {
 /// # Errors
 ///
 /// [`NotPlaced`].
-pub fn folder() -> Result<Option<PathBuf>, NotPlaced> {
+pub(crate) fn folder() -> Result<Option<PathBuf>, NotPlaced> {
     WORKER.map(|worker| place(&super::cache(), &everything(worker))).transpose()
 }
 
@@ -55,13 +55,13 @@ pub fn folder() -> Result<Option<PathBuf>, NotPlaced> {
 /// # Errors
 ///
 /// [`NotPlaced`].
-pub fn worker() -> Result<Option<PathBuf>, NotPlaced> {
+pub(crate) fn worker() -> Result<Option<PathBuf>, NotPlaced> {
     Ok(folder()?.map(|folder| folder.join(worker_name())))
 }
 
 /// The revision that this program was built from, where it was a repository's; `+` at its end stands for
 /// files that differed from it.
-pub fn revision() -> Option<&'static str> {
+pub(crate) fn revision() -> Option<&'static str> {
     option_env!("JOULERACE_REVISION")
 }
 

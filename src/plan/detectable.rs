@@ -9,17 +9,17 @@
 /// Significance level, two-sided.
 pub const ALPHA: f64 = 0.05;
 /// Chance of seeing a difference that is there.
-pub const POWER: f64 = 0.8;
+pub(crate) const POWER: f64 = 0.8;
 /// With fewer blocks the exact two-sided Wilcoxon signed-rank test cannot reach [`ALPHA`], whatever
 /// the data: its smallest p is 2/2ⁿ.
-pub const FEWEST_BLOCKS: u32 = 6;
+pub(crate) const FEWEST_BLOCKS: u32 = 6;
 
 /// Points at which the distribution of the spread is summed up.
 const POINTS: u32 = 4000;
 
 /// The smallest standardised mean difference that `blocks` pairs show with [`POWER`] at `alpha`; none
 /// below two pairs.
-pub fn standardised(blocks: u32, alpha: f64) -> Option<f64> {
+pub(crate) fn standardised(blocks: u32, alpha: f64) -> Option<f64> {
     if blocks < 2 {
         return None;
     }

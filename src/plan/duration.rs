@@ -3,17 +3,17 @@
 use crate::settings::{Job, Settings};
 
 /// What a trial takes before it trains, in seconds: Python, imports, compiling.
-pub const STARTING_S: f64 = 12.0;
+pub(crate) const STARTING_S: f64 = 12.0;
 /// How fast the CNN trains on one core, in images per second; a rough figure from the machine that
 /// this was tried on.
-pub const IMAGES_PER_CORE_SECOND: f64 = 400.0;
+pub(crate) const IMAGES_PER_CORE_SECOND: f64 = 400.0;
 /// MNIST's training images.
 const IMAGES: u32 = 60_000;
 
 /// How long an experiment is expected to take. Pauses are as they were set; what is trained is a rough
 /// guess until the first block has been run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// Trials.
     pub trials: usize,
     /// Warm-up, both baselines, and a cool-down after the warm-up and each trial, in seconds.
@@ -31,7 +31,7 @@ fn training_s(job: &Job) -> f64 {
 impl Expected {
     /// Of an experiment with these settings. What is open-ended (`--warmup-until-stable`,
     /// `--cooldown-until-idle`) counts with its set time.
-    pub fn of(settings: &Settings) -> Expected {
+    pub(crate) fn of(settings: &Settings) -> Expected {
         let trials = settings.trials();
         // Nothing is measured after the last trial without a baseline, and nothing has warmed the
         // machine before the first without a warm-up.
@@ -51,18 +51,18 @@ impl Expected {
     }
 
     /// All trials, in seconds.
-    pub fn training_s(&self) -> f64 {
+    pub(crate) fn training_s(&self) -> f64 {
         self.trial_s * self.trials as f64
     }
 
     /// Everything, in seconds.
-    pub fn total_s(&self) -> f64 {
+    pub(crate) fn total_s(&self) -> f64 {
         self.pauses_s + self.training_s()
     }
 }
 
 /// Seconds that so many trials of an experiment take with its pauses, before the first has told.
-pub fn left_s(settings: &Settings, left: usize) -> f64 {
+pub(crate) fn left_s(settings: &Settings, left: usize) -> f64 {
     let all = Expected::of(settings);
     let trials = all.trials.max(1) as f64;
     // Warm-up and both baselines are made again by every session.

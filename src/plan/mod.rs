@@ -2,13 +2,14 @@
 //! Nothing else reaches the generator, so no training script can bend the order.
 
 pub mod detectable;
-pub mod duration;
+pub(crate) mod duration;
 mod order;
 mod remaining;
-pub mod seeds;
+pub(crate) mod seeds;
 pub mod sequential;
 
-pub use crate::settings::{Levels, Order, Treatment, folder_of, is_label, is_name};
+pub use crate::settings::Treatment;
+pub(crate) use crate::settings::{Levels, Order, folder_of, is_label, is_name};
 pub use remaining::{Outcome, remaining};
 
 use crate::settings::Settings;
@@ -47,7 +48,7 @@ pub struct Trial {
 
 impl Trial {
     /// The folder that its files lie in, and the beginning of their names.
-    pub fn folder(&self) -> String {
+    pub(crate) fn folder(&self) -> String {
         folder_of(&self.treatment)
     }
 }
@@ -86,7 +87,7 @@ impl Plan {
 
     /// Draws the order of `blocks` at random or balanced by design. A part of an experiment's blocks is
     /// drawn as it stands in the whole.
-    pub fn ordered(
+    pub(crate) fn ordered(
         order: Order,
         blocks: Range<u32>,
         treatments: &[Treatment],
@@ -132,7 +133,7 @@ impl Plan {
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let mut seen = BTreeSet::new();
         for (place, trial) in self.trials.iter().enumerate() {
             let names = [&trial.name, &trial.framework];

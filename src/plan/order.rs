@@ -13,7 +13,7 @@ const SQUARES: u64 = 1 << 32;
 
 impl Order {
     /// Names the generator and the way it is used, as written into `experiment.json`.
-    pub fn generator(self) -> &'static str {
+    pub(crate) fn generator(self) -> &'static str {
         match self {
             Order::Random => {
                 "ChaCha8 (seed_from_u64, stream = block), Fisher-Yates from the end, rejection sampling"
@@ -28,14 +28,14 @@ impl Order {
 
     /// The blocks over which `treatments` are balanced: none for a random order; as many as there are
     /// treatments where their number is even (or there is one alone), else twice as many.
-    pub fn square(self, treatments: usize) -> Option<u32> {
+    pub(crate) fn square(self, treatments: usize) -> Option<u32> {
         let one_square = treatments.is_multiple_of(2) || treatments == 1;
         let blocks = if one_square { treatments } else { 2 * treatments };
         (self == Order::Balanced).then_some(blocks.max(1) as u32)
     }
 
     /// The design in words, for `blocks` blocks. What a part of a square leaves unbalanced is said.
-    pub fn describe(self, blocks: u32, treatments: usize) -> String {
+    pub(crate) fn describe(self, blocks: u32, treatments: usize) -> String {
         let Some(square) = self.square(treatments) else {
             return "randomised complete blocks; a block is one iteration".to_owned();
         };

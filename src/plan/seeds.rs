@@ -1,13 +1,13 @@
 //! A training seed for every block, from the job's own.
 
 /// Names the rule, as written into `experiment.json`.
-pub const RULE: &str = "seed of block b (from 0) = SplitMix64's output number b + 1 from the state \
+pub(crate) const RULE: &str = "seed of block b (from 0) = SplitMix64's output number b + 1 from the state \
                         job.seed, shifted right by 11 (53 bits)";
 
 /// The seed that every treatment of a block trains from: output `block + 1` of SplitMix64 (Steele, Lea,
 /// Flood: Fast splittable pseudorandom number generators, OOPSLA 2014) begun at the job's seed. Of its
 /// 64 bits the upper 53 are kept, which every JSON reader holds exactly.
-pub fn of_block(seed: u64, block: u32) -> u64 {
+pub(crate) fn of_block(seed: u64, block: u32) -> u64 {
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut z = seed.wrapping_add(STEP.wrapping_mul(u64::from(block) + 1));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -10,13 +10,13 @@
 //! p-values that count all looks (W. Maurer, F. Bretz, Statistics in Biopharmaceutical Research 5, 2013,
 //! 311–320).
 
-pub mod bounds;
+pub(crate) mod bounds;
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The fewest blocks at which it is looked.
-pub const FIRST_LOOK: u32 = 3;
+pub(crate) const FIRST_LOOK: u32 = 3;
 /// What is spent by `n` of `N` blocks: (n/N) to this power. 1 spends so fast that the last look is at a
 /// third of the level, 2 and more so slowly that no difference is found in the first blocks.
 const SPENDING: f64 = 1.5;
@@ -78,7 +78,7 @@ impl Sequential {
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let rising = |looks: &[u32]| looks.windows(2).all(|pair| pair[0] < pair[1]);
         let falling = |levels: &[f64]| {
             levels.iter().all(|level| *level > 0.0 && *level < 1.0)
@@ -109,7 +109,7 @@ impl Sequential {
 
     /// The chance over all looks that belongs to a p-value of one look with so many pairs; 1 where it is
     /// not looked at so few. Between the worked-out levels the logarithms are interpolated.
-    pub fn overall(&self, p: f64, pairs: u32) -> f64 {
+    pub(crate) fn overall(&self, p: f64, pairs: u32) -> f64 {
         let Some(nominal) = self.look(pairs).and_then(|look| self.nominal.get(look)) else {
             return 1.0;
         };
@@ -128,7 +128,7 @@ impl Sequential {
     }
 
     /// The nominal two-sided level of an interval that holds at all looks together with `alpha`.
-    pub fn level(&self, alpha: f64, pairs: u32) -> Option<f64> {
+    pub(crate) fn level(&self, alpha: f64, pairs: u32) -> Option<f64> {
         let nominal = self.nominal.get(self.look(pairs)?)?;
         let place = self.overall.partition_point(|overall| *overall > alpha * (1.0 + 1e-12));
         nominal.get(place).copied()
@@ -179,7 +179,12 @@ impl Sequential {
 
     /// How many blocks it may take in all, were spread and differences as they are now: the least look at
     /// which each comparison is precise, or significant as the first of `comparisons`. None where not even the most do.
-    pub fn forecast(&self, series: &[Vec<f64>], alpha: f64, comparisons: usize) -> Option<u32> {
+    pub(crate) fn forecast(
+        &self,
+        series: &[Vec<f64>],
+        alpha: f64,
+        comparisons: usize,
+    ) -> Option<u32> {
         let wanted = series.iter().map(|own| self.enough(own, alpha, comparisons));
         wanted.collect::<Option<Vec<u32>>>()?.into_iter().max()
     }
@@ -221,7 +226,7 @@ pub struct State {
 
 impl State {
     /// Half the interval's width, in percent.
-    pub fn half_width_pct(&self) -> Option<f64> {
+    pub(crate) fn half_width_pct(&self) -> Option<f64> {
         Some((self.high_pct? - self.low_pct?) / 2.0)
     }
 
@@ -261,7 +266,7 @@ fn looks(most: u32) -> Vec<u32> {
 }
 
 /// Holm's correction: S. Holm, Scandinavian Journal of Statistics 6, 1979, 65–70.
-pub fn holm(p: &[f64]) -> Vec<f64> {
+pub(crate) fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
     let mut corrected = vec![1.0; p.len()];

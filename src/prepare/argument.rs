@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Whose script runs, and what it has to do.
 #[derive(Debug, Serialize)]
-pub struct Argument<'a> {
+pub(crate) struct Argument<'a> {
     /// The framework of the script.
     pub framework: &'a str,
     /// The workload's name.
@@ -20,7 +20,7 @@ pub struct Argument<'a> {
 
 /// The job with what it is done on.
 #[derive(Debug, Clone, Serialize)]
-pub struct Work<'a> {
+pub(crate) struct Work<'a> {
     /// What was asked for.
     #[serde(flatten)]
     pub job: Job,

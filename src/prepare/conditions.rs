@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Reads the present conditions as far as they are known without running anything: data and meter are
 /// left empty. `folders` are those that the workload's scripts, and what they share, are imported from.
-pub fn conditions(environments: &Environments, folders: &[&Path]) -> Conditions {
+pub(crate) fn conditions(environments: &Environments, folders: &[&Path]) -> Conditions {
     let mut scripts: Vec<PathBuf> = folders
         .iter()
         .flat_map(std::fs::read_dir)
@@ -55,7 +55,7 @@ pub fn conditions(environments: &Environments, folders: &[&Path]) -> Conditions 
 }
 
 /// The same for commands, which need no environment; [`commands`] tells what they are made of.
-pub fn of_commands() -> Conditions {
+pub(crate) fn of_commands() -> Conditions {
     Conditions {
         joulerace: env!("CARGO_PKG_VERSION").to_owned(),
         python: String::new(),
@@ -73,7 +73,7 @@ pub fn of_commands() -> Conditions {
 
 /// What commands are made of: the folder that they run in, and the checksum of every program and file that
 /// they name.
-pub fn commands(settings: &Settings) -> Vec<String> {
+pub(crate) fn commands(settings: &Settings) -> Vec<String> {
     let Some(commands) = &settings.commands else { return Vec::new() };
     let lines = settings.treatments.iter().filter_map(|t| t.command.as_ref());
     let mut files: Vec<PathBuf> = Vec::new();
@@ -94,7 +94,7 @@ pub fn commands(settings: &Settings) -> Vec<String> {
 }
 
 /// Where commands run: the first line of [`commands`].
-pub fn place_of_commands(settings: &Settings) -> Option<String> {
+pub(crate) fn place_of_commands(settings: &Settings) -> Option<String> {
     Some(format!("in {}", settings.commands.as_ref()?.folder.display()))
 }
 
@@ -111,12 +111,12 @@ fn files_digest(path: &Path) -> std::io::Result<String> {
 }
 
 /// The data set's files, as conditions have them.
-pub fn data(dataset: &Dataset) -> Vec<String> {
+pub(crate) fn data(dataset: &Dataset) -> Vec<String> {
     dataset.files.iter().map(|f| format!("{} {}", f.name, f.sha256)).collect()
 }
 
 /// The meter, as conditions have it.
-pub fn meter(settings: &Settings, meter: &Meter) -> String {
+pub(crate) fn meter(settings: &Settings, meter: &Meter) -> String {
     described(&meter.describe(), settings.interval)
 }
 

@@ -22,11 +22,12 @@ use space::{UNKNOWN, enough_space, missing, new_bytes, of_analysis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use versions::version_lock;
-pub use versions::{keep, lock, locks, releases, version_of};
+pub(crate) use versions::{keep, locks, version_of};
+pub(crate) use versions::{lock, releases};
 
 /// An environment and the Python that runs in it.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub(crate) struct Made {
     /// The environment.
     pub environment: Environment,
     /// Its interpreter.
@@ -35,7 +36,7 @@ pub struct Made {
 
 /// The environments of an experiment.
 #[derive(Debug, Clone, Default)]
-pub struct Environments {
+pub(crate) struct Environments {
     /// The experiment's own; none where no treatment runs in it.
     pub own: Option<Made>,
     /// The others, by [`Treatment::environment_key`].
@@ -46,7 +47,7 @@ pub struct Environments {
 
 impl Environments {
     /// What a trial runs in; none where it is a command's.
-    pub fn of(&self, trial: &Trial) -> Option<&Made> {
+    pub(crate) fn of(&self, trial: &Trial) -> Option<&Made> {
         match environment_key(&trial.framework, trial.environment.as_deref()) {
             None => self.own.as_ref(),
             Some(key) => self.others.get(&key),
@@ -54,7 +55,7 @@ impl Environments {
     }
 
     /// What a treatment's script runs in.
-    pub fn of_treatment(&self, treatment: &Treatment) -> Option<&Made> {
+    pub(crate) fn of_treatment(&self, treatment: &Treatment) -> Option<&Made> {
         match treatment.environment_key() {
             None => self.own.as_ref(),
             Some(key) => self.others.get(&key),
@@ -66,7 +67,7 @@ impl Environments {
     /// # Errors
     ///
     /// Nobody would hear a request to stop.
-    pub fn digits(&self, project: &Project) -> Result<Digits, Error> {
+    pub(crate) fn digits(&self, project: &Project) -> Result<Digits, Error> {
         if let Some(own) = &self.own {
             return Ok(Digits::Ready(own.python.clone()));
         }
@@ -76,7 +77,7 @@ impl Environments {
 }
 
 /// What is asked for of environments.
-pub struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// What runs in them.
     pub treatments: &'a [Treatment],
     /// The environment that was named.
@@ -95,7 +96,11 @@ pub struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// Of an experiment with these settings.
-    pub fn of(settings: &'a Settings, known: &'a Known, kept: Option<&'a Folder>) -> Wanted<'a> {
+    pub(crate) fn of(
+        settings: &'a Settings,
+        known: &'a Known,
+        kept: Option<&'a Folder>,
+    ) -> Wanted<'a> {
         Wanted {
             treatments: &settings.treatments,
             python_env: settings.python_env.clone(),
@@ -113,7 +118,7 @@ impl<'a> Wanted<'a> {
 /// # Errors
 ///
 /// A version that cannot be had, a disk that is too small, an installation that fails.
-pub async fn environments(
+pub(crate) async fn environments(
     project: &Project,
     wanted: &Wanted<'_>,
     observer: &dyn Observer,
@@ -133,7 +138,7 @@ pub async fn environments(
 /// # Errors
 ///
 /// A version that cannot be had, a disk that is too small.
-pub async fn versions(
+pub(crate) async fn versions(
     project: &Project,
     wanted: &Wanted<'_>,
     observer: &dyn Observer,
@@ -151,7 +156,10 @@ pub async fn versions(
 /// # Errors
 ///
 /// What is needed, and what is free.
-pub async fn analysis_has_room(project: &Project, observer: &dyn Observer) -> Result<(), Error> {
+pub(crate) async fn analysis_has_room(
+    project: &Project,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
     let missing: Vec<_> = of_analysis(project, observer).await.into_iter().collect();
     enough_space(&missing, observer)
 }
@@ -227,7 +235,7 @@ async fn settings_of(
 
 /// How the environment of a folder is found or made, one of the `named` or of the project's; none where
 /// there is none of this name.
-pub fn folder_settings(
+pub(crate) fn folder_settings(
     project: &Project,
     name: &str,
     named: &BTreeMap<String, PathBuf>,

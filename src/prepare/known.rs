@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The scripts of a workload in these folders, the first one's before those of the same name in a later one, and the
 /// project's environments with those that were `named`.
-pub fn known(
+pub(crate) fn known(
     folders: &[PathBuf],
     workload: &str,
     project: &Project,
@@ -52,7 +52,7 @@ pub fn known(
 }
 
 /// The environments that the project ships: the study's at its root, and a folder for each other one.
-pub fn project_environments(project: &Project) -> BTreeMap<String, PathBuf> {
+pub(crate) fn project_environments(project: &Project) -> BTreeMap<String, PathBuf> {
     let folder = project.root.join("python/environments");
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let locked =

@@ -17,7 +17,7 @@ const THREADS: usize = 6;
 /// # Errors
 ///
 /// Names the limit and how it is raised.
-pub fn enough() -> Result<(), Error> {
+pub(crate) fn enough() -> Result<(), Error> {
     let told = |message: String| Error::Told { message, status: Status::Usage };
     let files = raise_files();
     if files < FEWEST_FILES {

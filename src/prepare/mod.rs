@@ -1,11 +1,11 @@
 //! What has to be there before the first trial: environment, data, meter.
 
-pub mod argument;
-pub mod conditions;
-pub mod environments;
-pub mod known;
-pub mod limits;
-pub mod ready;
+pub(crate) mod argument;
+pub(crate) mod conditions;
+pub(crate) mod environments;
+pub(crate) mod known;
+pub(crate) mod limits;
+pub(crate) mod ready;
 
 use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
 use crate::env::{self, EnvEvent, EnvSettings, Environment, Packages, Profile};
@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Finds or makes the environment of a profile, telling `observer` what happens. Ctrl-C stops it.
-pub async fn environment(
+pub(crate) async fn environment(
     project: &Project,
     profile: Profile,
     python_env: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub async fn environment(
 }
 
 /// Makes one of joulerace's own environments, whatever else is active.
-pub async fn own_environment(
+pub(crate) async fn own_environment(
     settings: EnvSettings,
     observer: &dyn Observer,
 ) -> Result<Environment, Error> {
@@ -73,7 +73,7 @@ async fn in_background<T: Send + 'static>(
 }
 
 /// Where environments are looked for.
-pub fn env_settings(
+pub(crate) fn env_settings(
     project: &Project,
     profile: Profile,
     python_env: Option<PathBuf>,
@@ -117,13 +117,13 @@ fn tell(event: &EnvEvent, observer: &dyn Observer) {
 }
 
 /// Where the data set is looked for.
-pub fn dataset_settings(name: dataset::Choice, data_dir: Option<&Path>) -> DatasetSettings {
+pub(crate) fn dataset_settings(name: dataset::Choice, data_dir: Option<&Path>) -> DatasetSettings {
     DatasetSettings::new(name, data_dir.map(absolute), paths::cache())
 }
 
 /// The Python that makes the digits, which come with the study's packages.
 #[derive(Debug, Clone)]
-pub enum Digits {
+pub(crate) enum Digits {
     /// It is there.
     Ready(Interpreter),
     /// Its environment is found or made when the digits are.
@@ -143,7 +143,7 @@ impl Digits {
 
 /// Finds, fetches or makes the data set; digits are made by the script in `workloads`, by
 /// `python`. A request to stop ends it.
-pub async fn data(
+pub(crate) async fn data(
     name: dataset::Choice,
     data_dir: Option<&Path>,
     python: &Digits,
@@ -197,13 +197,13 @@ fn tell_of_data(event: &DataEvent, observer: &dyn Observer) {
 }
 
 /// A path that stays right when another process reads it from another folder.
-pub fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// A folder that the user named, without the links on the way to it: those are the user's own and are
 /// followed once, here; below it none is.
-pub fn followed(path: &Path) -> PathBuf {
+pub(crate) fn followed(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| absolute(path))
 }
 
@@ -213,7 +213,7 @@ pub fn followed(path: &Path) -> PathBuf {
 /// # Errors
 ///
 /// In words, with the end of what it printed.
-pub async fn call(
+pub(crate) async fn call(
     python: &Interpreter,
     sys_path: Vec<PathBuf>,
     module: &str,
@@ -248,7 +248,7 @@ pub async fn call(
 }
 
 /// Is cancelled as soon as somebody asks this program to end.
-pub fn token() -> Result<CancellationToken, Error> {
+pub(crate) fn token() -> Result<CancellationToken, Error> {
     stop::token().map_err(|e| Error::Other(e.into()))
 }
 
@@ -266,7 +266,7 @@ async fn make_digits(
 
 /// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up
 /// while a trial is measured and children are started by the thread that lives longest.
-pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
             Error::Other(anyhow::Error::new(e).context("the event loop cannot be made"))

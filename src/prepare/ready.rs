@@ -16,7 +16,7 @@ use crate::workload::{About, uses_images};
 use std::path::PathBuf;
 
 /// What a run measures with.
-pub struct Ready {
+pub(crate) struct Ready {
     /// What scripts need; none where commands are compared.
     pub training: Option<Training>,
     /// What reads the energy.
@@ -28,7 +28,7 @@ pub struct Ready {
 }
 
 /// What training scripts need.
-pub struct Training {
+pub(crate) struct Training {
     /// Their environments.
     pub environments: Environments,
     /// What the scripts declare of themselves.
@@ -44,7 +44,7 @@ pub struct Training {
 /// Makes ready what a run measures with. `kept` is the folder whose locks of versions are used again. Where an experiment goes on, `then` is what it began under, and
 /// `agree` says whether it may go on under what there is now: asked before anything is run or downloaded,
 /// and again when all is known. Where it is `analysed` at its end, the disk has to take that, too.
-pub async fn ready(
+pub(crate) async fn ready(
     project: &Project,
     settings: &Settings,
     kept: Option<&Folder>,

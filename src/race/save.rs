@@ -15,7 +15,7 @@ use toml::Value;
 /// # Errors
 ///
 /// [`RaceError::Foreign`] and [`RaceError::Unwritten`].
-pub fn save(file: &Path, matches: &ArgMatches) -> Result<(), RaceError> {
+pub(crate) fn save(file: &Path, matches: &ArgMatches) -> Result<(), RaceError> {
     let shown = file.display().to_string();
     match std::fs::read(file) {
         Ok(there) if !there.starts_with(HEAD.as_bytes()) => return Err(RaceError::Foreign(shown)),

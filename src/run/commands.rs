@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// What a trial of a command is.
-pub fn request(commands: &Commands, command: &CommandLine) -> CommandRequest {
+pub(crate) fn request(commands: &Commands, command: &CommandLine) -> CommandRequest {
     // Settings are checked before anything is run: every line has its words.
     let words = |line: &str| commands.shell.words(line).unwrap_or_default();
     let around = |flag: &str, line: &Option<String>| {
@@ -45,7 +45,7 @@ pub fn request(commands: &Commands, command: &CommandLine) -> CommandRequest {
 /// # Errors
 ///
 /// Names the first that is not, with the status that a shell gives.
-pub fn check_found(settings: &Settings) -> Result<(), Error> {
+pub(crate) fn check_found(settings: &Settings) -> Result<(), Error> {
     let Some(commands) = &settings.commands else { return Ok(()) };
     for (treatment, command) in commands_of(settings) {
         for line in command.all() {
@@ -91,7 +91,7 @@ fn commands_of(settings: &Settings) -> impl Iterator<Item = (&Treatment, &Comman
 /// # Errors
 ///
 /// The first that fails, with what it printed.
-pub async fn set_up(
+pub(crate) async fn set_up(
     settings: &Settings,
     stop: &CancellationToken,
     observer: &dyn Observer,
@@ -100,7 +100,7 @@ pub async fn set_up(
 }
 
 /// Runs what cleans up after each command. What fails is told and keeps nothing else from being cleaned up.
-pub async fn clean_up(settings: &Settings, observer: &dyn Observer) {
+pub(crate) async fn clean_up(settings: &Settings, observer: &dyn Observer) {
     // Also where the user stopped the experiment; asked to stop again, it ends.
     let Ok(stop) = crate::stop::token() else { return };
     let cleaned = around(settings, "--cleanup", |c| c.cleanup.as_ref(), &stop, observer).await;
@@ -211,7 +211,7 @@ fn seconds(marks: &[PhaseMark]) -> f64 {
 /// # Errors
 ///
 /// The first command that fails, or whose work is not the same; nothing was measured then.
-pub async fn try_out(
+pub(crate) async fn try_out(
     settings: &Settings,
     meter: &Meter,
     stop: &CancellationToken,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// How an experiment's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// Every trial was run; those that could not be measured are run again by `joulerace resume`.
     Finished,
     /// It can go on with `joulerace resume`.

@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// A measurement without a trial. Dropping it ends it; nothing of it is left.
 #[derive(Debug)]
-pub struct Gauge {
+pub(crate) struct Gauge {
     run: Run,
     wrapper: Option<Wrapper>,
     patience: Duration,
@@ -42,7 +42,7 @@ impl Gauge {
     /// # Errors
     ///
     /// As [`Meter::run`], and where EnergiBridge cannot be started.
-    pub async fn start(
+    pub(crate) async fn start(
         meter: &Meter,
         program: &Path,
         csv: &Path,
@@ -76,7 +76,7 @@ impl Gauge {
     }
 
     /// Present power in watts; none where the meter has gone silent.
-    pub fn watts(&self) -> Option<f64> {
+    pub(crate) fn watts(&self) -> Option<f64> {
         self.run.session().health().ok().and_then(|()| self.run.session().watts())
     }
 
@@ -85,7 +85,7 @@ impl Gauge {
     /// # Errors
     ///
     /// As [`Run::finish`].
-    pub async fn finish(self) -> Result<SessionReport, MeterError> {
+    pub(crate) async fn finish(self) -> Result<SessionReport, MeterError> {
         if let Some(wrapper) = self.wrapper {
             wrapper.end(self.patience).await;
         }

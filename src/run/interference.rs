@@ -68,7 +68,7 @@ impl Looks {
 
 /// Watches the machine during one trial.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     roots: Roots,
     begin: Counts,
     load: Option<f64>,
@@ -85,12 +85,12 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch. Call it just before the trial's worker is started.
-    pub fn start(roots: &Roots) -> Watch {
+    pub(crate) fn start(roots: &Roots) -> Watch {
         Watch::start_every(roots, EVERY)
     }
 
     /// As [`start`](Watch::start), with another least time between two looks.
-    pub fn start_every(roots: &Roots, every: Duration) -> Watch {
+    pub(crate) fn start_every(roots: &Roots, every: Duration) -> Watch {
         let thermometer = Thermometer::open(roots);
         let mut watch = Watch {
             begin: Counts::read(roots),
@@ -112,7 +112,7 @@ impl Watch {
 
     /// Looks at run queue, frequency and temperature, unless it did so less than a second ago. The
     /// machine before the trial is idle, so that only these looks enter the means.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         if self.looked.elapsed() >= self.every {
             self.looked = Instant::now();
             self.look();
@@ -129,7 +129,7 @@ impl Watch {
     ///
     /// `trial_cpu_s` is the processor time of the worker and all that it started, in seconds, a
     /// meter that wraps it included.
-    pub fn finish(mut self, trial_cpu_s: f64) -> Interference {
+    pub(crate) fn finish(mut self, trial_cpu_s: f64) -> Interference {
         let (begin, end) = (&self.begin, Counts::read(&self.roots));
         let seconds = match (begin.uptime, end.uptime) {
             // The kernel's own clock is the one its counts go with.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Look {
     /// Looks at the trials of `blocks` whole blocks.
-    pub fn at(
+    pub(crate) fn at(
         blocks: u32,
         records: &[TrialRecord],
         comparisons: &[[String; 2]],
@@ -70,7 +70,7 @@ fn differences(records: &[TrialRecord], a: &str, b: &str, blocks: u32) -> Vec<f6
 
 /// What of the plan is still to run: what the journal leaves of it, up to the block after which a look
 /// ended it.
-pub fn needed<'p>(plan: &'p Plan, so_far: &journal::Read, again: Again) -> Vec<&'p Trial> {
+pub(crate) fn needed<'p>(plan: &'p Plan, so_far: &journal::Read, again: Again) -> Vec<&'p Trial> {
     let mut left = plan::remaining(plan, so_far.outcomes_with(again));
     if let Some(blocks) = stopped_after(so_far) {
         left.retain(|trial| trial.block < blocks);
@@ -79,12 +79,12 @@ pub fn needed<'p>(plan: &'p Plan, so_far: &journal::Read, again: Again) -> Vec<&
 }
 
 /// The number of blocks after which a look ended the experiment, where one did.
-pub fn stopped_after(so_far: &journal::Read) -> Option<u32> {
+pub(crate) fn stopped_after(so_far: &journal::Read) -> Option<u32> {
     so_far.looks().find(|look| look.stop).map(|look| look.blocks)
 }
 
 /// How many blocks are settled as a whole, counted from the first.
-pub fn whole_blocks(plan: &Plan, so_far: &journal::Read) -> u32 {
+pub(crate) fn whole_blocks(plan: &Plan, so_far: &journal::Read) -> u32 {
     let open = plan::remaining(plan, so_far.outcomes());
     let blocks = plan.trials.last().map_or(0, |trial| trial.block + 1);
     open.iter().map(|trial| trial.block).min().unwrap_or(blocks)
@@ -92,7 +92,7 @@ pub fn whole_blocks(plan: &Plan, so_far: &journal::Read) -> u32 {
 
 /// Reads the settled trials and looks at them. The work gate has its say first: what did other work is
 /// not compared.
-pub fn look(
+pub(crate) fn look(
     bench: &Bench<'_>,
     so_far: &journal::Read,
     blocks: u32,

@@ -17,16 +17,16 @@
 //! | whether the work was the work asked for | `gate` |
 //! | its row in the table; a look at whole blocks | `table`, `look` |
 
-pub mod commands;
+pub(crate) mod commands;
 mod execute;
 mod gauge;
-pub mod interference;
-pub mod look;
+pub(crate) mod interference;
+pub(crate) mod look;
 mod pauses;
 mod session;
-pub mod settle;
-pub mod table;
-pub mod trial;
+pub(crate) mod settle;
+pub(crate) mod table;
+pub(crate) mod trial;
 
-pub use execute::Ending;
-pub use session::{Outcome, Session};
+pub(crate) use execute::Ending;
+pub(crate) use session::{Outcome, Session};

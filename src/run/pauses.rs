@@ -34,7 +34,7 @@ struct Pause<'p> {
 }
 
 /// The pauses of one run.
-pub struct Pauses<'a, 'b> {
+pub(crate) struct Pauses<'a, 'b> {
     bench: &'a Bench<'b>,
     thermometer: Thermometer,
     idle_w: Option<f64>,
@@ -42,19 +42,19 @@ pub struct Pauses<'a, 'b> {
 
 impl<'a, 'b> Pauses<'a, 'b> {
     /// Of this run.
-    pub fn new(bench: &'a Bench<'b>) -> Self {
+    pub(crate) fn new(bench: &'a Bench<'b>) -> Self {
         let thermometer = Thermometer::open(&bench.roots);
         Pauses { bench, thermometer, idle_w: None }
     }
 
     /// Idle power before the first trial of this run, in watts.
-    pub fn idle_w(&self) -> Option<f64> {
+    pub(crate) fn idle_w(&self) -> Option<f64> {
         self.idle_w
     }
 
     /// Warms the machine up, lets it cool down as after a trial, and measures idle power. Ends early
     /// when the user stops.
-    pub async fn before(&mut self, experiment: &mut Experiment, journal: &mut Journal) {
+    pub(crate) async fn before(&mut self, experiment: &mut Experiment, journal: &mut Journal) {
         let settings = self.bench.settings;
         if !settings.warmup.is_zero() {
             self.warm_up(experiment, journal).await;
@@ -76,7 +76,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     }
 
     /// Measures idle power once more, after the last trial and its cool-down.
-    pub async fn after(&mut self, experiment: &mut Experiment, journal: &mut Journal) {
+    pub(crate) async fn after(&mut self, experiment: &mut Experiment, journal: &mut Journal) {
         if self.bench.settings.baseline.is_zero() || self.stopped() {
             return;
         }
@@ -113,7 +113,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     }
 
     /// Idles as long as is set, after what is named.
-    pub async fn cool_down(&self, after: &str) -> Cooldown {
+    pub(crate) async fn cool_down(&self, after: &str) -> Cooldown {
         let settings = self.bench.settings;
         let plan = CoolDown::new(settings.cooldown, settings.cooldown_until_idle, self.idle_w);
         if plan.duration.is_zero() && plan.until_idle_pct.is_none() {

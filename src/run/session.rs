@@ -31,7 +31,7 @@ use crate::store::settling::{Overhead, Settling};
 use opening::{Opened, open};
 
 /// An experiment that begins or goes on.
-pub struct Session {
+pub(crate) struct Session {
     /// The project's own files.
     pub project: Project,
     /// The experiment's folder.
@@ -55,7 +55,7 @@ pub struct Session {
 }
 
 /// What a session came to.
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// How it ended.
     pub ending: Ending,
     /// Every trial that has ended, of all sessions.
@@ -76,7 +76,7 @@ impl Session {
     /// # Errors
     ///
     /// Why it could not begin, or could not be kept.
-    pub async fn measure(
+    pub(crate) async fn measure(
         &mut self,
         stopper: &Stopper,
         observer: &dyn Observer,
@@ -254,7 +254,7 @@ impl Session {
     /// # Errors
     ///
     /// That this machine's joules would be an estimate where others' are measured.
-    pub fn may_estimate(&self, rejected: &[(Kind, String)]) -> Result<(), Error> {
+    pub(crate) fn may_estimate(&self, rejected: &[(Kind, String)]) -> Result<(), Error> {
         let Some(shard) = self.settings.shard else { return Ok(()) };
         let before = self.then.as_ref().and_then(|then| then.machines.last());
         let measured = before.is_some_and(|machine| !machine.estimated);

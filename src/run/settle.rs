@@ -6,8 +6,8 @@
 mod load;
 mod trend;
 
-pub use load::Load;
-pub use trend::{Judgement, Series};
+pub(crate) use load::Load;
+pub(crate) use trend::{Judgement, Series};
 
 use crate::store::pauses::{Baseline, Cooldown, WarmUpReport};
 use std::future::Future;
@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_millis(250);
 const TAIL_S: f64 = 5.0;
 
 /// What can be read while the machine settles.
-pub struct Readings<'a> {
+pub(crate) struct Readings<'a> {
     /// Present power in watts: the meter's, over its last interval.
     pub watts: &'a dyn Fn() -> Option<f64>,
     /// The processors' temperature in °C.
@@ -34,7 +34,7 @@ pub struct Readings<'a> {
 
 /// Told at each reading, for the terminal.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tick {
+pub(crate) struct Tick {
     /// Since the beginning.
     pub elapsed: Duration,
     /// How long it will last if nothing changes; 0 where it is over its set time.
@@ -92,7 +92,7 @@ fn until(deadline: Duration, elapsed: Duration) -> Duration {
 
 /// How the machine is warmed up.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WarmUp {
+pub(crate) struct WarmUp {
     /// The set time.
     pub duration: Duration,
     /// Whether it ends early once settled, and goes on while it is not.
@@ -108,7 +108,7 @@ pub struct WarmUp {
 impl WarmUp {
     /// A warm-up of all processors that this process may use; with `until_stable` it takes at least
     /// a quarter of the set time and at most four times that.
-    pub fn new(duration: Duration, until_stable: bool) -> WarmUp {
+    pub(crate) fn new(duration: Duration, until_stable: bool) -> WarmUp {
         WarmUp {
             duration,
             until_stable,
@@ -126,7 +126,7 @@ impl WarmUp {
 /// see `trend`. With `until_stable` and nothing to judge by it lasts the set time.
 ///
 /// The load threads have ended when this returns or is dropped.
-pub async fn warm_up(
+pub(crate) async fn warm_up(
     plan: &WarmUp,
     readings: &Readings<'_>,
     stop: impl Future<Output = ()>,
@@ -172,7 +172,7 @@ pub async fn warm_up(
 
 /// How the machine cools down after a trial.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CoolDown {
+pub(crate) struct CoolDown {
     /// At least so long.
     pub duration: Duration,
     /// Go on until power is at most so many percent above the baseline.
@@ -185,7 +185,7 @@ pub struct CoolDown {
 
 impl CoolDown {
     /// A cool-down that takes at most four times its set time, or 2 min if that is more.
-    pub fn new(
+    pub(crate) fn new(
         duration: Duration,
         until_idle_pct: Option<f64>,
         baseline_w: Option<f64>,
@@ -201,7 +201,7 @@ impl CoolDown {
 }
 
 /// Idles for at least the set time, and on until power is back at idle where that is asked for.
-pub async fn cool_down(
+pub(crate) async fn cool_down(
     plan: &CoolDown,
     readings: &Readings<'_>,
     stop: impl Future<Output = ()>,
@@ -232,7 +232,7 @@ pub async fn cool_down(
 }
 
 /// Measures idle power: does nothing for `duration`, and reads.
-pub async fn baseline(
+pub(crate) async fn baseline(
     duration: Duration,
     readings: &Readings<'_>,
     stop: impl Future<Output = ()>,

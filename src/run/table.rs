@@ -19,7 +19,7 @@ use std::io::{self, Write};
 /// # Errors
 ///
 /// It cannot be written.
-pub fn rewrite(bench: &Bench<'_>) -> io::Result<()> {
+pub(crate) fn rewrite(bench: &Bench<'_>) -> io::Result<()> {
     let root = bench.folder.root();
     scan(root, &root.join("analysis")).map_err(io::Error::other).and_then(|found| {
         let trials = gather::gather(&found.inputs, found.source);
@@ -29,7 +29,7 @@ pub fn rewrite(bench: &Bench<'_>) -> io::Result<()> {
 
 /// The rows that are in `trials.csv`. Adding one costs the same whether ten trials were run or ten
 /// thousand: no samples are read, and no row is written twice.
-pub struct Rows {
+pub(crate) struct Rows {
     columns: Vec<String>,
     trials: BTreeSet<String>,
     /// Whether the file is as these say.
@@ -38,7 +38,7 @@ pub struct Rows {
 
 impl Rows {
     /// Writes the rows of all trials that have a record, once.
-    pub fn begin(bench: &Bench<'_>) -> Rows {
+    pub(crate) fn begin(bench: &Bench<'_>) -> Rows {
         let mut rows = Rows { columns: Vec::new(), trials: BTreeSet::new(), whole: false };
         rows.write_all(bench);
         rows
@@ -46,7 +46,7 @@ impl Rows {
 
     /// Adds a trial's row, at the end of the file where that is possible. A failure is told and made good
     /// with the next row.
-    pub fn add(&mut self, bench: &Bench<'_>, record: &TrialRecord) {
+    pub(crate) fn add(&mut self, bench: &Bench<'_>, record: &TrialRecord) {
         let table = rows_of(bench, std::iter::once(record));
         let fits = table.columns().iter().all(|column| self.columns.contains(column));
         if !self.whole || !fits || self.trials.contains(&record.trial) {

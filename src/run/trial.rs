@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that a trial needs and that stays the same from trial to trial.
-pub struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     /// The experiment's settings.
     pub settings: &'a Settings,
     /// Its plan.
@@ -65,7 +65,7 @@ impl Bench<'_> {
     /// the user ended it.
     ///
     /// `idle_w` is the power of the idle machine before it, in watts.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         trial: &Trial,
         attempt: u32,
@@ -174,7 +174,7 @@ const LONGEST_TRACEBACK: usize = 64 << 10;
 
 /// The user ended the trial before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interrupted;
+pub(crate) struct Interrupted;
 
 enum Trouble {
     /// The trial went wrong.
@@ -185,7 +185,7 @@ enum Trouble {
 }
 
 /// Waits, and returns early with `true` when the user wants to stop.
-pub async fn pause(duration: Duration, stopper: &Stopper) -> bool {
+pub(crate) async fn pause(duration: Duration, stopper: &Stopper) -> bool {
     tokio::select! {
         () = tokio::time::sleep(duration) => false,
         () = stopper.reached(Stop::AfterTrial) => true,

@@ -11,7 +11,7 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use std::collections::BTreeMap;
 
 /// The result as text, at most `width` columns wide where that is possible.
-pub fn result(
+pub(crate) fn result(
     records: &[TrialRecord],
     settings: &Settings,
     work: Option<&Verdict>,

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The flag of a subcommand (of the experiment where there is none of that name) that is written
 /// nearly like `word`.
-pub fn nearest_flag(word: &str, subcommand: &str) -> Option<String> {
+pub(crate) fn nearest_flag(word: &str, subcommand: &str) -> Option<String> {
     let mut command = Cli::command();
     command.build();
     let command = command.find_subcommand(subcommand).unwrap_or(&command).clone();
@@ -17,7 +17,7 @@ pub fn nearest_flag(word: &str, subcommand: &str) -> Option<String> {
 }
 
 /// Which of these is written nearly like `word`.
-pub fn nearest(word: &str, known: impl Iterator<Item = String>) -> Option<String> {
+pub(crate) fn nearest(word: &str, known: impl Iterator<Item = String>) -> Option<String> {
     known
         .map(|name| (distance(word, &name), name))
         .filter(|(apart, name)| *apart <= name.len() / 3 && *apart < word.len())
@@ -47,7 +47,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// What to say below clap's own message; none where that says enough.
-pub fn hint(error: &clap::Error, words: &[String]) -> Option<String> {
+pub(crate) fn hint(error: &clap::Error, words: &[String]) -> Option<String> {
     let typed =
         match error.get(ContextKind::InvalidArg).or(error.get(ContextKind::InvalidSubcommand)) {
             Some(ContextValue::String(typed)) => typed.clone(),

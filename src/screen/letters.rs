@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 /// Whether colours may go there: to a terminal, unless `NO_COLOR` is set. `CLICOLOR_FORCE` has them
 /// everywhere.
-pub fn colours(stream: &impl IsTerminal) -> bool {
+pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !set("NO_COLOR")
         && (stream.is_terminal() || set("CLICOLOR_FORCE") && !is("CLICOLOR_FORCE", "0"))
@@ -17,7 +17,7 @@ fn is(name: &str, value: &str) -> bool {
 
 /// `text` in letters that the locale has: as it is, or in ASCII where the locale says that it knows
 /// no UTF-8. Where no locale is set, as in most containers, terminals show UTF-8 all the same.
-pub fn fitting(text: &str) -> Cow<'_, str> {
+pub(crate) fn fitting(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || knows_utf8(|name| std::env::var(name).ok()) {
         return Cow::Borrowed(text);
     }
@@ -34,7 +34,7 @@ fn knows_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 /// The nearest in ASCII. Most are as wide as what they stand for, so that tables keep their columns.
-pub fn ascii(text: &str) -> String {
+pub(crate) fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

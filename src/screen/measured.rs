@@ -6,7 +6,7 @@ use crate::energy::Energy;
 use crate::meter::MeterDescription;
 use crate::paths::shown;
 use crate::units::{digits, mean_sd, summary};
-pub use run::Run;
+pub(crate) use run::Run;
 use run::{Part, by, missed};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use std::path::Path;
 const SCHEMA: u32 = 1;
 
 /// All runs of one command.
-pub struct Result<'a> {
+pub(crate) struct Result<'a> {
     /// What the series is called.
     pub name: Option<&'a str>,
     pub command: &'a [OsString],
@@ -43,7 +43,7 @@ impl Result<'_> {
     }
 
     /// Mean ± SD, least and most, of energy, its domains, time and power.
-    pub fn table(&self, meter: &MeterDescription) -> String {
+    pub(crate) fn table(&self, meter: &MeterDescription) -> String {
         let count = self.runs.len();
         let Some(first) = self.runs.first() else { return String::new() };
         let mut text = format!("{}: {count} runs, {}\n", self.line(), by(meter));
@@ -97,7 +97,7 @@ impl Result<'_> {
     }
 
     /// The same for programs; layout in `docs/columns.md`.
-    pub fn json(&self, meter: &MeterDescription) -> String {
+    pub(crate) fn json(&self, meter: &MeterDescription) -> String {
         let command: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
         let runs: Vec<Value> = self.runs.iter().map(Run::json).collect();
         let value = json!({

@@ -1,20 +1,20 @@
 //! What people see: the line that moves, tables and sentences, hints, and what the terminal can show of them.
 //! Nobody else writes to standard output or error.
 
-pub mod compared;
-pub mod hints;
-pub mod letters;
-pub mod measured;
-pub mod out;
+pub(crate) mod compared;
+pub(crate) mod hints;
+pub(crate) mod letters;
+pub(crate) mod measured;
+pub(crate) mod out;
 mod progress;
-pub mod report;
+pub(crate) mod report;
 mod say;
 mod terminal;
 
-pub use crate::paths::shown;
-pub use letters::fitting;
-pub use say::{now_as_name, say, width};
-pub use terminal::Terminal;
+pub(crate) use crate::paths::shown;
+pub(crate) use letters::fitting;
+pub(crate) use say::{now_as_name, say, width};
+pub(crate) use terminal::Terminal;
 
 use crate::cli::Talk;
 use crate::error::Status;
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 /// Sends `tracing`'s events to standard error: warnings, with `-v` what happens, with `-vv` all;
 /// `RUST_LOG` says it more finely.
-pub fn logging(talk: Talk) {
+pub(crate) fn logging(talk: Talk) {
     use tracing_subscriber::EnvFilter;
     let level = match (talk.quiet, talk.verbose) {
         (true, _) => "error",
@@ -43,7 +43,7 @@ pub fn logging(talk: Talk) {
 }
 
 /// Shows help, or what is wrong with the command line and what was probably meant.
-pub fn misread(error: &clap::Error) -> ExitCode {
+pub(crate) fn misread(error: &clap::Error) -> ExitCode {
     let rendered = error.render();
     let text = |colours: bool| {
         let text = if colours { rendered.ansi().to_string() } else { rendered.to_string() };

@@ -41,7 +41,7 @@ static DROPPED: AtomicUsize = AtomicUsize::new(0);
 static DIRECT: AtomicBool = AtomicBool::new(false);
 
 /// Has this process write for itself, for a worker, whose standard error is a file.
-pub fn directly() {
+pub(crate) fn directly() {
     DIRECT.store(true, Ordering::Relaxed);
 }
 
@@ -74,23 +74,23 @@ fn send(say: Say) {
 }
 
 /// Says a line on standard error; it is written as soon as somebody reads.
-pub fn line(text: &str) {
+pub(crate) fn line(text: &str) {
     send(Say::Lines(fitting(&clean::lines(text)).into_owned()));
 }
 
 /// Shows text in the line that moves.
-pub fn moving(text: &str) {
+pub(crate) fn moving(text: &str) {
     send(Say::Moving(fitting(&clean::line(text)).into_owned()));
 }
 
 /// Takes the moving line away.
-pub fn still() {
+pub(crate) fn still() {
     send(Say::Still);
 }
 
 /// Writes a result to standard output and waits until it is written, or somebody asks this program to end.
 /// A terminal that does not take lines does not keep it.
-pub fn result(text: &str) {
+pub(crate) fn result(text: &str) {
     settle();
     let asked = stop::requests();
     let text = fitting(&clean::lines(text)).into_owned();
@@ -107,7 +107,7 @@ pub fn result(text: &str) {
 }
 
 /// Waits a moment until what was said is written.
-pub fn settle() {
+pub(crate) fn settle() {
     // Nothing was said where nothing was queued.
     let Some(Some(queue)) = QUEUED.get() else { return };
     let begin = Instant::now();
@@ -163,7 +163,7 @@ fn moving_line() -> ProgressBar {
 }
 
 /// What `tracing` writes to: lines like any other.
-pub struct Log;
+pub(crate) struct Log;
 
 impl Write for Log {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {

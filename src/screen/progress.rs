@@ -6,7 +6,7 @@ use std::time::Instant;
 
 /// What is known of how far it has come.
 #[derive(Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     pub trials: usize,
     pub done: usize,
     pub at: String,
@@ -29,7 +29,7 @@ pub struct Progress {
 
 impl Progress {
     /// The plan stands.
-    pub fn begin(&mut self, plan: &Planned<'_>) {
+    pub(crate) fn begin(&mut self, plan: &Planned<'_>) {
         self.closing_s = plan.closing_s;
         self.may_stop = plan.may_stop;
         self.trials = plan.trials;
@@ -38,7 +38,7 @@ impl Progress {
     }
 
     /// A trial begins.
-    pub fn begin_trial(&mut self) {
+    pub(crate) fn begin_trial(&mut self) {
         if let Some((began, _)) = self.began {
             self.cycles.0 += began.elapsed().as_secs_f64();
             self.cycles.1 += 1;
@@ -51,7 +51,7 @@ impl Progress {
 
     /// Seconds left, from what the trials so far took, pauses included; during the first of them, what
     /// was expected less the time that has passed.
-    pub fn left(&self) -> Option<f64> {
+    pub(crate) fn left(&self) -> Option<f64> {
         let trials = self.forecast.unwrap_or(self.trials);
         if trials > 0 && self.done == trials && !self.pause.is_empty() {
             return Some(self.pause_s + self.closing_s);
@@ -66,7 +66,7 @@ impl Progress {
     }
 
     /// `7 h 12 min left`, with `~` where it is a guess; a guess that has run out is none.
-    pub fn left_words(&self) -> Option<String> {
+    pub(crate) fn left_words(&self) -> Option<String> {
         let left = self.left()?;
         let most = match self.forecast {
             _ if !self.may_stop => "",
@@ -86,7 +86,7 @@ impl Progress {
     }
 
     /// `[4/90]`: the trial that runs, or the one that ended last.
-    pub fn place(&self, number: usize) -> String {
+    pub(crate) fn place(&self, number: usize) -> String {
         format!("[{number}/{}]", self.trials)
     }
 }

@@ -25,7 +25,7 @@ pub(super) const METRICS: [Metric; 4] = [
 ];
 
 /// What a reader must know of the data.
-pub fn caution(dataset: &Dataset) -> Option<&'static str> {
+pub(crate) fn caution(dataset: &Dataset) -> Option<&'static str> {
     match (dataset.name, &dataset.warning) {
         (Name::Digits, _) => Some(
             "Trained on the digits data set, NOT on MNIST: accuracies, losses and joules are not \
@@ -39,7 +39,7 @@ pub fn caution(dataset: &Dataset) -> Option<&'static str> {
 /// The result as text, at most `width` columns wide where that is possible.
 ///
 /// Frameworks stand side by side where they fit and one below the other where not.
-pub fn result(
+pub(crate) fn result(
     records: &[TrialRecord],
     treatments: &[String],
     work: Option<&Verdict>,

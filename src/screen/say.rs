@@ -3,17 +3,17 @@
 use std::io::IsTerminal;
 
 /// The present local time as a name for a file: `2025-03-01_14-05-09`.
-pub fn now_as_name() -> String {
+pub(crate) fn now_as_name() -> String {
     jiff::ZonedDateTime::now().strftime("%Y-%m-%d_%H-%M-%S").to_string()
 }
 
 /// Prints a result. A terminal that has gone is no reason to fail.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     super::out::result(text);
 }
 
 /// Columns of the terminal; where standard output is none, `COLUMNS`, or enough.
-pub fn width() -> u16 {
+pub(crate) fn width() -> u16 {
     let terminal = std::io::stdout().is_terminal();
     let stated = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
     if terminal { wide(comfy_table::Table::new().width()) } else { stated().unwrap_or(100) }

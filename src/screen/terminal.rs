@@ -16,7 +16,7 @@ use std::cell::RefCell;
 use std::io::IsTerminal;
 
 /// Shows events as they come.
-pub struct Terminal {
+pub(crate) struct Terminal {
     quiet: bool,
     /// Whether one line moves.
     moves: bool,
@@ -33,7 +33,7 @@ struct Shows {
 
 impl Terminal {
     /// A terminal on standard error. Moves only where that is one.
-    pub fn new(talk: Talk) -> Terminal {
+    pub(crate) fn new(talk: Talk) -> Terminal {
         let moves = std::io::stderr().is_terminal() && !talk.quiet && talk.verbose == 0;
         let (line, moving) = (Box::new(out::line), Box::new(out::moving));
         let shows = Shows { line, moving, now: Zoned::now };
@@ -42,7 +42,7 @@ impl Terminal {
 
     /// One whose lines a test keeps, at a time that stands still; the moving line's begin with `~ `.
     #[cfg(test)]
-    pub fn kept(
+    pub(crate) fn kept(
         moves: bool,
         lines: std::rc::Rc<RefCell<Vec<String>>>,
         now: fn() -> Zoned,
@@ -58,13 +58,13 @@ impl Terminal {
 
     /// As if each trial so far had taken so many seconds.
     #[cfg(test)]
-    pub fn took(&self, seconds: f64) {
+    pub(crate) fn took(&self, seconds: f64) {
         let mut progress = self.progress.borrow_mut();
         progress.cycles = (seconds * progress.done as f64, progress.done);
     }
 
     /// Says a warning from wherever it is heard of.
-    pub fn teller(&self) -> impl Fn(&str) + Send + 'static {
+    pub(crate) fn teller(&self) -> impl Fn(&str) + Send + 'static {
         let (quiet, moves) = (self.quiet, self.moves);
         move |text| {
             let time = if moves { String::new() } else { format!("{} ", clock(&Zoned::now())) };
@@ -75,7 +75,7 @@ impl Terminal {
     }
 
     /// Clears the moving line and lets what was said be written.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if self.moves {
             out::still();
         }

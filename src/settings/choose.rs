@@ -6,7 +6,7 @@ use super::scripts::{Known, Script};
 use super::{Factor, Levels, SettingsError, Treatment, history, is_label, is_name, same_folder};
 
 /// The environment that the project ships for its own study: the lock at its root.
-pub const STUDY: &str = "study";
+pub(crate) const STUDY: &str = "study";
 
 /// Treatments of which none is another, the A/A twin of `control` last, and that twin. Releases of one
 /// package are put in their order.
@@ -14,7 +14,7 @@ pub const STUDY: &str = "study";
 /// # Errors
 ///
 /// Names the first treatment that is unknown, missing or doubled, and what is known.
-pub fn treatments(
+pub(crate) fn treatments(
     typed: &[String],
     control: Option<&str>,
     factors: &[Factor],

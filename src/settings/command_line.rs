@@ -23,7 +23,7 @@ pub struct CommandLine {
 
 impl CommandLine {
     /// All that is run of it, itself first.
-    pub fn all(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
         let around = [&self.setup, &self.prepare, &self.check, &self.cleanup];
         std::iter::once(&self.line).chain(around.into_iter().flatten())
     }

@@ -31,7 +31,7 @@ pub struct Commands {
 
 impl Commands {
     /// As often as a command is run within a trial.
-    pub fn repetitions(&self) -> u32 {
+    pub(crate) fn repetitions(&self) -> u32 {
         self.repetitions.unwrap_or(1)
     }
 
@@ -40,7 +40,7 @@ impl Commands {
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn check(&self, treatments: &[Treatment]) -> Result<(), String> {
+    pub(crate) fn check(&self, treatments: &[Treatment]) -> Result<(), String> {
         if self.repetitions.is_some_and(|n| !(1..=MOST_REPETITIONS).contains(&n)) {
             return Err(format!("its commands run {} times in a trial", self.repetitions()));
         }
@@ -57,7 +57,7 @@ impl Commands {
 }
 
 /// No trial runs a command more often.
-pub const MOST_REPETITIONS: u32 = 10_000;
+pub(crate) const MOST_REPETITIONS: u32 = 10_000;
 
 /// What runs a command.
 #[derive(Debug, Clone, PartialEq, Eq, SerializeDisplay, DeserializeFromStr)]
@@ -99,7 +99,7 @@ impl Shell {
     /// # Errors
     ///
     /// In words.
-    pub fn choose<'c>(
+    pub(crate) fn choose<'c>(
         asked: &str,
         mut commands: impl Iterator<Item = &'c String>,
     ) -> Result<Shell, String> {
@@ -115,7 +115,7 @@ impl Shell {
     /// # Errors
     ///
     /// Its words cannot be told apart, or it has none.
-    pub fn words(&self, line: &str) -> Result<Vec<String>, String> {
+    pub(crate) fn words(&self, line: &str) -> Result<Vec<String>, String> {
         let words = match self {
             Shell::Of(shell) if line.trim().is_empty() => {
                 return Err(format!("{shell} has nothing to run"));
@@ -177,19 +177,19 @@ fn filled(text: &str, levels: &[(&String, &String)]) -> String {
 
 /// Whether every command has every parameter in it. Then these are factors, and what is compared is compared
 /// at their levels; else they only make commands that differ.
-pub fn vary(commands: &[(Option<String>, CommandLine)], factors: &[Factor]) -> bool {
+pub(crate) fn vary(commands: &[(Option<String>, CommandLine)], factors: &[Factor]) -> bool {
     let has = |command: &CommandLine, factor: &Factor| command.line.contains(&mark(factor));
     commands.iter().all(|(_, command)| factors.iter().all(|factor| has(command, factor)))
 }
 
 /// What a level of it is put for.
-pub fn mark(factor: &Factor) -> String {
+pub(crate) fn mark(factor: &Factor) -> String {
     format!("{{{}}}", factor.factor)
 }
 
 /// Every command at every combination of levels of the parameters that are in it; called by its name, or as
 /// it is typed with the levels filled in.
-pub fn treatments(
+pub(crate) fn treatments(
     commands: &[(Option<String>, CommandLine)],
     factors: &[Factor],
 ) -> Vec<Treatment> {

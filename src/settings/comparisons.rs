@@ -4,12 +4,12 @@ use super::{History, Levels, Settings, Treatment, history};
 
 impl Settings {
     /// The treatments that are compared: all but the A/A twin.
-    pub fn compared(&self) -> impl Iterator<Item = &Treatment> {
+    pub(crate) fn compared(&self) -> impl Iterator<Item = &Treatment> {
         self.treatments.iter().filter(|t| self.control.as_ref() != Some(t))
     }
 
     /// The history that the treatments are, where they are one.
-    pub fn history(&self) -> Option<History> {
+    pub(crate) fn history(&self) -> Option<History> {
         history::of(self.compared())
     }
 

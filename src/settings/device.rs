@@ -27,7 +27,7 @@ impl fmt::Display for Device {
 
 /// A job that cannot run on a graphics card here, or would not be measured there.
 #[derive(Debug, thiserror::Error)]
-pub enum DeviceError {
+pub(crate) enum DeviceError {
     /// No card can be used.
     #[error("--device gpu: {0}. To train on the processor, leave --device out")]
     NoCard(String),
@@ -72,7 +72,7 @@ impl Device {
     /// # Errors
     ///
     /// [`DeviceError::LeftOut`].
-    pub fn fits(self, gpus: &Gpus, meter: Choice) -> Result<(), DeviceError> {
+    pub(crate) fn fits(self, gpus: &Gpus, meter: Choice) -> Result<(), DeviceError> {
         let reads_cards = match meter {
             Choice::Auto => true,
             Choice::These(sensors) => sensors.has(Kind::Nvml),
@@ -90,7 +90,7 @@ impl Device {
     /// # Errors
     ///
     /// [`DeviceError::NoCard`].
-    pub fn is_there(
+    pub(crate) fn is_there(
         self,
         cards: impl FnOnce() -> Result<Vec<Card>, GpuError>,
     ) -> Result<(), DeviceError> {
@@ -111,7 +111,7 @@ impl Device {
     /// # Errors
     ///
     /// [`DeviceError::Unmeasured`].
-    pub fn is_measured(
+    pub(crate) fn is_measured(
         self,
         meter: &MeterDescription,
         rejected: &[(Kind, String)],
@@ -125,7 +125,7 @@ impl Device {
     }
 
     /// The card that scripts are to take, by the driver's number, where one was named.
-    pub fn card(self, gpus: &Gpus) -> Option<u32> {
+    pub(crate) fn card(self, gpus: &Gpus) -> Option<u32> {
         match (self, gpus) {
             (Device::Gpu, Gpus::These(numbers)) => numbers.first().copied(),
             _ => None,

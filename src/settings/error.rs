@@ -2,7 +2,7 @@
 
 /// What cannot be accepted, named by its flag.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     /// No such script.
     #[error("--treatments: there is no framework '{name}'; there are: {known}")]
     UnknownFramework {

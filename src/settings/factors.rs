@@ -14,7 +14,7 @@ pub struct Factor {
 }
 
 /// The factors of a training job; each is the flag of its name.
-pub const FACTORS: [&str; 6] =
+pub(crate) const FACTORS: [&str; 6] =
     ["batch-size", "epochs", "learning-rate", "test-samples", "threads", "train-samples"];
 
 /// The factor that changes how the work is done and not what is done.
@@ -29,7 +29,7 @@ impl Factor {
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn parse(text: &str) -> Result<Factor, String> {
+    pub(crate) fn parse(text: &str) -> Result<Factor, String> {
         let (factor, levels) = text.split_once('=').ok_or("write it like batch-size=32,64")?;
         let levels: Vec<String> = levels
             .split(',')
@@ -68,7 +68,7 @@ impl Factor {
 /// # Errors
 ///
 /// A factor that there is not or that is named twice, or too many treatments.
-pub fn at_all_levels(
+pub(crate) fn at_all_levels(
     treatments: Vec<Treatment>,
     factors: &[Factor],
 ) -> Result<Vec<Treatment>, SettingsError> {
@@ -101,7 +101,11 @@ pub fn at_all_levels(
 /// # Errors
 ///
 /// The first factor or level that cannot be, with what can.
-pub fn check_factors(factors: &[Factor], job: &Job, cores: u32) -> Result<(), SettingsError> {
+pub(crate) fn check_factors(
+    factors: &[Factor],
+    job: &Job,
+    cores: u32,
+) -> Result<(), SettingsError> {
     for factor in factors {
         for level in &factor.levels {
             let levels = Levels::from([(factor.factor.clone(), level.clone())]);
@@ -118,7 +122,7 @@ pub fn check_factors(factors: &[Factor], job: &Job, cores: u32) -> Result<(), Se
 
 /// Those of a treatment's levels that make its work another one: trials at different ones do not have to
 /// come to the same numbers.
-pub fn of_the_work(levels: &Levels) -> Levels {
+pub(crate) fn of_the_work(levels: &Levels) -> Levels {
     levels.iter().filter(|(f, _)| *f != SAME_WORK).map(|(f, l)| (f.clone(), l.clone())).collect()
 }
 
@@ -128,7 +132,7 @@ impl Job {
     /// # Errors
     ///
     /// A factor that there is not, or a level that its flag would not take either.
-    pub fn at(&self, levels: &Levels) -> Result<Job, SettingsError> {
+    pub(crate) fn at(&self, levels: &Levels) -> Result<Job, SettingsError> {
         let mut job = self.clone();
         for (factor, level) in levels {
             let told = |problem: String| SettingsError::Vary { factor: factor.clone(), problem };

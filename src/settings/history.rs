@@ -30,7 +30,7 @@ pub struct Release {
 
 /// The history that these treatments are, at any levels: one script in one variant, in versions of one
 /// package that are all different and at least three. None where they are something else.
-pub fn of<'t>(treatments: impl Iterator<Item = &'t Treatment>) -> Option<History> {
+pub(crate) fn of<'t>(treatments: impl Iterator<Item = &'t Treatment>) -> Option<History> {
     let treatments: Vec<&Treatment> = treatments.collect();
     let (package, _) = release(treatments.first()?)?;
     let mut versions = BTreeSet::new();

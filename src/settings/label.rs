@@ -14,7 +14,7 @@ const LONGEST_LABEL: usize = 300;
 
 /// Whether `name` can name a folder or a file of an experiment: a word of ASCII letters, digits, `_`,
 /// `-`, `@`, `+` and `.` that does not begin with a dot, and not the name of something else there.
-pub fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     (1..=LONGEST_NAME).contains(&name.len())
         && name.chars().all(|c| is_plain(c) || c == '+')
         && !name.starts_with('.')
@@ -22,7 +22,7 @@ pub fn is_name(name: &str) -> bool {
 }
 
 /// Whether `label` can be a treatment's: one line that a terminal shows as it is.
-pub fn is_label(label: &str) -> bool {
+pub(crate) fn is_label(label: &str) -> bool {
     (1..=LONGEST_LABEL).contains(&label.len())
         && label.trim() == label
         && clean::line(label) == label
@@ -36,7 +36,7 @@ fn is_plain(c: char) -> bool {
 /// `torch:compile@2.4.1`, `torch+batch-size-64` for `torch[batch-size=64]`. It keeps to what every file
 /// system takes; a label that needs more than that gets eight digits of its SHA-256, so that labels that
 /// differ do not end in one folder.
-pub fn folder_of(label: &str) -> String {
+pub(crate) fn folder_of(label: &str) -> String {
     let mut lossy = false;
     let mut folder = String::with_capacity(label.len());
     for c in label.chars() {

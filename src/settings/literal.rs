@@ -6,7 +6,7 @@ use std::str::Chars;
 
 /// A constant of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Literal {
+pub(crate) enum Literal {
     /// A string.
     Text(String),
     /// A tuple, a list or a set.
@@ -17,7 +17,7 @@ pub enum Literal {
 
 impl Literal {
     /// The text of a string.
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Literal::Text(text) => Some(text),
             _ => None,
@@ -40,7 +40,7 @@ enum Token {
 /// # Errors
 ///
 /// Where what stands there is more than strings in brackets, or the script cannot be read as Python's.
-pub fn constant(script: &str, name: &str) -> Result<Option<Literal>, String> {
+pub(crate) fn constant(script: &str, name: &str) -> Result<Option<Literal>, String> {
     let tokens = tokens(script)?;
     let mut found = None;
     for (place, token) in tokens.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum RaceError {
+pub(crate) enum RaceError {
     /// It cannot be read.
     #[error("{file} cannot be read: {why}")]
     Unreadable {

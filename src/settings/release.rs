@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 
 /// Where a treatment's packages come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place<'a> {
+pub(crate) enum Place<'a> {
     /// A folder with a lock, by its name.
     Folder(&'a str),
     /// A version of a package, of the framework's own where none is named: `2.4.1`,
@@ -20,7 +20,7 @@ pub enum Place<'a> {
 
 /// Reads what stands behind `@`. What begins with a digit is a version: a folder cannot be called so.
 /// None where it is neither a name nor a version.
-pub fn place(typed: &str) -> Option<Place<'_>> {
+pub(crate) fn place(typed: &str) -> Option<Place<'_>> {
     let version = |text: &str| Version::from_str(text).ok();
     if let Some((package, number)) = typed.split_once("==") {
         version(number)?;
@@ -42,7 +42,7 @@ pub fn place(typed: &str) -> Option<Place<'_>> {
 }
 
 /// Whether both are one folder, or one version: `0.4` is `0.4.0`.
-pub fn same_place(one: &str, other: &str) -> bool {
+pub(crate) fn same_place(one: &str, other: &str) -> bool {
     match (place(one), place(other)) {
         (
             Some(Place::Version { package: a, version: one }),

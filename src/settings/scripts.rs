@@ -11,7 +11,7 @@ const LARGEST: u64 = 4 << 20;
 
 /// A framework's script, as far as it is declared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Script {
+pub(crate) struct Script {
     /// The framework that it is named after.
     pub framework: String,
     /// The packages that the framework consists of (`PACKAGES`); by default the one of its name.
@@ -41,7 +41,7 @@ impl Script {
     /// # Errors
     ///
     /// Which of its constants cannot be read.
-    pub fn parse(framework: &str, text: &str) -> Result<Script, String> {
+    pub(crate) fn parse(framework: &str, text: &str) -> Result<Script, String> {
         let list = |name: &str| -> Result<Option<Vec<String>>, String> {
             match constant(text, name)? {
                 None => Ok(None),
@@ -84,7 +84,7 @@ impl Script {
     /// # Errors
     ///
     /// It cannot be read, or declares what cannot be.
-    pub fn read(framework: &str, path: &Path) -> Result<Script, String> {
+    pub(crate) fn read(framework: &str, path: &Path) -> Result<Script, String> {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut script = Script { folder, ..Script::of_file(framework, path)? };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -108,7 +108,7 @@ impl Script {
 
 impl Script {
     /// Where the job can run, in a variant or as it is.
-    pub fn devices(&self, variant: Option<&str>) -> &[String] {
+    pub(crate) fn devices(&self, variant: Option<&str>) -> &[String] {
         variant.and_then(|variant| self.devices_of.get(variant)).unwrap_or(&self.devices)
     }
 
@@ -117,7 +117,7 @@ impl Script {
     /// # Errors
     ///
     /// [`SettingsError::NotBuilt`], with how it is built.
-    pub fn is_built(&self) -> Result<(), SettingsError> {
+    pub(crate) fn is_built(&self) -> Result<(), SettingsError> {
         let Some((program, command)) =
             self.built.iter().find(|(program, _)| !self.folder.join(program).is_file())
         else {
@@ -136,7 +136,7 @@ impl Script {
     }
 
     /// The package whose version is the framework's: the one of its name, else the first.
-    pub fn main_package(&self) -> &str {
+    pub(crate) fn main_package(&self) -> &str {
         let named = self.packages.iter().find(|package| **package == self.framework);
         named.or(self.packages.first()).map_or(&self.framework, |package| package)
     }
@@ -144,7 +144,7 @@ impl Script {
 
 /// What treatments can be made of: scripts and environments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Known {
+pub(crate) struct Known {
     /// The scripts, by their frameworks.
     pub scripts: Vec<Script>,
     /// Folders of environments, each with a lock, by their names.
@@ -157,7 +157,7 @@ impl Known {
     /// # Errors
     ///
     /// [`DeviceError::NotDeclared`] of the first that cannot.
-    pub fn suit(&self, device: Device, treatments: &[Treatment]) -> Result<(), DeviceError> {
+    pub(crate) fn suit(&self, device: Device, treatments: &[Treatment]) -> Result<(), DeviceError> {
         let named = device.to_string();
         for treatment in treatments {
             let script = self.script(&treatment.framework);
@@ -171,12 +171,12 @@ impl Known {
     }
 
     /// The script of a framework.
-    pub fn script(&self, framework: &str) -> Option<&Script> {
+    pub(crate) fn script(&self, framework: &str) -> Option<&Script> {
         self.scripts.iter().find(|script| script.framework == framework)
     }
 
     /// The frameworks' names, for a message.
-    pub fn frameworks(&self) -> String {
+    pub(crate) fn frameworks(&self) -> String {
         self.scripts.iter().map(|s| s.framework.as_str()).collect::<Vec<_>>().join(", ")
     }
 }

@@ -19,7 +19,7 @@ impl Shard {
     /// the plan's own order. Shards differ by one block at most; where the order is balanced over squares
     /// of `square` blocks and there are enough of them, by one square, so that each machine is balanced by
     /// itself.
-    pub fn blocks(self, blocks: u32, square: Option<u32>) -> Range<u32> {
+    pub(crate) fn blocks(self, blocks: u32, square: Option<u32>) -> Range<u32> {
         let unit = square.filter(|square| blocks / square >= self.of).unwrap_or(1);
         let units = u64::from(blocks.div_ceil(unit));
         let (number, of) = (u64::from(self.number), u64::from(self.of.max(1)));
@@ -35,7 +35,7 @@ impl Shard {
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn check(self, blocks: u32) -> Result<(), String> {
+    pub(crate) fn check(self, blocks: u32) -> Result<(), String> {
         match self {
             Shard { of, .. } if of > blocks => Err(format!(
                 "{of} shards of {blocks} blocks: a shard runs at least one whole block"

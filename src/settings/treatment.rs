@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Levels of factors, by the factor's name: `batch-size` at `64`.
-pub type Levels = BTreeMap<String, String>;
+pub(crate) type Levels = BTreeMap<String, String>;
 
 /// What is compared: a framework's script or a command, in a variant, in an environment, at levels of
 /// factors.
@@ -41,7 +41,7 @@ impl Treatment {
     }
 
     /// A script in a variant, in an environment, at levels, called by all of these.
-    pub fn new(
+    pub(crate) fn new(
         framework: impl Into<String>,
         variant: Option<String>,
         environment: Option<String>,
@@ -65,24 +65,24 @@ impl Treatment {
     }
 
     /// What it is called without its levels: what is ranked within levels.
-    pub fn without_levels(&self) -> String {
+    pub(crate) fn without_levels(&self) -> String {
         self.name.strip_suffix(&at_levels(&self.levels)).unwrap_or(&self.name).to_owned()
     }
 
     /// The environment that it runs in, as an experiment's records name it: a folder's name, or the framework
     /// at a version (`jax@0.4.30`), whatever the variant. None for the experiment's own.
-    pub fn environment_key(&self) -> Option<String> {
+    pub(crate) fn environment_key(&self) -> Option<String> {
         environment_key(&self.framework, self.environment.as_deref())
     }
 
     /// What names its files: see [`folder_of`].
-    pub fn folder(&self) -> String {
+    pub(crate) fn folder(&self) -> String {
         folder_of(&self.name)
     }
 }
 
 /// See [`Treatment::environment_key`].
-pub fn environment_key(framework: &str, environment: Option<&str>) -> Option<String> {
+pub(crate) fn environment_key(framework: &str, environment: Option<&str>) -> Option<String> {
     let environment = environment?;
     Some(match place(environment) {
         Some(Place::Version { .. }) => format!("{framework}@{environment}"),
@@ -91,7 +91,7 @@ pub fn environment_key(framework: &str, environment: Option<&str>) -> Option<Str
 }
 
 /// `[batch-size=64,threads=2]`; nothing where nothing is varied.
-pub fn at_levels(levels: &Levels) -> String {
+pub(crate) fn at_levels(levels: &Levels) -> String {
     if levels.is_empty() {
         return String::new();
     }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 /// A trial of which something is missing or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
+pub(crate) struct Damage {
     /// The trial.
     pub trial: Trial,
     /// From 1, as far as it is known.
@@ -29,7 +29,7 @@ enum Last {
 /// Holds the journal's word on each planned trial against the files that lie in the folder.
 ///
 /// An attempt that was cut off leaves anything; everything else has to be as the journal says.
-pub fn audit(plan: &Plan, journal: &Read, folder: &Folder) -> Vec<Damage> {
+pub(crate) fn audit(plan: &Plan, journal: &Read, folder: &Folder) -> Vec<Damage> {
     let mut last: HashMap<&str, Last> = HashMap::new();
     for entry in &journal.entries {
         match &entry.event {

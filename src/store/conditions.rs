@@ -51,7 +51,7 @@ impl Conditions {
     }
 
     /// What differs of the work: another machine or meter is none, where blocks are dealt to several.
-    pub fn differences_of_work(&self, now: &Conditions) -> Vec<String> {
+    pub(crate) fn differences_of_work(&self, now: &Conditions) -> Vec<String> {
         self.differences_but(now, &["machine", "meter"])
     }
 
@@ -95,7 +95,7 @@ impl Conditions {
 
 /// The fields of two records that differ, each in a line of its own: as they are written, so that a home
 /// folder is no difference. `but` names those that are left out.
-pub fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> Vec<String> {
+pub(crate) fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> Vec<String> {
     let value = |s: &T| clean::private_json(serde_json::to_value(s).unwrap_or_default());
     let (then, now) = (value(then), value(now));
     let fields = then.as_object().into_iter().flatten();

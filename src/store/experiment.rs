@@ -4,7 +4,7 @@ use super::ExperimentError;
 use super::conditions::Conditions;
 use super::folder::Folder;
 use super::machines::{MachineSeen, ShardSeen};
-pub use super::part::Part;
+pub(crate) use super::part::Part;
 use super::protocol::Protocol;
 use super::record::replace_json;
 use super::settling::Settling;
@@ -82,7 +82,7 @@ pub struct Experiment {
 
 /// What every layout of the file begins with.
 #[derive(Debug, Deserialize)]
-pub struct Head {
+pub(crate) struct Head {
     /// The layout's version.
     pub schema: u64,
     /// joulerace's own.
@@ -174,14 +174,14 @@ fn within(text: &str, home: Option<&str>) -> String {
 
 impl Experiment {
     /// The version written by this program.
-    pub const SCHEMA: u32 = 1;
+    pub(crate) const SCHEMA: u32 = 1;
 
     /// Reads the experiment in a folder.
     ///
     /// # Errors
     ///
     /// [`ExperimentError::Missing`] or [`ExperimentError::Unreadable`].
-    pub fn read(folder: &Folder) -> Result<Experiment, ExperimentError> {
+    pub(crate) fn read(folder: &Folder) -> Result<Experiment, ExperimentError> {
         let path = folder.experiment();
         match files::read(&path, LARGEST) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -199,7 +199,7 @@ impl Experiment {
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn look(text: &[u8]) -> Result<(Head, Value), String> {
+    pub(crate) fn look(text: &[u8]) -> Result<(Head, Value), String> {
         if text.is_empty() {
             return Err("it is empty".to_owned());
         }
@@ -260,7 +260,7 @@ impl Experiment {
     /// # Errors
     ///
     /// [`ExperimentError::Write`].
-    pub fn write(&self, folder: &Folder) -> Result<(), ExperimentError> {
+    pub(crate) fn write(&self, folder: &Folder) -> Result<(), ExperimentError> {
         let path = folder.experiment();
         replace_json(&path, self).map_err(|source| ExperimentError::Write { path, source })
     }
@@ -270,7 +270,7 @@ impl Experiment {
     /// # Errors
     ///
     /// [`ExperimentError::Occupied`] or [`ExperimentError::NotEmpty`].
-    pub fn may_begin_in(folder: &Folder) -> Result<(), ExperimentError> {
+    pub(crate) fn may_begin_in(folder: &Folder) -> Result<(), ExperimentError> {
         let shown = folder.root().display().to_string();
         if folder.experiment().exists() {
             return Err(ExperimentError::Occupied(shown));

@@ -20,10 +20,10 @@ const ENDINGS: [&str; 3] = ["csv", "json", "log"];
 
 impl Folder {
     /// Where samples of the pauses lie; no treatment has this name.
-    pub const PAUSES: &str = "pauses";
+    pub(crate) const PAUSES: &str = "pauses";
 
     /// Where locks of versions lie; no treatment has this name.
-    pub const LOCKS: &str = "locks";
+    pub(crate) const LOCKS: &str = "locks";
 
     /// The folder at `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Folder {
@@ -31,32 +31,32 @@ impl Folder {
     }
 
     /// The folder itself.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// As the user may type it: see [`paths::shown`].
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         paths::shown(&self.root)
     }
 
     /// Settings, plan, versions, machine.
-    pub fn experiment(&self) -> PathBuf {
+    pub(crate) fn experiment(&self) -> PathBuf {
         self.root.join("experiment.json")
     }
 
     /// What happened.
-    pub fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         self.root.join("journal.jsonl")
     }
 
     /// One row per trial.
-    pub fn trials(&self) -> PathBuf {
+    pub(crate) fn trials(&self) -> PathBuf {
         self.root.join("trials.csv")
     }
 
     /// The lock of a version that treatments run in, by the environment's name: `jax@0.4.30`.
-    pub fn version_lock(&self, environment: &str) -> PathBuf {
+    pub(crate) fn version_lock(&self, environment: &str) -> PathBuf {
         self.root.join(Folder::LOCKS).join(format!("{}.txt", folder_of(environment)))
     }
 
@@ -65,7 +65,7 @@ impl Folder {
     /// # Errors
     ///
     /// The system's; none where there are no locks.
-    pub fn version_locks(&self) -> io::Result<BTreeMap<String, String>> {
+    pub(crate) fn version_locks(&self) -> io::Result<BTreeMap<String, String>> {
         /// Of a lock, in bytes.
         const LARGEST: u64 = 16 << 20;
         let locks = match self.open()?.sub(OsStr::new(Folder::LOCKS)) {
@@ -88,7 +88,7 @@ impl Folder {
     }
 
     /// Samples of a pause: `pauses/after-torch_3.csv`.
-    pub fn pause(&self, name: &str) -> PathBuf {
+    pub(crate) fn pause(&self, name: &str) -> PathBuf {
         self.root.join(Folder::PAUSES).join(format!("{}.csv", name.replace(' ', "-")))
     }
 
@@ -97,7 +97,7 @@ impl Folder {
     /// # Errors
     ///
     /// The system's.
-    pub fn open(&self) -> io::Result<Dir> {
+    pub(crate) fn open(&self) -> io::Result<Dir> {
         Dir::open(&self.root)
     }
 
@@ -111,7 +111,7 @@ impl Folder {
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`] where a link has such a name.
-    pub fn create(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
+    pub(crate) fn create(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
         let root = self.open()?;
         for treatment in folders {
             root.make(OsStr::new(&treatment))?;
@@ -124,7 +124,7 @@ impl Folder {
     /// # Errors
     ///
     /// As [`create`](Folder::create).
-    pub fn make_pauses(&self) -> io::Result<()> {
+    pub(crate) fn make_pauses(&self) -> io::Result<()> {
         self.open()?.make(OsStr::new(Folder::PAUSES)).map(drop)
     }
 
@@ -134,7 +134,7 @@ impl Folder {
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`] where such a name is no file's.
-    pub fn sweep(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
+    pub(crate) fn sweep(&self, folders: impl IntoIterator<Item = String>) -> io::Result<()> {
         let root = self.open()?;
         for treatment in folders {
             sweep(&root.sub(OsStr::new(&treatment))?)?;
@@ -148,7 +148,7 @@ impl Folder {
     /// # Errors
     ///
     /// The system's.
-    pub fn sync(&self, trial: &Trial) -> io::Result<()> {
+    pub(crate) fn sync(&self, trial: &Trial) -> io::Result<()> {
         let folder = self.treatment(trial)?;
         for ending in ["csv", "log"] {
             match folder.flush(OsStr::new(&format!("{}.{ending}", trial.name))) {
@@ -167,7 +167,7 @@ impl Folder {
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`].
-    pub fn set_aside(&self, trial: &Trial, attempt: u32, why: &str) -> io::Result<PathBuf> {
+    pub(crate) fn set_aside(&self, trial: &Trial, attempt: u32, why: &str) -> io::Result<PathBuf> {
         let kept = self.root.join(trial.folder()).join(why);
         let from = match self.treatment(trial) {
             Ok(from) => from,
@@ -193,7 +193,7 @@ impl Folder {
     }
 
     /// Whether one of a trial's files is there, whatever it is.
-    pub fn has(&self, trial: &Trial, ending: &str) -> bool {
+    pub(crate) fn has(&self, trial: &Trial, ending: &str) -> bool {
         let name = format!("{}.{ending}", trial.name);
         self.treatment(trial).is_ok_and(|folder| folder.has(OsStr::new(&name)))
     }
@@ -203,13 +203,13 @@ impl Folder {
     /// # Errors
     ///
     /// The system's; [`files::NotPlain`].
-    pub fn samples(&self, trial: &Trial) -> io::Result<Samples> {
+    pub(crate) fn samples(&self, trial: &Trial) -> io::Result<Samples> {
         let name = format!("{}.csv", trial.name);
         Samples::of(self.treatment(trial)?.open_file(OsStr::new(&name))?)
     }
 
     /// A trial's record, if there is one that can be read.
-    pub fn record(&self, trial: &Trial) -> Option<TrialRecord> {
+    pub(crate) fn record(&self, trial: &Trial) -> Option<TrialRecord> {
         match self.read_record(trial) {
             Ok(record) => record,
             Err(why) => {
@@ -224,7 +224,7 @@ impl Folder {
     /// # Errors
     ///
     /// What is wrong with the one that is there, in words.
-    pub fn read_record(&self, trial: &Trial) -> Result<Option<TrialRecord>, String> {
+    pub(crate) fn read_record(&self, trial: &Trial) -> Result<Option<TrialRecord>, String> {
         let text = match files::read(&self.file(trial, "json"), TrialRecord::LARGEST) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

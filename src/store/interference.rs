@@ -112,7 +112,7 @@ impl Interference {
     /// The words for what lies beyond the limits: `interference`, `throttled`, `swapped`, `steal`, and
     /// `supply-change` where the machine went from mains to battery or back: its firmware then drives the
     /// processor another way.
-    pub fn flags(&self, limits: &Limits) -> Vec<&'static str> {
+    pub(crate) fn flags(&self, limits: &Limits) -> Vec<&'static str> {
         let mut flags = Vec::new();
         let others = self.other_cpu_s.unwrap_or(0.0);
         if others > limits.others_per_trial * self.trial_cpu_s

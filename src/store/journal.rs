@@ -43,7 +43,7 @@ pub enum JournalError {
 /// # Errors
 ///
 /// [`JournalError`] where the file cannot be read or a whole line is not one of ours.
-pub fn read(path: &Path) -> Result<Read, JournalError> {
+pub(crate) fn read(path: &Path) -> Result<Read, JournalError> {
     let opened = files::at(path).and_then(|(folder, name)| folder.open_file(&name));
     match opened {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Read::default()),
@@ -55,7 +55,7 @@ pub fn read(path: &Path) -> Result<Read, JournalError> {
 
 /// A journal that is being written. Lines are appended, each with a single write.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     path: PathBuf,
     name: OsString,
     file: File,
@@ -70,7 +70,7 @@ impl Journal {
     /// # Errors
     ///
     /// [`JournalError`] where it cannot be read or written.
-    pub fn open(path: &Path) -> Result<(Journal, Read), JournalError> {
+    pub(crate) fn open(path: &Path) -> Result<(Journal, Read), JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), doing: "written", source };
         let found = read(path)?;
         let (folder, name) = files::at(path).map_err(io)?;
@@ -95,7 +95,7 @@ impl Journal {
     ///
     /// [`JournalError::Io`] where the disk is full or gone, or another program writes to the journal;
     /// what a failed write left is taken back, so that the journal still ends with a whole line.
-    pub fn write(&mut self, event: Event) -> Result<(), JournalError> {
+    pub(crate) fn write(&mut self, event: Event) -> Result<(), JournalError> {
         let io = |source| JournalError::Io { path: self.path.clone(), doing: "written", source };
         let entry = Entry { at: jiff::Timestamp::now(), event: event.bounded() };
         let mut line = serde_json::to_vec(&entry).map_err(|e| io(e.into()))?;

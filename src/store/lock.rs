@@ -18,14 +18,14 @@ use std::path::{Path, PathBuf};
 /// Holds the machine. The operating system lets go of it when the process ends, however it ends, so
 /// it is never stale.
 #[derive(Debug)]
-pub struct MachineLock {
+pub(crate) struct MachineLock {
     _name: Option<system::Name>,
     _file: Option<File>,
 }
 
 /// The machine or the folder cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError {
+pub(crate) enum LockError {
     /// Another experiment runs.
     #[error(
         "another joulerace measures on this machine ({holder}); two at once would measure each other, so wait for it or stop it"
@@ -67,7 +67,7 @@ pub enum LockError {
 /// # Errors
 ///
 /// [`LockError::Folder`] where another has it.
-pub fn folder(folder: &Folder) -> Result<FolderLock, LockError> {
+pub(crate) fn folder(folder: &Folder) -> Result<FolderLock, LockError> {
     let taken = folder.open().and_then(|dir| FolderLock::take(&dir));
     taken.map_err(|error| match error.downcast::<InUse>() {
         Ok(in_use) => LockError::Folder(in_use),
@@ -86,7 +86,7 @@ pub fn folder(folder: &Folder) -> Result<FolderLock, LockError> {
 /// # Errors
 ///
 /// [`LockError::Held`] with the holder's words where another has it.
-pub fn take(path: Option<&Path>, holder: &str) -> Result<MachineLock, LockError> {
+pub(crate) fn take(path: Option<&Path>, holder: &str) -> Result<MachineLock, LockError> {
     let name = system::take_name(path)?;
     let file = path.map(|path| take_file(path, holder)).transpose()?;
     Ok(MachineLock { _name: name, _file: file })
@@ -97,7 +97,7 @@ pub fn take(path: Option<&Path>, holder: &str) -> Result<MachineLock, LockError>
 /// # Errors
 ///
 /// The system's, about the file.
-pub fn holder(path: Option<&Path>) -> io::Result<Option<String>> {
+pub(crate) fn holder(path: Option<&Path>) -> io::Result<Option<String>> {
     if let Some(holder) = system::name_holder(path) {
         return Ok(Some(holder));
     }

@@ -38,14 +38,14 @@ pub struct Compared {
 
 impl Compared {
     /// Whether it needs no more blocks.
-    pub fn settled(&self) -> bool {
+    pub(crate) fn settled(&self) -> bool {
         self.resolved || self.precise
     }
 }
 
 impl Look {
     /// One line for the user.
-    pub fn tell(&self, most: u32) -> String {
+    pub(crate) fn tell(&self, most: u32) -> String {
         let all = self.comparisons.len();
         let settled = self.comparisons.iter().filter(|c| c.settled()).count();
         if self.stop {

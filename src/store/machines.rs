@@ -79,7 +79,7 @@ pub struct ShardSeen {
 
 impl MachineSeen {
     /// Whether two are one machine in one state.
-    pub fn is(&self, other: &MachineSeen) -> bool {
+    pub(crate) fn is(&self, other: &MachineSeen) -> bool {
         let of = |m: &MachineSeen| {
             (base(&m.name).to_owned(), m.id.clone(), m.meter.clone(), m.conditions.clone())
         };
@@ -87,7 +87,7 @@ impl MachineSeen {
     }
 
     /// A name that none of `taken` has: its own, or with a number behind it.
-    pub fn free_name<'n>(&self, taken: impl Iterator<Item = &'n str> + Clone) -> String {
+    pub(crate) fn free_name<'n>(&self, taken: impl Iterator<Item = &'n str> + Clone) -> String {
         let own = base(&self.name);
         let numbered = (2..).map(|n| format!("{own}#{n}"));
         let mut names = std::iter::once(own.to_owned()).chain(numbered);

@@ -12,11 +12,11 @@ pub(crate) mod interference;
 pub mod journal;
 pub(crate) mod lock;
 pub(crate) mod look;
-pub mod machines;
+pub(crate) mod machines;
 mod part;
 pub(crate) mod pauses;
 pub(crate) mod protocol;
 pub mod record;
 pub(crate) mod settling;
 
-pub use error::ExperimentError;
+pub(crate) use error::ExperimentError;

@@ -70,7 +70,7 @@ pub struct Baseline {
 impl Baseline {
     /// Takes the mean from the meter's own account of the same time, which misses no interval:
     /// joules over seconds.
-    pub fn measured(mut self, joules: f64, seconds: f64) -> Baseline {
+    pub(crate) fn measured(mut self, joules: f64, seconds: f64) -> Baseline {
         let watts = joules / seconds;
         if watts.is_finite() {
             self.watts = Some(watts);
@@ -79,7 +79,7 @@ impl Baseline {
     }
 
     /// How much more power the idle machine draws than it did at `before`, in watts.
-    pub fn drift_w(&self, before: &Baseline) -> Option<f64> {
+    pub(crate) fn drift_w(&self, before: &Baseline) -> Option<f64> {
         Some(self.watts? - before.watts?)
     }
 }

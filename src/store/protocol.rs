@@ -139,10 +139,10 @@ fn alpha() -> f64 {
 
 impl Protocol {
     /// The version written by this program.
-    pub const SCHEMA: u32 = 2;
+    pub(crate) const SCHEMA: u32 = 2;
 
     /// Of an experiment with these settings.
-    pub fn of(settings: &Settings) -> Protocol {
+    pub(crate) fn of(settings: &Settings) -> Protocol {
         let comparisons = settings.comparisons();
         let sequential = settings
             .until_precise
@@ -191,7 +191,7 @@ impl Protocol {
     /// # Errors
     ///
     /// What is wrong with it, in words.
-    pub fn check(&self, settings: &Settings) -> Result<(), String> {
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), String> {
         let known = |name: &String| settings.compared().any(|t| t.name == *name);
         if let Some(pair) = self.comparisons.iter().find(|pair| !pair.iter().all(known)) {
             return Err(format!(

@@ -50,7 +50,7 @@ impl Samples {
     /// # Errors
     ///
     /// The system's.
-    pub fn of(mut file: std::fs::File) -> std::io::Result<Samples> {
+    pub(crate) fn of(mut file: std::fs::File) -> std::io::Result<Samples> {
         let mut digest = Sha256::new();
         let mut chunk = vec![0; 64 << 10];
         let mut bytes = 0;
@@ -176,18 +176,18 @@ fn is_once(repetitions: &u32) -> bool {
 
 impl TrialRecord {
     /// The version written by this program.
-    pub const SCHEMA: u32 = 1;
+    pub(crate) const SCHEMA: u32 = 1;
 
     /// Larger than any record that is written; what is larger is not read.
-    pub const LARGEST: u64 = 32 << 20;
+    pub(crate) const LARGEST: u64 = 32 << 20;
 
     /// Whether the record is that of `trial`.
-    pub fn is_of(&self, trial: &Trial) -> bool {
+    pub(crate) fn is_of(&self, trial: &Trial) -> bool {
         self.trial == trial.name
     }
 
     /// Its window in words: `the process`, or the phases that make it up.
-    pub fn window_name(&self) -> String {
+    pub(crate) fn window_name(&self) -> String {
         let phases: BTreeSet<Phase> = Phase::window(&self.marks).into_iter().collect();
         if phases.contains(&Phase::Run) {
             return "the process".to_owned();
@@ -196,7 +196,7 @@ impl TrialRecord {
     }
 
     /// Adds a word to the flags, once.
-    pub fn flag(&mut self, word: &str) {
+    pub(crate) fn flag(&mut self, word: &str) {
         if !self.flags.iter().any(|f| f == word) {
             self.flags.push(word.to_owned());
         }
@@ -208,4 +208,5 @@ impl TrialRecord {
     }
 }
 
-pub use crate::files::{HALF_WRITTEN, replace, replace_json};
+pub(crate) use crate::files::replace;
+pub(crate) use crate::files::{HALF_WRITTEN, replace_json};

@@ -39,7 +39,7 @@ pub enum When {
 
 impl When {
     /// The word in files.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             When::Before => "before",
             When::After => "after",
@@ -66,7 +66,7 @@ pub struct Overhead {
 
 impl Overhead {
     /// Takes the meter's processor time from the trials that finished.
-    pub fn of(records: &[TrialRecord], power: Option<&Overhead>) -> Option<Overhead> {
+    pub(crate) fn of(records: &[TrialRecord], power: Option<&Overhead>) -> Option<Overhead> {
         let measured: Vec<(f64, Option<f64>, f64)> = records
             .iter()
             .filter(|record| record.status == Status::Ok)
@@ -92,13 +92,13 @@ impl Overhead {
 
 impl Settling {
     /// Idle power that the coming trials are held against, in watts.
-    pub fn idle_w(&self) -> Option<f64> {
+    pub(crate) fn idle_w(&self) -> Option<f64> {
         let before = self.baselines.iter().rev().find(|idle| idle.when == When::Before)?;
         before.baseline.watts
     }
 
     /// How much more the idle machine drew at the end than at the beginning, in watts.
-    pub fn drift_w(&self) -> Option<f64> {
+    pub(crate) fn drift_w(&self) -> Option<f64> {
         let first = self.baselines.iter().find(|idle| idle.when == When::Before)?;
         let last = self.baselines.iter().rev().find(|idle| idle.when == When::After)?;
         last.baseline.drift_w(&first.baseline)

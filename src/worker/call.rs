@@ -15,7 +15,7 @@ const LOG_TAIL: usize = 4000;
 
 /// How a call ended.
 #[derive(Debug)]
-pub struct Called {
+pub(crate) struct Called {
     /// What went wrong, if anything.
     pub failure: Option<Failure>,
     /// Python's traceback, where there was one.
@@ -30,7 +30,7 @@ pub struct Called {
 /// # Errors
 ///
 /// There is no place for the socket and the log.
-pub async fn call(
+pub(crate) async fn call(
     task: impl Into<Task>,
     stop: &CancellationToken,
     mut on_event: impl FnMut(&Value) -> Result<(), String>,

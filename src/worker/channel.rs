@@ -7,24 +7,25 @@ mod system;
 #[path = "channel/windows.rs"]
 mod system;
 
-pub use system::{Listener, connect, die_with_host};
+pub use system::Listener;
+pub(crate) use system::{connect, die_with_host};
 
 use super::protocol::Message;
 use std::io::{self, Write};
 
 /// The worker's end: sends messages.
-pub struct Sender(system::Stream);
+pub(crate) struct Sender(system::Stream);
 
 impl Sender {
     /// Sends one message as one line.
-    pub fn send(&mut self, message: &Message) -> io::Result<()> {
+    pub(crate) fn send(&mut self, message: &Message) -> io::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
         self.pass_on(&line)
     }
 
     /// Sends one line that is a message already.
-    pub fn pass_on(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(crate) fn pass_on(&mut self, line: &[u8]) -> io::Result<()> {
         self.0.write_all(line)
     }
 }

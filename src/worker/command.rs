@@ -67,7 +67,7 @@ const KEPT: usize = 4 << 10;
 const LOGGED: u64 = 1 << 20;
 
 /// Serves `request`, and passes what there is to tell to `say`. Gives the exit status to leave with.
-pub fn serve(request: &CommandRequest, say: &(impl Fn(Message) + Sync)) -> i32 {
+pub(crate) fn serve(request: &CommandRequest, say: &(impl Fn(Message) + Sync)) -> i32 {
     let hello =
         Message::Hello { pid: std::process::id(), python: String::new(), prefix: "".into() };
     say(hello);
@@ -176,7 +176,7 @@ fn repeat(
 }
 
 /// What it means that a command ended so.
-pub fn ended(line: &str, exit: Exit) -> String {
+pub(crate) fn ended(line: &str, exit: Exit) -> String {
     let hint = match exit {
         Exit::Code(127) => "; a shell ends so where there is no such command",
         Exit::Code(126) => "; a shell ends so where a file cannot be run",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Why a worker did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
+pub(crate) enum WorkerError {
     /// Python could not be started.
     #[error("{python} could not be started: {why}; `joulerace doctor` checks the environment",
         python = python.display())]

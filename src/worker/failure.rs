@@ -94,7 +94,7 @@ fn hint(exit: &Exit) -> &'static str {
 
 impl Failure {
     /// Whether it is the machine's: the worker never began its work, or what measured it ended.
-    pub fn is_of_the_machine(&self) -> bool {
+    pub(crate) fn is_of_the_machine(&self) -> bool {
         matches!(
             self,
             Failure::Start { .. }

@@ -16,7 +16,7 @@ pub(super) struct Lines<R> {
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// Of this source, from where it is.
-    pub fn new(source: R) -> Lines<R> {
+    pub(crate) fn new(source: R) -> Lines<R> {
         Lines { source, line: Vec::new() }
     }
 
@@ -26,7 +26,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// # Errors
     ///
     /// The system's, and `InvalidData` for a line that is longer than [`LONGEST_LINE`].
-    pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             let arrived = self.source.fill_buf().await?;
             if arrived.is_empty() {

@@ -14,11 +14,11 @@ pub mod protocol;
 mod python;
 mod serve;
 
-pub use call::{Called, call};
+pub(crate) use call::{Called, call};
 pub use channel::Listener;
-pub use command::{Around, CommandRequest, ended};
-pub use error::WorkerError;
+pub(crate) use command::{Around, CommandRequest};
+pub(crate) use error::WorkerError;
 pub use failure::Failure;
 pub use host::{Ended, run};
 pub use launch::{Launch, Limits, Seen, Task};
-pub use serve::serve;
+pub(crate) use serve::serve;

@@ -31,7 +31,7 @@ pub enum Event {
 
 impl Event {
     /// Reads an event as it came from `emit`.
-    pub fn read(value: Value) -> Event {
+    pub(crate) fn read(value: Value) -> Event {
         match Written::deserialize(&value) {
             Ok(Written::Phase(mark)) => Event::Phase(mark),
             Ok(Written::Epoch { epoch, epochs, loss }) => {

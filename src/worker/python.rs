@@ -32,7 +32,7 @@ static HEAR: OnceLock<Hear> = OnceLock::new();
 ///
 /// [`WorkerError::Library`] and [`WorkerError::Start`], where a library or an executable could not be
 /// used.
-pub fn run(
+pub(super) fn run(
     request: &Request,
     hear: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
 ) -> Result<i32, WorkerError> {

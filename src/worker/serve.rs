@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 /// # Errors
 ///
 /// [`WorkerError::Host`] where there is no host to talk to.
-pub fn serve(socket: &Path) -> Result<i32, WorkerError> {
+pub(crate) fn serve(socket: &Path) -> Result<i32, WorkerError> {
     let no_host = |why: String| WorkerError::Host { socket: socket.to_owned(), why };
     let (mut lines, sender) = channel::connect(socket).map_err(|e| no_host(e.to_string()))?;
     let mut first = String::new();

@@ -99,7 +99,7 @@ pub struct PhaseName {
 
 impl PhaseName {
     /// In bytes.
-    pub const LONGEST: usize = 32;
+    pub(crate) const LONGEST: usize = 32;
 
     fn new(text: &str) -> Result<PhaseName, NoPhase> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');

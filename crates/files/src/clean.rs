@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 /// Longest reason that is recorded, in bytes; the whole of it is in the trial's log.
-pub const LONGEST_REASON: usize = 4 << 10;
+pub(crate) const LONGEST_REASON: usize = 4 << 10;
 
 /// Bytes in hexadecimal digits, two each.
 pub fn hex(bytes: &[u8]) -> String {

@@ -19,11 +19,11 @@ mod system;
 #[path = "process/windows.rs"]
 mod system;
 
+pub use system::Awake;
 pub use system::{
-    Awake, adopt_orphans, children_cpu_seconds, count_interrupts, end_likewise, end_with_host,
+    adopt_orphans, children_cpu_seconds, count_interrupts, end_likewise, end_with_host,
     end_with_parent, has_children, ignore_file_size_signal, interrupt, kill_all, kill_descendants,
-    kill_group, kill_own_group, may_administer, offer_to_out_of_memory, own_group, stay_awake,
-    strays,
+    kill_group, kill_own_group, offer_to_out_of_memory, own_group, stay_awake, strays,
 };
 pub(crate) use system::{own_cpu_seconds, processors, slept, supply, thread_cpu_seconds};
 
@@ -100,7 +100,7 @@ pub fn found(program: &OsStr, folder: &Path) -> Option<std::path::PathBuf> {
 }
 
 /// Whether anyone may execute it.
-pub fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -133,7 +133,7 @@ pub(crate) struct Processors {
 
 /// What feeds the machine, where the system keeps it in no file.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Supply {
+pub struct Supply {
     /// Whether a mains supply is connected, where that is known.
     pub mains: Option<bool>,
     /// Whether there is a battery.

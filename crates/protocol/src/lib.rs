@@ -2,6 +2,9 @@
 //!
 //! The program listens and the library within Python speaks; each is built without the other.
 
+// `pub` says that another crate, a test or a bench needs it, so that the compiler names what is dead.
+#![warn(unreachable_pub)]
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;

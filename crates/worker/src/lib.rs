@@ -7,6 +7,9 @@
 //! - the program opens a shared libpython, then this library, and calls [`entry::joulerace_worker_main`];
 //! - a Python without shared library imports it as an extension module and calls `serve_line(fd)`.
 
+// `pub` says that another crate, a test or a bench needs it, so that the compiler names what is dead.
+#![warn(unreachable_pub)]
+
 pub mod entry;
 mod failure;
 mod serve;

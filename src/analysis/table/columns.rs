@@ -6,7 +6,7 @@ use crate::phase::Phase;
 use std::collections::BTreeSet;
 
 /// Columns of text, in the order of `trials.csv`.
-pub const TEXTS: [&str; 10] = [
+pub(crate) const TEXTS: [&str; 10] = [
     "trial",
     "group",
     "file",

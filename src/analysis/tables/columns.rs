@@ -24,7 +24,7 @@ pub enum Unit {
 
 impl Unit {
     /// Joules in one of it.
-    pub fn joules(self) -> f64 {
+    pub(crate) fn joules(self) -> f64 {
         match self {
             Unit::MicroJoules => 1e-6,
             Unit::MilliJoules => 1e-3,

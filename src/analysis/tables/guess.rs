@@ -37,7 +37,7 @@ impl Layout {
     /// # Errors
     ///
     /// A column that was named is not there, or no energy or group is found.
-    pub fn of(sheet: &Sheet, asked: &Columns) -> Result<Layout, String> {
+    pub(crate) fn of(sheet: &Sheet, asked: &Columns) -> Result<Layout, String> {
         let mut layout = Layout::default();
         let named = |key: &str, name: &str| {
             sheet.column(name).ok_or_else(|| {
@@ -183,7 +183,7 @@ impl Layout {
     }
 
     /// The column of the total, or those of the parts that make it.
-    pub fn energy_name(&self, sheet: &Sheet) -> String {
+    pub(crate) fn energy_name(&self, sheet: &Sheet) -> String {
         match self.energy {
             Some((column, _)) => sheet.names[column].clone(),
             None => {
@@ -197,7 +197,7 @@ impl Layout {
     }
 
     /// The unit that it was taken to be in.
-    pub fn energy_unit(&self) -> Unit {
+    pub(crate) fn energy_unit(&self) -> Unit {
         unit_of(self.energy.map(|e| e.1).or(self.parts.first().map(|p| p.2)).unwrap_or(1.0))
     }
 

@@ -9,16 +9,16 @@ mod read;
 mod row;
 mod sheet;
 
-pub use columns::{Columns, Unit};
-pub use read::{Found, Tabled, find, is_table};
-pub use row::TableRow;
+pub(crate) use columns::Columns;
+pub(crate) use read::{Tabled, find, is_table};
+pub(crate) use row::TableRow;
 
 use serde::{Deserialize, Serialize};
 
 /// Who wrote a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// CodeCarbon: kilowatt-hours of processor, memory and graphics card.
     CodeCarbon,
     /// experiment-runner: factors, then what profilers measured.
@@ -29,7 +29,7 @@ pub enum Kind {
 
 impl Kind {
     /// The name of what wrote it; `None` where that is not known.
-    pub fn tool(self) -> Option<&'static str> {
+    pub(crate) fn tool(self) -> Option<&'static str> {
         match self {
             Kind::CodeCarbon => Some("CodeCarbon"),
             Kind::ExperimentRunner => Some("experiment-runner"),

@@ -87,7 +87,7 @@ fn shown(watts: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Columns, Found, find};
+    use super::super::{Columns, find, read::Found};
 
     fn read(rows: &str, columns: &str) -> Result<Found, String> {
         let folder = tempfile::tempdir().unwrap();

@@ -18,7 +18,7 @@ const LARGEST: u64 = 1 << 30;
 
 /// What tables hold.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// A trial for each row.
     pub trials: Vec<Tabled>,
     /// Tables and rows that are none.
@@ -31,7 +31,7 @@ pub struct Found {
 
 /// A row as a trial.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tabled {
+pub(crate) struct Tabled {
     /// A name that no other trial has.
     pub trial: String,
     /// What it is a trial of.
@@ -45,7 +45,7 @@ pub struct Tabled {
 }
 
 /// Whether a file begins like a table with runs in its rows: a header with energy, and no samples.
-pub fn is_table(path: &Path) -> bool {
+pub(crate) fn is_table(path: &Path) -> bool {
     let Ok(file) = std::fs::File::open(path) else { return false };
     let mut head = String::new();
     let mut lines = std::io::BufReader::new(std::io::Read::take(file, 1 << 16));
@@ -80,7 +80,7 @@ fn kind(names: &[String]) -> Kind {
 /// # Errors
 ///
 /// `--columns` names what is not there, nothing stands for energy, or what does cannot be one.
-pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, String> {
+pub(crate) fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, String> {
     let mut found = Found::default();
     let Some(sheet) = of_one_kind(files, &mut found.ignored) else { return Ok(found) };
     let layout = Layout::of(&sheet, asked)?;

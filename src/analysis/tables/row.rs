@@ -49,14 +49,14 @@ pub struct TableRow {
 impl TableRow {
     /// Its place among the runs: experiment-runner runs its rows from first to last. Elsewhere only times
     /// tell an order, for rows may have been sorted.
-    pub fn run_order(&self) -> Option<u64> {
+    pub(crate) fn run_order(&self) -> Option<u64> {
         let in_order = self.tool.as_deref() == Kind::ExperimentRunner.tool();
         (in_order && self.start_unix_s.is_none()).then_some(self.place)
     }
 
     /// Its energy as that of a file of samples. A total whose parts are not in the table stands for the
     /// whole system.
-    pub fn accounts(&self) -> Accounts {
+    pub(crate) fn accounts(&self) -> Accounts {
         let mut joules = self.joules.clone();
         let parts: Vec<Domain> = joules.keys().copied().collect();
         let mut total = Domain::in_total(&parts);

@@ -26,7 +26,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub fn cell(&self, column: usize) -> Option<&str> {
+    pub(crate) fn cell(&self, column: usize) -> Option<&str> {
         self.cells.get(column).and_then(|c| c.as_deref())
     }
 
@@ -46,34 +46,34 @@ pub(super) struct Sheet {
 
 impl Sheet {
     /// A column by its name; in any case where no name fits as it is.
-    pub fn column(&self, name: &str) -> Option<usize> {
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
         let exact = self.names.iter().position(|n| n == name);
         exact.or_else(|| self.names.iter().position(|n| n.eq_ignore_ascii_case(name)))
     }
 
-    pub fn levels(&self, column: usize) -> BTreeSet<&str> {
+    pub(crate) fn levels(&self, column: usize) -> BTreeSet<&str> {
         self.rows.iter().filter_map(|row| row.cell(column)).collect()
     }
 
-    pub fn combinations(&self, columns: &[usize]) -> usize {
+    pub(crate) fn combinations(&self, columns: &[usize]) -> usize {
         let key = |row: &Line| {
             columns.iter().map(|c| row.cell(*c).map(str::to_owned)).collect::<Vec<_>>()
         };
         self.rows.iter().map(key).collect::<BTreeSet<_>>().len()
     }
 
-    pub fn filled(&self, column: usize) -> bool {
+    pub(crate) fn filled(&self, column: usize) -> bool {
         self.rows.iter().any(|row| row.number(column).is_some())
     }
 
     /// Whether most of what it holds are numbers.
-    pub fn numeric(&self, column: usize) -> bool {
+    pub(crate) fn numeric(&self, column: usize) -> bool {
         let all = self.rows.iter().filter(|row| row.cell(column).is_some()).count();
         let numbers = self.rows.iter().filter(|row| row.number(column).is_some()).count();
         all > 0 && 10 * numbers >= 9 * all
     }
 
-    pub fn text(&self, row: &Line, from: &From) -> Option<String> {
+    pub(crate) fn text(&self, row: &Line, from: &From) -> Option<String> {
         let file = &self.files[row.file];
         let name = |path: Option<&std::ffi::OsStr>| path.map(|n| n.to_string_lossy().into_owned());
         match from {
@@ -87,12 +87,12 @@ impl Sheet {
     }
 
     /// Whether any row has a value there.
-    pub fn has(&self, from: &From) -> bool {
+    pub(crate) fn has(&self, from: &From) -> bool {
         self.rows.iter().any(|row| self.text(row, from).is_some())
     }
 
     /// Whether rows of the same value stand one after another, a few strays aside.
-    pub fn in_stretches(&self, from: &From) -> bool {
+    pub(crate) fn in_stretches(&self, from: &From) -> bool {
         let values: Vec<Option<String>> =
             self.rows.iter().map(|row| self.text(row, from)).collect();
         let distinct = values.iter().collect::<BTreeSet<_>>().len();
@@ -100,7 +100,7 @@ impl Sheet {
         changes * 5 <= distinct * 6
     }
 
-    pub fn group(&self, row: &Line, of: &[From]) -> String {
+    pub(crate) fn group(&self, row: &Line, of: &[From]) -> String {
         let words: Vec<String> = of.iter().filter_map(|from| self.text(row, from)).collect();
         if words.is_empty() { "(none)".to_owned() } else { words.join(" ") }
     }

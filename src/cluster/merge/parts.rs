@@ -115,7 +115,7 @@ fn runs(folder: &Folder) -> Option<String> {
 }
 
 /// What doctor found on the machines that a shard was not run on.
-pub fn unfit(root: &Path, number: u32) -> Option<String> {
+pub(crate) fn unfit(root: &Path, number: u32) -> Option<String> {
     let begins = format!("{number}-");
     let mut names: Vec<String> = std::fs::read_dir(root.join("doctor"))
         .ok()?

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// How a lock from elsewhere stands to the user's own of the same version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// There is none here.
     New,
     /// It is the one here.
@@ -17,7 +17,11 @@ pub enum Standing {
 
 /// Looks at a lock from elsewhere, of the version `called` so (`jax@0.4.30`); an error is in words why it
 /// is of no use here.
-pub fn standing(settings: &EnvSettings, called: &str, text: &str) -> Result<Standing, String> {
+pub(crate) fn standing(
+    settings: &EnvSettings,
+    called: &str,
+    text: &str,
+) -> Result<Standing, String> {
     let lock = PinnedLock::parse(text)?;
     let path = place(settings, called, &lock)?;
     let own = all_of(settings, called);
@@ -35,7 +39,7 @@ pub fn standing(settings: &EnvSettings, called: &str, text: &str) -> Result<Stan
 /// # Errors
 ///
 /// As [`standing`], or the system's in words.
-pub fn take(settings: &EnvSettings, called: &str, text: &str) -> Result<PathBuf, String> {
+pub(crate) fn take(settings: &EnvSettings, called: &str, text: &str) -> Result<PathBuf, String> {
     let path = place(settings, called, &PinnedLock::parse(text)?)?;
     let said = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     let folder = folder(settings);

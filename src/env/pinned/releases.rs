@@ -53,7 +53,7 @@ pub(super) fn releases_with(
 }
 
 /// Those releases that come next before and after a version.
-pub fn around(version: &str, known: Vec<String>) -> Vec<String> {
+pub(crate) fn around(version: &str, known: Vec<String>) -> Vec<String> {
     const EACH: usize = 8;
     let order = |text: &str| pep508_rs::pep440_rs::Version::from_str(text).ok();
     let wanted = order(version);

@@ -17,7 +17,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 /// Cells of an angle, or of a normal score.
 const CELLS: usize = 256;
 /// Up to so many blocks the chain is followed exactly, block by block.
-pub const EXACT: u32 = 60;
+pub(crate) const EXACT: u32 = 60;
 /// Points of the table of an angle's distribution function.
 const POINTS: usize = 8192;
 /// No score beyond this comes about.
@@ -27,7 +27,7 @@ const FARTHEST: f64 = 8.5;
 /// `alphas`, the nominal two-sided levels at which to test at the looks, such that a null difference is
 /// ever found with exactly that chance. `looks` are numbers of blocks, from 2 on, rising; up to
 /// [`EXACT`] none is left out after the first.
-pub fn levels(looks: &[u32], spent: &[f64], alphas: &[f64]) -> Vec<Vec<f64>> {
+pub(crate) fn levels(looks: &[u32], spent: &[f64], alphas: &[f64]) -> Vec<Vec<f64>> {
     let mut levels = vec![Vec::with_capacity(looks.len()); alphas.len()];
     let mut states: Vec<Vec<f64>> = Vec::new();
     let mut grid = Grid::first(looks.first().copied().unwrap_or(2));

@@ -22,7 +22,7 @@ const HARNESS: &str = "numpy";
 /// # Errors
 ///
 /// A version that cannot be had.
-pub async fn locks(
+pub(crate) async fn locks(
     project: &Project,
     wanted: &Wanted<'_>,
     observer: &dyn Observer,
@@ -61,7 +61,7 @@ pub(super) async fn version_lock(
 /// # Errors
 ///
 /// As [`env::lock`].
-pub async fn lock(
+pub(crate) async fn lock(
     settings: &EnvSettings,
     version: Version,
     anew: bool,
@@ -77,7 +77,7 @@ pub async fn lock(
 /// # Errors
 ///
 /// There is no such script, or it cannot be read.
-pub fn version_of(treatment: &Treatment, known: &Known) -> Result<Version, SettingsError> {
+pub(crate) fn version_of(treatment: &Treatment, known: &Known) -> Result<Version, SettingsError> {
     let Treatment { framework, environment, .. } = treatment;
     let script = known.script(framework).ok_or_else(|| SettingsError::UnknownFramework {
         name: framework.clone(),
@@ -119,7 +119,7 @@ fn others(script: &Script, package: &str) -> Vec<String> {
 /// # Errors
 ///
 /// The index cannot be reached, or knows no such package.
-pub async fn releases(project: &Project, package: String) -> Result<Vec<String>, Error> {
+pub(crate) async fn releases(project: &Project, package: String) -> Result<Vec<String>, Error> {
     let settings = env_settings(project, Profile::Training, None, false);
     let settings = EnvSettings { cancel: token()?, ..settings };
     let ask =
@@ -139,7 +139,10 @@ impl Observer for Silent {
 /// # Errors
 ///
 /// [`ExperimentError::Write`].
-pub fn keep(locks: &BTreeMap<String, String>, folder: &Folder) -> Result<(), ExperimentError> {
+pub(crate) fn keep(
+    locks: &BTreeMap<String, String>,
+    folder: &Folder,
+) -> Result<(), ExperimentError> {
     for (key, text) in locks {
         let path = folder.version_lock(key);
         let parent = path.parent().unwrap_or(folder.root());

@@ -13,14 +13,14 @@ const NUMBERS: usize = 4096;
 /// They have the ordinary priority, like the training that they prepare for: at a low one, another
 /// process would take their place unnoticed.
 #[derive(Debug)]
-pub struct Load {
+pub(crate) struct Load {
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Load {
     /// Starts up to `threads` threads; fewer where the system refuses.
-    pub fn start(threads: usize) -> Load {
+    pub(crate) fn start(threads: usize) -> Load {
         let over = Arc::new(AtomicBool::new(false));
         let threads = (0..threads)
             .map_while(|_| {
@@ -32,12 +32,12 @@ impl Load {
     }
 
     /// How many threads run.
-    pub fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         self.threads.len()
     }
 
     /// Ends the load and waits until its threads are gone: less than a millisecond each.
-    pub fn end(self) {}
+    pub(crate) fn end(self) {}
 }
 
 impl Drop for Load {

@@ -23,30 +23,30 @@ const DEGREES: f64 = 1.0;
 
 /// Readings of one quantity over time.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Series {
+pub(crate) struct Series {
     points: Vec<(f64, f64)>,
 }
 
 impl Series {
     /// Adds a reading taken at `seconds`; what could not be read is left out.
-    pub fn add(&mut self, seconds: f64, value: Option<f64>) {
+    pub(crate) fn add(&mut self, seconds: f64, value: Option<f64>) {
         if let Some(value) = value.filter(|value| value.is_finite()) {
             self.points.push((seconds, value));
         }
     }
 
     /// How many readings there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.points.len()
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
 
     /// The last reading.
-    pub fn last(&self) -> Option<f64> {
+    pub(crate) fn last(&self) -> Option<f64> {
         self.points.last().map(|(_, value)| *value)
     }
 
@@ -55,7 +55,7 @@ impl Series {
     }
 
     /// Mean of the last `seconds`, or of the last third of a shorter series.
-    pub fn tail_mean(&self, seconds: f64) -> Option<f64> {
+    pub(crate) fn tail_mean(&self, seconds: f64) -> Option<f64> {
         let (begin, end) = (self.points.first()?.0, self.points.last()?.0);
         let tail = self.since(end - seconds.min((end - begin) / 3.0));
         Some(tail.iter().map(|(_, value)| value).sum::<f64>() / tail.len() as f64)
@@ -82,7 +82,7 @@ impl Series {
     }
 
     /// What the series came to, if it has any reading.
-    pub fn summary(&self) -> Option<Summary> {
+    pub(crate) fn summary(&self) -> Option<Summary> {
         let values: Vec<f64> = self.points.iter().map(|(_, value)| *value).collect();
         let (mean, sd, _) = crate::units::summary(&values);
         let window = self.window();
@@ -100,7 +100,7 @@ impl Series {
 
 /// Whether the machine has settled, and how that was found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
+pub(crate) struct Judgement {
     /// None where it cannot be told.
     pub settled: Option<bool>,
     /// In words.
@@ -108,7 +108,7 @@ pub struct Judgement {
 }
 
 /// Judges by measured power and by temperature, whichever there are; both must have settled.
-pub fn judge(watts: &Series, celsius: &Series, estimated: bool) -> Judgement {
+pub(crate) fn judge(watts: &Series, celsius: &Series, estimated: bool) -> Judgement {
     let power = watts.window().filter(|_| !estimated);
     let heat = celsius.window();
     let mut said = Vec::new();

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// One run of the command.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub(crate) struct Run {
     pub csv: PathBuf,
     pub(super) exit: Exit,
     pub(super) status: i32,
@@ -46,7 +46,7 @@ impl std::fmt::Display for Part {
 }
 
 impl Run {
-    pub fn of(measured: &Measured) -> Run {
+    pub(crate) fn of(measured: &Measured) -> Run {
         Run {
             csv: measured.csv.clone(),
             exit: measured.exit,
@@ -62,7 +62,7 @@ impl Run {
     }
 
     /// `12.5 J in 0.500 s, 25.0 W`.
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let joules = self.joules.map_or("an unknown number of".to_owned(), digits);
         let watts = self.watts.map_or("–".to_owned(), digits);
         let failed =
@@ -80,7 +80,7 @@ impl Run {
     }
 
     /// The result of a single run, in a line, and a line for each phase.
-    pub fn result(&self, meter: &MeterDescription, csv: Option<&Path>) -> String {
+    pub(crate) fn result(&self, meter: &MeterDescription, csv: Option<&Path>) -> String {
         let domains: Vec<String> = self
             .domains
             .iter()

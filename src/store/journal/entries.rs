@@ -145,7 +145,7 @@ impl Read {
     }
 
     /// What was found when whole blocks were looked at, oldest first.
-    pub fn looks(&self) -> impl Iterator<Item = &Look> {
+    pub(crate) fn looks(&self) -> impl Iterator<Item = &Look> {
         self.entries.iter().filter_map(|entry| match &entry.event {
             Event::Looked(look) => Some(look),
             _ => None,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(super) type Stream = UnixStream;
 
 /// Connects a worker to its host.
-pub fn connect(socket: &Path) -> io::Result<(BufReader<UnixStream>, Sender)> {
+pub(crate) fn connect(socket: &Path) -> io::Result<(BufReader<UnixStream>, Sender)> {
     let stream = UnixStream::connect(socket)?;
     Ok((BufReader::new(stream.try_clone()?), Sender(stream)))
 }
@@ -26,7 +26,7 @@ const LAST: std::time::Duration = std::time::Duration::from_secs(2);
 /// Ends this worker, all that it started and everything in its process group (EnergiBridge included)
 /// as soon as the line to the host closes at either end: a host that was killed cannot tidy up any
 /// more. The socket at `socket` goes too, with its folder.
-pub fn die_with_host(lines: BufReader<UnixStream>, socket: &Path) {
+pub(crate) fn die_with_host(lines: BufReader<UnixStream>, socket: &Path) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd;
     let socket = socket.to_owned();
@@ -70,7 +70,7 @@ impl Listener {
     }
 
     /// Waits for the worker.
-    pub async fn accept(&self) -> io::Result<tokio::net::UnixStream> {
+    pub(crate) async fn accept(&self) -> io::Result<tokio::net::UnixStream> {
         Ok(self.listener.accept().await?.0)
     }
 }

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// A thread that reads such a file keeps others from writing to it, so that nobody may read any more once
 /// the request has come.
-pub fn connect(pipe: &Path) -> io::Result<(BufReader<File>, Sender)> {
+pub(crate) fn connect(pipe: &Path) -> io::Result<(BufReader<File>, Sender)> {
     let begun = Instant::now();
     let stream = loop {
         match OpenOptions::new().read(true).write(true).open(pipe) {
@@ -35,7 +35,7 @@ pub fn connect(pipe: &Path) -> io::Result<(BufReader<File>, Sender)> {
 
 /// A worker ends with its host by the host's job object, with all that it started; nothing is to be
 /// watched.
-pub fn die_with_host(lines: BufReader<File>, _: &Path) {
+pub(crate) fn die_with_host(lines: BufReader<File>, _: &Path) {
     drop(lines);
 }
 
@@ -49,7 +49,7 @@ pub struct Listener {
 
 impl Listener {
     /// Listens under a name that is drawn.
-    pub fn bind() -> io::Result<Listener> {
+    pub(crate) fn bind() -> io::Result<Listener> {
         use rand::RngExt as _;
         let number = rand::rng().random::<u128>();
         let name = PathBuf::from(format!(r"\\.\pipe\joulerace-{number:032x}"));
@@ -58,12 +58,12 @@ impl Listener {
     }
 
     /// Where workers connect.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.name.clone()
     }
 
     /// Waits for the worker. Nothing is lost where this is dropped before it is ready.
-    pub async fn accept(&self) -> io::Result<NamedPipeServer> {
+    pub(crate) async fn accept(&self) -> io::Result<NamedPipeServer> {
         let mut next = self.next.lock().await;
         next.connect().await?;
         let another = ServerOptions::new().create(&self.name)?;

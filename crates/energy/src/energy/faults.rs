@@ -90,7 +90,7 @@ fn faulty(series: &Series, known: &Known, inferred: bool) -> Faulty {
 
 impl Faults {
     /// Tells what concerns a total of these domains, in place of what was told before.
-    pub fn tell(&self, total: &[Domain], integrity: &mut Integrity) {
+    pub(crate) fn tell(&self, total: &[Domain], integrity: &mut Integrity) {
         (integrity.wrap_count, integrity.reset_count) = (0, 0);
         integrity.wraps.clear();
         integrity.resets.clear();

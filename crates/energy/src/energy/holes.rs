@@ -55,7 +55,7 @@ pub(super) struct Holes {
 
 impl Holes {
     /// Takes note of an interval and what each column rose by in it, J.
-    pub fn note(&mut self, t0: f64, t1: f64, joules: &[f64]) {
+    pub(crate) fn note(&mut self, t0: f64, t1: f64, joules: &[f64]) {
         if t1 - t0 <= HOLE_S {
             return;
         }
@@ -72,7 +72,7 @@ impl Holes {
 
     /// The holes among them in the order of time, per column: intervals longer than `than` seconds.
     /// None where there are more holes than could be kept.
-    pub fn longer(self, than: f64, columns: usize) -> Option<Vec<Vec<Unread>>> {
+    pub(crate) fn longer(self, than: f64, columns: usize) -> Option<Vec<Vec<Unread>>> {
         let is_hole = |candidate: &Candidate| candidate.seconds() > than;
         if self.dropped && self.longest.peek().is_some_and(|shortest| is_hole(&shortest.0)) {
             return None;

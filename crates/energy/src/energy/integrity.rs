@@ -10,12 +10,12 @@ use crate::phase::Phase;
 use crate::samples::Domain;
 
 /// An interval this many times the median one is a gap: samples are missing.
-pub const GAP_FACTOR: f64 = 3.0;
+pub(crate) const GAP_FACTOR: f64 = 3.0;
 
 /// An interval longer than this, s, and than [`GAP_FACTOR`] times the median one, is a hole: a reading of
 /// power does not stand for it. Sensors of power (NVML's, Apple's firmware) themselves give means of about
 /// a second, so that shorter ones are bridged.
-pub const HOLE_S: f64 = 1.0;
+pub(crate) const HOLE_S: f64 = 1.0;
 
 /// The least share of a trial's time that has to be read for its energy to count as known. What is
 /// missing may have been drawn at any power, so that the error is about the missing share: 1% is what good
@@ -24,14 +24,14 @@ pub const COVERAGE_LEAST: f64 = 0.99;
 
 /// A power that shows one number to the last digit for this long, s, is told: sensors give another one
 /// about every second.
-pub const CONSTANT_S: f64 = 20.0;
+pub(crate) const CONSTANT_S: f64 = 20.0;
 
 /// A counter that does not move for this long, over at least [`STILL_INTERVALS`] intervals, is stuck;
 /// RAPL's are updated about every millisecond, also at idle.
-pub const STILL_SECONDS: f64 = 2.0;
+pub(crate) const STILL_SECONDS: f64 = 2.0;
 
 /// See [`STILL_SECONDS`].
-pub const STILL_INTERVALS: u64 = 5;
+pub(crate) const STILL_INTERVALS: u64 = 5;
 
 /// Intervals below this length come from samples at phase marks and say nothing of the rhythm.
 const RHYTHM_FROM_MS: u64 = 5;
@@ -246,7 +246,7 @@ impl Integrity {
     }
 
     /// What to tell of a file whose energy may well be known, one short sentence each.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for constant in &self.constant {
             let shown = if constant.watts == 0.0 {
@@ -348,7 +348,7 @@ pub(super) struct Intervals {
 
 impl Intervals {
     /// Takes the next interval, and whether a mark lies in it.
-    pub fn note(&mut self, seconds: f64, marked: bool) {
+    pub(crate) fn note(&mut self, seconds: f64, marked: bool) {
         self.longest_s = self.longest_s.max(seconds);
         let ms = (seconds * 1000.0).round() as u64;
         let coarse = (54 - i64::from(ms.leading_zeros())).max(0) as u32;
@@ -361,7 +361,7 @@ impl Intervals {
     }
 
     /// Fills in what intervals say.
-    pub fn describe(&self, integrity: &mut Integrity) {
+    pub(crate) fn describe(&self, integrity: &mut Integrity) {
         let regular = |ms: u64| ms >= RHYTHM_FROM_MS;
         let number = |of: &BTreeMap<u64, u64>| of.values().sum::<u64>();
         // Where marks cut nearly every interval short, its own rhythm is not to be seen.

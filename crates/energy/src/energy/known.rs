@@ -22,7 +22,7 @@ pub(super) struct Known {
 
 impl Known {
     /// How often it was reset.
-    pub fn resets(&self, series: &Series) -> u64 {
+    pub(crate) fn resets(&self, series: &Series) -> u64 {
         series.more_falls + self.falls.iter().filter(|f| f.1.is_none()).count() as u64
     }
 }
@@ -39,7 +39,7 @@ pub(super) struct Judge<'a> {
 
 impl Judge<'_> {
     /// What column `index` is. `moved` says whether it ever did, in this part of a file or in another.
-    pub fn column(&self, index: usize, series: &Series, moved: Option<bool>) -> Known {
+    pub(crate) fn column(&self, index: usize, series: &Series, moved: Option<bool>) -> Known {
         let column = &series.column;
         let mut unread = series.bad.clone();
         let mut lost = series.more_falls > 0;

@@ -20,15 +20,15 @@
 mod accountant;
 mod faults;
 mod holes;
-pub mod integrity;
+pub(crate) mod integrity;
 mod known;
-pub mod plausible;
+pub(crate) mod plausible;
 mod power;
 mod restrict;
 mod series;
 mod spans;
 mod split;
-pub mod wrap;
+pub(crate) mod wrap;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,7 +144,7 @@ pub fn account(trace: &Trace, marks: &[PhaseMark]) -> Accounts {
 }
 
 /// As [`account`], with what is known about the counters' ranges.
-pub fn account_with(trace: &Trace, marks: &[PhaseMark], wrapping: &Wrapping) -> Accounts {
+pub(crate) fn account_with(trace: &Trace, marks: &[PhaseMark], wrapping: &Wrapping) -> Accounts {
     let mut accountant = Accountant::new(&trace.columns, marks, wrapping.clone());
     let mut values = vec![0.0; trace.columns.len()];
     for (i, (time_ms, line)) in trace.time_ms.iter().zip(&trace.lines).enumerate() {
@@ -181,11 +181,11 @@ pub fn account_file(
 mod nan_as_null {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
         if value.is_finite() { to.serialize_some(value) } else { to.serialize_none() }
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
         Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
     }
 }

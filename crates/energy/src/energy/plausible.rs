@@ -20,7 +20,7 @@ const COUNTS: [i32; 2] = [14, 16];
 ///   the sampling itself keeps them out of it. As a power, as Apple's firmware gives it: cores asleep
 ///   draw a few hundredths of a watt.
 /// - Memory and graphics cards: may be switched off.
-pub fn least_watts(domain: Domain, quantity: Quantity) -> f64 {
+pub(crate) fn least_watts(domain: Domain, quantity: Quantity) -> f64 {
     match (domain, quantity) {
         (Domain::System | Domain::Platform, _) => 0.2,
         (Domain::Package, Quantity::Counter) => 0.05,

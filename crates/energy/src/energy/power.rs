@@ -25,7 +25,7 @@ pub(crate) struct ByDomain {
 
 impl ByDomain {
     /// The trace of a total; stretches in which one of its domains is unknown are left out.
-    pub fn total(&self, domains: &[Domain]) -> PowerTrace {
+    pub(crate) fn total(&self, domains: &[Domain]) -> PowerTrace {
         let of = |domain: &Domain| self.watts.iter().find(|(d, _)| d == domain).map(|(_, w)| w);
         let Some(parts) = domains.iter().map(of).collect::<Option<Vec<_>>>() else {
             return PowerTrace::default();
@@ -61,19 +61,19 @@ pub(super) struct Resampler {
 }
 
 impl Resampler {
-    pub fn new(domains: Vec<Domain>) -> Resampler {
+    pub(crate) fn new(domains: Vec<Domain>) -> Resampler {
         let stretches = Vec::with_capacity(PowerTrace::POINTS);
         let joules = Vec::with_capacity(PowerTrace::POINTS * domains.len());
         Resampler { domains, stretches, joules, samples_per_stretch: 1, in_last: 1 }
     }
 
     /// Where a domain stands in what is pushed.
-    pub fn place(&self, domain: Domain) -> Option<usize> {
+    pub(crate) fn place(&self, domain: Domain) -> Option<usize> {
         self.domains.iter().position(|d| *d == domain)
     }
 
     /// Takes one more interval, in seconds since the first sample, with the joules of every domain.
-    pub fn push(&mut self, t0: f64, t1: f64, joules: &[f64]) {
+    pub(crate) fn push(&mut self, t0: f64, t1: f64, joules: &[f64]) {
         let width = self.domains.len();
         if self.in_last < self.samples_per_stretch
             && let Some(last) = self.stretches.last_mut()
@@ -111,7 +111,7 @@ impl Resampler {
     }
 
     /// Adds to the stretch that holds the interval which ends at `t1`; NaN makes it unknown.
-    pub fn correct(&mut self, t1: f64, domain: Domain, joules: f64) {
+    pub(crate) fn correct(&mut self, t1: f64, domain: Domain, joules: f64) {
         let at = self.stretches.partition_point(|s| s.t1 < t1);
         if let Some(column) = self.place(domain).filter(|_| at < self.stretches.len()) {
             self.joules[at * self.domains.len() + column] += joules;
@@ -120,7 +120,7 @@ impl Resampler {
 
     /// The trace. Stretches much shorter than the rest (EnergiBridge's first two samples lie a
     /// millisecond apart, where a counter's own update shows as a burst) are joined with the next.
-    pub fn finish(self) -> ByDomain {
+    pub(crate) fn finish(self) -> ByDomain {
         let width = self.domains.len();
         let mut lengths: Vec<f64> = self.stretches.iter().map(|s| s.t1 - s.t0).collect();
         lengths.sort_by(f64::total_cmp);

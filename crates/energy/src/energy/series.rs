@@ -70,7 +70,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    pub fn new(column: &Column) -> Series {
+    pub(crate) fn new(column: &Column) -> Series {
         Series {
             column: column.clone(),
             first: 0.0,
@@ -94,7 +94,7 @@ impl Series {
     }
 
     /// The first sample.
-    pub fn start(&mut self, line: u64, value: f64) {
+    pub(crate) fn start(&mut self, line: u64, value: f64) {
         self.first = value;
         self.last = value;
         match self.column.quantity {
@@ -108,7 +108,7 @@ impl Series {
 
     /// The next sample, at `t1` seconds after the first and `t1 - t0` after the one before. Returns
     /// the joules of the interval, 0 where the counter fell.
-    pub fn push(&mut self, line: u64, t0: f64, t1: f64, value: f64) -> f64 {
+    pub(crate) fn push(&mut self, line: u64, t0: f64, t1: f64, value: f64) -> f64 {
         let (before, dt) = (std::mem::replace(&mut self.last, value), t1 - t0);
         match self.column.quantity {
             Quantity::Power => {

@@ -12,7 +12,7 @@ pub(super) struct Span {
 
 impl Span {
     /// How long it took.
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.end_ns.saturating_sub(self.begin_ns) as f64 / 1e9
     }
 }

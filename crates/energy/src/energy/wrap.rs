@@ -91,7 +91,7 @@ pub(super) struct Readings {
 
 impl Readings {
     /// Takes note of one more reading, J.
-    pub fn note(&mut self, joules: f64) {
+    pub(crate) fn note(&mut self, joules: f64) {
         self.count += 1;
         self.highest = self.highest.max(joules);
         // Scaling by a power of two is exact, so this asks whether the reading is such a multiple.
@@ -101,7 +101,7 @@ impl Readings {
     }
 
     /// Whether all readings are whole numbers.
-    pub fn whole(&self) -> bool {
+    pub(crate) fn whole(&self) -> bool {
         self.exponent == 0
     }
 
@@ -155,7 +155,7 @@ pub(super) fn resolve(
 
 impl Fall {
     /// Energy of the falling interval if the counter wrapped at `range`, J.
-    pub fn joules(&self, range: f64) -> f64 {
+    pub(crate) fn joules(&self, range: f64) -> f64 {
         range - self.from + self.to
     }
 }

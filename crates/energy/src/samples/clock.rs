@@ -25,7 +25,7 @@ pub(super) enum Clock {
 
 impl Clock {
     /// What the first row's time says.
-    pub fn of(time: f64) -> Result<Clock, Fault> {
+    pub(crate) fn of(time: f64) -> Result<Clock, Fault> {
         let looks = |looks: &str| Err(Fault::TimeUnit { looks: format!("it looks like {looks}") });
         if YEARS.contains(&(time / 1e3)) {
             Ok(Clock::Milliseconds)
@@ -41,12 +41,12 @@ impl Clock {
     }
 
     /// Milliseconds per unit.
-    pub fn scale(self) -> f64 {
+    pub(crate) fn scale(self) -> f64 {
         if self == Clock::Seconds { 1000.0 } else { 1.0 }
     }
 
     /// Holds the time that passed between two rows against `Delta`, milliseconds.
-    pub fn note(&mut self, passed: f64, delta_ms: Option<f64>) {
+    pub(crate) fn note(&mut self, passed: f64, delta_ms: Option<f64>) {
         let Clock::Relative { milliseconds, seconds, rows } = self else { return };
         *rows += 1;
         let Some(delta) = delta_ms.filter(|delta| *delta > 0.0) else { return };
@@ -55,7 +55,7 @@ impl Clock {
     }
 
     /// Says whether the unit is certain, at the end of the file.
-    pub fn certain(self) -> Result<(), Fault> {
+    pub(crate) fn certain(self) -> Result<(), Fault> {
         let Clock::Relative { milliseconds, seconds, rows } = self else { return Ok(()) };
         if milliseconds > 0 && 2 * milliseconds >= rows {
             return Ok(());

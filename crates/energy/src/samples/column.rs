@@ -106,7 +106,7 @@ impl Layout {
 }
 
 /// What a column of this name covers; `None` where it carries no energy.
-pub fn domain_of(name: &str) -> Option<Domain> {
+pub(crate) fn domain_of(name: &str) -> Option<Domain> {
     meaning(name.trim()).map(|(domain, ..)| domain)
 }
 

@@ -157,7 +157,7 @@ pub enum Fault {
 
 impl Fault {
     /// The fault in a file and, where it has one, on a line (the header is line 1).
-    pub fn at(self, file: impl Into<PathBuf>, row: Option<u64>) -> ReadError {
+    pub(crate) fn at(self, file: impl Into<PathBuf>, row: Option<u64>) -> ReadError {
         ReadError { file: file.into(), row, fault: self }
     }
 }

@@ -12,7 +12,7 @@ pub(super) struct Foreign {
 
 impl Foreign {
     /// Takes note of `count` lines, the first of them on `line`.
-    pub fn note(&mut self, line: u64, count: u64, text: &[u8]) {
+    pub(crate) fn note(&mut self, line: u64, count: u64, text: &[u8]) {
         self.count += count;
         if self.first.is_none() {
             let text = String::from_utf8_lossy(&text[..text.len().min(4 * SHOWN)]).into_owned();
@@ -27,7 +27,7 @@ impl Foreign {
     }
 
     /// What there is to tell.
-    pub fn sentence(&self) -> Option<String> {
+    pub(crate) fn sentence(&self) -> Option<String> {
         let (line, text) = self.first.as_ref()?;
         Some(match self.count {
             1 => format!("row {line} is no sample and was passed over: '{text}'"),

@@ -23,13 +23,13 @@ pub(super) struct Late {
 
 impl Late {
     /// Where a column's field is in a row that is longer by `more`.
-    pub fn place(column: &Column, more: usize) -> usize {
+    pub(crate) fn place(column: &Column, more: usize) -> usize {
         if column.name.as_str() > FOUND_LATER { column.index + more } else { column.index }
     }
 
     /// Whether counting like this is safe: the header is EnergiBridge's, and the values go on from those of
     /// the row before, `seconds` ago, at a power that can be.
-    pub fn goes_on(layout: &Layout, before: &[f64], now: &[f64], seconds: f64) -> bool {
+    pub(crate) fn goes_on(layout: &Layout, before: &[f64], now: &[f64], seconds: f64) -> bool {
         let mut values = layout.columns.iter().zip(before.iter().zip(now));
         layout.sorted
             && values.all(|(column, (before, now))| {
@@ -43,7 +43,7 @@ impl Late {
     }
 
     /// What there is to tell.
-    pub fn note(&self) -> String {
+    pub(crate) fn note(&self) -> String {
         format!(
             "from row {} on, rows have up to {} more field(s) than the header (sensors found later); fields \
              are counted from the right",

@@ -7,8 +7,8 @@
 
 mod clock;
 pub mod column;
-pub mod domain;
-pub mod error;
+pub(crate) mod domain;
+pub(crate) mod error;
 mod foreign;
 mod header;
 mod late;
@@ -21,5 +21,7 @@ pub mod write;
 pub use column::{Column, Quantity};
 pub use domain::Domain;
 pub use error::{Fault, ReadError};
-pub use read::{Reader, Row};
-pub use trace::{Trace, read};
+pub use read::Reader;
+pub use read::Row;
+pub(crate) use trace::Trace;
+pub use trace::read;

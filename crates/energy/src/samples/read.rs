@@ -119,7 +119,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// What was recognised or passed over so far, one short sentence each, without a full stop.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.encoding != Encoding::Bytes {
             notes.push("its text is UTF-16".to_owned());

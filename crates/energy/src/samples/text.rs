@@ -29,7 +29,7 @@ pub(super) struct Text<R> {
 
 impl<R: Read> Text<R> {
     /// Looks at the first bytes: a byte order mark, or ASCII with a zero in every other byte.
-    pub fn new(mut inner: R) -> io::Result<Text<R>> {
+    pub(crate) fn new(mut inner: R) -> io::Result<Text<R>> {
         let mut raw = Vec::new();
         // Four bytes are enough, and a file may be shorter.
         inner.by_ref().take(4).read_to_end(&mut raw)?;
@@ -47,7 +47,7 @@ impl<R: Read> Text<R> {
     }
 
     /// How the characters are written.
-    pub fn encoding(&self) -> Encoding {
+    pub(crate) fn encoding(&self) -> Encoding {
         self.encoding
     }
 

@@ -90,21 +90,16 @@ impl<W: Write> Writer<W> {
         self.values.clear();
         self.out.write_all(&self.text)
     }
-
-    /// Gives back what was written to, the kept rows included.
-    ///
-    /// # Errors
-    ///
-    /// As [`flush`](Writer::flush).
-    pub fn into_inner(mut self) -> io::Result<W> {
-        self.flush()?;
-        Ok(self.out)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn written(mut writer: Writer<Vec<u8>>) -> String {
+        writer.flush().unwrap();
+        String::from_utf8(writer.out).unwrap()
+    }
 
     fn names(list: &[&str]) -> Vec<String> {
         list.iter().map(|n| (*n).to_owned()).collect()
@@ -115,7 +110,7 @@ mod tests {
         let columns = names(&["CPU_USAGE_2", "PACKAGE_ENERGY (J)", "CPU_USAGE_10"]);
         let mut writer = Writer::new(Vec::new(), &columns).unwrap();
         writer.row(1_740_653_207_388, &[2.0, 0.5, 10.25]).unwrap();
-        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        let text = written(writer);
         assert_eq!(
             text,
             "Delta,Time,CPU_USAGE_10,CPU_USAGE_2,PACKAGE_ENERGY (J)\n\
@@ -129,7 +124,7 @@ mod tests {
         for time in [1000, 1200, 1150] {
             writer.row(time, &[0.0]).unwrap();
         }
-        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        let text = written(writer);
         assert_eq!(text, "Delta,Time,A\n0,1000,0\n200,1200,0\n0,1150,0\n");
     }
 

@@ -14,7 +14,7 @@ mod kind;
 mod plain;
 
 use kind::Kind;
-pub use kind::NotPlain;
+pub(crate) use kind::NotPlain;
 pub use plain::only_plain;
 use rand::RngExt as _;
 use std::ffi::{OsStr, OsString};

@@ -86,8 +86,8 @@ impl FolderLock {
     ///
     /// # Errors
     ///
-    /// [`InUse`], within the system's error, where another has it; the system's own, [`super::NotPlain`]
-    /// included.
+    /// [`InUse`], within the system's error, where another has it; the system's own,
+    /// [`NotPlain`](super::dir::NotPlain) included.
     pub fn take(dir: &Dir) -> io::Result<FolderLock> {
         FolderLock::take_after(dir, SILENT)
     }

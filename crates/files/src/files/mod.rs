@@ -9,7 +9,7 @@ mod dir;
 mod lease;
 mod scratch;
 
-pub use dir::{Dir, HALF_WRITTEN, NotPlain, at, only_plain};
+pub use dir::{Dir, HALF_WRITTEN, at, only_plain};
 pub use lease::{FolderLock, InUse};
 pub use scratch::Scratch;
 
@@ -22,7 +22,8 @@ use std::path::Path;
 ///
 /// # Errors
 ///
-/// The system's, and nothing of the old file is lost; [`NotPlain`] where something else has its name.
+/// The system's, and nothing of the old file is lost; [`NotPlain`](dir::NotPlain) where something else
+/// has its name.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let (folder, name) = at(path)?;
     folder.replace(&name, content)
@@ -44,7 +45,7 @@ pub fn replace_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// The system's; [`NotPlain`] where something else has the name.
+/// The system's; [`NotPlain`](dir::NotPlain) where something else has the name.
 pub fn create(path: &Path) -> io::Result<File> {
     let (folder, name) = at(path)?;
     folder.create(&name)
@@ -54,7 +55,7 @@ pub fn create(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// The system's; [`NotPlain`]; `InvalidData` where it is longer.
+/// The system's; [`NotPlain`](dir::NotPlain); `InvalidData` where it is longer.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (folder, name) = at(path)?;
     folder.read(&name, most)

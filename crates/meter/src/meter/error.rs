@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Kind;
-pub use super::nvml::GpuError;
-pub use super::rapl::PerfError;
+pub(super) use super::nvml::GpuError;
+pub(super) use super::rapl::PerfError;
 use crate::process::Exit;
 use crate::samples::ReadError;
 

@@ -76,7 +76,7 @@ impl Estimate {
     /// # Errors
     ///
     /// [`MeterError::NoCpuTimes`].
-    pub fn open(proc_root: &Path, watts: CpuWatts) -> Result<Estimate, MeterError> {
+    pub(crate) fn open(proc_root: &Path, watts: CpuWatts) -> Result<Estimate, MeterError> {
         let cpus = probe(proc_root)? as f64;
         let path = proc_root.join("stat");
         let times = if asked(proc_root).is_some() {

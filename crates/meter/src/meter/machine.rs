@@ -56,7 +56,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A machine of which nothing is read.
-    pub fn none() -> Machine {
+    pub(crate) fn none() -> Machine {
         Machine {
             stat: None,
             meminfo: None,
@@ -72,7 +72,7 @@ impl Machine {
 
     /// Opens what there is under `proc_root` (usually `/proc`) and `cpu_root` (usually
     /// `/sys/devices/system/cpu`); what is missing gives no columns.
-    pub fn open(proc_root: &Path, cpu_root: &Path) -> Machine {
+    pub(crate) fn open(proc_root: &Path, cpu_root: &Path) -> Machine {
         let mut machine = Machine {
             stat: File::open(proc_root.join("stat")).ok(),
             meminfo: File::open(proc_root.join("meminfo")).ok(),
@@ -97,7 +97,7 @@ impl Machine {
     }
 
     /// Names of the columns that [`read`](Machine::read) fills, in its order.
-    pub fn columns(&self) -> Vec<String> {
+    pub(crate) fn columns(&self) -> Vec<String> {
         let mut names = Vec::new();
         for cpu in &self.cpus {
             names.push(format!("CPU_USAGE_{}", cpu.number));
@@ -113,7 +113,7 @@ impl Machine {
 
     /// Reads everything anew into `values`, one per column, where the last reading is a second or so
     /// before the instant `at`. What is not read or fails keeps its last value.
-    pub fn read(&mut self, at: Instant, values: &mut [f64]) {
+    pub(crate) fn read(&mut self, at: Instant, values: &mut [f64]) {
         let stands = if self.due.is_none() { SECOND_AFTER } else { READ_EVERY };
         if !is_due(&mut self.due, at, stands) {
             return;
@@ -139,7 +139,7 @@ impl Machine {
     ///
     /// The ticks since the last reading are compared with the most that can have been before `since`. If
     /// that leaves it open, asking again later helps: this is a reading too.
-    pub fn worked_since(&mut self, since: Instant, now: Instant) -> Option<bool> {
+    pub(crate) fn worked_since(&mut self, since: Instant, now: Instant) -> Option<bool> {
         let (then, before) = self.busy?;
         self.read_stat(now);
         let (_, after) = self.busy?;

@@ -20,7 +20,8 @@ use crate::process::Exit;
 use crate::samples::Domain;
 use attend::{Start, attend};
 pub use error::MeasureError;
-pub use file::{first_free, free_file, remove_if_empty, unmade};
+pub(crate) use file::unmade;
+pub use file::{first_free, free_file, remove_if_empty};
 use joulerace_energy::phase::{Edge, Phase, PhaseMark};
 
 /// What a command took.

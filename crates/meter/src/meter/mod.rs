@@ -34,11 +34,11 @@ pub use error::{MeterError, needs};
 pub use nvml::GpuError;
 pub use rapl::PerfError;
 pub use report::SessionReport;
-pub use run::{Capabilities, Run};
+pub(crate) use run::Capabilities;
+pub use run::Run;
 pub use select::{Selected, select};
 pub use session::Session;
 pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, Sensors};
-pub use source::{Disagreement, LostSensor};
 
 use crate::samples::Domain;
 use energibridge::Energibridge;

@@ -88,7 +88,7 @@ impl Sampler {
     ///
     /// [`MeterError::Create`] and [`MeterError::Write`] for the file, [`MeterError::Counter`] where the
     /// counters cannot be read.
-    pub fn begin(
+    pub(crate) fn begin(
         sources: Vec<(Kind, Box<dyn Source>)>,
         machine: Machine,
         csv: PathBuf,
@@ -143,7 +143,7 @@ impl Sampler {
     }
 
     /// Samples until asked to finish, or until the host's end of the channel is gone.
-    pub fn run(mut self, requests: &Receiver<Request>) -> Result<SessionReport, MeterError> {
+    pub(crate) fn run(mut self, requests: &Receiver<Request>) -> Result<SessionReport, MeterError> {
         let mut step = 1u32;
         loop {
             let deadline = self.start + self.interval * step;

@@ -46,7 +46,7 @@ impl Kind {
     }
 
     /// The ways to read the processor, in the order in which they are tried.
-    pub const OF_PROCESSOR: [Kind; 3] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate];
+    pub(crate) const OF_PROCESSOR: [Kind; 3] = [Kind::Energibridge, Kind::Rapl, Kind::Estimate];
 }
 
 impl fmt::Display for Kind {

@@ -15,7 +15,7 @@ pub(super) enum Signal {
 
 impl Signal {
     /// Whether a terminal sends it to its whole foreground group.
-    pub fn is_from_terminal(self) -> bool {
+    pub(crate) fn is_from_terminal(self) -> bool {
         #[cfg(unix)]
         let other = self == Signal::Terminate;
         #[cfg(not(unix))]
@@ -24,7 +24,7 @@ impl Signal {
     }
 
     #[cfg(unix)]
-    pub fn pass_on(self, pid: u32, group: bool) {
+    pub(crate) fn pass_on(self, pid: u32, group: bool) {
         use nix::sys::signal::{Signal as Number, kill, killpg};
         let number = match self {
             Signal::Interrupt => Number::SIGINT,
@@ -37,7 +37,7 @@ impl Signal {
     }
 
     #[cfg(not(unix))]
-    pub fn pass_on(self, pid: u32, _group: bool) {
+    pub(crate) fn pass_on(self, pid: u32, _group: bool) {
         process::interrupt(pid);
     }
 }
@@ -53,7 +53,7 @@ pub(super) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    pub fn new() -> std::io::Result<Signals> {
+    pub(crate) fn new() -> std::io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
@@ -62,7 +62,7 @@ impl Signals {
         })
     }
 
-    pub async fn next(&mut self) -> Signal {
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
@@ -83,7 +83,7 @@ pub(super) struct Signals {
 
 #[cfg(windows)]
 impl Signals {
-    pub fn new() -> std::io::Result<Signals> {
+    pub(crate) fn new() -> std::io::Result<Signals> {
         use tokio::signal::windows;
         Ok(Signals {
             interrupt: windows::ctrl_c()?,
@@ -93,7 +93,7 @@ impl Signals {
         })
     }
 
-    pub async fn next(&mut self) -> Signal {
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.stop.recv() => {}

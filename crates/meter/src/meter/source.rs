@@ -27,7 +27,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Where this one reading was needed.
-    pub fn now(self) -> MeterError {
+    pub(crate) fn now(self) -> MeterError {
         match self {
             Fault::File { file, source } => MeterError::Counter { file, source },
             Fault::Perf(error) => error.into(),
@@ -36,7 +36,7 @@ impl Fault {
     }
 
     /// Where so many failed in a row.
-    pub fn at_last(self, misses: u64) -> MeterError {
+    pub(crate) fn at_last(self, misses: u64) -> MeterError {
         match self {
             Fault::File { file, source } => MeterError::Lost { file, misses, source },
             Fault::Perf(error) => error.into(),
@@ -55,7 +55,7 @@ pub(crate) struct Named {
 
 impl Named {
     /// A counter.
-    pub fn counter(name: &str, domain: Domain) -> Named {
+    pub(crate) fn counter(name: &str, domain: Domain) -> Named {
         Named { name: name.to_owned(), domain, quantity: Quantity::Counter }
     }
 }

@@ -22,18 +22,18 @@ impl fmt::Debug for Slept {
 
 impl Slept {
     /// This machine's clocks.
-    pub fn of_the_system() -> Slept {
+    pub(crate) fn of_the_system() -> Slept {
         Slept(Arc::new(crate::process::slept))
     }
 
     /// A clock that a test sets.
     #[cfg(test)]
-    pub fn made(clock: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Slept {
+    pub(crate) fn made(clock: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Slept {
         Slept(Arc::new(clock))
     }
 
     /// Begins to watch.
-    pub fn watch(&self) -> Nap {
+    pub(crate) fn watch(&self) -> Nap {
         Nap { since: (self.0)(), slept: self.clone() }
     }
 }
@@ -47,7 +47,7 @@ pub(crate) struct Nap {
 
 impl Nap {
     /// Seconds slept since then; 0 where it did not sleep or that is not known.
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         let slept = (self.slept.0)().zip(self.since).map(|(now, then)| now.saturating_sub(then));
         slept.filter(|slept| *slept > APART).map_or(0.0, |slept| slept.as_secs_f64())
     }

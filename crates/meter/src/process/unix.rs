@@ -149,11 +149,6 @@ pub(crate) fn supply() -> Option<Supply> {
     None
 }
 
-/// Whether this program runs with an administrator's rights.
-pub fn may_administer() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
 /// Keeps the machine from falling asleep by itself until it is dropped, or this program ends.
 #[derive(Debug)]
 pub struct Awake(());

@@ -13,9 +13,6 @@ use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_MORE_DATA, FILETIME, GetLastError, HANDLE,
 };
-use windows_sys::Win32::Security::{
-    GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation,
-};
 use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, GenerateConsoleCtrlEvent, SetConsoleCtrlHandler,
 };
@@ -37,7 +34,7 @@ use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{
     ALL_PROCESSOR_GROUPS, CREATE_NEW_PROCESS_GROUP, GetActiveProcessorCount, GetCurrentProcess,
     GetCurrentThread, GetProcessTimes, GetSystemTimes, GetThreadTimes, OpenProcess,
-    OpenProcessToken, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_TERMINATE, TerminateProcess,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_TERMINATE, TerminateProcess,
 };
 use windows_sys::Win32::System::WindowsProgramming::QueryUnbiasedInterruptTime;
 
@@ -247,23 +244,6 @@ pub(crate) fn supply() -> Option<Supply> {
     let percent =
         (battery && status.BatteryLifePercent <= 100).then(|| f64::from(status.BatteryLifePercent));
     Some(Supply { mains, battery, percent })
-}
-
-/// Whether this program runs with an administrator's rights ("elevated").
-pub fn may_administer() -> bool {
-    // SAFETY: the token is closed once, and the structure is of the kind and size that are named.
-    unsafe {
-        let mut token = std::ptr::null_mut();
-        if OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) == 0 {
-            return false;
-        }
-        let mut elevation = TOKEN_ELEVATION { TokenIsElevated: 0 };
-        let size = size_of::<TOKEN_ELEVATION>() as u32;
-        let (mut written, place) = (0, (&raw mut elevation).cast());
-        let told = GetTokenInformation(token, TokenElevation, place, size, &raw mut written);
-        CloseHandle(token);
-        told != 0 && elevation.TokenIsElevated != 0
-    }
 }
 
 /// Keeps the machine from falling asleep by itself until it is dropped, or this program ends.

@@ -158,7 +158,7 @@ pub fn environment() -> BTreeMap<String, String> {
 }
 
 /// As [`environment`], of any variables.
-pub fn relevant(
+pub(crate) fn relevant(
     variables: impl Iterator<Item = (OsString, OsString)>,
     home: Option<&str>,
 ) -> BTreeMap<String, String> {

@@ -5,17 +5,17 @@ mod cpu;
 mod environment;
 mod platform;
 pub mod proc;
-pub mod roots;
+pub(crate) mod roots;
 mod sensors;
 mod virtualisation;
 
 pub use crate::clean::without_home;
 pub use cpu::Cpu;
-pub use environment::{Git, environment, git, relevant};
-pub use platform::{Board, Gpu, Supply};
+pub use environment::{Git, environment, git};
+pub(crate) use platform::Board;
+pub use platform::{Gpu, Supply};
 pub use roots::Roots;
-pub use sensors::Thermometer;
-pub use sensors::{Frequencies, throttle_events};
+pub use sensors::{Frequencies, Thermometer, throttle_events};
 pub use virtualisation::Virtualisation;
 
 use roots::text;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Scheduler ticks per second in which `/proc` counts processor time.
-pub fn ticks_per_second() -> f64 {
+pub(crate) fn ticks_per_second() -> f64 {
     #[cfg(unix)]
     if let Ok(Some(ticks)) = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK) {
         return ticks as f64;
@@ -123,7 +123,7 @@ pub struct Process {
 pub type Identity = (u32, u64);
 
 /// A process out of `/proc/<pid>/stat`. The name in parentheses may itself hold parentheses.
-pub fn process(folder: &Path) -> Option<(u64, Process)> {
+pub(crate) fn process(folder: &Path) -> Option<(u64, Process)> {
     let text = text(&folder.join("stat"))?;
     let (head, tail) = text.rsplit_once(')')?;
     // Any process may call itself anything.

@@ -29,30 +29,30 @@ impl Roots {
     }
 
     /// Whether this system has no such files and is asked instead; never where the folders are others.
-    pub fn are_asked(&self) -> bool {
+    pub(crate) fn are_asked(&self) -> bool {
         !cfg!(target_os = "linux") && *self == Roots::default()
     }
 
     /// The folders of the processors, `cpu0` first.
-    pub fn cpus(&self) -> Vec<PathBuf> {
+    pub(crate) fn cpus(&self) -> Vec<PathBuf> {
         numbered(&self.sys.join("devices/system/cpu"), "cpu")
     }
 }
 
 /// A file's text without the space around it; none where it is missing, unreadable or empty.
-pub fn text(path: &Path) -> Option<String> {
+pub(crate) fn text(path: &Path) -> Option<String> {
     let bytes = fs::read(path).ok()?;
     let text = String::from_utf8_lossy(&bytes).trim_matches(['\0', '\n', ' ', '\t']).to_owned();
     Some(text).filter(|t| !t.is_empty())
 }
 
 /// A file's text as a number.
-pub fn number<T: FromStr>(path: &Path) -> Option<T> {
+pub(crate) fn number<T: FromStr>(path: &Path) -> Option<T> {
     text(path)?.parse().ok()
 }
 
 /// What a folder holds, sorted; nothing where it cannot be read.
-pub fn entries(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.sort();
@@ -60,7 +60,7 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The entries of a folder called `<prefix><number>`, by their number.
-pub fn numbered(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+pub(crate) fn numbered(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = entries(folder)
         .into_iter()
         .filter_map(|path| {

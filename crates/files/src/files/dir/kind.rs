@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[error("{path} is {what}, and joulerace uses plain files and folders only in a folder of results; remove it, or put in its place what it stands for",
     path = path.display())]
-pub struct NotPlain {
+pub(crate) struct NotPlain {
     /// What has the name.
     pub path: PathBuf,
     /// `a symbolic link`, `a named pipe`, …

@@ -50,17 +50,17 @@ fn kind(stat: &FileStat) -> Kind {
 }
 
 impl Handle {
-    pub fn open(path: &Path) -> io::Result<Handle> {
+    pub(crate) fn open(path: &Path) -> io::Result<Handle> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Handle(nix::fcntl::open(path, flags, Mode::empty())?))
     }
 
-    pub fn sub(&self, name: &OsStr) -> io::Result<Handle> {
+    pub(crate) fn sub(&self, name: &OsStr) -> io::Result<Handle> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         Ok(Handle(openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    pub fn make(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn make(&self, name: &OsStr) -> io::Result<()> {
         Ok(mkdirat(&self.0, name, FOLDER)?)
     }
 
@@ -72,15 +72,15 @@ impl Handle {
         }
     }
 
-    pub fn kind(&self, name: &OsStr) -> io::Result<Option<Kind>> {
+    pub(crate) fn kind(&self, name: &OsStr) -> io::Result<Option<Kind>> {
         Ok(self.stat(name)?.as_ref().map(kind))
     }
 
-    pub fn identity(&self, name: &OsStr) -> io::Result<Option<Identity>> {
+    pub(crate) fn identity(&self, name: &OsStr) -> io::Result<Option<Identity>> {
         Ok(self.stat(name)?.map(|stat| Identity(stat.st_dev, stat.st_ino)))
     }
 
-    pub fn file(&self, name: &OsStr, what_for: For) -> io::Result<Opened> {
+    pub(crate) fn file(&self, name: &OsStr, what_for: For) -> io::Result<Opened> {
         // Should the name have been given to a pipe: not waiting is asked for.
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let flags = flags
@@ -96,19 +96,19 @@ impl Handle {
         Ok(Opened { file, kind, names })
     }
 
-    pub fn rename(&self, name: &OsStr, to: &Handle, new: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename(&self, name: &OsStr, to: &Handle, new: &OsStr) -> io::Result<()> {
         Ok(renameat(&self.0, name, &to.0, new)?)
     }
 
-    pub fn unlink(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)?)
     }
 
-    pub fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(nix::unistd::fsync(&self.0)?)
     }
 
-    pub fn names(&self) -> io::Result<Vec<OsString>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let copy = openat(&self.0, ".", flags, Mode::empty())?;
         let mut names = Vec::new();

@@ -70,11 +70,11 @@ fn open_folder(path: &Path, flags: u32) -> io::Result<Handle> {
 }
 
 impl Handle {
-    pub fn open(path: &Path) -> io::Result<Handle> {
+    pub(crate) fn open(path: &Path) -> io::Result<Handle> {
         open_folder(path, 0)
     }
 
-    pub fn sub(&self, name: &OsStr) -> io::Result<Handle> {
+    pub(crate) fn sub(&self, name: &OsStr) -> io::Result<Handle> {
         open_folder(&self.at(name)?, FILE_FLAG_OPEN_REPARSE_POINT)
     }
 
@@ -89,11 +89,11 @@ impl Handle {
         Ok(self.path.join(name))
     }
 
-    pub fn make(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn make(&self, name: &OsStr) -> io::Result<()> {
         std::fs::create_dir(self.at(name)?)
     }
 
-    pub fn kind(&self, name: &OsStr) -> io::Result<Option<Kind>> {
+    pub(crate) fn kind(&self, name: &OsStr) -> io::Result<Option<Kind>> {
         match std::fs::symlink_metadata(self.at(name)?) {
             Ok(about) => Ok(Some(kind(&about))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -102,7 +102,7 @@ impl Handle {
         }
     }
 
-    pub fn identity(&self, name: &OsStr) -> io::Result<Option<Identity>> {
+    pub(crate) fn identity(&self, name: &OsStr) -> io::Result<Option<Identity>> {
         let opened = OpenOptions::new()
             .access_mode(0)
             .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
@@ -114,7 +114,7 @@ impl Handle {
         }
     }
 
-    pub fn file(&self, name: &OsStr, what_for: For) -> io::Result<Opened> {
+    pub(crate) fn file(&self, name: &OsStr, what_for: For) -> io::Result<Opened> {
         let mut options = OpenOptions::new();
         match what_for {
             For::Reading => options.read(true),
@@ -129,21 +129,21 @@ impl Handle {
     }
 
     /// Over an existing file, in one step.
-    pub fn rename(&self, name: &OsStr, to: &Handle, new: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename(&self, name: &OsStr, to: &Handle, new: &OsStr) -> io::Result<()> {
         std::fs::rename(self.at(name)?, to.at(new)?)
     }
 
-    pub fn unlink(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
         std::fs::remove_file(self.at(name)?)
     }
 
     /// NTFS keeps a journal of names by itself, and lets nobody but an administrator flush it.
     #[expect(clippy::unused_self, reason = "other systems need the folder for it")]
-    pub fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 
-    pub fn names(&self) -> io::Result<Vec<OsString>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         std::fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name())).collect()
     }
 }

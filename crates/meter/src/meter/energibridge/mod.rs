@@ -46,7 +46,7 @@ impl Energibridge {
     /// # Errors
     ///
     /// That there is none, that it is too old, or that it cannot measure here, with what it printed.
-    pub fn probe(
+    pub(crate) fn probe(
         named: Option<&Path>,
         search_path: Option<&OsStr>,
         interval: Duration,
@@ -59,7 +59,7 @@ impl Energibridge {
 
     /// The command line that measures `argv` into `csv`. With `summary` it also prints a line of its
     /// own to standard output at the end.
-    pub fn wrap(
+    pub(crate) fn wrap(
         &self,
         csv: &Path,
         interval: Duration,
@@ -70,7 +70,7 @@ impl Energibridge {
     }
 
     /// What it measures, for the record.
-    pub fn counters(&self) -> Vec<Counter> {
+    pub(crate) fn counters(&self) -> Vec<Counter> {
         let domains: Vec<Domain> = self.columns.iter().map(|column| column.domain).collect();
         let total = Domain::in_total(&domains);
         let describe = |column: &Column| Counter {
@@ -88,7 +88,7 @@ impl Energibridge {
     }
 
     /// What to know about its numbers.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = vec![
             "EnergiBridge reads one socket only".to_owned(),
             "its first and last samples lie up to one interval inside the trial".to_owned(),

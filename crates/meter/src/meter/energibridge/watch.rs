@@ -58,7 +58,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Follows `csv`, which need not be there yet.
-    pub fn new(csv: &Path, interval: Duration) -> Watch {
+    pub(crate) fn new(csv: &Path, interval: Duration) -> Watch {
         Watch {
             csv: csv.to_owned(),
             patience: STALLED_AFTER.max(interval * STALLED_INTERVALS),
@@ -75,7 +75,7 @@ impl Watch {
     }
 
     /// Mean power between the last two rows, in watts.
-    pub fn watts(&mut self) -> Option<f64> {
+    pub(crate) fn watts(&mut self) -> Option<f64> {
         self.poll();
         self.watts
     }
@@ -86,7 +86,7 @@ impl Watch {
     ///
     /// [`MeterError::Stalled`], [`MeterError::Frozen`], or [`MeterError::Samples`] for a file that is no
     /// file of samples.
-    pub fn health(&mut self) -> Result<(), MeterError> {
+    pub(crate) fn health(&mut self) -> Result<(), MeterError> {
         self.poll();
         if self.fault.is_none() && self.last_seen.elapsed() > self.patience {
             let seconds = self.last_seen.elapsed().as_secs_f64();

@@ -43,6 +43,6 @@ pub fn remove_if_empty(path: &Path) {
 }
 
 /// The file of samples cannot be made.
-pub fn unmade(path: &Path, source: std::io::Error) -> MeasureError {
+pub(crate) fn unmade(path: &Path, source: std::io::Error) -> MeasureError {
     MeterError::Create { path: path.to_owned(), source: std::sync::Arc::new(source) }.into()
 }

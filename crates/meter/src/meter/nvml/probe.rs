@@ -35,7 +35,7 @@ impl Cards {
     /// # Errors
     ///
     /// Why the first of them does not work.
-    pub fn probe(path: &Path, gpus: &Gpus) -> Result<Cards, GpuError> {
+    pub(crate) fn probe(path: &Path, gpus: &Gpus) -> Result<Cards, GpuError> {
         let library = library(path)?;
         let there = library.device_count().map_err(|error| GpuError::of_driver(&error, path))?;
         let driver = library.sys_driver_version().ok();
@@ -80,7 +80,7 @@ impl Cards {
     }
 
     /// The counters, for the record.
-    pub fn counters(&self) -> Vec<Counter> {
+    pub(crate) fn counters(&self) -> Vec<Counter> {
         let describe = |(card, period): &(Card, Duration)| Counter {
             domain: Domain::Gpu(card.gpu),
             counted: true,
@@ -98,7 +98,7 @@ impl Cards {
     }
 
     /// What to know about their numbers.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (card, period) in &self.cards {
             let ms = period.as_secs_f64() * 1e3;
@@ -123,7 +123,7 @@ impl Cards {
     /// # Errors
     ///
     /// The first card that is gone.
-    pub fn open(&self) -> Result<Vec<CardReader>, GpuError> {
+    pub(crate) fn open(&self) -> Result<Vec<CardReader>, GpuError> {
         let library = library(&self.library)?;
         let open = |(card, period): &(Card, Duration)| {
             let device = library.device_by_index(card.gpu);

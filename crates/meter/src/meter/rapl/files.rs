@@ -52,7 +52,7 @@ impl Files {
     /// # Errors
     ///
     /// [`MeterError::Counter`] for the first that cannot be opened.
-    pub fn open(zones: &[Zone], open: Opener) -> Result<(Files, Vec<Counter>), MeterError> {
+    pub(crate) fn open(zones: &[Zone], open: Opener) -> Result<(Files, Vec<Counter>), MeterError> {
         let (mut files, mut counters) = (Vec::new(), Vec::new());
         for zone in zones {
             let file = open(&zone.energy).map_err(|source| MeterError::Counter {

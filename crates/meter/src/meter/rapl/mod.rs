@@ -32,7 +32,7 @@ pub(crate) const POWERCAP: &str = "/sys/class/powercap";
 
 /// Where the two ways in look.
 #[derive(Debug)]
-pub(crate) struct Roots<'a> {
+pub(super) struct Roots<'a> {
     pub powercap: &'a Path,
     /// None where only powercap is to be read.
     pub events: Option<&'a Path>,
@@ -59,7 +59,7 @@ impl Rapl {
     /// # Errors
     ///
     /// Why powercap cannot be read, or [`MeterError::NeitherWay`] with both reasons.
-    pub fn probe(
+    pub(crate) fn probe(
         roots: &Roots<'_>,
         files: &Opener,
         kernel: &perf::Opener,
@@ -79,7 +79,7 @@ impl Rapl {
     }
 
     /// The counters, for the record.
-    pub fn counters(&self) -> Vec<Counter> {
+    pub(crate) fn counters(&self) -> Vec<Counter> {
         match self {
             Rapl::Powercap(powercap) => powercap.counters(),
             Rapl::Perf { perf, .. } => perf.counters(),
@@ -87,7 +87,7 @@ impl Rapl {
     }
 
     /// The way in, in words.
-    pub fn way(&self) -> &'static str {
+    pub(crate) fn way(&self) -> &'static str {
         match self {
             Rapl::Powercap(_) => "powercap",
             Rapl::Perf { .. } => "perf events",
@@ -95,7 +95,7 @@ impl Rapl {
     }
 
     /// Counters that are shown and never move, by name.
-    pub fn absent(&self) -> &[String] {
+    pub(crate) fn absent(&self) -> &[String] {
         match self {
             Rapl::Powercap(powercap) => &powercap.absent,
             Rapl::Perf { perf, .. } => &perf.absent,
@@ -103,7 +103,7 @@ impl Rapl {
     }
 
     /// What to know about its numbers.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         match self {
             Rapl::Powercap(powercap) => powercap.notes.clone(),
             Rapl::Perf { perf, instead, .. } => {
@@ -121,7 +121,7 @@ impl Rapl {
     /// # Errors
     ///
     /// The first that cannot be opened any more.
-    pub fn open(&self, files: Opener, kernel: &perf::Opener) -> Result<Reader, MeterError> {
+    pub(crate) fn open(&self, files: Opener, kernel: &perf::Opener) -> Result<Reader, MeterError> {
         Ok(match self {
             Rapl::Powercap(powercap) => powercap.open(files)?,
             Rapl::Perf { perf, proc, .. } => perf.open(proc, kernel)?,

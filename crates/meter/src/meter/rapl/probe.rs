@@ -34,7 +34,7 @@ impl Powercap {
     ///
     /// [`MeterError::NoZones`], [`MeterError::Permission`], [`MeterError::Counter`], or
     /// [`MeterError::StandsStill`] where a package's counter does not move.
-    pub fn probe(powercap: &Path, open: &Opener) -> Result<Powercap, MeterError> {
+    pub(crate) fn probe(powercap: &Path, open: &Opener) -> Result<Powercap, MeterError> {
         let mut zones = zones::discover(powercap)?;
         let (mut notes, mut absent) = (Vec::new(), Vec::new());
         let mut counters = Vec::new();
@@ -92,7 +92,7 @@ impl Powercap {
     }
 
     /// The counters, for the record.
-    pub fn counters(&self) -> Vec<Counter> {
+    pub(crate) fn counters(&self) -> Vec<Counter> {
         let describe = |zone: &Zone| Counter {
             domain: zone.domain,
             counted: zone.counted(),
@@ -111,7 +111,7 @@ impl Powercap {
     /// # Errors
     ///
     /// [`MeterError::Counter`] for the first that cannot be opened.
-    pub fn open(&self, open: Opener) -> Result<Reader, MeterError> {
+    pub(crate) fn open(&self, open: Opener) -> Result<Reader, MeterError> {
         let (files, counters) = Files::open(&self.zones, open)?;
         Ok(Reader::new(Box::new(files), counters))
     }

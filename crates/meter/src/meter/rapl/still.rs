@@ -22,7 +22,7 @@ pub(super) struct Still {
 
 impl Still {
     /// Takes in what a counter shows `at` an instant, and says for how long it has been frozen, if it has.
-    pub fn look(
+    pub(crate) fn look(
         still: &mut Option<Still>,
         value: u64,
         at: Instant,

@@ -101,7 +101,7 @@ pub(crate) fn discover(powercap: &Path) -> Result<Vec<Zone>, MeterError> {
 
 impl Zone {
     /// Whether its joules are part of the total; those of cores are in their package's already.
-    pub fn counted(&self) -> bool {
+    pub(crate) fn counted(&self) -> bool {
         self.domain != Domain::Core
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// As powercap names it: `package-0`, `package-0-die-1`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self.die {
             Some(die) => format!("package-{}-die-{die}", self.package),
             None => format!("package-{}", self.package),

@@ -33,7 +33,7 @@ impl Perf {
     /// # Errors
     ///
     /// Why they are of no use.
-    pub fn probe(
+    pub(crate) fn probe(
         root: &Path,
         cpu_root: &Path,
         proc_root: &Path,
@@ -89,7 +89,7 @@ impl Perf {
     }
 
     /// The counters, for the record: under the names and in the columns that they have through powercap.
-    pub fn counters(&self) -> Vec<Counter> {
+    pub(crate) fn counters(&self) -> Vec<Counter> {
         let describe = |(event, place): (&Event, &Place)| Counter {
             domain: event.domain,
             counted: event.domain != Domain::Core,
@@ -113,7 +113,7 @@ impl Perf {
     /// # Errors
     ///
     /// The first that cannot be opened any more.
-    pub fn open(&self, proc_root: &Path, open: &Opener) -> Result<Reader, PerfError> {
+    pub(crate) fn open(&self, proc_root: &Path, open: &Opener) -> Result<Reader, PerfError> {
         let places = self.pmu.places.iter();
         let groups: Result<Vec<Opened>, PerfError> =
             places.map(|place| Opened::open(&self.pmu, place, open, proc_root)).collect();
