@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import departures, effects, machines, provenance, robustness, text
+from analysis import departures, effects, machines, provenance, repeats, robustness, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -20,6 +20,8 @@ _MOST_NAMED = 3
 _ORDER = {
     "sequential": "The groups ran one after another, not in blocks: whatever changed over time is "
     "part of the difference.",
+    "stretches": "The trials ran in long stretches of one group, not in random order: whatever "
+    "changed over time is part of the difference.",
     "unbalanced": "Positions within blocks were not balanced over the groups.",
     "unknown": "The order in which the trials ran is not known.",
 }
@@ -33,6 +35,7 @@ _DOUBTS = {
     "unknown": "the order of the trials is not known",
     "sequential": "the order of the trials was not by blocks",
     "cyclic": "the order of the trials was not random",
+    "stretches": "the order of the trials was not random",
     "unbalanced": "the order of the trials was not balanced",
 }
 
@@ -97,6 +100,7 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
     cautions += _coverage(table, settings)
+    cautions += _repeated(table)
     cautions += _disturbances(table, found)
     cautions += _protocol(table, found, settings)
     return cautions
@@ -112,7 +116,10 @@ def _data(settings: Settings) -> list[str]:
             "them, and is no figure for MNIST."
         ]
     if data.get("warning"):
-        return ["The data are not as published; what differs is under “Machine and versions”."]
+        files = [f for f in data.get("files") or [] if isinstance(f, Mapping)]
+        other = [str(f.get("name")) for f in files if f.get("published") is False]
+        which = f": {text.join(other)}" if other else ""
+        return [f"The data are not as published{which}. experiment.json has the checksums."]
     return []
 
 
@@ -178,6 +185,20 @@ def _sparse(table: Table) -> list[str]:
         f"{text.join(table.sparse)} {'has' if one else 'have'} a single usable trial"
         f"{'' if one else ' each'}, which has no spread: nothing can be said of "
         f"{'it' if one else 'them'}."
+    ]
+
+
+def _repeated(table: Table) -> list[str]:
+    """Trials that are others once more, and count twice."""
+    rows = table.usable
+    same = rows[repeats.found(rows["energy_j"], rows["time_s"])]
+    if not len(same):
+        return []
+    one = len(same) == 1
+    return [
+        f"{text.count(len(same), 'trial')} {'has' if one else 'have'} the energy and the time of "
+        "another to the last digit: the same run, there twice, makes the scatter look smaller "
+        "than it is. joulerace audit tells what is left without."
     ]
 
 

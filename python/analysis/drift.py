@@ -4,6 +4,7 @@ Everything is judged within blocks or on the means of blocks, for the trials of 
 independent of each other. The response is ln E, so that an effect is a percentage change.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,10 @@ def deviations(table: Table) -> pd.DataFrame:
 def _trend(
     table: Table, column: str, scale: float, unit: str, settings: Settings
 ) -> dict[str, Any] | None:
-    """The slope of the block means against a column's block means."""
+    """The slope of the block means against a column's block means; without blocks of the trials."""
     wide = table.wide("energy_j").reindex(columns=list(table.groups))
+    if not len(wide):
+        return _trend_of_trials(table, column, scale, unit, settings)
     at = table.usable.groupby("block")[column].mean().reindex(wide.index)
     if not len(wide) or at.isna().any():
         return None
@@ -62,6 +65,30 @@ def _trend(
     found: Drift | None = confounders.drift(np.log(wide.to_numpy(float)), x, machines)
     if found is None:
         return None
+    blocks = found.df + 1 + (1 if machines is None else len(np.unique(machines)))
+    return _told(found, unit, settings) | {"of": "blocks", "blocks": blocks}
+
+
+def _trend_of_trials(
+    table: Table, column: str, scale: float, unit: str, settings: Settings
+) -> dict[str, Any] | None:
+    """One slope for all trials, every group (on every machine) with a level of its own."""
+    rows = table.usable[table.usable["group"].isin(table.all_groups)]
+    at, energy = rows[column], rows["energy_j"]
+    if not len(rows) or at.isna().any() or energy.isna().any():
+        return None
+    x = ((at - at.min()) / scale).to_numpy(float)
+    levels = rows["group"].astype(str) + "\0" + rows["machine"].fillna("").astype(str)
+    logs = np.log(energy.to_numpy(float))[:, None]
+    found = confounders.drift(logs, x, pd.factorize(levels)[0])
+    if found is None:
+        return None
+    whole = dataclasses.replace(found, span=float(np.ptp(x)))
+    return _told(whole, unit, settings) | {"of": "trials", "trials": len(rows)}
+
+
+def _told(found: Drift, unit: str, settings: Settings) -> dict[str, Any]:
+    """A slope and what it makes over the experiment, in per cent."""
     low, high = found.interval(settings.alpha)
     return {
         "unit": unit,
@@ -70,7 +97,6 @@ def _trend(
         "ci_high": effects.percent(high),
         "p": found.p,
         "span": found.span,
-        "blocks": found.df + 1 + (1 if machines is None else len(np.unique(machines))),
         "pct_over_experiment": effects.percent(found.slope * found.span),
         "low_over_experiment": effects.percent(low * found.span),
         "high_over_experiment": effects.percent(high * found.span),

@@ -20,6 +20,12 @@ _MIN_BLOCKS = 6
 #: Random orders drawn to see how unbalanced chance alone would be.
 _DRAWS = 4999
 
+#: Orders drawn to see how often chance keeps the trials of a group together.
+_SHUFFLES = 1999
+
+#: Fewer trials a group stand together by chance, too.
+_MIN_TRIALS = 3
+
 #: Fewer where blocks and groups are many, for so many places at most are drawn.
 _FEWEST_DRAWS, _MOST_CELLS = 499, 4_000_000
 
@@ -35,13 +41,16 @@ def check(table: Table, settings: Settings) -> dict[str, Any]:
     """The order's balance, repetition and whether blocks were run one after another.
 
     ``verdict`` is one of ``unknown``, ``sequential`` (groups ran one after another, not in blocks),
-    ``cyclic`` (the order repeats), ``unbalanced`` (positions are), ``random`` and ``few``.
+    ``cyclic`` (the order repeats), ``unbalanced`` (positions are), ``random`` and ``few``. Without
+    blocks, but with the times of all trials, it is ``sequential``, ``stretches`` (a group went on
+    for long), ``mixed`` or ``few``.
     """
-    frame = table.frame[table.frame["block"].notna() & table.frame["run_order"].notna()]
+    known = table.frame[table.frame["run_order"].notna()].sort_values("run_order")
+    frame = known[known["block"].notna()]
     names = [g for g in table.all_groups if g in set(frame["group"])]
     if len(names) < 2:
-        return {"verdict": "unknown", "blocks": 0, "groups": names}
-    frame = frame[frame["group"].isin(names)].sort_values("run_order")
+        return _without_blocks(table, known, settings)
+    frame = frame[frame["group"].isin(names)]
     whole = _whole_blocks(frame, names)
     found: dict[str, Any] = {"groups": names, "blocks": len(whole)}
     if _sequential(frame):
@@ -60,6 +69,38 @@ def check(table: Table, settings: Settings) -> dict[str, Any]:
     return found | {"verdict": verdict}
 
 
+def _without_blocks(table: Table, known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+    """Whether trials without blocks were mixed in time, by how often the group changes."""
+    frame = known[known["group"].isin(table.all_groups)]
+    found: dict[str, Any] = {"groups": [*dict.fromkeys(frame["group"])], "blocks": 0}
+    if len(found["groups"]) < 2 or table.usable["run_order"].isna().any():
+        return found | {"verdict": "unknown"}
+    seen, expected, chance = changes(frame["group"].to_numpy(), settings.seed)
+    found |= {"changes": seen, "expected_changes": expected, "changes_p": chance}
+    if _sequential(frame):
+        verdict = "sequential"
+    elif len(frame) < _MIN_TRIALS * len(found["groups"]):
+        verdict = "few"
+    elif chance < _UNLIKELY and seen <= expected / 2:
+        verdict = "stretches"
+    else:
+        verdict = "mixed"
+    return found | {"verdict": verdict}
+
+
+def changes(groups: np.ndarray, seed: int) -> tuple[int, float, float]:
+    """How often the group changes from one trial to the next, and how often it would at random.
+
+    For the groups of the trials in the order in which they ran: the number, its mean over random
+    orders of the same trials, and the share of those that change no more often.
+    """
+    _, codes = np.unique(groups.astype(str), return_inverse=True)
+    seen = int((codes[1:] != codes[:-1]).sum())
+    rng = np.random.default_rng(seed)
+    draws = np.array([np.count_nonzero(np.diff(rng.permutation(codes))) for _ in range(_SHUFFLES)])
+    return seen, float(draws.mean()), float((1 + (draws <= seen).sum()) / (_SHUFFLES + 1))
+
+
 def _whole_blocks(frame: pd.DataFrame, names: list[str]) -> list[tuple[str, ...]]:
     """Each complete block's groups in the order in which they ran, blocks in time order."""
     orders = frame.groupby("block", sort=False)["group"].agg(tuple)
@@ -68,9 +109,9 @@ def _whole_blocks(frame: pd.DataFrame, names: list[str]) -> list[tuple[str, ...]
 
 def _sequential(frame: pd.DataFrame) -> bool:
     """Whether a group changes so seldom that the groups must have run one after another."""
-    changes = int((frame["group"] != frame["group"].shift()).sum()) - 1
+    seen = int((frame["group"] != frame["group"].shift()).sum()) - 1
     groups = frame["group"].nunique()
-    return len(frame) >= 3 * groups and changes == groups - 1
+    return len(frame) >= _MIN_TRIALS * groups and seen == groups - 1
 
 
 def _balance(positions: np.ndarray, groups: int, seed: int) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Made:
         self.start = 1.7e9 + starts
         self.content = np.arange(size, dtype=float)
         self.stated = True
+        self.impossible = np.full(size, np.nan)
 
     @property
     def joules(self) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +49,8 @@ class Made:
         strings = {
             "trial": [f"row {i + 2}" for i in range(size)],
             "group": self.group.tolist(),
-            "status": ["ok"] * size,
+            "status": ["invalid" if i == 1 else "ok" for i in self.impossible],
+            "reason": ["its energy is a time" if i == 1 else None for i in self.impossible],
             "tool": ["CodeCarbon"] * size,
             "tool_version": self.version,
             "machine": self.machine,
@@ -63,6 +65,7 @@ class Made:
             "start_unix_s": self.start,
             "table_row": np.arange(size) + 2.0,
             "table_content": self.content,
+            "table_impossible": self.impossible,
         }
         if self.stated:
             arrays |= {"stated_package_w": self.cpu_w, "stated_dram_w": self.ram_w}
@@ -254,6 +257,18 @@ def test_duplicates_zeros_and_negatives_are_counted_by_group():
     }
 
 
+def test_energies_that_no_machine_uses_are_told_and_the_ranking_is_made_without():
+    made = Made()
+    rows = made.of("go")[:5]
+    made.impossible[rows] = 1
+    made.total = sum(made.joules)
+    made.total[rows] = 1.77e12
+    found = made.found()["impossible"]
+    assert (len(found.trials), found.groups, found.severity) == (5, ("go",), "serious")
+    assert "5 times its energy is a time" in found.evidence
+    assert sorted(found.drop) == sorted(rows)
+
+
 def test_rounding_is_told_where_it_hides_differences_only():
     made = Made()
     total = sum(made.joules)
@@ -271,7 +286,7 @@ def test_outliers_cut_on_both_sides_leave_a_sharp_edge():
         rows = made.of(group)
         z = (total[rows] - total[rows].mean()) / total[rows].std()
         keep[rows[np.abs(z) > 2]] = False
-    for name in ("group", "time", "cpu_w", "ram_w", "start", "content"):
+    for name in ("group", "time", "cpu_w", "ram_w", "start", "content", "impossible"):
         setattr(made, name, getattr(made, name)[keep])
     for name in ("version", "machine", "block"):
         setattr(made, name, [v for v, k in zip(getattr(made, name), keep, strict=True) if k])

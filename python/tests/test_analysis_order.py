@@ -1,5 +1,7 @@
 """Drift, position and the order that was run, on experiments made to show them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -162,3 +164,56 @@ def test_groups_run_one_after_another_are_called_sequential(tmp_path):
     for i, t in enumerate(trials):
         t["run_order"] = i
     assert order.check(*build(trials, tmp_path))["verdict"] == "sequential"
+
+
+def loose(groups, drift=0.0):
+    """Trials that belong to no blocks, one a minute in this order; ``b`` uses 10% more."""
+    rng, trials = np.random.default_rng(7), []
+    for i, name in enumerate(groups):
+        energy = 100.0 * (1.1 if name == "b" else 1.0) * np.exp(drift * i + rng.normal(0, 0.01))
+        row = trial(name, i, energy, start_unix_s=1.75e9 + 60.0 * i)
+        trials.append(row | {"block": None, "position": None, "run_order": None})
+    return trials
+
+
+def shuffled(number):
+    return np.random.default_rng(3).permutation(["a", "b"] * number).tolist()
+
+
+@pytest.mark.parametrize(
+    ("groups", "verdict"),
+    [
+        (shuffled(15), "mixed"),
+        (["a"] * 8 + ["b"] * 12, "sequential"),
+        ((["a"] * 8 + ["b"] * 8) * 2, "stretches"),
+        (["a", "b", "a", "b"], "few"),
+    ],
+)
+def test_without_blocks_the_times_tell_whether_groups_were_mixed(groups, verdict, tmp_path):
+    found = order.check(*build(loose(groups), tmp_path))
+    assert found["verdict"] == verdict
+    assert found["changes"] == sum(a != b for a, b in pairwise(groups))
+    a, n = groups.count("a"), len(groups)
+    # Each of the n - 1 neighbours differs with the chance of drawing both groups.
+    assert found["expected_changes"] == pytest.approx(2 * a * (n - a) / n, rel=0.05)
+
+
+def test_a_trial_whose_time_is_not_known_leaves_the_order_unknown(tmp_path):
+    trials = loose(shuffled(15))
+    trials[4]["start_unix_s"] = None
+    assert order.check(*build(trials, tmp_path))["verdict"] == "unknown"
+
+
+def test_without_blocks_the_drift_is_that_of_trials_beside_their_groups(tmp_path):
+    groups = ["a"] * 9 + shuffled(6) + ["b"] * 9
+    table, settings = build(loose(groups, drift=0.004), tmp_path)
+    found = analyse(table, settings)["time"]
+    frame = table.usable
+    hours = (frame["start_unix_s"] - 1.75e9) / 3600.0
+    design = np.column_stack([frame["group"] == "a", frame["group"] == "b", hours]).astype(float)
+    direct = OLS(np.log(frame["energy_j"].to_numpy()), design).fit()
+    assert found["p"] == pytest.approx(direct.pvalues[2], rel=1e-6)
+    assert found["pct"] == pytest.approx(100 * np.expm1(direct.params[2]), rel=1e-6)
+    change = 100 * np.expm1(direct.params[2] * hours.max())
+    assert found["pct_over_experiment"] == pytest.approx(change, rel=1e-6)
+    assert (found["of"], found["trials"]) == ("trials", 30)

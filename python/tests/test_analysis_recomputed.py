@@ -14,8 +14,9 @@ import re
 import numpy as np
 import pytest
 from made_folder import BLOCKS, GROUPS, IDLE, LIMITS, OVERHEAD, RANGE_J, TWIN, analyse, make
-from recomputed import Experiment, holm
+from recomputed import Experiment
 from recomputed_trials import of_experiment
+from textbook import holm
 
 #: What the analysis was told or has for a constant; a number of another name is a result.
 TOLD = {

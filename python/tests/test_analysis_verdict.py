@@ -259,3 +259,20 @@ def test_digits_in_place_of_mnist_are_said_in_the_cautions(tmp_path):
     data = {"dataset": {"name": "digits"}}
     found = answer(race({"a": 1.0, "b": 1.10}), tmp_path, experiment=GATE | data)
     assert "not on MNIST" in found.cautions[0]
+
+
+def test_files_that_are_not_as_published_are_named_in_the_cautions(tmp_path):
+    files = [{"name": "a.gz", "published": True}, {"name": "b.gz", "published": False}]
+    data = {"dataset": {"name": "mnist", "files": files, "warning": "b.gz is not as published"}}
+    found = answer(race({"a": 1.0, "b": 1.10}), tmp_path, experiment=GATE | data)
+    assert "not as published: b.gz." in found.cautions[0]
+
+
+@pytest.mark.parametrize(("copies", "told"), [(0, None), (1, "1 trial has"), (3, "3 trials have")])
+def test_trials_that_are_there_twice_are_a_caution(copies, told, tmp_path):
+    trials = race({"a": 1.0, "b": 1.10})
+    for i in range(copies):
+        trials[2 * i + 2] |= {k: trials[0][k] for k in ("energy_j", "time_s")}
+    cautions = answer(trials, tmp_path, experiment=GATE).cautions
+    found = [c for c in cautions if "to the last digit" in c]
+    assert len(found) == (told is not None) and (told is None or found[0].startswith(told))

@@ -124,10 +124,11 @@ fn trial(input: &Input, source: Source) -> Trial {
 
 /// A row of a table of results.
 fn of_row(input: &Input, row: &TableRow) -> Trial {
-    let status = row.unfinished.is_some().then(|| "failed".to_owned());
+    let failed = row.unfinished.is_some().then(|| "failed".to_owned());
+    let status = failed.or(row.impossible.is_some().then(|| "invalid".to_owned()));
     let facts = TrialFacts {
         status,
-        reason: row.unfinished.clone(),
+        reason: row.unfinished.clone().or(row.impossible.clone()),
         meter: row.tool.clone().map(|tool| tool.to_lowercase()),
         run_order: row.run_order(),
         ..TrialFacts::default()

@@ -9,9 +9,7 @@ import pandas as pd
 from analysis.audit.finding import Finding
 from analysis.audit.trials import Trials
 from analysis.audit.words import join, percent, plural
-
-#: Orders drawn to see how often chance keeps groups so much together.
-_DRAWS = 1999
+from analysis.order import changes
 
 #: What chance would show less often than this is a finding.
 _UNLIKELY = 1e-3
@@ -41,34 +39,27 @@ def check(trials: Trials) -> Iterator[Finding]:
 def _by_group(trials: Trials) -> Iterator[Finding]:
     frame = trials.frame[trials.frame["run_order"].notna()].sort_values("run_order")
     groups = frame["group"].to_numpy()
-    names, codes = np.unique(groups, return_inverse=True)
+    names = np.unique(groups)
     if len(names) < 2 or len(frame) < 3 * len(names):
         return
-    changes = int((codes[1:] != codes[:-1]).sum())
-    rng = np.random.default_rng(42)
-    draws = np.array([_changes(rng.permutation(codes)) for _ in range(_DRAWS)])
-    chance = float((1 + (draws <= changes).sum()) / (_DRAWS + 1))
-    one_by_one = changes == len(names) - 1 and chance < _ONE_BY_ONE
-    if not one_by_one and (chance >= _UNLIKELY or changes > draws.mean() / 2):
+    seen, expected, chance = changes(groups, seed=42)
+    one_by_one = seen == len(names) - 1 and chance < _ONE_BY_ONE
+    if not one_by_one and (chance >= _UNLIKELY or seen > expected / 2):
         return
     how = "one group after another" if one_by_one else "in long stretches of one group"
     yield Finding(
         kind="order-by-group",
         severity="serious" if one_by_one else "warning",
         title=f"The runs went {how}, not in random order",
-        evidence=f"The group changes {plural(changes, 'time')} over {len(frame)} runs; in random "
-        f"order it would some {draws.mean():.0f} times. Whatever drifted (heat, load, updates) "
+        evidence=f"The group changes {plural(seen, 'time')} over {len(frame)} runs; in random "
+        f"order it would some {expected:.0f} times. Whatever drifted (heat, load, updates) "
         "is part of the difference.",
         trials=frame.index,
         of=len(trials.frame),
         groups=tuple(names),
-        numbers={"changes": changes, "expected": float(draws.mean()), "chance": chance},
+        numbers={"changes": seen, "expected": expected, "chance": chance},
         cannot=_CANNOT,
     )
-
-
-def _changes(codes: np.ndarray) -> int:
-    return int((codes[1:] != codes[:-1]).sum())
 
 
 def _numbered(trials: Trials) -> Iterator[Finding]:

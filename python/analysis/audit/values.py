@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis import repeats
 from analysis.audit.finding import Finding
 from analysis.audit.trials import Trials
 from analysis.audit.words import join, percent, plural, trials_of
@@ -27,6 +28,7 @@ _SHAPE = 20
 def check(trials: Trials) -> Iterator[Finding]:
     """Everything that single values show."""
     yield from _signs(trials)
+    yield from _impossible(trials)
     yield from _unusable(trials)
     yield from _duplicates(trials)
     yield from _rounded(trials)
@@ -76,6 +78,31 @@ def _signs(trials: Trials) -> Iterator[Finding]:
         )
 
 
+def _impossible(trials: Trials) -> Iterator[Finding]:
+    """Numbers in the column of energy that are none; the host says of each why."""
+    frame = trials.frame
+    if "table_impossible" not in frame:
+        return
+    rows = frame.index[frame["table_impossible"].eq(1)]
+    if not len(rows):
+        return
+    reasons = frame.loc[rows, "reason"].value_counts()
+    told = [f"{n} times {reason}" for reason, n in reasons.items()]
+    groups = frame.loc[rows, "group"].value_counts()
+    yield Finding(
+        kind="impossible",
+        severity="serious",
+        title="Energies that no machine uses",
+        evidence=f"{trials_of(len(rows))} ({join([f'{n} in {g}' for g, n in groups.items()])}): "
+        f"{join(told)}.",
+        trials=rows,
+        of=len(frame),
+        groups=tuple(sorted(groups.index)),
+        numbers={"by_group": {str(g): int(n) for g, n in groups.items()}},
+        drop=rows,
+    )
+
+
 def _unusable(trials: Trials) -> Iterator[Finding]:
     frame = trials.frame
     bad = frame["status"].ne("ok") & (frame["table_row"].isna() | frame["status"].eq("failed"))
@@ -105,8 +132,7 @@ def _duplicates(trials: Trials) -> Iterator[Finding]:
         content = frame["table_content"]
         same |= content.notna() & frame.duplicated(["file", "table_content"])
         same |= content.notna() & content.duplicated()
-    exact = frame["energy"].map(_digits).ge(5) & frame["time_s"].map(_digits).ge(4)
-    same |= exact & frame.duplicated(["energy", "time_s"])
+    same |= repeats.found(frame["energy"], frame["time_s"])
     rows = frame.index[same & frame["energy"].notna()]
     number = len(rows) + trials.copies
     if not number:
@@ -130,14 +156,6 @@ def _duplicates(trials: Trials) -> Iterator[Finding]:
         numbers={"rows": len(rows), "files": trials.copies},
         drop=rows,
     )
-
-
-def _digits(value: float) -> int:
-    """Significant digits that a number was written with."""
-    if not np.isfinite(value) or value == 0:
-        return 0
-    mantissa = f"{value:.12e}".split("e")[0].replace(".", "").lstrip("-")
-    return len(mantissa.rstrip("0"))
 
 
 def _rounded(trials: Trials) -> Iterator[Finding]:

@@ -23,8 +23,10 @@ def design(table: Table, found: Findings, settings: Settings) -> Item | None:
         "unbalanced": "positions within blocks were not balanced",
         "cyclic": "the order that was run repeats itself",
         "sequential": "the groups ran one after another",
+        "stretches": "the trials ran in long stretches of one group",
+        "mixed": "the trials were mixed in time, not in blocks",
     }.get(verdict, "the order that was run cannot be tested")
-    kept = {"random": True, "unbalanced": False, "cyclic": False, "sequential": False}.get(verdict)
+    kept = True if verdict == "random" else None if verdict in ("few", "unknown") else False
     if verdict == "cyclic" and "Williams" in declared:
         kept = None  # squares of few treatments repeat by design
     return Item("Design", declared, said, kept, True)

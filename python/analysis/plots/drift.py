@@ -51,7 +51,7 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
         middle = frame["run_order"].mean()
         axes.plot(x, 100 * np.expm1(rate * (x - middle)), color=INK, linewidth=1.6)
         words = (
-            " Line: the trend of the blocks’ means, "
+            f" Line: the trend of the {'blocks’ means' if slope['of'] == 'blocks' else 'trials'}, "
             f"{text.percent(slope['pct_over_experiment'], 2)} from the first trial to the "
             f"last ({text.p_equation(slope['p'])})."
         )

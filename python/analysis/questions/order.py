@@ -16,10 +16,15 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
     verdict = order["verdict"]
     short, mark = {
         "random": (_RANDOM.get(_planned(settings), _RANDOM[""]), "good"),
-        "few": ("Too few complete blocks to test the order", "unknown"),
+        "few": (
+            f"Too few {'trials' if 'changes' in order else 'complete blocks'} to test the order",
+            "unknown",
+        ),
+        "mixed": ("Mixed in time as random orders are; there were no blocks", "good"),
         "unbalanced": ("Positions were not balanced", "warn"),
         "cyclic": ("No: the order repeats itself", "warn"),
         "sequential": ("No: the groups ran one after another", "warn"),
+        "stretches": ("No: the trials ran in long stretches of one group", "warn"),
         "unknown": ("The order is not known", "unknown"),
     }[verdict]
     lines = []
@@ -32,6 +37,12 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
             f"occurred; "
             f"{text.count(order['same_as_previous'], 'block')} repeated the one before."
         )
+    if "changes" in order:
+        lines.append(
+            f"From one trial to the next the group changes {text.count(order['changes'], 'time')}; "
+            f"in random order it would some {order['expected_changes']:.0f} times (of random "
+            f"orders, a share of {text.significant(order['changes_p'], 2)} changes no more often)."
+        )
     if verdict == "cyclic":
         chance = text.significant(order["period_chance"], 1)
         cycle = "; ".join(" → ".join(one) for one in order["cycle"])
@@ -40,7 +51,7 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
             f"random orders would do that with a chance of {chance}."
         )
     lines.append(_slopes(drift))
-    lines.append(_factors(drift))
+    lines.append("" if "changes" in order else _factors(drift))
     if found.decision.cautions:
         mark = "warn"
     return Answer(
@@ -85,9 +96,14 @@ def _slopes(drift: dict[str, Any]) -> str:
     change, low, high = text.change(
         slope["pct_over_experiment"], slope["low_over_experiment"], slope["high_over_experiment"]
     )
+    whose = (
+        "block to the last the blocks’ mean energy"
+        if slope["of"] == "blocks"
+        else "trial to the last the energy, each against its group’s,"
+    )
     told = (
-        f"From the first block to the last the blocks’ mean energy changed by {change} (95% "
-        f"interval {low} to {high}, {text.p_equation(slope['p'])})"
+        f"From the first {whose} changed by {change} (95% interval {low} to {high}, "
+        f"{text.p_equation(slope['p'])})"
     )
     if drift["drifts"]:
         told += "; pairing takes out what all groups share of it"

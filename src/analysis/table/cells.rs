@@ -33,6 +33,7 @@ impl Cells {
         self.text("tracking", row.tracking.clone());
         self.text("table_block", row.block.clone());
         self.number("table_row", Some(row.line as f64));
+        self.number("table_impossible", row.impossible.as_ref().map(|_| 1.0));
         self.number("table_content", Some(row.content as f64));
         self.number("table_energy_j", row.total_j);
         for (domain, watts) in &row.watts {

@@ -88,7 +88,9 @@ impl<'a> Row<'a> {
 
     /// The file, or the trial where there is none.
     fn place(&self) -> String {
-        self.file.clone().unwrap_or_else(|| self.trial.input.trial.clone())
+        // Of a table the row's name, which has the file in it where there are several.
+        let of_file = self.file.clone().filter(|_| self.trial.input.row.is_none());
+        of_file.unwrap_or_else(|| self.trial.input.trial.clone())
     }
 
     /// A trial that cannot be read; `line` is the line of its file.

@@ -181,6 +181,25 @@ impl Layout {
         }
     }
 
+    /// The column of the total, or those of the parts that make it.
+    pub fn energy_name(&self, sheet: &Sheet) -> String {
+        match self.energy {
+            Some((column, _)) => sheet.names[column].clone(),
+            None => {
+                let domains: Vec<Domain> = self.parts.iter().map(|(domain, ..)| *domain).collect();
+                let total = Domain::in_total(&domains);
+                let parts = self.parts.iter().filter(|(domain, ..)| total.contains(domain));
+                let names: Vec<&str> = parts.map(|(_, c, _)| sheet.names[*c].as_str()).collect();
+                names.join(" + ")
+            }
+        }
+    }
+
+    /// The unit that it was taken to be in.
+    pub fn energy_unit(&self) -> Unit {
+        unit_of(self.energy.map(|e| e.1).or(self.parts.first().map(|p| p.2)).unwrap_or(1.0))
+    }
+
     fn taken(&self) -> impl Iterator<Item = usize> {
         let energy = self.energy.iter().map(|e| e.0);
         let parts = self.parts.iter().map(|p| p.1).chain(self.powers.iter().map(|p| p.1));

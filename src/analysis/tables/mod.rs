@@ -3,6 +3,7 @@
 
 mod columns;
 mod guess;
+mod possible;
 mod read;
 mod row;
 mod sheet;

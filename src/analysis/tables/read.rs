@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Kind;
 use super::columns::Columns;
 use super::guess::Layout;
+use super::possible;
 use super::row::TableRow;
 use super::sheet::{Line, Sheet, decimal};
 use crate::analysis::walk::{Ignored, relative};
@@ -77,7 +78,7 @@ fn kind(names: &[String]) -> Kind {
 ///
 /// # Errors
 ///
-/// `--columns` names what is not there, or nothing stands for energy.
+/// `--columns` names what is not there, nothing stands for energy, or what does cannot be one.
 pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, String> {
     let mut found = Found::default();
     let Some(sheet) = of_one_kind(files, &mut found.ignored) else { return Ok(found) };
@@ -117,6 +118,7 @@ pub fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, St
         });
         place += 1;
     }
+    possible::check(&mut found.trials, &sheet, &layout, asked)?;
     found.trials.sort_by(|a, b| a.group.cmp(&b.group));
     found.blocks = !layout.block.is_empty();
     let tool = sheet.kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
@@ -225,6 +227,7 @@ fn values(
         tracking: text(layout.tracking),
         block,
         unfinished: unfinished.map(|d| format!("the table says '{d}' of it, not DONE")),
+        impossible: None,
         // Exact in JSON and in a float.
         content: hasher.finish() >> 11,
     }

@@ -1,0 +1,123 @@
+//! Whether a table's numbers can be energies at all: what they would mean as power.
+//!
+//! Tables say their unit seldom, and their columns have been filled with times and with sums of counters. A
+//! power that no machine has tells so, whatever the column is called.
+
+use super::columns::Columns;
+use super::guess::Layout;
+use super::read::Tabled;
+use super::sheet::Sheet;
+
+/// More than any one machine draws, W: a rack full of accelerators is built for some 130 kW.
+const MOST_W: f64 = 200e3;
+
+/// Less than any computer that runs a job, W.
+const LEAST_W: f64 = 1e-3;
+
+/// Milliseconds since 1970, from 2001 to 2096: what is taken for a time where it is no energy.
+const TIMES_MS: std::ops::Range<f64> = 1e12..4e12;
+
+/// Marks the rows whose energy is none. Nothing is doubted where `--columns` says the unit.
+///
+/// # Errors
+///
+/// Half of the rows or more are such: the column or its unit was taken wrongly.
+pub(super) fn check(
+    trials: &mut [Tabled],
+    sheet: &Sheet,
+    layout: &Layout,
+    asked: &Columns,
+) -> Result<(), String> {
+    if asked.unit.is_some() {
+        return Ok(());
+    }
+    let mut watts: Vec<f64> = trials.iter().filter_map(power).collect();
+    watts.sort_by(f64::total_cmp);
+    let Some(&median) = watts.get(watts.len() / 2) else { return Ok(()) };
+    let column = layout.energy_name(sheet);
+    if !(LEAST_W..=MOST_W).contains(&median) {
+        let there = sheet.names.join(", ");
+        let times = trials.iter().filter(|trial| is_time(trial)).count();
+        let why = match 2 * times >= watts.len() {
+            true => "its numbers are times, in milliseconds since 1970".to_owned(),
+            false => format!("the median run would draw {}, which no machine does", shown(median)),
+        };
+        return Err(format!(
+            "{column} cannot be read in {}: {why}. Say which column is the energy, and its unit (uJ, mJ, J, kJ, Wh or \
+             kWh): --columns energy=COLUMN,unit=UNIT. There are {there}",
+            layout.energy_unit()
+        ));
+    }
+    for trial in trials.iter_mut() {
+        if power(trial).is_some_and(|watts| watts > MOST_W) {
+            let why = match is_time(trial) {
+                true => "a time, in milliseconds since 1970".to_owned(),
+                false => {
+                    format!("more than {} over its time, which no machine draws", shown(MOST_W))
+                }
+            };
+            trial.row.impossible = Some(format!("its {column} is {why}"));
+        }
+    }
+    Ok(())
+}
+
+/// Mean power, W; none where energy or time is not known or is none.
+fn power(trial: &Tabled) -> Option<f64> {
+    let joules = trial.row.accounts().whole.total_j;
+    let watts = joules / trial.row.seconds.filter(|s| *s > 0.0)?;
+    (watts.is_finite() && watts > 0.0).then_some(watts)
+}
+
+fn is_time(trial: &Tabled) -> bool {
+    trial.row.total_j.is_some_and(|joules| TIMES_MS.contains(&joules))
+}
+
+/// Watts with a prefix: `610 kW`.
+fn shown(watts: f64) -> String {
+    let prefixes =
+        [("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6)];
+    let (prefix, scale) = prefixes.into_iter().find(|(_, s)| watts >= *s).unwrap_or(("n", 1e-9));
+    format!("{:.0} {prefix}W", watts / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Columns, Found, find};
+
+    fn read(rows: &str, columns: &str) -> Result<Found, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.csv");
+        std::fs::write(&path, format!("group,energy,seconds\n{rows}")).unwrap();
+        find(folder.path(), &[path], &columns.parse::<Columns>().unwrap())
+    }
+
+    #[test]
+    fn rows_that_are_times_or_beyond_all_machines_are_marked_and_others_stay() {
+        // 250 J in 5 s, 2026-02-03 in milliseconds, 3 MJ in 10 s, 199 kW for 10 s, and two without power.
+        let rows = "a,250,5\na,1770076800000,5\nb,3000000,10\nb,1990000,10\nb,90,\nb,0,5\nb,300,5\nb,1,5\n";
+        let found = read(rows, "").unwrap();
+        let why: Vec<Option<&str>> =
+            found.trials.iter().map(|t| t.row.impossible.as_deref()).collect();
+        assert_eq!(why[0], None);
+        assert!(why[1].unwrap().contains("energy is a time, in milliseconds"), "{why:?}");
+        assert!(why[2].unwrap().contains("more than 200 kW over its time"), "{why:?}");
+        assert_eq!(why[3..], [None; 5]);
+    }
+
+    #[test]
+    fn a_table_read_in_a_wrong_unit_is_refused_until_the_unit_is_said() {
+        // Microjoules of some 40 W, and kilowatt-hours of as much, taken for joules.
+        for (rows, power) in [
+            ("a,2400000000,60\nb,2460000000,60\na,2340000000,60\n", "40 MW"),
+            ("a,0.0000066,600\nb,0.0000067,600\na,0.0000065,600\n", "11 nW"),
+            ("a,0.000066,0.1\nb,0.000067,0.1\na,0.000065,0.1\n", "660 µW"),
+        ] {
+            let told = read(rows, "").unwrap_err();
+            assert!(told.contains(power) && told.contains("read in J"), "{told}");
+            assert_eq!(read(rows, "unit=uJ").unwrap().trials.len(), 3);
+        }
+        let times = "a,1770076800000,5\nb,1770076860000,5\na,90,5\n";
+        assert!(read(times, "").unwrap_err().contains("are times, in milliseconds"));
+    }
+}
