@@ -9,8 +9,8 @@ mod row;
 mod sheet;
 
 pub use columns::{Columns, Unit};
-pub use read::{Found, Tabled, find, is_table};
-pub use row::TableRow;
+pub use read::{Found, find, is_table};
+pub use row::{TableRow, Tabled};
 
 use serde::{Deserialize, Serialize};
 
