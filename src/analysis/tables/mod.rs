@@ -10,8 +10,8 @@ mod row;
 mod sheet;
 
 pub(crate) use columns::Columns;
-pub(crate) use read::{Tabled, find, is_table};
-pub(crate) use row::TableRow;
+pub(crate) use read::{find, is_table};
+pub(crate) use row::{TableRow, Tabled};
 
 use serde::{Deserialize, Serialize};
 

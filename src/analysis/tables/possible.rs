@@ -5,7 +5,7 @@
 
 use super::columns::Columns;
 use super::guess::Layout;
-use super::read::Tabled;
+use super::row::Tabled;
 use super::sheet::Sheet;
 
 /// More than any one machine draws, W: a rack full of accelerators is built for some 130 kW.

@@ -9,7 +9,7 @@ use super::columns::Columns;
 use super::copies;
 use super::guess::{Layout, is_energy};
 use super::possible;
-use super::row::TableRow;
+use super::row::{TableRow, Tabled};
 use super::sheet::{Line, Sheet, decimal};
 use crate::analysis::walk::{Ignored, relative};
 
@@ -27,21 +27,6 @@ pub(crate) struct Found {
     pub by: String,
     /// Whether there is a column of blocks.
     pub blocks: bool,
-}
-
-/// A row as a trial.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Tabled {
-    /// A name that no other trial has.
-    pub trial: String,
-    /// What it is a trial of.
-    pub group: String,
-    /// Its block, by number.
-    pub block: Option<u64>,
-    /// The table's file.
-    pub file: PathBuf,
-    /// What the row says.
-    pub row: TableRow,
 }
 
 /// Whether a file begins like a table with runs in its rows: a header with energy, and no samples.

@@ -1,6 +1,7 @@
 //! A row of a table, and what it is as a trial.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +85,21 @@ impl TableRow {
         };
         accounts
     }
+}
+
+/// A row as a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tabled {
+    /// A name that no other trial has.
+    pub trial: String,
+    /// What it is a trial of.
+    pub group: String,
+    /// Its block, by number.
+    pub block: Option<u64>,
+    /// The table's file.
+    pub file: PathBuf,
+    /// What the row says.
+    pub row: TableRow,
 }
 
 #[cfg(test)]
