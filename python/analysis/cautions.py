@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import departures, effects, machines, provenance, repeats, text
+from analysis import departures, effects, machines, provenance, repeats, robustness, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -323,7 +323,7 @@ def _disturbances(table: Table, found: Findings) -> list[str]:
     parts = [f"{words[flag]} in {count}" for flag, count in counts.items() if count]
     if not parts:
         return []
-    without = "the conclusion is the same" if found.disturbed["same"] else "the conclusion changes"
+    without = robustness.conclusion_without(found.disturbed)
     return [
         f"Of {text.count(len(table.usable), 'usable trial')}, {text.join(parts)}; without such "
         f"trials {without}."

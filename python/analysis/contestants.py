@@ -84,7 +84,10 @@ def _environment(c: Mapping[str, Any]) -> str:
 def _lock(c: Mapping[str, Any]) -> str:
     digest = str(c.get("lock") or "")
     shown = f"{digest[:_DIGITS]}…" if len(digest) > _DIGITS else digest
-    return ", ".join(part for part in (shown, str(c.get("lock_file") or "")) if part) or "–"
+    program = str(c.get("program_lock") or "")
+    own = f"its program’s {program[:_DIGITS]}…" if program else ""
+    parts = (shown, str(c.get("lock_file") or ""), own)
+    return ", ".join(part for part in parts if part) or "–"
 
 
 def method(experiment: Mapping[str, Any]) -> str:
@@ -115,8 +118,18 @@ def method(experiment: Mapping[str, Any]) -> str:
 
 
 def versions(experiment: Mapping[str, Any]) -> list[str]:
-    """Each treatment with its framework's version, where they are not all of one environment."""
+    """Each treatment with its framework's version, where they are not all of the experiment's own
+    environment; of many every package once, for the table has whose it is."""
     known = of(experiment)
-    if len({str(c.get("lock")) for c in known}) < 2 or len(known) > _MOST_NAMED:
+    if not any(c.get("environment") for c in known):
         return []
-    return [f"{c['treatment']}: {_versions(c)}" for c in known if _versions(c)]
+    if len(known) <= _MOST_NAMED:
+        return [f"{c['treatment']}: {_versions(c)}" for c in known if _versions(c)]
+    found: dict[str, set[str]] = {}
+    for c in known:
+        for name, version in _part(c, "packages").items():
+            found.setdefault(str(name), set()).add(str(version))
+    told = {
+        name: next(iter(v)) if len(v) == 1 else f"in {len(v)} versions" for name, v in found.items()
+    }
+    return [f"{name} {version}" for name, version in sorted(told.items())]

@@ -17,8 +17,10 @@ def split(table: Table, settings: Settings, found: Decision) -> list[dict[str, A
     ``time_share`` is time's part of the log ratio of energy: 1 means "just time", more than 1 that
     power made up for some of it. It has Fieller's interval, and is given for resolved pairs only:
     of a difference that may be none there are no shares. Nor are there of an estimate, whose power
-    is the model's.
+    is the model's. A table that tells no times gives no rows.
     """
+    if table.usable["time_s"].isna().any():
+        return []
     measured = provenance.estimated(table) == "none"
     rows = []
     for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):

@@ -80,7 +80,7 @@ def matrix(comparisons: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]
     None for few groups, whose pairs stand in a list, and for so many that a picture must do.
     """
     names = [r["group"] for r in rows]
-    if not _FEWEST_IN_MATRIX <= len(names) <= _MOST_IN_MATRIX:
+    if not _FEWEST_IN_MATRIX <= len(names) <= MOST_IN_MATRIX:
         return None
     known = {(c["group"], c["base"]): c for c in _both_ways(comparisons)}
     columns = [Column("Group", False), *(Column(name) for name in names)]
@@ -90,7 +90,7 @@ def matrix(comparisons: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]
 
 
 #: Groups of which a matrix is a table.
-_FEWEST_IN_MATRIX, _MOST_IN_MATRIX = 4, 12
+_FEWEST_IN_MATRIX, MOST_IN_MATRIX = 4, 12
 
 
 def _matrix_cell(known: dict[tuple[str, str], dict[str, Any]], row: str, column: str) -> Cell:

@@ -275,7 +275,7 @@ def _year(table: Table) -> str:
 _BIBTEX = """@misc{{joulerace-data,
   author = {{YOUR NAMES}},
   title  = {{{title}}},{year}
-  note   = {{Measured with joulerace {version}}},
+  note   = {{{how} with joulerace {version}}},
   url    = {{ADDRESS OF THIS FOLDER}}
 }}
 @software{{joulerace,
@@ -291,7 +291,9 @@ def _bibtex(settings: Settings, year: str) -> str:
     title = re.sub(r"([&%$#_{}])", r"\\\1", settings.title.replace("\\", " "))
     title = title.replace("<", "\\textless{}").replace(">", "\\textgreater{}")
     dated = f"\n  year   = {{{year}}}," if year else ""
-    return _BIBTEX.format(title=title, year=dated, version=settings.version or "(unknown)")
+    how = "Measured" if settings.source == "experiment" else "Analysed"
+    version = settings.version or "(unknown)"
+    return _BIBTEX.format(title=title, year=dated, version=version, how=how)
 
 
 def environment(html: bool, folder: Path = _TEMPLATES) -> jinja2.Environment:

@@ -119,6 +119,16 @@ def without_disturbed(table: Table, settings: Settings, found: Decision) -> dict
     }
 
 
+def conclusion_without(disturbed: dict[str, Any]) -> str:
+    """What becomes of the conclusion without the disturbed trials, in words."""
+    if not disturbed["same"]:
+        return "the conclusion changes"
+    left = [pair["without"] for pair in disturbed["pairs"]]
+    if not any(one and one["p_holm"] is not None for one in left):
+        return "too little is left to tell whether the conclusion holds"
+    return "the conclusion is the same"
+
+
 def _again(table: Table, settings: Settings) -> Decision | None:
     """The decision on fewer trials; None where hardly any is left."""
     return evidence.decided(table, settings) if len(table.usable) else None

@@ -19,6 +19,9 @@ _STRINGS = (
     "domains", "machine",
 )  # fmt: skip
 
+#: The line of a published table that a trial is; no other trial has one.
+TABLE_ROW = "table_row"
+
 #: Numeric columns that other modules may ask for without checking.
 _NUMBERS = (
     "block", "position", "run_order", "start_unix_s", "time_s", "energy_j", "power_w", "edp_js",
@@ -133,6 +136,11 @@ class Table:
             return ordered
         return ordered[np.argsort(pd.factorize(machine)[0], kind="stable")]
 
+    @property
+    def of_rows(self) -> bool:
+        """Whether the trials are rows of published tables, not files of samples."""
+        return TABLE_ROW in self.frame and bool(self.frame[TABLE_ROW].notna().any())
+
     def machines(self) -> pd.Series:
         """The machine of every block, by its usable trials; missing where it is not on record."""
         rows = self.usable.dropna(subset=["block", "machine"])
@@ -192,14 +200,18 @@ def build(
 ) -> Table:
     """Put the host's arrays together.
 
-    A trial is usable when its status is ``ok`` and its energy and time are positive numbers; of
-    any other metric a value that is not positive counts as missing, for it has no logarithm.
+    A trial is usable when its status is ``ok`` and its energy and time are positive numbers (a
+    published table may tell no times: there the energy will do); of any other metric a value that
+    is not positive counts as missing, for it has no logarithm.
 
     Raises:
         RequestError: no ``group`` column, or columns of different lengths.
     """
     frame = _frame(arrays, strings)
-    ok = frame["status"].eq("ok") & frame["energy_j"].gt(0) & frame["time_s"].gt(0)
+    timed = frame["time_s"].gt(0)
+    if TABLE_ROW in frame:
+        timed |= frame["time_s"].isna() & frame[TABLE_ROW].notna()
+    ok = frame["status"].eq("ok") & frame["energy_j"].gt(0) & timed
     frame.loc[frame["status"].eq("ok") & ~ok, "reason"] = frame["reason"].fillna(
         "no positive energy or time"
     )

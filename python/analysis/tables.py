@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis import limits, metrics, pairs, text
+from analysis import limits, metrics, pairs, ranking, text
 from analysis.cells import Cell, Column, Tabulation, change, interval, number, p_cell, words
 from analysis.findings import Findings
 from analysis.settings import Settings
@@ -65,7 +65,11 @@ def further(found: Findings) -> list[str]:
     hidden = len(found.compared) - len(found.shown)
     if not hidden:
         return []
-    return [f"{text.count(hidden, 'further pair')}: see the matrix and pairs.csv."]
+    groups = {name for pair in found.compared for name in pair}
+    drawn = len(groups) <= ranking.MOST_IN_MATRIX or any(
+        c.resolved for c in found.decision.comparisons
+    )
+    return [f"{text.count(hidden, 'further pair')}: see {'the matrix and ' * drawn}pairs.csv."]
 
 
 def comparisons(

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 #: Beyond this change, in per cent, a limit of what can be told is only said to be huge.
 _HUGE = 900.0
 
+#: A multiple beyond this, or below its inverse, is not told to the digit.
+_FAR = 1000
+
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 
 #: Units that take a prefix; seconds and watts stay as they are within reason.
@@ -105,16 +108,29 @@ def change(
 ) -> list[str]:
     """A change, its interval's ends, and more changes of the same kind, all written alike.
 
-    ``+42.1%``, or ``4.66×`` from twice as much on; the digits are those that the interval bears
-    out. The one way in which the report writes a change.
+    ``+42.1%``, or ``4.66×`` from twice as much on and where the interval goes beyond tenfold; the
+    digits are those that the interval bears out. The one way in which the report writes a change.
     """
     values = (pct, low, high, *more)
     known = None not in (low, high) and math.isfinite(low) and math.isfinite(high)
-    if pct is not None and pct >= 100:
+    if pct is not None and (pct >= 100 or (known and high >= _HUGE)):
         places = ratio_decimals(low, high) if known else 2
-        return [f"{1 + v / 100:.{places}f}×" if v is not None else "–" for v in values]
+        return [_times(v, places) for v in values]
     decimals = percent_decimals(low, high, pct)
     return [percent(v, decimals) for v in values]
+
+
+def _times(pct: float | None, places: int) -> str:
+    """A change as a multiple; one that is far off is only said to be."""
+    if pct is None:
+        return "–"
+    ratio = 1 + pct / 100
+    if ratio > _FAR:
+        return f"over {_FAR}×"
+    if ratio < 1 / _FAR:
+        return f"under {1 / _FAR:g}×"
+    shown = f"{ratio:.{places}f}"
+    return f"{shown if float(shown) else significant(ratio, 1)}×"
 
 
 def ordinal(number: int) -> str:

@@ -255,3 +255,14 @@ def test_meter_software_and_data_are_described_and_strange_records_shown_as_they
     assert found["Settings"] == {"cpu watts, idle w": "10.0"}
     assert found["Machine"] == {"some cpu": "old", "parts 1, n": "1"}
     assert machine.records({}) == []
+
+
+def test_where_hardly_a_trial_was_left_alone_nothing_is_said_of_the_rest(tmp_path):
+    trials = race({"a": 1.0, "b": 1.0}, blocks=6, noise=0.05, seed=4)
+    for trial in trials[:-2]:
+        trial["flags"] = "interference"
+    table, settings = build(trials, tmp_path)
+    found = findings.analyse(table, settings)
+    told = " ".join(verdict.decide(table, found, settings).cautions)
+    assert "too little is left to tell whether the conclusion holds" in told
+    assert "the conclusion is the same" not in told

@@ -46,6 +46,21 @@ def test_the_head_names_versions_by_contestant_where_environments_differ(tmp_pat
     assert "torch:compile@current: torch 2.9.0 · jax@0.4.30: jax 0.4.30" in head
 
 
+def test_of_many_contestants_the_head_has_each_package_once_and_none_of_another_environment(
+    tmp_path,
+):
+    own = {"packages": {"torch": "1.0", "jax": "0.1"}, "version": "3.11.7"}
+    many = [
+        {"treatment": f"jax@0.{n}", "environment": f"0.{n}", "packages": {"jax": f"0.{n}"}}
+        for n in range(4, 10)
+    ]
+    many += [{"treatment": "torch@new", "environment": "new", "packages": {"torch": "2.9"}}]
+    record = {"contestants": many, "environment": own}
+    assert contestants.versions(record) == ["jax in 6 versions", "torch 2.9"]
+    one = {"contestants": [{**many[-1]}], "environment": own}
+    assert contestants.versions(one) == ["torch@new: torch 2.9"]
+
+
 def test_an_earlier_record_says_what_its_one_environment_holds():
     earlier = {
         "settings": {"treatments": [{"name": "keras", "framework": "keras"}]},
@@ -58,6 +73,14 @@ def test_an_earlier_record_says_what_its_one_environment_holds():
         "the experiment’s own", "aaaaaaaaaaaa…",
     ]  # fmt: skip
     assert contestants.table({}) is None and contestants.method({}) == ""
+
+
+def test_a_program_of_its_own_is_told_with_its_version_and_lock():
+    burn = {"treatment": "burn", "packages": {"burn": "0.20.1"}, "lock": "c" * 64}
+    record = {"contestants": [{**burn, "program_lock": "d" * 64}]}
+    told = contestants.method(record)
+    assert "burn (burn 0.20.1)" in told
+    assert "lock cccccccccccc…, its program’s dddddddddddd…" in told
 
 
 def test_of_many_the_method_points_to_the_table():

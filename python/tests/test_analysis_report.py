@@ -216,6 +216,18 @@ def test_a_single_group_and_no_group_still_give_a_report(tmp_path):
     assert "it crashed" in (tmp_path / "report.html").read_text("utf-8")
 
 
+def test_a_table_without_times_is_compared_by_its_energies(tmp_path):
+    trials = race({"a": 1.0, "b": 1.2}, blocks=10)
+    for line, row in enumerate(trials, 2):
+        row |= {"table_row": line} | dict.fromkeys(("time_s", "power_w", "start_unix_s"))
+    analyse(trials, tmp_path, source="csv")
+    told = (tmp_path / "report.md").read_text("utf-8")
+    assert "the times of the trials are not on record" in told
+    assert "A row says what a run cost" in told and "Analysed with" in told
+    summary = json.loads((tmp_path / "summary.json").read_text("utf-8"))
+    assert summary["all_comparisons"][0]["resolved"]
+
+
 def test_the_published_method_fills_the_tables_with_its_recipe(tmp_path):
     trials = race({"a": 1.0, "b": 1.3}, blocks=10)
     for t in trials:

@@ -165,7 +165,9 @@ fn holds_samples(head: &[u8]) -> bool {
     lines.take(LINES_BEFORE_HEADER).any(|line| {
         let has =
             |name: &str| line.split([',', ';', '\t']).any(|f| f.trim_matches(WRAPPING) == name);
-        line.contains("_ENERGY (") || line.contains("_POWER (") || (has("Delta") && has("Time"))
+        let energy = line.contains("_ENERGY (") || line.contains("_POWER (");
+        // A table of results may call its columns as samples are called; it has no time of each row.
+        has("Delta") && has("Time") || energy && (has("Delta") || has("Time"))
     })
 }
 
@@ -209,6 +211,19 @@ mod tests {
         let path = dir.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    #[test]
+    fn a_table_with_the_names_of_samples_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        put(
+            dir.path(),
+            "run_table.csv",
+            "__run_id,__done,model,PACKAGE_ENERGY (J)\nrun_0,DONE,x,5\n",
+        );
+        put(dir.path(), "s.csv", SAMPLES);
+        let (files, ignored) = found(dir.path(), |_| false);
+        assert_eq!((files, ignored), (vec!["s.csv".to_owned()], vec!["run_table.csv".to_owned()]));
     }
 
     #[test]

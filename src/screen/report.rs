@@ -38,7 +38,7 @@ pub(crate) fn caution(dataset: &Dataset) -> Option<&'static str> {
 
 /// The result as text, at most `width` columns wide where that is possible.
 ///
-/// Frameworks stand side by side where they fit and one below the other where not.
+/// Frameworks stand side by side where they fit, a few one below the other where not, and many in a row each.
 pub(crate) fn result(
     records: &[TrialRecord],
     treatments: &[String],
@@ -51,6 +51,8 @@ pub(crate) fn result(
     let wide = 12 + 22 * treatments.len();
     if usize::from(width) >= wide {
         text += &table(records, treatments, treatments);
+    } else if treatments.len() > MOST_TABLES {
+        text += &rows(records, treatments, usize::from(width));
     } else {
         for treatment in treatments {
             text += &table(records, std::slice::from_ref(treatment), treatments);
@@ -58,7 +60,8 @@ pub(crate) fn result(
         }
     }
     text.push('\n');
-    for line in notes(records, treatments, work, settling, data).lines() {
+    let medians = usize::from(width) >= wide || treatments.len() <= MOST_TABLES;
+    for line in notes(records, treatments, medians, work, settling, data).lines() {
         for part in textwrap::wrap(line, options(width, line)) {
             text += &part;
             text.push('\n');
@@ -94,6 +97,7 @@ pub(super) fn estimate(records: &[TrialRecord]) -> Option<&'static str> {
 fn notes(
     records: &[TrialRecord],
     treatments: &[String],
+    medians: bool,
     work: Option<&Verdict>,
     settling: &Settling,
     data: Option<&str>,
@@ -108,7 +112,11 @@ fn notes(
         |record| Phase::window(&record.marks),
     );
     let window: Vec<&str> = window.iter().map(Phase::name).collect();
-    text += &format!("Window: {}, gross. Mean ± SD, median below.\n", window.join(" + "));
+    text += &format!(
+        "Window: {}, gross. Mean ± SD{}.\n",
+        window.join(" + "),
+        if medians { ", median below" } else { "" }
+    );
     if compared(records, treatments).is_some() {
         text += "Energy to least: geometric mean over the blocks that both have.\n";
     }
@@ -200,6 +208,74 @@ pub(super) fn values(records: &[TrialRecord], treatment: &str, metric: Metric) -
     of(records, treatment).filter_map(metric.1).collect()
 }
 
+/// More treatments than this have no table each.
+const MOST_TABLES: usize = 6;
+
+/// A row for each treatment; its name stands above where the terminal is narrow.
+fn rows(records: &[TrialRecord], treatments: &[String], width: usize) -> String {
+    let longest = treatments.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let least = compared(records, treatments);
+    let mean = |name: &str, metric| {
+        let (mean, sd, _) = summary(&values(records, name, metric));
+        if mean.is_nan() { "–".to_owned() } else { mean_sd(mean, sd) }
+    };
+    let [energy, time, power, _] = METRICS;
+    let mut columns =
+        vec![("Trials", 9), (energy.0, 14), (time.0, 13), ("Accuracy", 10), ("To least", 11)];
+    let taken = |columns: &[(&str, usize)]| longest + columns.iter().map(|c| c.1).sum::<usize>();
+    let beside = taken(&columns) <= width;
+    // Power last: it is what the two beside it come to.
+    if taken(&columns) + 15 <= width {
+        columns.push((power.0, 15));
+    }
+    let indent = if beside { longest } else { 2 };
+    let line = |cells: &[String]| {
+        let padded =
+            columns.iter().zip(cells).map(|(column, cell)| format!("{cell:>0$}", column.1));
+        format!("{}\n", padded.collect::<String>())
+    };
+    let heads: Vec<String> = columns.iter().map(|column| column.0.to_owned()).collect();
+    let mut text = format!("{:indent$}{}", "", line(&heads));
+    for name in treatments {
+        let cells = [
+            usable(records, name),
+            mean(name, energy),
+            mean(name, time),
+            accuracy(records, name),
+            to_least(records, name, least),
+            mean(name, power),
+        ];
+        text += &if beside { format!("{name:indent$}") } else { format!("{name}\n{:indent$}", "") };
+        text += &line(&cells);
+    }
+    text
+}
+
+fn usable(records: &[TrialRecord], treatment: &str) -> String {
+    let all = records.iter().filter(|r| r.treatment == treatment).count();
+    if all == 0 {
+        "none".to_owned()
+    } else {
+        format!("{} of {all}", of(records, treatment).count())
+    }
+}
+
+fn accuracy(records: &[TrialRecord], treatment: &str) -> String {
+    let all: Vec<f64> = of(records, treatment).filter_map(|r| r.accuracy).collect();
+    let (mean, ..) = summary(&all);
+    if mean.is_nan() { "–".to_owned() } else { format!("{:.2}%", mean * 100.0) }
+}
+
+/// What a treatment takes more than the least one.
+fn to_least(records: &[TrialRecord], treatment: &str, least: Option<&str>) -> String {
+    match least {
+        Some(least) if treatment == least => "least".to_owned(),
+        Some(least) => ratio(records, treatment, least)
+            .map_or("–".to_owned(), |ratio| format!("{:+.1}%", (ratio - 1.0) * 100.0)),
+        None => "–".to_owned(),
+    }
+}
+
 fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> String {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
@@ -207,28 +283,16 @@ fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> Stri
     let mut row = |name: &str, cell: &dyn Fn(&str) -> String| {
         table.add_row(std::iter::once(name.to_owned()).chain(treatments.iter().map(|t| cell(t))));
     };
-    row("Trials", &|t| {
-        let all = records.iter().filter(|r| r.treatment == t).count();
-        if all == 0 { "none".to_owned() } else { format!("{} of {all}", of(records, t).count()) }
-    });
+    row("Trials", &|t| usable(records, t));
     for metric in METRICS {
         row(&format!("{}\n  median", metric.0), &|t| {
             let (mean, sd, median) = summary(&values(records, t, metric));
             format!("{}\n{}", mean_sd(mean, sd), digits(median))
         });
     }
-    row("Accuracy", &|t| {
-        let all: Vec<f64> = of(records, t).filter_map(|r| r.accuracy).collect();
-        let (mean, ..) = summary(&all);
-        if mean.is_nan() { "–".to_owned() } else { format!("{:.2}%", mean * 100.0) }
-    });
+    row("Accuracy", &|t| accuracy(records, t));
     let least = compared(records, all);
-    row("Energy to least", &|t| match least {
-        Some(least) if t == least => "least".to_owned(),
-        Some(least) => ratio(records, t, least)
-            .map_or("–".to_owned(), |ratio| format!("{:+.1}%", (ratio - 1.0) * 100.0)),
-        None => "–".to_owned(),
-    });
+    row("Energy to least", &|t| to_least(records, t, least));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -322,6 +386,21 @@ mod tests {
         assert!(text.contains("Too few trials to say"), "{text}");
         let none = shown(&[trial("a", 0, "failed", 0.0)], &["a", "b"], false);
         assert!(none.contains("No trial was measured") && !none.contains("work"), "{none}");
+    }
+
+    #[test]
+    fn many_treatments_have_a_row_each_in_80_columns() {
+        let names: Vec<String> = (0..9).map(|n| format!("framework:variant@{n}")).collect();
+        let trials = |name: &String| [0, 1].map(|block| trial(name, block, "ok", 1234.0));
+        let records: Vec<TrialRecord> = names.iter().flat_map(trials).collect();
+        let text = result(&records, &names, None, &Settling::default(), None, 80);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        for name in &names {
+            let mut rows = text.lines().filter(|line| line.starts_with(name.as_str()));
+            let row = rows.next().unwrap();
+            assert!(row.contains("2 of 2") && row.contains("90.00%"), "{row}");
+        }
+        assert!(!text.contains("median"), "{text}");
     }
 
     #[test]

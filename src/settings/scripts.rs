@@ -112,6 +112,21 @@ impl Script {
         variant.and_then(|variant| self.devices_of.get(variant)).unwrap_or(&self.devices)
     }
 
+    /// Cargo's lock of the program that it starts: the framework's version in it, and the file's text. None
+    /// where there is no such program, or another tool built it.
+    pub(crate) fn program_lock(&self) -> Option<(String, String)> {
+        let program = Path::new(self.built.keys().next()?);
+        let lock = self.folder.join(program.components().next()?).join("Cargo.lock");
+        let text = String::from_utf8(crate::files::read(&lock, LARGEST).ok()?).ok()?;
+        let locked: toml::Table = text.parse().ok()?;
+        let of_framework = |package: &&toml::Value| {
+            package.get("name").and_then(toml::Value::as_str) == Some(&self.framework)
+        };
+        let package = locked.get("package")?.as_array()?.iter().find(of_framework)?;
+        let version = package.get("version")?.as_str()?.to_owned();
+        Some((version, text))
+    }
+
     /// Refuses a script whose program is not built.
     ///
     /// # Errors
@@ -219,6 +234,12 @@ mod tests {
         assert!(told().contains("make -C own"), "{}", told());
         std::fs::write(folder.path().join("own/target/x"), "").unwrap();
         script.is_built().unwrap();
+        assert_eq!(script.program_lock(), None);
+        let lock = "[[package]]\nname = 'other'\nversion = '9.9.9'\n\n\
+                    [[package]]\nname = 'x'\nversion = '0.4.2'\n";
+        std::fs::write(folder.path().join("own/Cargo.lock"), lock).unwrap();
+        let found = script.program_lock().unwrap();
+        assert_eq!((found.0.as_str(), found.1.as_str()), ("0.4.2", lock));
     }
 
     #[test]

@@ -118,6 +118,9 @@ pub struct Contestant {
     /// Where in the experiment's folder the lock of a version is.
     #[serde(default)]
     pub lock_file: Option<String>,
+    /// The hash of the lock of a program that its script starts.
+    #[serde(default)]
+    pub program_lock: Option<String>,
 }
 
 /// The meter that was chosen, what it reads, and why others were not.

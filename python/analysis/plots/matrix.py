@@ -18,7 +18,10 @@ _MOST_PCT = 100.0
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
     """One square where there are many groups; the rows from the least energy to the most."""
-    if len(table.groups) <= _MOST_IN_TABLE:
+    comparisons: tuple[Comparison, ...] = found.decision.comparisons
+    resolved = sum(c.resolved for c in comparisons)
+    # Where nothing is resolved the square would be white.
+    if len(table.groups) <= _MOST_IN_TABLE or not resolved:
         return []
     means = {
         r["group"]: r["geometric_mean"] or np.inf
@@ -28,7 +31,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     names = sorted(means, key=lambda g: means[g])
     place = {name: i for i, name in enumerate(names)}
     square = np.full((len(names), len(names)), np.nan)
-    for (a, b), c in zip(found.compared, found.decision.comparisons, strict=True):
+    for (a, b), c in zip(found.compared, comparisons, strict=True):
         if c.resolved:
             square[place[b], place[a]], square[place[a], place[b]] = c.mean, -c.mean
     side = min(2.4 + 0.11 * len(names), 9.0)
@@ -44,8 +47,6 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     bar = figure.colorbar(picture, ax=axes, shrink=0.6, extend="both")
     ticks = np.linspace(-most, most, 5)
     bar.set_ticks(ticks, labels=[_percent(t) for t in ticks])
-    comparisons: tuple[Comparison, ...] = found.decision.comparisons
-    resolved = sum(c.resolved for c in comparisons)
     return [
         finish(
             figure,

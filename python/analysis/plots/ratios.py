@@ -18,7 +18,7 @@ def ticks(low: float, high: float) -> tuple[list[float], list[str]]:
     """Round ratios between ``low`` and ``high`` (logarithms), and what they are called."""
     if far(low, high):
         chosen = _multiples(low, high)
-        return chosen, [f"{t:g}×" for t in chosen]
+        return chosen, [_multiple(t) for t in chosen]
     chosen = _percents(low, high)
     return chosen, [text.minus(f"{100 * (t - 1):+.4g}%") if t != 1 else "0" for t in chosen]
 
@@ -31,8 +31,19 @@ def _multiples(low: float, high: float) -> list[float]:
         # Room for a label: about a tenth of the axis.
         apart = np.diff(np.log(ticks)) / (high - low)
         if len(ticks) <= 7 and (apart > 0.1).all():
-            break
-    return ticks
+            return ticks
+    # Several powers of ten from mark to mark, no change among them.
+    every = int(np.ceil(0.14 * (high - low) / np.log(10.0)))
+    far = [10.0 ** (every * p) for p in range(-24, 25)]
+    return [t for t in far if low <= np.log(t) <= high]
+
+
+def _multiple(ratio: float) -> str:
+    """``20×``, or a power of ten where that has many zeros."""
+    power = round(np.log10(ratio))
+    if abs(power) <= 3 or not np.isclose(ratio, 10.0**power):
+        return f"{ratio:g}×"
+    return f"10{text.superscript(power)}×"
 
 
 def _percents(low: float, high: float) -> list[float]:

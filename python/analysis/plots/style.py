@@ -59,7 +59,7 @@ WIDTH = 4.3
 #: Width of a paper's column in inches.
 COLUMN = 3.5
 
-_LONGEST_LABEL = 18
+_LONGEST_LABEL = 22
 
 #: What every group's name has and no label needs: set by :func:`configure`.
 _shared = ""

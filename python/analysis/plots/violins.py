@@ -69,8 +69,8 @@ def _rows(table: Table, settings: Settings) -> Figure:
         settings,
         "violin_energy_j",
         "Energy per trial",
-        "Box: quartiles and median; line: from the least to the most. The axis does not begin at "
-        "zero.",
+        "Box: quartiles and median; line: from the least to the most."
+        + " The axis does not begin at zero." * bool(axes.get_xlim()[0] > 0),
         f"Energy of {len(names)} groups, from {label(least)} "
         f"{scale.with_unit(float(np.median(values[least])))} to {label(most)} "
         f"{scale.with_unit(float(np.median(values[most])))} in the median.",

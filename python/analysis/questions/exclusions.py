@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis import checks, conditions, limits, provenance, stopping, tables, text
+from analysis import checks, conditions, limits, provenance, robustness, stopping, tables, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -88,10 +88,10 @@ def robust(table: Table, found: Findings, settings: Settings) -> Answer:
     else:
         lines.append("The rule names no trial.")
     if found.disturbed["trials"]:
-        same = "is the same" if found.disturbed["same"] else "is another"
+        without = robustness.conclusion_without(found.disturbed)
         lines.append(
             f"Without the {text.count(found.disturbed['trials'], 'trial')} that something "
-            f"disturbed, the conclusion {same}."
+            f"disturbed, {without}."
         )
     extra = kept(
         checks.leave_one_out(found), *checks.outliers(found), checks.disturbed(found),

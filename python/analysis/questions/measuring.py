@@ -105,6 +105,13 @@ def _small_percent(value: float) -> str:
 def window(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "What lies inside the window?"
     phases = [m for m in table.metrics if m.name.startswith("phase_") and m.name.endswith("_j")]
+    if table.of_rows:
+        return Answer(
+            title,
+            "unknown",
+            "What the table’s energies are of",
+            ["A row says what a run cost, not when reading began and ended."],
+        )
     if settings.source != "experiment" or not phases:
         return Answer(
             title,

@@ -65,7 +65,7 @@ def _equivalence(found: Findings, settings: Settings) -> list[str]:
 def size(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Is the effect power or time; how large, with an interval; does it matter in practice?"
     own = kept(worth.split(found), tables.effects(found), worth.practical(found, settings))
-    if not found.split:
+    if not found.compared:
         return Answer(title, "unknown", "A single group has no effect", [], own)
     parts = [
         f"{r['b']} against {r['a']}: {_share(r['time_share'])}"
@@ -81,7 +81,9 @@ def size(table: Table, found: Findings, settings: Settings) -> Answer:
     ]
     if len(parts) > _MOST_SHARES:
         parts = [*parts[:_MOST_SHARES], "the others are in the table"]
-    if provenance.estimated(table) != "none":
+    if not found.split:
+        short = "Not told: the times of the trials are not on record"
+    elif provenance.estimated(table) != "none":
         short = "Not told: the power of an estimate is the model’s own"
     else:
         short = "; ".join(parts) if parts else "No difference is resolved"

@@ -8,7 +8,8 @@ use super::columns::{Columns, Part, Unit};
 use super::sheet::{From, Sheet};
 use crate::samples::Domain;
 use factors::guessed_block;
-use names::{NO_TOTAL, is_energy, likeliest, lower, part_of, profiler, seconds, unit};
+pub(super) use names::is_energy;
+use names::{NO_TOTAL, likeliest, lower, part_of, profiler, seconds, unit};
 
 /// What every column is taken for.
 #[derive(Debug, Clone, Default)]

@@ -2,6 +2,7 @@
 //! experiment-runner's `run_table.csv`, and tables of one's own. A row becomes a trial like any other.
 
 mod columns;
+mod copies;
 mod guess;
 mod possible;
 mod read;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::Kind;
 use super::columns::Columns;
-use super::guess::Layout;
+use super::copies;
+use super::guess::{Layout, is_energy};
 use super::possible;
 use super::row::{TableRow, Tabled};
 use super::sheet::{Line, Sheet, decimal};
@@ -69,13 +70,19 @@ pub(crate) fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Fo
     let Some(sheet) = of_one_kind(files, &mut found.ignored) else { return Ok(found) };
     let layout = Layout::of(&sheet, asked)?;
     let replaced = along_the_way(&sheet, &layout);
+    let copied = copies::in_other_files(&sheet, &layout);
+    found.ignored.extend(copies::told(&sheet, &copied));
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
     let all: Vec<Option<String>> =
         sheet.rows.iter().map(|row| block(&sheet, row, &layout)).collect();
     let numbers = all.iter().flatten().all(|b| b.parse::<u64>().is_ok_and(|n| n < 1 << 53));
     let single = sheet.files.len() == 1;
     let mut place = 0;
-    for ((row, block), replaced) in sheet.rows.iter().zip(all).zip(replaced) {
+    for (((row, block), replaced), copied) in sheet.rows.iter().zip(all).zip(replaced).zip(&copied)
+    {
+        if copied.is_some() {
+            continue;
+        }
         let file = &sheet.files[row.file];
         if replaced {
             let reason = format!(
@@ -113,23 +120,30 @@ pub(crate) fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Fo
 
 /// The tables of the kind that most rows are of, as one; the others are ignored.
 fn of_one_kind(files: &[PathBuf], ignored: &mut Vec<Ignored>) -> Option<Sheet> {
-    let mut sheets: BTreeMap<Kind, Sheet> = BTreeMap::new();
+    let mut sheets: Vec<Sheet> = Vec::new();
     for file in files {
         match sheet(file) {
-            Ok(new) => match sheets.get_mut(&new.kind) {
-                Some(sheet) => sheet.append(new),
-                None => drop(sheets.insert(new.kind, new)),
+            Ok(new) => match sheets.iter_mut().find(|known| alike(known, &new)) {
+                Some(known) => known.append(new),
+                None => sheets.push(new),
             },
             Err(reason) => ignored.push(Ignored { file: file.clone(), reason }),
         }
     }
-    let kind = sheets.iter().max_by_key(|(_, s)| s.rows.len()).map(|(kind, _)| *kind)?;
-    let sheet = sheets.remove(&kind)?;
-    for file in sheets.into_values().flat_map(|other| other.files) {
+    let most = (0..sheets.len()).rev().max_by_key(|i| sheets[*i].rows.len())?;
+    let sheet = sheets.remove(most);
+    for file in sheets.into_iter().flat_map(|other| other.files) {
         let reason = "is a table of another kind than most; name it by itself".to_owned();
         ignored.push(Ignored { file, reason });
     }
     Some(sheet)
+}
+
+/// Whether two tables tell the same: one tool wrote them, or they have a column of energy in common.
+fn alike(known: &Sheet, new: &Sheet) -> bool {
+    known.kind == new.kind
+        && (known.kind != Kind::Own
+            || new.names.iter().any(|n| is_energy(n) && known.names.contains(n)))
 }
 
 fn block(sheet: &Sheet, row: &Line, layout: &Layout) -> Option<String> {

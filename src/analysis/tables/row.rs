@@ -101,6 +101,21 @@ impl TableRow {
     }
 }
 
+/// A row as a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tabled {
+    /// A name that no other trial has.
+    pub trial: String,
+    /// What it is a trial of.
+    pub group: String,
+    /// Its block, by number.
+    pub block: Option<u64>,
+    /// The table's file.
+    pub file: PathBuf,
+    /// What the row says.
+    pub row: TableRow,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

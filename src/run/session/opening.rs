@@ -22,7 +22,8 @@ use crate::store::lock;
 use crate::store::machines::MachineSeen;
 use crate::store::protocol::Protocol;
 use crate::store::settling::Settling;
-use std::collections::BTreeSet;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// An experiment whose folder is this program's alone.
@@ -138,6 +139,11 @@ fn contestants(settings: &Settings, training: Option<&Training>) -> Vec<Contesta
         };
         let kept = key.filter(|key| ready.environments.locks.contains_key(key));
         let folder = Folder::at("");
+        let program = script.and_then(Script::program_lock);
+        let mut packages: BTreeMap<String, String> = script.and_then(versions).unwrap_or_default();
+        packages.extend(
+            program.iter().map(|(version, _)| (treatment.framework.clone(), version.clone())),
+        );
         Contestant {
             treatment: treatment.name.clone(),
             framework: treatment.framework.clone(),
@@ -145,9 +151,10 @@ fn contestants(settings: &Settings, training: Option<&Training>) -> Vec<Contesta
             sentence: treatment.variant.as_ref().and_then(sentence),
             environment: treatment.environment.clone(),
             python: made.map(|made| made.environment.version.clone()),
-            packages: script.and_then(versions).unwrap_or_default(),
+            packages,
             lock: made.map(|made| made.environment.lock_hash.clone()),
             lock_file: kept.map(|key| folder.version_lock(&key).display().to_string()),
+            program_lock: program.map(|(_, text)| clean::hex(&Sha256::digest(text.as_bytes()))),
         }
     };
     settings.treatments.iter().map(describe).collect()

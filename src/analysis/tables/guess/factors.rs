@@ -71,13 +71,17 @@ impl Layout {
             };
             let known = |name: &str| sheet.kind == Kind::CodeCarbon && CODECARBON.contains(&name);
             let by_name = GROUPS.iter().filter_map(|name| sheet.column(name)).find(possible);
-            let by_text = (0..sheet.names.len()).find(|c| {
-                possible(c)
-                    && !sheet.numeric(*c)
-                    && !known(&sheet.names[*c])
-                    && !BLOCKS.contains(&lower(&sheet.names[*c]).as_str())
-            });
-            self.group = by_name.or(by_text).map(From::Column).into_iter().collect();
+            let texts: Vec<usize> = (0..sheet.names.len())
+                .filter(|c| {
+                    possible(c)
+                        && !sheet.numeric(*c)
+                        && !known(&sheet.names[*c])
+                        && !BLOCKS.contains(&lower(&sheet.names[*c]).as_str())
+                })
+                .collect();
+            // What counts runs names what is compared only where nothing else does.
+            let by_text = texts.iter().find(|c| !is_id(&sheet.names[**c])).or(texts.first());
+            self.group = by_name.or(by_text.copied()).map(From::Column).into_iter().collect();
         }
         if self.group.is_empty() {
             let of = |from: &From| {
@@ -92,6 +96,13 @@ impl Layout {
         }
         Ok(())
     }
+}
+
+fn is_id(name: &str) -> bool {
+    let name = lower(name);
+    ["id", "uuid", "no", "nr", "#"].contains(&name.as_str())
+        || name.ends_with("_id")
+        || name.ends_with(" id")
 }
 
 /// A column whose values come back in most groups, once or a few times each.

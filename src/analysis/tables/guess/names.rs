@@ -67,7 +67,7 @@ pub(super) fn parts_of_name(name: &str) -> Vec<String> {
     words
 }
 
-pub(super) fn is_energy(name: &str) -> bool {
+pub(in crate::analysis::tables) fn is_energy(name: &str) -> bool {
     let lower = lower(name);
     if ["rate", "per_", "efficiency", "saving", "cost", "model", "unit", "label"]
         .iter()
