@@ -6,23 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+
 use crate::energy::{Accounts, Energy};
 use crate::samples::Domain;
-
-/// A row as a trial.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Tabled {
-    /// A name that no other trial has.
-    pub trial: String,
-    /// What it is a trial of.
-    pub group: String,
-    /// Its block, by number.
-    pub block: Option<u64>,
-    /// The table's file.
-    pub file: PathBuf,
-    /// What the row says.
-    pub row: TableRow,
-}
 
 /// What a row says. What its table does not say is `None` or absent, never 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
