@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// As many groups are shown before an analysis, and as many kinds of reasons after it; the report has all.
-const MOST_LINES: usize = 20;
+pub(super) const MOST_LINES: usize = 20;
 
 /// `joulerace analyze`.
 pub(crate) fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> {

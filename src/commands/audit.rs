@@ -1,6 +1,6 @@
 //! `joulerace audit`: what in published energy tables cannot be trusted, and what is left.
 
-use super::analyze::{command_line, tell};
+use super::analyze::{MOST_LINES, command_line, tell};
 use crate::analysis::scan::Search;
 use crate::analysis::{self, AnalyzeSettings};
 use crate::clean;
@@ -72,16 +72,16 @@ pub(crate) fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
         }
         Ok(audits)
     };
-    let outcome: Result<Vec<(PathBuf, Value)>, Error> = block_on(work)?;
+    let outcome: Result<Vec<Audited>, Error> = block_on(work)?;
     terminal.finish();
     let mut worst = None;
     let mut values = Vec::new();
-    for (output, value) in outcome? {
+    for Audited { output, value, passed_over } in outcome? {
         let audit: Audit =
             serde_json::from_value(value.clone()).map_err(|e| Error::Other(e.into()))?;
         worst = worst.max(audit.findings.iter().map(|f| f.severity).max());
         if !args.json {
-            say(&told(&audit, &output));
+            say(&told(&audit, &output, &passed_over));
         }
         values.push(value);
     }
@@ -96,14 +96,24 @@ pub(crate) fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
     })
 }
 
-/// Audits one path, and gives where it was written and what it says.
+/// An audit that was made.
+struct Audited {
+    /// Where it was written.
+    output: PathBuf,
+    /// Its `audit.json`.
+    value: Value,
+    /// Files, and rows of tables, that are no trials, with the reasons.
+    passed_over: Vec<String>,
+}
+
+/// Audits one path.
 async fn one(
     path: &Path,
     args: &AuditArgs,
     project: &Project,
     environment: &Environment,
     terminal: &Terminal,
-) -> Result<(PathBuf, Value), Error> {
+) -> Result<Audited, Error> {
     let mut settings = AnalyzeSettings::new(prepare::followed(path), project.python());
     settings.audit = true;
     settings.output = args.output.as_deref().map(prepare::absolute);
@@ -126,11 +136,12 @@ async fn one(
     let text = files::read(&file, 1 << 30)
         .map_err(|e| Error::Other(anyhow::anyhow!("{}: {e}", file.display())))?;
     let value = serde_json::from_slice(&text).map_err(|e| Error::Other(e.into()))?;
-    Ok((report.output, value))
+    let passed_over = report.ignored.iter().take(MOST_LINES).map(ToString::to_string).collect();
+    Ok(Audited { output: report.output, value, passed_over })
 }
 
 /// The answer, each finding with its evidence, and what is left.
-fn told(audit: &Audit, output: &Path) -> String {
+fn told(audit: &Audit, output: &Path, passed_over: &[String]) -> String {
     let width = usize::from(width()).clamp(40, 100);
     let fill = |text: &str, first: &str, rest: &str| {
         let options = textwrap::Options::new(width)
@@ -155,6 +166,9 @@ fn told(audit: &Audit, output: &Path) -> String {
     }
     for sentence in &audit.left.sentences {
         text += &fill(sentence, "  ", "    ");
+    }
+    for kind in passed_over {
+        text += &fill(&format!("passed over: {kind}"), "", "  ");
     }
     text + &fill(&format!("Report: {}", shown(&output.join("audit.html"))), "", "  ")
 }
