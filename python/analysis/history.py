@@ -133,7 +133,8 @@ def _step(r: dict[str, Any]) -> str:
 
 def _change(r: dict[str, Any]) -> str:
     size, low, high = text.change(r["pct_change"], r["ci_low"], r["ci_high"])
-    return f"{r['from']} to {r['to']} {size}, 95% interval {low} to {high}"
+    interval = "" if r["ci_low"] is None else f", 95% interval {low} to {high}"
+    return f"{r['from']} to {r['to']} {size}{interval}"
 
 
 def tables(found: dict[str, Any], table: Table) -> list[Tabulation]:

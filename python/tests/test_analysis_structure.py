@@ -150,25 +150,37 @@ def analysed(tmp_path, trials, protocol):
     return json.loads((tmp_path / "summary.json").read_text("utf-8")), page
 
 
-def test_a_history_tells_where_energy_changed(tmp_path):
-    releases = ["1.0", "1.1", "1.10", "2.0"]
-    names = [f"jax@{r}" for r in releases]
-    trials = race(dict(zip(names, (1.0, 1.0, 0.9, 0.9), strict=True)), blocks=10, seed=4)
-    found, page = analysed(
-        tmp_path, trials,
-        {
-            "comparisons": [list(pair) for pair in itertools.pairwise(names)],
-            "history": {
-                "package": "jax",
-                "releases": [{"treatment": f"jax@{r}", "release": r} for r in releases],
-            },
+RELEASES = ("1.0", "1.1", "1.10", "2.0")
+
+
+def history(tmp_path, blocks):
+    """A history of four releases, the third of which needs a tenth less, analysed."""
+    names = [f"jax@{r}" for r in RELEASES]
+    trials = race(dict(zip(names, (1.0, 1.0, 0.9, 0.9), strict=True)), blocks=blocks, seed=4)
+    declared = {
+        "comparisons": [list(pair) for pair in itertools.pairwise(names)],
+        "history": {
+            "package": "jax",
+            "releases": [{"treatment": f"jax@{r}", "release": r} for r in RELEASES],
         },
-    )  # fmt: skip
+    }
+    return analysed(tmp_path, trials, declared)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_a_short_history_is_told_without_what_it_cannot_show(blocks, tmp_path):
+    _, page = history(tmp_path, blocks)
+    assert "Release by release" in page and "– to –" not in page
+    assert (tmp_path / "plots/history.pdf").is_file() == (blocks > 1)
+
+
+def test_a_history_tells_where_energy_changed(tmp_path):
+    found, page = history(tmp_path, blocks=10)
     assert found["sentence"].startswith(
         "Over 4 releases of jax (1.0 to 2.0), energy changed once: from 1.1 to 1.10 by −"
     )
     assert [n["resolved"] for n in found["history"]["neighbours"]] == [False, True, False]
-    assert [r["release"] for r in found["history"]["releases"]] == releases
+    assert tuple(r["release"] for r in found["history"]["releases"]) == RELEASES
     assert found["base"] == "jax@1.0"
     assert "## Release by release" in page and "1.1 → 1.10" in page
     assert "Ranking by energy" not in page

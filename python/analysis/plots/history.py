@@ -20,12 +20,14 @@ _COLOURS = ("#0072b2", "#009e73", "#d55e00")
 
 
 def draw(table: Table, found: Findings, settings: Settings, palette: Palette) -> list[Figure]:
-    """One figure of a panel per metric; nothing where the experiment is no history."""
+    """One figure of a panel per metric; nothing where it is no history, or too short to fit one."""
     history = found.history
     if history is None or settings.protocol.history is None:
         return []
     releases = history["releases"]
     shown = [m for m in SHOWN if any(r.get(m.name) for r in releases)]
+    if not shown:
+        return []
     wide = len(releases) > _MOST_NARROW
     width = style.WIDTH * (2 if wide else 1)
     figure = style.Canvas(figsize=(width, 0.7 + 1.45 * len(shown)), layout="constrained")
