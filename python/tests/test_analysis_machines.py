@@ -167,6 +167,15 @@ def test_what_two_machines_cannot_tell_of_others_is_not_firm(tmp_path):
     assert any("shard 3 was never run" in c for c in found["cautions"])
 
 
+@pytest.mark.parametrize("per", [1, 2])
+@pytest.mark.parametrize("count", [2, 3])
+def test_machines_of_a_block_or_two_still_have_a_report(per, count, tmp_path):
+    trials, told = study([0.0, 0.01, -0.01][:count], per=per)
+    _, page = analysed(tmp_path, trials, told)
+    assert "## The machines" in page
+    assert "nan" not in page and "– to –" not in page
+
+
 def test_one_machine_is_an_experiment_as_ever(tmp_path):
     trials, told = study([0.0])
     found, page = analysed(tmp_path, trials, told)
