@@ -26,7 +26,6 @@ pub(crate) enum Status {
     Stopped = 8,
     /// Another experiment runs.
     Busy = 9,
-    /// The analysis.
     Analysis = 10,
     /// `doctor` warns; with `--strict`, the experiment was not started for that, or `audit` warns.
     Warnings = 11,

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 /// What a trial has to have done, beside what its workload's own specification says.
 #[derive(Debug, Clone)]
 pub(crate) enum Expected<'a> {
-    /// A training.
     Training(Trained<'a>),
     /// Commands; whether all have to print the same was told to those that ran them.
     Commands,
@@ -22,7 +21,6 @@ pub(crate) enum Expected<'a> {
 /// What a training has to have done.
 #[derive(Debug, Clone)]
 pub(crate) struct Trained<'a> {
-    /// The job.
     pub job: &'a Job,
     /// Images in the test set that are used, where a treatment's levels say nothing else.
     pub test_images: u32,

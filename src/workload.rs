@@ -52,7 +52,6 @@ pub(crate) enum WorkloadError {
         "--workload: {folder} holds no script; call them <framework>_{name}.py, as the folder is called {name}"
     )]
     Empty {
-        /// The folder.
         folder: String,
         /// What the scripts have to be called by.
         name: String,
@@ -60,7 +59,6 @@ pub(crate) enum WorkloadError {
     /// `workload.toml` cannot be used.
     #[error("{file}: {why}")]
     About {
-        /// The file.
         file: String,
         /// What is wrong with it.
         why: String,

@@ -33,7 +33,6 @@ pub(crate) struct Domains {
 /// What is known of a trial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Measured<'a> {
-    /// Its group.
     pub group: &'a str,
     /// Whether its energy can be used.
     pub usable: bool,

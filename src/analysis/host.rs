@@ -65,7 +65,6 @@ pub enum Progress {
     Found {
         /// Such as `folders`.
         by: String,
-        /// The groups.
         groups: Vec<GroupLine>,
     },
     /// Files are being read.

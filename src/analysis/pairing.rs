@@ -55,7 +55,7 @@ pub enum Asked {
     Number,
     /// Neighbours in time.
     Time,
-    /// None.
+    /// Trials are compared one by one.
     None,
 }
 
@@ -90,9 +90,7 @@ pub(crate) struct Pairing {
 /// What is known of a trial.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Known<'a> {
-    /// Its group.
     pub group: &'a str,
-    /// Its session.
     pub session: Option<&'a str>,
     /// The number in its name.
     pub number: Option<u64>,

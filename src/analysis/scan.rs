@@ -324,9 +324,9 @@ fn same(a: &Path, b: &Path) -> bool {
 /// What is found of one group, for the table that is shown before anything is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupLine {
-    /// The group.
+    /// As tables and plots call it.
     pub group: String,
-    /// Its trials.
+    /// All that were found, whether they can be used or not.
     pub trials: usize,
     /// Its sessions, in the alphabet's order.
     pub sessions: Vec<String>,

@@ -126,7 +126,6 @@ pub struct AnalyzeSettings {
 pub(crate) const RUNS_PER_YEAR: f64 = 1000.0;
 /// Price of a kilowatt-hour in [`CURRENCY`] where nobody says.
 pub(crate) const PRICE_PER_KWH: f64 = 0.30;
-/// Its currency.
 pub(crate) const CURRENCY: &str = "EUR";
 /// Seeds the bootstrap where nobody says.
 pub(crate) const SEED: u64 = 42;

@@ -1,6 +1,5 @@
 //! The examples under each command's help.
 
-/// Of the experiment.
 pub(crate) const EXPERIMENT: &str = "\
 Examples:
   joulerace                                    the whole experiment, with the defaults
@@ -12,7 +11,6 @@ Examples:
   joulerace --vary batch-size=32,64,128        a second question
   joulerace doctor --meter rapl                is this machine fit for it?";
 
-/// Of `compare`.
 pub(crate) const COMPARE: &str = "\
 Examples:
   joulerace compare 'python a.py' 'python b.py'
@@ -26,21 +24,18 @@ A command that is too short for the meter runs several times within a trial;
 what is told is for one. Its window is the process, or the phases that it
 marks (joulerace mark --help).";
 
-/// Of `run`.
 pub(crate) const RUN: &str = "\
 Examples:
   joulerace --iterations 10 --epochs 1 --save race.toml
   joulerace run race.toml
   joulerace run race.toml --iterations 20 --output results/longer";
 
-/// Of `resume`.
 pub(crate) const RESUME: &str = "\
 Examples:
   joulerace resume results/2026-11-25_14-05-09
   joulerace resume results/2026-11-25_14-05-09 --accept-changes
   joulerace resume results/2026-11-25_14-05-09 --run-commands   one of joulerace compare";
 
-/// Of `analyze`.
 pub(crate) const ANALYZE: &str = "\
 Examples:
   joulerace analyze results/2026-11-25_14-05-09
@@ -48,19 +43,16 @@ Examples:
   joulerace analyze measurements --base old --output report
   joulerace analyze measurements --carbon-intensity NL --price-per-kwh 0.28";
 
-/// Of `submit`.
 pub(crate) const SUBMIT: &str = "\
 Examples:
   joulerace submit --shards 10 --time=4:00:00 -- --iterations 60 --output study
   joulerace submit --shards 10 --partition=long --constraint=epyc --wait -- --iterations 60
   joulerace submit --shards 10 --prepare node --dry-run -- --iterations 60";
 
-/// Of `status`.
 pub(crate) const STATUS: &str = "\
 Examples:
   joulerace status study";
 
-/// Of `merge`.
 pub(crate) const MERGE: &str = "\
 Examples:
   joulerace --iterations 30 --order-seed 7 --shard 2/5 --output study
@@ -68,19 +60,16 @@ Examples:
   rsync -a machine2:study/ study/              and so from all five
   joulerace merge study";
 
-/// Of `pack`.
 pub(crate) const PACK: &str = "\
 Examples:
   joulerace pack results/2026-11-25_14-05-09 --author 'Ada Lovelace' --license CC-BY-4.0
   joulerace pack results/2026-11-25_14-05-09 --output artifact.zip";
 
-/// Of `replay`.
 pub(crate) const REPLAY: &str = "\
 Examples:
   joulerace replay artifact.zip
   joulerace replay artifact.zip --plan         the same experiment on this machine, as a dry run";
 
-/// Of `audit`.
 pub(crate) const AUDIT: &str = "\
 Examples:
   joulerace audit emissions.csv                a table that CodeCarbon wrote
@@ -88,14 +77,12 @@ Examples:
   joulerace audit runs.csv --columns group=lang,energy=pkg,unit=Wh,time=secs
   joulerace audit measurements --strict        a folder; the exit status says what was found";
 
-/// Of `verify`.
 pub(crate) const VERIFY: &str = "\
 Examples:
   joulerace verify
   joulerace verify --treatments torch,jax --steps 20
   joulerace verify --json > work.json";
 
-/// Of `doctor`.
 pub(crate) const DOCTOR: &str = "\
 Examples:
   joulerace doctor
@@ -104,7 +91,6 @@ Examples:
   joulerace doctor --json > machine.json
   joulerace doctor compare './old in.txt' './new in.txt'";
 
-/// Of `measure`.
 pub(crate) const MEASURE: &str = "\
 Examples:
   joulerace measure -- make -j4
@@ -117,7 +103,6 @@ The result stands on standard error. The exit status is the command's own;
 127 where there is no such command, 126 where it cannot be run. Phases that the
 command marks (joulerace mark --help) are told one by one.";
 
-/// Of `mark`.
 pub(crate) const MARK: &str = "\
 Examples, in a shell script that is measured:
   joulerace mark sort begin
@@ -127,7 +112,6 @@ In Python, where a mark costs less than starting a program:
   marks = open(os.environ.get('JOULERACE_MARKS', os.devnull), 'a', buffering=1)
   print('sort begin', file=marks)";
 
-/// Of `env`.
 pub(crate) const ENV: &str = "\
 Examples:
   joulerace env list
@@ -136,14 +120,12 @@ Examples:
   joulerace env lock --from artifact.zip       take over those of a packed experiment
   joulerace env prune                          remove those that no clone needs";
 
-/// Of `completions`.
 pub(crate) const COMPLETIONS: &str = "\
 Examples:
   joulerace completions bash > ~/.local/share/bash-completion/completions/joulerace
   joulerace completions zsh > ~/.zfunc/_joulerace
   joulerace completions fish > ~/.config/fish/completions/joulerace.fish";
 
-/// Of `man`.
 pub(crate) const MAN: &str = "\
 Examples:
   joulerace man | man -l -

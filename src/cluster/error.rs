@@ -1,5 +1,7 @@
 //! Why shards cannot be made one experiment.
 
+#![allow(missing_docs, reason = "an error's message says what its fields are")]
+
 use super::study::{SHARDS, StudyError};
 use crate::store::ExperimentError;
 use crate::store::journal::JournalError;
@@ -19,7 +21,6 @@ pub enum MergeError {
     NoShard {
         /// The folder.
         path: PathBuf,
-        /// Why.
         why: String,
     },
     /// The study was submitted, and none of its shards has begun.

@@ -11,7 +11,7 @@ pub struct Job {
     pub root: PathBuf,
     /// Where the command line was typed.
     pub here: PathBuf,
-    /// This program.
+    /// The joulerace that tasks run.
     pub program: PathBuf,
     /// Shards, one a task.
     pub shards: u32,

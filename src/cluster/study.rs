@@ -59,7 +59,7 @@ pub enum StudyError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with it.
         why: String,
     },
     /// It cannot be written.

@@ -1,5 +1,7 @@
 //! What can go wrong with the data, each told with what to do about it.
 
+#![allow(missing_docs, reason = "an error's message says what its fields are")]
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -27,11 +29,9 @@ pub enum DatasetError {
         images_file.display(), labels_file.display()
     )]
     Disagree {
-        /// The images' file.
         images_file: PathBuf,
         /// How many it holds.
         images: u32,
-        /// The labels' file.
         labels_file: PathBuf,
         /// How many it holds.
         labels: u32,
@@ -68,10 +68,7 @@ pub enum DatasetError {
     },
     /// Somebody asked to stop.
     #[error("stopped while {file} was fetched or read; nothing half-done was kept")]
-    Cancelled {
-        /// The file.
-        file: String,
-    },
+    Cancelled { file: String },
     /// A file or folder could not be read or written.
     #[error("{}: cannot {action}: {source}\nName another folder with --data-dir", path.display())]
     Io {

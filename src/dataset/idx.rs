@@ -77,7 +77,7 @@ pub enum IdxError {
     Label {
         /// Which label, from 0.
         index: u64,
-        /// Its value.
+        /// What stands there.
         value: u8,
     },
     /// It is named `.gz` but is not.

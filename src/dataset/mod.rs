@@ -116,7 +116,7 @@ pub struct Dataset {
 /// One of the four files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
-    /// Its name.
+    /// As MNIST calls it, with `.gz` where it is compressed.
     pub name: String,
     /// The file's SHA-256, 64 hexadecimal digits.
     pub sha256: String,

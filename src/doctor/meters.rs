@@ -16,7 +16,6 @@ pub(super) struct Context {
     pub choice: Choice,
     /// Whether cards were named, so that they have to work.
     pub cards_named: bool,
-    /// `--interval`.
     pub interval: Duration,
     /// Processor packages.
     pub sockets: Option<usize>,

@@ -34,7 +34,7 @@ use std::time::Instant;
 pub struct Subject<'a> {
     /// The experiment.
     pub settings: Settings,
-    /// Its meters.
+    /// What to measure with.
     pub meters: MeterSettings,
     /// The kernel's files.
     pub roots: Roots,

@@ -1,5 +1,7 @@
 //! What can go wrong with an environment, each told with what to do about it.
 
+#![allow(missing_docs, reason = "an error's message says what its fields are")]
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -140,7 +142,6 @@ pub enum EnvError {
         name: String,
         /// The package whose version it is.
         package: String,
-        /// That version.
         version: String,
         /// What came of each Python, by its version.
         tried: Vec<(String, String)>,
@@ -155,7 +156,6 @@ pub enum EnvError {
     TooOld {
         /// What it was called: `keras@tensorflow-cpu==2.16.1`.
         name: String,
-        /// The package.
         package: String,
         /// Its version in the lock.
         found: String,

@@ -56,7 +56,6 @@ pub enum Prune {
 /// What [`prune`] did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pruned {
-    /// Removed.
     pub removed: Vec<EnvInfo>,
     /// Would have been removed, but a joulerace is using them.
     pub in_use: Vec<EnvInfo>,

@@ -305,9 +305,9 @@ pub enum EnvEvent {
     },
     /// A line that a step's command printed; passwords in addresses are hidden.
     Output {
-        /// Which step.
+        /// Whose command.
         step: Step,
-        /// The line.
+        /// Without its end.
         line: String,
     },
     /// An environment was made.

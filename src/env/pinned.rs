@@ -36,7 +36,7 @@ pub struct Version {
     pub file: String,
     /// The package whose version it is.
     pub package: String,
-    /// That version.
+    /// Exactly one: `0.4.30`.
     pub version: String,
     /// What else is installed with it, without versions.
     pub others: Vec<String>,

@@ -20,7 +20,6 @@ use zip::{CompressionMethod, ZipWriter};
 /// What was packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Packed {
-    /// Files.
     pub files: usize,
     /// The archive's size, in bytes.
     pub bytes: u64,

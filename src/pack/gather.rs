@@ -25,7 +25,6 @@ pub(super) enum Kind {
     Samples,
     /// Text from which homes and secrets are struck.
     Text,
-    /// A picture.
     Picture,
 }
 

@@ -14,7 +14,6 @@ const IMAGES: u32 = 60_000;
 /// guess until the first block has been run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Expected {
-    /// Trials.
     pub trials: usize,
     /// Warm-up, both baselines, and a cool-down after the warm-up and each trial, in seconds.
     pub pauses_s: f64,

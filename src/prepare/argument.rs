@@ -11,7 +11,6 @@ pub(crate) struct Argument<'a> {
     pub framework: &'a str,
     /// The workload's name.
     pub workload: &'a str,
-    /// The job.
     pub job: Work<'a>,
     /// The variant of the script, where it is not run as it is.
     #[serde(skip_serializing_if = "Option::is_none")]

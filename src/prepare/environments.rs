@@ -28,7 +28,6 @@ pub(crate) use versions::{lock, releases};
 /// An environment and the Python that runs in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
-    /// The environment.
     pub environment: Environment,
     /// Its interpreter.
     pub python: Interpreter,

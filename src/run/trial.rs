@@ -30,7 +30,6 @@ use std::time::Duration;
 pub(crate) struct Bench<'a> {
     /// The experiment's settings.
     pub settings: &'a Settings,
-    /// Its plan.
     pub plan: &'a Plan,
     /// Its files.
     pub folder: &'a Folder,
@@ -44,7 +43,6 @@ pub(crate) struct Bench<'a> {
     pub dataset: Option<String>,
     /// Where its files are.
     pub data_dir: Option<PathBuf>,
-    /// This program.
     pub program: PathBuf,
     /// Where the kernel's files are.
     pub roots: Roots,

@@ -46,7 +46,6 @@ pub(crate) enum DeviceError {
          --treatments, or --device"
     )]
     NotDeclared {
-        /// The device.
         device: Device,
         /// What was to be compared.
         treatment: String,

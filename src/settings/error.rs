@@ -14,7 +14,6 @@ pub(crate) enum SettingsError {
     /// A script that starts a program of its own.
     #[error("--treatments: the program of {framework} is not built; {remedy}")]
     NotBuilt {
-        /// The framework.
         framework: String,
         /// How it is built.
         remedy: String,
@@ -33,24 +32,12 @@ pub(crate) enum SettingsError {
     #[error(
         "--{flag}: '{one}' and '{other}' would share a folder of results; call one of the scripts by another name"
     )]
-    Collides {
-        /// The flag.
-        flag: &'static str,
-        /// One.
-        one: String,
-        /// And the other.
-        other: String,
-    },
+    Collides { flag: &'static str, one: String, other: String },
     /// Two that run the same script in the same way.
     #[error(
         "--treatments: '{one}' is the same as '{other}'; to measure one treatment against itself use --control"
     )]
-    Same {
-        /// One.
-        one: String,
-        /// And the other.
-        other: String,
-    },
+    Same { one: String, other: String },
     /// No such variant.
     #[error(
         "--treatments: {framework} has no variant '{variant}'; it has: {known} (see --list-treatments)"
@@ -71,7 +58,6 @@ pub(crate) enum SettingsError {
     UnknownEnvironment {
         /// As it was typed.
         typed: String,
-        /// Of which framework.
         framework: String,
         /// What there is.
         known: String,
@@ -120,7 +106,6 @@ pub(crate) enum SettingsError {
         "{flag}: {asked} is more than there is: the data set has {most}; leave it out to use all"
     )]
     TooMany {
-        /// The flag.
         flag: &'static str,
         /// As it was typed.
         asked: u32,
@@ -188,7 +173,6 @@ pub(crate) enum SettingsError {
     /// A number outside its range.
     #[error("{flag}: {value} is out of range; {allowed}")]
     Range {
-        /// The flag.
         flag: &'static str,
         /// As it was typed.
         value: String,

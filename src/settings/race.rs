@@ -24,7 +24,6 @@ pub(crate) enum RaceError {
     Unknown {
         /// As it was typed.
         file: String,
-        /// The key.
         key: String,
         /// `; did you mean 'iterations'?`, or a full stop.
         near: String,
@@ -38,7 +37,6 @@ pub(crate) enum RaceError {
     NotOfIt {
         /// As it was typed.
         file: String,
-        /// The key.
         key: String,
     },
     /// A value of another type.
@@ -46,7 +44,6 @@ pub(crate) enum RaceError {
     Type {
         /// As it was typed.
         file: String,
-        /// The key.
         key: String,
         /// In words, with an example.
         wanted: String,
@@ -58,7 +55,6 @@ pub(crate) enum RaceError {
     Value {
         /// As it was typed.
         file: String,
-        /// The key.
         key: String,
         /// The flag's own words.
         why: String,

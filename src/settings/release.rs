@@ -10,12 +10,7 @@ pub(crate) enum Place<'a> {
     Folder(&'a str),
     /// A version of a package, of the framework's own where none is named: `2.4.1`,
     /// `tensorflow==2.16.1`.
-    Version {
-        /// The package.
-        package: Option<&'a str>,
-        /// Its version.
-        version: &'a str,
-    },
+    Version { package: Option<&'a str>, version: &'a str },
 }
 
 /// Reads what stands behind `@`. What begins with a digit is a version: a folder cannot be called so.

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 /// A trial of which something is missing or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
-    /// The trial.
     pub trial: Trial,
     /// From 1, as far as it is known.
     pub attempt: u32,

@@ -14,7 +14,6 @@ pub enum ExperimentError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
         why: String,
     },
     /// `--output` names a folder that is in use.
@@ -28,7 +27,6 @@ pub enum ExperimentError {
     /// It names programs and folders of its own.
     #[error("the experiment in {folder} uses what lies outside its folder and is not this user's by default; nothing of it was run. Name it again where you trust it:\n  joulerace resume {folder} {}", flags.join(" "))]
     Foreign {
-        /// The folder.
         folder: String,
         /// Each flag with its value.
         flags: Vec<String>,
@@ -39,7 +37,6 @@ pub enum ExperimentError {
         listed(commands)
     )]
     Commands {
-        /// The folder.
         folder: String,
         /// Each command.
         commands: Vec<String>,
@@ -50,7 +47,6 @@ pub enum ExperimentError {
         listed(what)
     )]
     Damaged {
-        /// The folder.
         folder: String,
         /// Trial by trial.
         what: Vec<String>,
@@ -61,7 +57,6 @@ pub enum ExperimentError {
     /// What must be equal is not.
     #[error("the experiment in {folder} was begun under other conditions:\n  {}\nmend that, or go on and have it recorded with --accept-changes", differences.join("\n  "))]
     Changed {
-        /// The folder.
         folder: String,
         /// Line by line.
         differences: Vec<String>,

@@ -95,9 +95,9 @@ pub(crate) struct Head {
 pub struct Contestant {
     /// The treatment's name.
     pub treatment: String,
-    /// Its framework.
+    /// By the script's name.
     pub framework: String,
-    /// Its variant.
+    /// As the script declares it; none for the script as it is.
     #[serde(default)]
     pub variant: Option<String>,
     /// What the script says of that variant.

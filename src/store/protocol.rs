@@ -40,7 +40,6 @@ pub struct Protocol {
     /// What the work is, in its workload's words.
     #[serde(default)]
     pub work: Option<String>,
-    /// The design.
     pub design: String,
     /// The pairs of treatments that are told apart, the base first; none where they were not declared.
     #[serde(default)]
@@ -100,7 +99,6 @@ pub struct Cell {
     pub treatment: String,
     /// What it is called without its levels.
     pub of: String,
-    /// Its levels.
     pub levels: Levels,
 }
 

@@ -1,5 +1,7 @@
 //! Why a worker did not do what it was asked.
 
+#![allow(missing_docs, reason = "an error's message says what its fields are")]
+
 use crate::process::Exit;
 use std::io;
 use std::path::PathBuf;
@@ -19,7 +21,6 @@ pub enum Failure {
     /// It never reached its host.
     #[error("the worker did not report within {limit:?} ({exit}); its log says why")]
     Silent {
-        /// The limit.
         limit: Duration,
         /// How its process ended, if it did.
         exit: Exit,

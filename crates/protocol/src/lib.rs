@@ -41,7 +41,7 @@ pub struct Interpreter {
 /// Columns of float64 in a file: one after another, in this machine's byte order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Arrays {
-    /// The file.
+    /// Where they are, on this machine.
     pub file: PathBuf,
     /// Each column's name and number of values, in the file's order.
     pub columns: Vec<(String, usize)>,

@@ -12,7 +12,6 @@ pub enum Unit {
     MicroJoules,
     /// Millijoules.
     MilliJoules,
-    /// Joules.
     Joules,
     /// Kilojoules.
     KiloJoules,
@@ -84,7 +83,6 @@ pub struct Columns {
     pub parts: Vec<(Part, String)>,
     /// The version of what measured.
     pub version: Option<String>,
-    /// The machine.
     pub machine: Option<String>,
 }
 

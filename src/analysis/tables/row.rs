@@ -31,9 +31,7 @@ pub struct TableRow {
     pub others: BTreeMap<String, f64>,
     /// What wrote the table.
     pub tool: Option<String>,
-    /// Its version.
     pub version: Option<String>,
-    /// The machine.
     pub machine: Option<String>,
     /// What was tracked: a whole machine or a process.
     pub tracking: Option<String>,

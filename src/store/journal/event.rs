@@ -1,5 +1,7 @@
 //! What a journal's lines say.
 
+#![allow(missing_docs, reason = "`trial` is a trial's name throughout")]
+
 use crate::clean;
 use crate::store::look::Look;
 use crate::store::record::Status;
@@ -41,14 +43,12 @@ pub enum Event {
     },
     /// A trial's worker is about to start.
     TrialStarted {
-        /// The trial.
         trial: String,
         /// From 1.
         attempt: u32,
     },
     /// A trial's attempt is over and its files are written.
     TrialEnded {
-        /// The trial.
         trial: String,
         /// From 1.
         attempt: u32,
@@ -66,21 +66,18 @@ pub enum Event {
     },
     /// A trial that was running when the host ended is set aside.
     TrialInterrupted {
-        /// The trial.
         trial: String,
         /// Where its files were put.
         kept: String,
     },
     /// What was kept of a trial is damaged and is set aside; the trial is run again.
     TrialDamaged {
-        /// The trial.
         trial: String,
         /// What is wrong, and where its files were put.
         why: String,
     },
     /// A trial ran on another machine than the rest of its block now will; it is set aside and run again.
     TrialMoved {
-        /// The trial.
         trial: String,
         /// Which machine it ran on, and where its files were put.
         why: String,

@@ -102,7 +102,6 @@ impl fmt::Display for Flag {
 /// Power that cannot be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImplausiblePower {
-    /// The column.
     pub column: String,
     /// How often.
     pub count: u64,
@@ -119,7 +118,6 @@ pub struct ImplausiblePower {
 /// A power that showed one number for long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConstantPower {
-    /// The column.
     pub column: String,
     /// What it showed, W.
     pub watts: f64,
@@ -132,7 +130,6 @@ pub struct ConstantPower {
 /// A counter that did not move.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StuckCounter {
-    /// The column.
     pub column: String,
     /// For how long, s.
     pub seconds: f64,
@@ -146,7 +143,6 @@ pub struct StuckCounter {
 /// A domain that was left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unusable {
-    /// The domain.
     pub domain: Domain,
     /// How often its counter fell without a plausible wrap.
     pub falls: u64,

@@ -1,5 +1,7 @@
 //! What can be wrong with a file of samples, to the row.
 
+#![allow(missing_docs, reason = "an error's message says what its fields are")]
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +9,6 @@ use std::path::PathBuf;
 /// A file of samples that cannot be used.
 #[derive(Debug)]
 pub struct ReadError {
-    /// The file.
     pub file: PathBuf,
     /// The line of the file on which it went wrong, the header being line 1; `None` where the fault
     /// is not in one line.
@@ -117,14 +118,10 @@ pub enum Fault {
     },
     /// A needed field is empty.
     #[error("'{column}' is empty")]
-    Missing {
-        /// The column.
-        column: String,
-    },
+    Missing { column: String },
     /// A needed field is no number.
     #[error("'{text}' in '{column}' is not a number{}", decimal_comma(.text))]
     NotANumber {
-        /// The column.
         column: String,
         /// What stands there, shortened.
         text: String,
@@ -132,7 +129,6 @@ pub enum Fault {
     /// A needed field is NaN or infinite.
     #[error("'{text}' in '{column}' is not a finite number")]
     NotFinite {
-        /// The column.
         column: String,
         /// What stands there, shortened.
         text: String,

@@ -53,7 +53,6 @@ pub struct InUse {
 struct Holder {
     /// Drawn by the kernel when the machine starts.
     boot: String,
-    /// The process.
     process: u32,
 }
 

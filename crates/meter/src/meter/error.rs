@@ -1,5 +1,7 @@
 //! What can go wrong with a meter: what happened, to which file or program, and what to do.
 
+#![allow(missing_docs, reason = "an error's message says what its fields are")]
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,12 +37,7 @@ pub enum MeterError {
         "--gpus {gpus} and --meter {meter} do not go together: nvml is what reads graphics cards, as \
          in --meter rapl+nvml"
     )]
-    GpusAgainstMeter {
-        /// `--gpus`.
-        gpus: String,
-        /// `--meter`.
-        meter: String,
-    },
+    GpusAgainstMeter { gpus: String, meter: String },
     /// `--cpu-watts` is not two powers.
     #[error(
         "'{0}' is no IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
@@ -102,7 +99,6 @@ pub enum MeterError {
         file.display()
     )]
     Counter {
-        /// The file.
         file: PathBuf,
         /// What reading it gave.
         source: Arc<io::Error>,
@@ -154,7 +150,6 @@ pub enum MeterError {
         file.display()
     )]
     Lost {
-        /// The file.
         file: PathBuf,
         /// How many rows were missed, one after the other.
         misses: u64,

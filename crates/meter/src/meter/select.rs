@@ -9,7 +9,7 @@ use super::settings::{Choice, Gpus, Kind, MeterSettings};
 /// The meter to use, and why the ones before it in line could not be.
 #[derive(Debug, Clone)]
 pub struct Selected {
-    /// The meter.
+    /// With every sensor that works.
     pub meter: Meter,
     /// Which were tried before it, in order, and why they do not work here.
     pub rejected: Vec<(Kind, String)>,

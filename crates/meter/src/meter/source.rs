@@ -54,7 +54,6 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// A counter.
     pub(crate) fn counter(name: &str, domain: Domain) -> Named {
         Named { name: name.to_owned(), domain, quantity: Quantity::Counter }
     }

@@ -13,7 +13,6 @@ pub struct Board {
     pub product: Option<String>,
     /// The firmware's maker.
     pub bios_vendor: Option<String>,
-    /// Its version.
     pub bios_version: Option<String>,
     /// Its date, as its maker writes it.
     pub bios_date: Option<String>,

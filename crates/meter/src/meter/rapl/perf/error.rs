@@ -1,5 +1,7 @@
 //! Why RAPL cannot be read through performance events: each reason in its own sentence, with what to do.
 
+#![allow(missing_docs, reason = "an error's message says what its fields are")]
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,7 +32,6 @@ pub enum PerfError {
     /// What the kernel says of its events cannot be read.
     #[error("cannot read {}: {source}. Allow reading it, or take another --meter", file.display())]
     Unreadable {
-        /// The file.
         file: PathBuf,
         /// Why not.
         source: Arc<io::Error>,
@@ -41,7 +42,6 @@ pub enum PerfError {
         file.display()
     )]
     Strange {
-        /// The file.
         file: PathBuf,
         /// What is in it.
         text: String,
@@ -58,7 +58,6 @@ pub enum PerfError {
     Paranoid {
         /// `kernel.perf_event_paranoid`.
         level: i32,
-        /// This program.
         program: PathBuf,
     },
     /// Something else than the kernel's own setting forbids it.

@@ -21,7 +21,6 @@ const EVENTS: [(&str, Domain); 3] =
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
     pub domain: Domain,
-    /// Its file.
     pub file: PathBuf,
     /// By which the kernel knows it.
     pub config: u64,
