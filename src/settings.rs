@@ -313,7 +313,7 @@ impl Settings {
             return Ok(());
         }
         if let Some(name) = variant.iter().chain([framework]).find(|name| !is_name(name)) {
-            return Err(format!("it compares {name:?}, which is no name for a file"));
+            return Err(format!("it compares {name:?}, which cannot be the name of a file"));
         }
         if environment.as_ref().is_some_and(|environment| place(environment).is_none()) {
             return Err(format!("{name:?} runs in no environment that there could be"));

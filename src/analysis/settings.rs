@@ -168,7 +168,7 @@ impl AnalyzeSettings {
             [("runs-per-year", self.runs_per_year), ("price-per-kwh", self.price_per_kwh)]
         {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(format!("--{flag}: {value} is no number from 0 up"));
+                return Err(format!("--{flag}: expected a number ≥ 0, not {value}"));
             }
         }
         if !(self.alpha > 0.0 && self.alpha < 0.5) {

@@ -90,7 +90,7 @@ fn method(text: &str) -> Result<Method, String> {
 fn from_zero_up(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
-        _ => Err(format!("'{text}' is no number from 0 up")),
+        _ => Err(format!("expected a number ≥ 0, not '{text}'")),
     }
 }
 

@@ -11,8 +11,8 @@ use super::installed::VirtualEnv;
 use super::lease::lock_file;
 use super::lease::{Kind, Lease};
 use super::lock::Lock;
-use super::record::{self, Record};
 use super::resolve::own_name;
+use super::stamp::{self, Stamp};
 use super::{EnvError, EnvSettings, PinnedLock, Profile, pinned, tools};
 
 /// One folder that joulerace made in the cache.
@@ -119,7 +119,7 @@ pub fn prune(settings: &EnvSettings, which: Prune) -> Result<Pruned, EnvError> {
             Some(_lease) => {
                 let _ = fs::remove_dir_all(root.join(format!(".{}.making", info.name)));
                 let _ = fs::remove_file(root.join(format!("{}.log", info.name)));
-                record::remove_all(&info.prefix).map_err(EnvError::io("remove", &info.prefix))?;
+                stamp::remove_all(&info.prefix).map_err(EnvError::io("remove", &info.prefix))?;
                 pruned.removed.push(info);
             }
         }
@@ -137,15 +137,15 @@ pub fn prune(settings: &EnvSettings, which: Prune) -> Result<Pruned, EnvError> {
 }
 
 /// Whether the lock that an environment was made from still asks for it.
-fn is_asked_for(record: &Record) -> bool {
-    let (Some(path), Some(profile)) = (&record.lock, record.profile) else { return false };
+fn is_asked_for(stamp: &Stamp) -> bool {
+    let (Some(path), Some(profile)) = (&stamp.lock, stamp.profile) else { return false };
     let lock = match is_pinned(path) {
         true => PinnedLock::read(path)
             .ok()
             .and_then(|pinned| Lock::pinned(&pinned.text, &pinned.python).ok()),
         false => Lock::read(path).ok(),
     };
-    lock.is_some_and(|lock| lock.hash(profile) == record.lock_hash)
+    lock.is_some_and(|lock| lock.hash(profile) == stamp.lock_hash)
 }
 
 /// Whether a lock is that of a version; Poetry's is a TOML file.
@@ -159,19 +159,19 @@ fn look(
     prefix: PathBuf,
     current: &BTreeSet<String>,
 ) -> Result<EnvInfo, EnvError> {
-    let record = Record::read(&prefix);
+    let stamp = Stamp::read(&prefix);
     let in_use = Lease::try_take(&lock_file(root, &name), Kind::Exclusive)?.is_none();
     let bytes = size(&prefix).map_err(EnvError::io("measure", &prefix))?;
     Ok(EnvInfo {
-        profile: record.as_ref().and_then(|record| record.profile),
-        python: record.as_ref().map(|record| record.python.clone()),
-        created: record.as_ref().map(|record| record.created),
-        complete: record.is_some() && VirtualEnv::open(&prefix).is_ok(),
-        current: current.contains(&name) || record.as_ref().is_some_and(is_asked_for),
-        of_version: record.as_ref().and_then(|r| r.lock.as_deref()).is_some_and(is_pinned),
+        profile: stamp.as_ref().and_then(|stamp| stamp.profile),
+        python: stamp.as_ref().map(|stamp| stamp.python.clone()),
+        created: stamp.as_ref().map(|stamp| stamp.created),
+        complete: stamp.is_some() && VirtualEnv::open(&prefix).is_ok(),
+        current: current.contains(&name) || stamp.as_ref().is_some_and(is_asked_for),
+        of_version: stamp.as_ref().and_then(|r| r.lock.as_deref()).is_some_and(is_pinned),
         in_use,
         bytes,
-        lock_hash: record.map(|record| record.lock_hash).unwrap_or_default(),
+        lock_hash: stamp.map(|stamp| stamp.lock_hash).unwrap_or_default(),
         name,
         prefix,
     })

@@ -14,9 +14,9 @@ mod manage;
 mod names;
 mod pinned;
 mod provision;
-mod record;
 mod resolve;
 pub mod room;
+mod stamp;
 mod tools;
 
 use std::collections::BTreeMap;

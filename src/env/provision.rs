@@ -1,7 +1,7 @@
 //! Makes an environment from the lock: Poetry exports it with hashes, uv installs that.
 //!
 //! The folder is made in place, because a virtual environment cannot be moved (its scripts name
-//! its path), under an exclusive lock; the record that is written last makes it count.
+//! its path), under an exclusive lock; the stamp that is written last makes it count.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use super::base::Base;
 use super::child::Context;
 use super::installed::{VirtualEnv, differences};
 use super::lock::Lock;
-use super::record::{self, Record};
+use super::stamp::{self, Stamp};
 use super::tools::Tools;
 use super::{EnvError, EnvEvent, Profile, Step};
 
 /// What to make, and from what.
-pub(super) struct Order<'a> {
+pub(super) struct Wanted<'a> {
     pub profile: Profile,
     pub project: &'a Path,
     /// The lock of a version, where it is one that Poetry has no part in.
@@ -32,26 +32,26 @@ pub(super) struct Order<'a> {
 }
 
 /// Makes the environment; the caller holds its exclusive lock.
-pub(super) fn make(order: &Order, context: &mut Context) -> Result<(), EnvError> {
+pub(super) fn make(wanted: &Wanted, context: &mut Context) -> Result<(), EnvError> {
     let began = Instant::now();
     context.open_log()?;
-    order.base.can_make_environments()?;
-    record::remove(order.prefix, context)?;
-    let tools = Tools::ensure(order.root, order.base, context)?;
-    let scratch = Scratch::make(order)?;
-    export(order, &tools, &scratch.0, context)?;
-    create(order, &tools, &scratch.0, context)?;
-    install(order, &tools, &scratch.0, context)?;
+    wanted.base.can_make_environments()?;
+    stamp::remove(wanted.prefix, context)?;
+    let tools = Tools::ensure(wanted.root, wanted.base, context)?;
+    let scratch = Scratch::make(wanted)?;
+    export(wanted, &tools, &scratch.0, context)?;
+    create(wanted, &tools, &scratch.0, context)?;
+    install(wanted, &tools, &scratch.0, context)?;
 
     (context.progress)(EnvEvent::Step { step: Step::Check });
-    let made = VirtualEnv::open(order.prefix)
-        .map_err(|why| EnvError::NotVirtualEnv { path: order.prefix.into(), why })?;
-    let packages = made.packages().map_err(EnvError::io("list the packages of", order.prefix))?;
-    let differences = differences(&order.lock.required(order.profile, &made.version), &packages);
+    let made = VirtualEnv::open(wanted.prefix)
+        .map_err(|why| EnvError::NotVirtualEnv { path: wanted.prefix.into(), why })?;
+    let packages = made.packages().map_err(EnvError::io("list the packages of", wanted.prefix))?;
+    let differences = differences(&wanted.lock.required(wanted.profile, &made.version), &packages);
     if !differences.is_empty() {
         return Err(EnvError::Differs {
-            prefix: order.prefix.into(),
-            profile: order.profile,
+            prefix: wanted.prefix.into(),
+            profile: wanted.profile,
             differences,
             remedy: format!(
                 "They were just installed, so the lock and its export disagree: write the lock \
@@ -61,10 +61,10 @@ pub(super) fn make(order: &Order, context: &mut Context) -> Result<(), EnvError>
         });
     }
     let seconds = began.elapsed().as_secs_f64();
-    Record::of_environment(order.base, order.profile, order.lock_hash, packages, seconds)
-        .with_lock(order.pinned.map_or_else(|| order.project.join("poetry.lock"), Path::to_owned))
-        .write(order.prefix)?;
-    (context.progress)(EnvEvent::Made { prefix: order.prefix.into(), seconds });
+    Stamp::of_environment(wanted.base, wanted.profile, wanted.lock_hash, packages, seconds)
+        .with_lock(wanted.pinned.map_or_else(|| wanted.project.join("poetry.lock"), Path::to_owned))
+        .write(wanted.prefix)?;
+    (context.progress)(EnvEvent::Made { prefix: wanted.prefix.into(), seconds });
     Ok(())
 }
 
@@ -73,9 +73,9 @@ pub(super) fn make(order: &Order, context: &mut Context) -> Result<(), EnvError>
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn make(order: &Order) -> Result<Self, EnvError> {
-        let name = order.prefix.file_name().unwrap_or_default().to_string_lossy();
-        let path = order.root.join(format!(".{name}.making"));
+    fn make(wanted: &Wanted) -> Result<Self, EnvError> {
+        let name = wanted.prefix.file_name().unwrap_or_default().to_string_lossy();
+        let path = wanted.root.join(format!(".{name}.making"));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).map_err(EnvError::io("make the folder", &path))?;
         Ok(Self(path))
@@ -90,21 +90,21 @@ impl Drop for Scratch {
 
 /// Writes `requirements.txt` into `scratch`, from copies: the project is never written to.
 fn export(
-    order: &Order,
+    wanted: &Wanted,
     tools: &Tools,
     scratch: &Path,
     context: &mut Context,
 ) -> Result<(), EnvError> {
-    if let Some(pinned) = order.pinned {
+    if let Some(pinned) = wanted.pinned {
         let to = scratch.join("requirements.txt");
         return fs::copy(pinned, &to).map(drop).map_err(EnvError::io("read", pinned));
     }
     (context.progress)(EnvEvent::Step { step: Step::Export });
     for name in ["pyproject.toml", "poetry.lock"] {
-        let from = order.project.join(name);
+        let from = wanted.project.join(name);
         fs::copy(&from, scratch.join(name)).map_err(EnvError::io("read", from))?;
     }
-    let mut groups = order.groups.clone();
+    let mut groups = wanted.groups.clone();
     groups.retain(|group| *group != "main");
     let mut poetry = tools.poetry(scratch);
     poetry.args(["export", "--no-interaction", "--no-ansi", "--format", "requirements.txt"]);
@@ -116,19 +116,19 @@ fn export(
 }
 
 fn create(
-    order: &Order,
+    wanted: &Wanted,
     tools: &Tools,
     scratch: &Path,
     context: &mut Context,
 ) -> Result<(), EnvError> {
     (context.progress)(EnvEvent::Step { step: Step::Create });
     let mut uv = tools.uv(scratch);
-    uv.args(["venv", "--no-project", "--prompt", "joulerace", "--python"]).arg(&order.base.python);
-    context.run(Step::Create, uv.arg(order.prefix))
+    uv.args(["venv", "--no-project", "--prompt", "joulerace", "--python"]).arg(&wanted.base.python);
+    context.run(Step::Create, uv.arg(wanted.prefix))
 }
 
 fn install(
-    order: &Order,
+    wanted: &Wanted,
     tools: &Tools,
     scratch: &Path,
     context: &mut Context,
@@ -137,8 +137,8 @@ fn install(
     let mut uv = tools.uv(scratch);
     uv.args(["pip", "install", "--require-hashes", "--no-deps"]);
     // Compiled now, or the first trial of each framework would pay for it while it is measured.
-    (order.profile == Profile::Training).then(|| uv.arg("--compile-bytecode"));
+    (wanted.profile == Profile::Training).then(|| uv.arg("--compile-bytecode"));
     tools.no_index().then(|| uv.arg("--no-index"));
-    uv.arg("--python").arg(super::installed::python_in(order.prefix));
+    uv.arg("--python").arg(super::installed::python_in(wanted.prefix));
     context.run(Step::Install, uv.args(["-r", "requirements.txt"]))
 }

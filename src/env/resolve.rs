@@ -13,9 +13,9 @@ use super::lease::lock_file;
 use super::lease::{Kind, Lease};
 use super::lock::Lock;
 use super::names::{can_run, minor_version};
-use super::provision::{self, Order};
-use super::record::Record;
+use super::provision::{self, Wanted};
 use super::room;
+use super::stamp::Stamp;
 use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
 
 /// Finds the environment to use, making joulerace's own if it is needed and not there.
@@ -73,7 +73,7 @@ pub(crate) fn find(
         return Ok(Found::Ready(environment));
     }
     base.can_make_environments()?;
-    let why = match (prefix.exists(), Record::read(&prefix)) {
+    let why = match (prefix.exists(), Stamp::read(&prefix)) {
         (false, _) => "not made yet",
         (true, None) => "half-made",
         (true, Some(_)) => "changed since it was made",
@@ -185,7 +185,7 @@ fn own(
         let packages = lock.required(settings.profile, &base.version).len();
         (context.progress)(EnvEvent::Making { prefix: prefix.clone(), packages });
         provision::make(
-            &Order {
+            &Wanted {
                 profile: settings.profile,
                 project: &settings.project,
                 pinned: settings.pinned(),
@@ -225,7 +225,7 @@ fn ready(
     prefix: &Path,
     lease: Lease,
 ) -> Result<Option<Environment>, EnvError> {
-    if Record::read(prefix).is_none() {
+    if Stamp::read(prefix).is_none() {
         return Ok(None);
     }
     let Ok(found) = VirtualEnv::open(prefix) else { return Ok(None) };

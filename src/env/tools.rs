@@ -16,7 +16,7 @@ use super::index::PipSettings;
 use super::installed::{python_in, script_in};
 use super::lease::lock_file;
 use super::lease::{Kind, Lease};
-use super::record::{self, Record};
+use super::stamp::{self, Stamp};
 use super::{EnvError, EnvEvent, Step};
 use crate::clean::hex;
 
@@ -117,12 +117,12 @@ fn pin_of(name: &str) -> String {
 }
 
 fn usable(prefix: &Path) -> bool {
-    Record::read(prefix).is_some() && script_in(prefix, "uv").exists() && python_in(prefix).exists()
+    Stamp::read(prefix).is_some() && script_in(prefix, "uv").exists() && python_in(prefix).exists()
 }
 
 fn make(prefix: &Path, base: &Base, context: &mut Context) -> Result<(), EnvError> {
     base.can_make_environments()?;
-    record::remove(prefix, context)?;
+    stamp::remove(prefix, context)?;
     (context.progress)(EnvEvent::Step { step: Step::Tools });
     context.run(
         Step::Tools,
@@ -156,7 +156,7 @@ fn make(prefix: &Path, base: &Base, context: &mut Context) -> Result<(), EnvErro
     tools.no_index().then(|| uv.arg("--no-index"));
     uv.arg("--python").arg(python_in(prefix)).arg("-r").arg(&pins);
     context.run(Step::Tools, &mut uv)?;
-    Record::of_tools(base).write(prefix)
+    Stamp::of_tools(base).write(prefix)
 }
 
 /// Takes out of a command's environment what would send packages elsewhere or load foreign code.

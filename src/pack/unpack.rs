@@ -49,7 +49,7 @@ pub(crate) fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
     let file = File::open(archive).map_err(PackError::io(archive))?;
     let plain = file.metadata().map_err(PackError::io(archive))?.is_file();
     if !plain {
-        return Err(unfit("it is no file".to_owned()));
+        return Err(unfit("it is not a file".to_owned()));
     }
     let mut zip = ZipArchive::new(file)
         .map_err(|e| unfit(format!("it is no whole ZIP archive ({e}); copy it again")))?;

@@ -138,7 +138,7 @@ impl Plan {
         for (place, trial) in self.trials.iter().enumerate() {
             let names = [&trial.name, &trial.framework];
             if let Some(name) = names.into_iter().find(|name| !name.is_empty() && !is_name(name)) {
-                return Err(format!("the plan names {name:?}, which is no name for a file"));
+                return Err(format!("the plan names {name:?}, which cannot be the name of a file"));
             }
             if !is_label(&trial.treatment)
                 || trial.name != format!("{}_{}", trial.folder(), trial.block)

@@ -37,7 +37,9 @@ fn half_done() -> Scratch {
 fn a_tampered_experiment_is_refused_and_nothing_is_written() {
     type Change = fn(&mut Value);
     let changes: [(&str, Change); 9] = [
-        ("no name for a file", |e| e["plan"]["trials"][1]["name"] = json!("../../evil_0")),
+        ("cannot be the name of a file", |e| {
+            e["plan"]["trials"][1]["name"] = json!("../../evil_0")
+        }),
         ("which is not its name", |e| e["plan"]["trials"][1]["treatment"] = json!("../../evil")),
         ("not the one that its settings", |e| {
             e["settings"]["treatments"][0]["name"] = json!("/evil")

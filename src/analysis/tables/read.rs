@@ -249,11 +249,11 @@ fn sheet(path: &Path) -> Result<Sheet, String> {
     let header = reader.headers().map_err(|e| format!("its header cannot be read ({e})"))?;
     let names: Vec<String> = header.iter().map(str::to_owned).collect();
     if names.len() < 2 {
-        return Err("is no table: its first line has fewer than two columns".to_owned());
+        return Err("is not a table: its first line has fewer than two columns".to_owned());
     }
     let mut rows = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|e| format!("is no table ({e})"))?;
+        let record = record.map_err(|e| format!("is not a table ({e})"))?;
         let line = record.position().map_or(0, csv::Position::line);
         let known = |c: &str| {
             !["", "na", "nan", "none", "null", "n/a", "-"].contains(&c.to_lowercase().as_str())

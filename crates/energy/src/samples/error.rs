@@ -144,7 +144,7 @@ pub enum Fault {
         after: f64,
     },
     /// A line is longer than any meter writes.
-    #[error("a row is longer than {limit} bytes. This is no file of samples")]
+    #[error("a row is longer than {limit} bytes. This is not a file of samples")]
     RowTooLong {
         /// The limit in bytes.
         limit: usize,

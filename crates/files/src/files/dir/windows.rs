@@ -83,7 +83,7 @@ impl Handle {
         let mut parts = Path::new(name).components();
         let single = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
         if !single || name.as_encoded_bytes().contains(&b':') {
-            let why = format!("'{}' is no name of a file", name.display());
+            let why = format!("'{}' cannot be the name of a file", name.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         Ok(self.path.join(name))

@@ -137,7 +137,7 @@ pub(super) fn find(
             return Ok(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         }
         return Err(MeterError::EnergibridgeMissing {
-            place: format!("{} is no file", path.display()),
+            place: format!("{} is not a file", path.display()),
         });
     }
     let name = format!("energibridge{}", std::env::consts::EXE_SUFFIX);

@@ -159,7 +159,7 @@ fn raw(file: &mut dyn Readable) -> io::Result<u64> {
     let text = line[..length].trim_ascii();
     number(text).ok_or_else(|| {
         let text = String::from_utf8_lossy(text);
-        io::Error::new(io::ErrorKind::InvalidData, format!("'{text}' is no number"))
+        io::Error::new(io::ErrorKind::InvalidData, format!("expected a number, not '{text}'"))
     })
 }
 

@@ -1,4 +1,4 @@
-//! The record of a finished environment. It is written last, so a folder without one is
+//! The stamp of a finished environment. It is written last, so a folder without one is
 //! half-made and is made anew.
 
 use std::collections::BTreeMap;
@@ -12,14 +12,14 @@ use super::base::Base;
 use super::child::Context;
 use super::{EnvError, EnvEvent, Profile};
 
-/// The record's name in an environment's folder.
+/// The stamp's name in an environment's folder.
 const NAME: &str = "joulerace.json";
 /// Raised when a change to joulerace makes older environments unusable.
 const FORMAT: u32 = 1;
 
 /// What is known of an environment that joulerace made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct Stamp {
     format: u32,
     /// `None` for the installers.
     pub profile: Option<Profile>,
@@ -38,7 +38,7 @@ pub(super) struct Record {
     packages: BTreeMap<String, String>,
 }
 
-impl Record {
+impl Stamp {
     pub(crate) fn of_tools(base: &Base) -> Self {
         Self {
             format: FORMAT,
@@ -74,10 +74,10 @@ impl Record {
         Self { lock: Some(lock), ..self }
     }
 
-    /// The record in the folder `prefix`, if that is complete.
+    /// The stamp in the folder `prefix`, if that is complete.
     pub(crate) fn read(prefix: &Path) -> Option<Self> {
-        let record: Self = serde_json::from_slice(&fs::read(prefix.join(NAME)).ok()?).ok()?;
-        (record.format == FORMAT).then_some(record)
+        let stamp: Self = serde_json::from_slice(&fs::read(prefix.join(NAME)).ok()?).ok()?;
+        (stamp.format == FORMAT).then_some(stamp)
     }
 
     /// Declares the folder `prefix` complete: it is on disk whole, or not there.
@@ -85,7 +85,7 @@ impl Record {
         let path = prefix.join(NAME);
         let fail = || EnvError::io("write", path.clone());
         let mut file = tempfile::NamedTempFile::new_in(prefix).map_err(fail())?;
-        let text = serde_json::to_string_pretty(self).expect("a record has text keys only");
+        let text = serde_json::to_string_pretty(self).expect("a stamp has text keys only");
         file.write_all(text.as_bytes()).map_err(fail())?;
         file.as_file().sync_all().map_err(fail())?;
         file.persist(&path).map_err(|error| fail()(error.error))?;
@@ -93,7 +93,7 @@ impl Record {
     }
 }
 
-/// Removes a half-made or outdated folder, if there is one; its record goes first, so that a
+/// Removes a half-made or outdated folder, if there is one; its stamp goes first, so that a
 /// removal that is interrupted leaves nothing that looks complete.
 pub(super) fn remove(prefix: &Path, context: &mut Context) -> Result<(), EnvError> {
     if fs::symlink_metadata(prefix).is_err() {
