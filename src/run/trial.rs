@@ -116,7 +116,7 @@ impl Bench<'_> {
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
-                self.hear(protocol::Event::read(event.clone()), run.session(), &mut heard);
+                self.hear(protocol::WorkloadEvent::read(event.clone()), run.session(), &mut heard);
                 Ok(())
             }
             Seen::Message(_) => Ok(()),

@@ -11,7 +11,7 @@ pub use joulerace_protocol::{Arrays, Interpreter, Message, Request};
 
 /// The events of a workload that the host understands; others are kept as they are.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event {
+pub enum WorkloadEvent {
     /// A phase begins or ends.
     Phase(PhaseMark),
     /// An epoch ended.
@@ -29,16 +29,16 @@ pub enum Event {
     Other(Value),
 }
 
-impl Event {
+impl WorkloadEvent {
     /// Reads an event as it came from `emit`.
-    pub(crate) fn read(value: Value) -> Event {
+    pub(crate) fn read(value: Value) -> WorkloadEvent {
         match Written::deserialize(&value) {
-            Ok(Written::Phase(mark)) => Event::Phase(mark),
+            Ok(Written::Phase(mark)) => WorkloadEvent::Phase(mark),
             Ok(Written::Epoch { epoch, epochs, loss }) => {
-                Event::Epoch { epoch, epochs, loss: loss.unwrap_or(f64::NAN) }
+                WorkloadEvent::Epoch { epoch, epochs, loss: loss.unwrap_or(f64::NAN) }
             }
-            Ok(Written::Result {}) => Event::Result(Account::new(value)),
-            Err(_) => Event::Other(value),
+            Ok(Written::Result {}) => WorkloadEvent::Result(Account::new(value)),
+            Err(_) => WorkloadEvent::Other(value),
         }
     }
 }
@@ -74,13 +74,15 @@ mod tests {
     fn a_phase_mark_is_read_with_its_clock() {
         let event = json!({"event": "phase", "phase": "train", "edge": "begin", "unix_ns": 17});
         let mark = PhaseMark { phase: Phase::Train, edge: Edge::Begin, unix_ns: 17 };
-        assert_eq!(Event::read(event), Event::Phase(mark));
+        assert_eq!(WorkloadEvent::read(event), WorkloadEvent::Phase(mark));
     }
 
     #[test]
     fn a_loss_that_is_no_number_stays_none() {
         let event = json!({"event": "epoch", "epoch": 1, "epochs": 3, "loss": null});
-        let Event::Epoch { loss, .. } = Event::read(event) else { panic!("not an epoch") };
+        let WorkloadEvent::Epoch { loss, .. } = WorkloadEvent::read(event) else {
+            panic!("not an epoch")
+        };
         assert!(loss.is_nan());
     }
 
@@ -88,6 +90,6 @@ mod tests {
     fn a_malformed_mark_is_kept_and_not_believed() {
         let event =
             json!({"event": "phase", "phase": "lunch break", "edge": "begin", "unix_ns": 1});
-        assert!(matches!(Event::read(event), Event::Other(_)));
+        assert!(matches!(WorkloadEvent::read(event), WorkloadEvent::Other(_)));
     }
 }

@@ -56,9 +56,14 @@ impl Bench<'_> {
     }
 
     /// Takes in what the worker says.
-    pub(super) fn hear(&self, event: protocol::Event, session: &Session, heard: &mut Heard) {
+    pub(super) fn hear(
+        &self,
+        event: protocol::WorkloadEvent,
+        session: &Session,
+        heard: &mut Heard,
+    ) {
         match event {
-            protocol::Event::Phase(mark) => {
+            protocol::WorkloadEvent::Phase(mark) => {
                 session.mark();
                 if mark.edge == Edge::Begin {
                     self.observer.on(&Event::Phase(mark.phase));
@@ -67,15 +72,15 @@ impl Bench<'_> {
                     heard.marks.push(mark);
                 }
             }
-            protocol::Event::Epoch { epoch, epochs, loss } => {
+            protocol::WorkloadEvent::Epoch { epoch, epochs, loss } => {
                 heard.last_loss = Some(loss).filter(|l| l.is_finite());
                 self.observer.on(&Event::Epoch { epoch, epochs, loss });
             }
             // What is larger is no account of a training; without one the trial is invalid.
-            protocol::Event::Result(account) => {
+            protocol::WorkloadEvent::Result(account) => {
                 heard.account = Some(account).filter(|a| a.length() <= LARGEST_RESULT);
             }
-            protocol::Event::Other(other) => {
+            protocol::WorkloadEvent::Other(other) => {
                 tracing::debug!(%other, "an event of the script's own")
             }
         }
