@@ -166,7 +166,7 @@ fn experiment(s: &Scenario, truth: &[f64; 3], design: &Sequential, rng: &mut Cha
         let standings = design.decide(&states, ALPHA);
         let tied = |(a, b): (usize, usize)| truth[a] == truth[b];
         ever |= standings.iter().zip(PAIRS).any(|(one, pair)| one.resolved && tied(pair));
-        let stop = standings.iter().all(|standing| standing.settled());
+        let stop = standings.iter().all(|standing| standing.decided());
         if !stop && block < s.most {
             continue;
         }

@@ -71,7 +71,7 @@ fn a_clear_difference_ends_the_experiment_at_the_block_that_shows_it() {
     assert_eq!(experiment["looks"].as_array().unwrap().len(), looks.len());
     assert_eq!(experiment["protocol"]["sequential"]["most"], 25);
     assert!(said.contains("at most 50 trials"), "{said}");
-    assert!(said.contains("all 1 settled, so it stops here (at most 25)"), "{said}");
+    assert!(said.contains("all 1 decided, so it stops here (at most 25)"), "{said}");
 
     // There is nothing left to do, now or ever.
     let again = resume(&scratch, &tree).output().unwrap();

@@ -156,7 +156,8 @@ pub(super) fn argument(
 /// Idle power at the experiment's two ends, in watts: the first baseline before trials and the last one
 /// after; an experiment that was resumed has more. None where none was measured.
 fn baseline(experiment: &Value) -> Option<Baseline> {
-    let Settled { settling: Ends { baselines } } = Settled::deserialize(experiment).ok()?;
+    let WithIdlePower { settling: Ends { baselines } } =
+        WithIdlePower::deserialize(experiment).ok()?;
     let mut at = baselines.iter().filter_map(|end| Some((end.when, end.watts?)));
     let before = at.clone().find(|(when, _)| *when == When::Before).map(|(_, watts)| watts);
     let after = at.rfind(|(when, _)| *when == When::After).map(|(_, watts)| watts);
@@ -168,7 +169,7 @@ fn baseline(experiment: &Value) -> Option<Baseline> {
 /// As much of an experiment as its idle power takes: one of another version is read as far as this goes.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Settled {
+struct WithIdlePower {
     settling: Ends,
 }
 

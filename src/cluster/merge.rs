@@ -36,7 +36,7 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Trials that are settled, and that are planned.
+    /// Trials that are done, and that are planned.
     pub fn done(&self) -> (u32, u32) {
         let sum = |of: fn(&ShardSeen) -> u32| self.experiment.shards.iter().map(of).sum();
         (sum(|shard| shard.done), sum(|shard| shard.trials))

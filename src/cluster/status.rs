@@ -25,7 +25,7 @@ pub struct Line {
     pub machine: Option<String>,
     /// Trials that are planned.
     pub trials: u32,
-    /// Trials that are settled.
+    /// Trials that are done.
     pub done: u32,
     /// What it does now, in words.
     pub state: String,
@@ -52,7 +52,7 @@ impl Status {
         self.merging.is_some() || self.lines.iter().any(|line| line.in_queue())
     }
 
-    /// Settled and planned trials.
+    /// Done and planned trials.
     pub fn done(&self) -> (u32, u32) {
         let sum = |of: fn(&Line) -> u32| self.lines.iter().map(of).sum();
         (sum(|line| line.done), sum(|line| line.trials))
@@ -111,7 +111,7 @@ fn line(root: &Path, settings: &Settings, shard: Shard, queued: Option<Option<&Q
     let folder = study::folder(root, shard.number);
     let so_far = journal::read(&folder.journal()).unwrap_or_default();
     let last: HashMap<&str, Outcome> = so_far.outcomes().into_iter().collect();
-    let done = last.values().filter(|outcome| **outcome == Outcome::Settled).count() as u32;
+    let done = last.values().filter(|outcome| **outcome == Outcome::Done).count() as u32;
     let trials = settings.trials() as u32;
     let present = so_far.entries.iter().rev().find_map(|entry| match &entry.event {
         Event::TrialStarted { trial, .. } => Some(trial.clone()),

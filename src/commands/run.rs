@@ -291,7 +291,7 @@ fn failed(
     let unmeasured = records.iter().filter(|r| r.unmeasured).count();
     if unmeasured > 0 {
         message += &format!(
-            "\n{unmeasured} of them could not be measured and are not settled; when what was \
+            "\n{unmeasured} of them could not be measured and are not done; when what was \
              missing is back, run them with: {}",
             resumed(session)
         );

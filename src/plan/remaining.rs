@@ -1,4 +1,4 @@
-//! What is still to do: the plan less what the journal says is settled. Resuming is nothing else.
+//! What is still to do: the plan less what the journal says is done. Resuming is nothing else.
 
 use super::{Plan, Trial};
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ pub enum Outcome {
     /// It ended and may be tried again.
     FailedMayRetry,
     /// It ended, well or not, and is not run again.
-    Settled,
+    Done,
 }
 
-/// The planned trials that are not settled, in the planned order.
+/// The planned trials that are not done, in the planned order.
 ///
 /// `outcomes` are the journal's words in the order in which they were written; the last one about
 /// a trial counts. A trial the plan does not know is ignored.
@@ -25,7 +25,7 @@ pub fn remaining<'p, 'o>(
     let last: BTreeMap<&str, Outcome> = outcomes.into_iter().collect();
     plan.trials
         .iter()
-        .filter(|trial| last.get(trial.name.as_str()) != Some(&Outcome::Settled))
+        .filter(|trial| last.get(trial.name.as_str()) != Some(&Outcome::Done))
         .collect()
 }
 
@@ -41,15 +41,11 @@ mod tests {
     }
 
     fn outcome() -> impl Strategy<Value = Outcome> {
-        prop_oneof![
-            Just(Outcome::Unfinished),
-            Just(Outcome::FailedMayRetry),
-            Just(Outcome::Settled)
-        ]
+        prop_oneof![Just(Outcome::Unfinished), Just(Outcome::FailedMayRetry), Just(Outcome::Done)]
     }
 
     proptest! {
-        /// Whatever the journal holds, each trial is either settled or still to do, never both,
+        /// Whatever the journal holds, each trial is either done or still to do, never both,
         /// and what is to do keeps the planned order.
         #[test]
         fn settled_and_remaining_split_the_plan(
@@ -61,12 +57,12 @@ mod tests {
             let left = remaining(&plan, words.iter().copied());
             for trial in &plan.trials {
                 let last = words.iter().rev().find(|(n, _)| *n == trial.name).map(|(_, o)| *o);
-                prop_assert_eq!(left.contains(&trial), last != Some(Outcome::Settled));
+                prop_assert_eq!(left.contains(&trial), last != Some(Outcome::Done));
             }
             prop_assert!(left.windows(2).all(|w| w[0].run_order < w[1].run_order));
         }
 
-        /// Stopping anywhere and going on ends with every trial settled exactly once.
+        /// Stopping anywhere and going on ends with every trial done exactly once.
         #[test]
         fn resuming_after_any_stops_runs_each_trial_once(stops in prop::collection::vec(0usize..5, 0..20)) {
             let plan = plan();
@@ -79,7 +75,7 @@ mod tests {
                 for (i, name) in left.into_iter().enumerate() {
                     log.push((name.clone(), Outcome::Unfinished));
                     if i >= allowed { break; }
-                    log.push((name.clone(), Outcome::Settled));
+                    log.push((name.clone(), Outcome::Done));
                     finished.push(name);
                 }
             }
@@ -90,7 +86,7 @@ mod tests {
         #[test]
         fn strangers_in_the_journal_change_nothing(name in "[a-z]{1,8}") {
             let plan = plan();
-            let words = [(name.as_str(), Outcome::Settled)];
+            let words = [(name.as_str(), Outcome::Done)];
             prop_assert_eq!(remaining(&plan, words).len(), 18);
         }
     }

@@ -248,7 +248,7 @@ pub struct Standing {
 
 impl Standing {
     /// Whether more blocks are not needed for it.
-    pub fn settled(&self) -> bool {
+    pub fn decided(&self) -> bool {
         self.resolved || self.precise
     }
 }

@@ -278,7 +278,7 @@ fn still_there(bench: &Bench<'_>) -> Result<(), String> {
     ))
 }
 
-/// Writes a settled or failed attempt: record first, then the journal's word that it is there.
+/// Writes an attempt that is done or failed: record first, then the journal's word that it is there.
 async fn settle(
     bench: &Bench<'_>,
     journal: &mut Journal,

@@ -35,11 +35,11 @@ impl Look {
                 precise: standing.precise,
             })
             .collect();
-        let stop = !compared.is_empty() && compared.iter().all(Compared::settled);
+        let stop = !compared.is_empty() && compared.iter().all(Compared::decided);
         let open: Vec<Vec<f64>> = series
             .into_iter()
             .zip(&compared)
-            .filter_map(|(own, compared)| (!compared.settled()).then_some(own))
+            .filter_map(|(own, compared)| (!compared.decided()).then_some(own))
             .collect();
         let lost = |own: &Vec<f64>| blocks - own.len() as u32;
         let lost = open.iter().map(lost).max().unwrap_or(0);
@@ -83,14 +83,14 @@ pub(crate) fn stopped_after(so_far: &journal::Read) -> Option<u32> {
     so_far.looks().find(|look| look.stop).map(|look| look.blocks)
 }
 
-/// How many blocks are settled as a whole, counted from the first.
+/// How many blocks are done as a whole, counted from the first.
 pub(crate) fn whole_blocks(plan: &Plan, so_far: &journal::Read) -> u32 {
     let open = plan::remaining(plan, so_far.outcomes());
     let blocks = plan.trials.last().map_or(0, |trial| trial.block + 1);
     open.iter().map(|trial| trial.block).min().unwrap_or(blocks)
 }
 
-/// Reads the settled trials and looks at them. The work gate has its say first: what did other work is
+/// Reads the done trials and looks at them. The work gate has its say first: what did other work is
 /// not compared.
 pub(crate) fn look(
     bench: &Bench<'_>,
@@ -100,13 +100,13 @@ pub(crate) fn look(
     protocol: &crate::store::protocol::Protocol,
     design: &Sequential,
 ) -> Look {
-    let settled: BTreeSet<&str> = so_far
+    let done: BTreeSet<&str> = so_far
         .outcomes()
         .into_iter()
-        .filter(|(_, outcome)| *outcome == Outcome::Settled)
+        .filter(|(_, outcome)| *outcome == Outcome::Done)
         .map(|(name, _)| name)
         .collect();
-    let trials = bench.plan.trials.iter().filter(|trial| settled.contains(trial.name.as_str()));
+    let trials = bench.plan.trials.iter().filter(|trial| done.contains(trial.name.as_str()));
     let mut records: Vec<TrialRecord> =
         trials.filter_map(|trial| bench.folder.record(trial)).collect();
     expected.compare(&mut records);

@@ -21,8 +21,8 @@ pub(crate) struct Damage {
 enum Last {
     /// An attempt began, or ended and is tried again.
     Open,
-    /// It is settled.
-    Settled(u32, Status),
+    /// It is done.
+    Done(u32, Status),
 }
 
 /// Holds the journal's word on each planned trial against the files that lie in the folder.
@@ -36,11 +36,8 @@ pub(crate) fn audit(plan: &Plan, journal: &Read, folder: &Folder) -> Vec<Damage>
                 last.insert(trial, Last::Open);
             }
             Event::TrialEnded { trial, attempt, status, retry, unmeasured, .. } => {
-                let word = if *retry || *unmeasured {
-                    Last::Open
-                } else {
-                    Last::Settled(*attempt, *status)
-                };
+                let word =
+                    if *retry || *unmeasured { Last::Open } else { Last::Done(*attempt, *status) };
                 last.insert(trial, word);
             }
             Event::TrialInterrupted { trial, .. }
@@ -55,8 +52,8 @@ pub(crate) fn audit(plan: &Plan, journal: &Read, folder: &Folder) -> Vec<Damage>
     let damage = |trial: &Trial| -> Option<Damage> {
         let (attempt, why) = match last.get(trial.name.as_str()) {
             Some(Last::Open) => return None,
-            Some(Last::Settled(attempt, status)) => {
-                (*attempt, settled(folder, trial, *attempt, *status).err()?)
+            Some(Last::Done(attempt, status)) => {
+                (*attempt, done(folder, trial, *attempt, *status).err()?)
             }
             None => (1, unknown(folder, trial).err()?),
         };
@@ -75,7 +72,7 @@ fn unknown(folder: &Folder, trial: &Trial) -> Result<(), String> {
     }
 }
 
-fn settled(folder: &Folder, trial: &Trial, attempt: u32, status: Status) -> Result<(), String> {
+fn done(folder: &Folder, trial: &Trial, attempt: u32, status: Status) -> Result<(), String> {
     let record = match folder.read_record(trial) {
         Ok(Some(record)) => record,
         Ok(None) => return Err("the journal says that it ended, and its record is missing".into()),

@@ -10,7 +10,7 @@ pub struct Look {
     pub blocks: u32,
     /// Each declared comparison.
     pub comparisons: Vec<Compared>,
-    /// Whether all are settled, so that it stops here.
+    /// Whether all are decided, so that it stops here.
     pub stop: bool,
     /// Blocks in all after which it may stop, were spread and differences as they are; none where not
     /// even the most are expected to do.
@@ -38,7 +38,7 @@ pub struct Compared {
 
 impl Compared {
     /// Whether it needs no more blocks.
-    pub(crate) fn settled(&self) -> bool {
+    pub(crate) fn decided(&self) -> bool {
         self.resolved || self.precise
     }
 }
@@ -47,16 +47,16 @@ impl Look {
     /// One line for the user.
     pub(crate) fn tell(&self, most: u32) -> String {
         let all = self.comparisons.len();
-        let settled = self.comparisons.iter().filter(|c| c.settled()).count();
+        let decided = self.comparisons.iter().filter(|c| c.decided()).count();
         if self.stop {
             let early = if self.blocks < most {
                 format!(", so it stops here (at most {most})")
             } else {
                 String::new()
             };
-            return format!("look after {} blocks: all {all} settled{early}", self.blocks);
+            return format!("look after {} blocks: all {all} decided{early}", self.blocks);
         }
-        let open = self.comparisons.iter().filter(|c| !c.settled());
+        let open = self.comparisons.iter().filter(|c| !c.decided());
         let width = |c: &&Compared| c.state.half_width_pct().unwrap_or(f64::INFINITY);
         let widest = open.max_by(|a, b| width(a).total_cmp(&width(b)));
         let widest = widest.map_or(String::new(), |c| match c.state.half_width_pct() {
@@ -68,6 +68,6 @@ impl Look {
             Some(n) => format!("; about {} more", n - self.blocks),
             None => format!("; perhaps all {most} needed"),
         };
-        format!("look after {} blocks: {settled} of {all} settled{widest}{ahead}", self.blocks)
+        format!("look after {} blocks: {decided} of {all} decided{widest}{ahead}", self.blocks)
     }
 }

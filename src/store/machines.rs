@@ -21,7 +21,7 @@ pub struct MachineSeen {
     /// The blocks that it ran; filled in when shards are merged.
     #[serde(default)]
     pub blocks: Vec<u32>,
-    /// Its settled trials; filled in when shards are merged.
+    /// Its done trials; filled in when shards are merged.
     #[serde(default)]
     pub trials: u32,
     /// Whether its joules are an estimate.
@@ -68,7 +68,7 @@ pub struct ShardSeen {
     pub blocks: [u32; 2],
     /// Trials that are planned.
     pub trials: u32,
-    /// Trials that are settled.
+    /// Trials that are done.
     pub done: u32,
     /// Why trials are missing, where they are.
     pub missing: Option<String>,

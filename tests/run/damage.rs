@@ -58,7 +58,7 @@ fn a_missing_journal_is_told_and_its_trials_stay_as_they_are() {
 }
 
 #[test]
-fn settled_trials_whose_record_or_samples_are_not_as_recorded_are_told() {
+fn done_trials_whose_record_or_samples_are_not_as_recorded_are_told() {
     type Damage = fn(&Scratch);
     let damages: [(&str, Damage); 7] = [
         ("a_1: the journal says that it ended, and its record is missing", |s| {

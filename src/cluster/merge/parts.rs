@@ -17,7 +17,7 @@ use std::path::Path;
 pub(super) struct Part {
     pub(super) shard: Shard,
     pub(super) experiment: Experiment,
-    /// Of its settled trials.
+    /// Of its done trials.
     pub(super) records: Vec<TrialRecord>,
     pub(super) missing: Option<String>,
 }
@@ -91,9 +91,9 @@ pub(super) fn read(number: u32, folder: &Folder) -> Result<Found, MergeError> {
     if !damaged.is_empty() {
         return Ok(Found::Damaged(number, damaged));
     }
-    let settled: HashMap<&str, Outcome> = so_far.outcomes().into_iter().collect();
-    let is_settled = |name: &str| settled.get(name) == Some(&Outcome::Settled);
-    let done = experiment.plan.trials.iter().filter(|trial| is_settled(&trial.name));
+    let done: HashMap<&str, Outcome> = so_far.outcomes().into_iter().collect();
+    let is_done = |name: &str| done.get(name) == Some(&Outcome::Done);
+    let done = experiment.plan.trials.iter().filter(|trial| is_done(&trial.name));
     let records: Vec<TrialRecord> = done.filter_map(|trial| folder.record(trial)).collect();
     let open = experiment.plan.trials.len() - records.len();
     let missing = (open > 0).then(|| {

@@ -91,7 +91,7 @@ fn a_clear_difference_is_resolved_and_a_small_one_is_made_precise() {
     let states = [design.judge(&clear, 0.05), design.judge(&small, 0.05)];
     let standings = design.decide(&states, 0.05);
     assert!(standings[0].resolved && !standings[1].resolved, "{standings:?}");
-    assert!(standings[1].precise && standings.iter().all(Standing::settled), "{states:?}");
+    assert!(standings[1].precise && standings.iter().all(Standing::decided), "{states:?}");
     let few = design.judge(&clear[..2], 0.05);
     assert!(few.p == 1.0 && few.low_pct.is_none());
     // What does not spread at all is no measurement, and nothing is concluded from it.

@@ -247,8 +247,8 @@ fn set_moved_aside(
     let left = super::look::needed(plan, &so_far, session.again);
     let open: BTreeSet<u32> = left.iter().map(|trial| trial.block).collect();
     let left: BTreeSet<&str> = left.iter().map(|trial| trial.name.as_str()).collect();
-    let settled = |trial: &&Trial| open.contains(&trial.block) && !left.contains(&*trial.name);
-    for trial in plan.trials.iter().filter(settled) {
+    let done = |trial: &&Trial| open.contains(&trial.block) && !left.contains(&*trial.name);
+    for trial in plan.trials.iter().filter(done) {
         let Some(record) = session.folder.record(trial) else { continue };
         let there = match record.machine.as_deref() {
             Some(there) if there != here => there,

@@ -95,7 +95,7 @@ impl Read {
                 {
                     Some((trial.as_str(), Outcome::FailedMayRetry))
                 }
-                Event::TrialEnded { trial, .. } => Some((trial.as_str(), Outcome::Settled)),
+                Event::TrialEnded { trial, .. } => Some((trial.as_str(), Outcome::Done)),
                 Event::TrialDamaged { trial, .. } | Event::TrialMoved { trial, .. } => {
                     Some((trial.as_str(), Outcome::Unfinished))
                 }

@@ -60,7 +60,7 @@ pub enum Event {
         /// Whether it is run again.
         retry: bool,
         /// Whether it failed for want of what measuring takes (the environment, the disk, the meter),
-        /// which says nothing about the trial: it is not settled.
+        /// which says nothing about the trial: it is not done.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unmeasured: bool,
     },
@@ -89,7 +89,7 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// Every trial that is needed is settled.
+    /// Every trial that is needed is done.
     Finished,
 }
 

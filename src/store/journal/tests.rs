@@ -122,12 +122,12 @@ fn a_trial_that_could_not_be_measured_is_not_settled_and_one_that_failed_only_wh
         entries: events.into_iter().map(|event| Entry { at, event }).collect(),
         ..Read::default()
     };
-    let settled = |again| {
-        let settled = read.outcomes_with(again).into_iter();
-        settled.filter(|(_, o)| *o == Outcome::Settled).map(|(name, _)| name).collect::<Vec<_>>()
+    let done = |again| {
+        let done = read.outcomes_with(again).into_iter();
+        done.filter(|(_, o)| *o == Outcome::Done).map(|(name, _)| name).collect::<Vec<_>>()
     };
-    assert_eq!(settled(Again::Unmeasured), ["b_0", "c_0"]);
-    assert_eq!(settled(Again::Failed), ["c_0"]);
+    assert_eq!(done(Again::Unmeasured), ["b_0", "c_0"]);
+    assert_eq!(done(Again::Failed), ["c_0"]);
     assert_eq!(read.attempts().get("a_0").map_or(0, |a| a.failed), 0);
 }
 
