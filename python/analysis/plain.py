@@ -64,7 +64,7 @@ def _compared(table: Table, found: Findings) -> str:
         "in rounds (“blocks”) that run every one of them once, so that a warm afternoon or a busy "
         "machine meets all alike"
         if paired
-        else "and the runs are compared as two heaps, since they do not belong together in rounds"
+        else "and the runs are compared as heaps, since they do not belong together in rounds"
     )
     return f"What was compared: the energy of one run{named}, {times} usable runs of each, {how}."
 
