@@ -268,7 +268,9 @@ impl<'a> Numbered<'a> {
     fn evidence(&self, times: &Times) -> Result<String, String> {
         const INSIST: &str = "--pairing number pairs them all the same";
         if !self.any {
-            return Err("neither a column of blocks nor a number in names counts the trials".to_owned());
+            return Err(
+                "neither a column of blocks nor a number in names counts the trials".to_owned()
+            );
         }
         let repeats = self.repeats();
         if self.shared.is_empty() {
