@@ -74,6 +74,10 @@ fn counters(zones: &Path) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(zones)? {
         let zone = entry?.path();
+        // What the made zones are told to use lies beside them.
+        if !zone.join("energy_uj").is_file() {
+            continue;
+        }
         for part in fs::read_dir(&zone)? {
             let part = part?.path();
             if fs::read_to_string(part.join("name")).is_ok_and(|name| name.trim() == "dram") {
