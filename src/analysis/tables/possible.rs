@@ -7,11 +7,10 @@ use super::columns::Columns;
 use super::guess::Layout;
 use super::row::Tabled;
 use super::sheet::Sheet;
+use crate::samples::Domain;
+use crate::units::digits;
 
-/// More than any one machine draws, W: a rack full of accelerators is built for some 130 kW.
-const MOST_W: f64 = 200e3;
-
-/// Less than any computer that runs a job, W.
+/// Less than any share of a machine that a table tells of, W; parts and single processes are told of as well.
 const LEAST_W: f64 = 1e-3;
 
 /// A unit that was taken wrongly shows in so many rows; where it shows in fewer, those rows are wrong.
@@ -34,17 +33,20 @@ pub(super) fn check(
     if asked.unit.is_some() {
         return Ok(());
     }
+    let most = Domain::System.plausible_watts();
     let mut watts: Vec<f64> = trials.iter().filter_map(power).collect();
     watts.sort_by(f64::total_cmp);
     let Some(&median) = watts.get(watts.len() / 2) else { return Ok(()) };
     let column = layout.energy_name(sheet);
-    let impossible = watts.iter().filter(|w| !(LEAST_W..=MOST_W).contains(*w)).count();
+    let impossible = watts.iter().filter(|w| !(LEAST_W..=most).contains(*w)).count();
     if impossible as f64 >= NEARLY_ALL * watts.len() as f64 {
         let there = sheet.names.join(", ");
         let times = trials.iter().filter(|trial| is_time(trial)).count();
         let why = match 2 * times >= impossible {
             true => "its numbers are times, in milliseconds since 1970".to_owned(),
-            false => format!("the median run would draw {}, which no machine does", shown(median)),
+            false => {
+                format!("the median run would draw {} W, which no machine does", digits(median))
+            }
         };
         return Err(format!(
             "{column} cannot be read in {}: {why}. Say which column is the energy, and its unit (uJ, mJ, J, kJ, Wh or \
@@ -53,11 +55,11 @@ pub(super) fn check(
         ));
     }
     for trial in trials.iter_mut() {
-        if power(trial).is_some_and(|watts| watts > MOST_W) {
+        if power(trial).is_some_and(|watts| watts > most) {
             let why = match is_time(trial) {
                 true => "a time, in milliseconds since 1970".to_owned(),
                 false => {
-                    format!("more than {} over its time, which no machine draws", shown(MOST_W))
+                    format!("more than {} W over its time, which no machine draws", digits(most))
                 }
             };
             trial.row.impossible = Some(format!("its {column} is {why}"));
@@ -77,14 +79,6 @@ fn is_time(trial: &Tabled) -> bool {
     trial.row.total_j.is_some_and(|joules| TIMES_MS.contains(&joules))
 }
 
-/// Watts with a prefix: `610 kW`.
-fn shown(watts: f64) -> String {
-    let prefixes =
-        [("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6)];
-    let (prefix, scale) = prefixes.into_iter().find(|(_, s)| watts >= *s).unwrap_or(("n", 1e-9));
-    format!("{:.0} {prefix}W", watts / scale)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Columns, find, read::Found};
@@ -98,14 +92,15 @@ mod tests {
 
     #[test]
     fn rows_that_are_times_or_beyond_all_machines_are_marked_and_others_stay() {
-        // 250 J in 5 s, 2026-02-03 in milliseconds, 3 MJ in 10 s, 199 kW for 10 s, and two without power.
-        let rows = "a,250,5\na,1770076800000,5\nb,3000000,10\nb,1990000,10\nb,90,\nb,0,5\nb,300,5\nb,1,5\n";
+        // 50 W, 2026-02-03 in milliseconds, 300 kW, 19 kW, and two without power.
+        let rows =
+            "a,250,5\na,1770076800000,5\nb,3000000,10\nb,190000,10\nb,90,\nb,0,5\nb,300,5\nb,1,5\n";
         let found = read(rows, "").unwrap();
         let why: Vec<Option<&str>> =
             found.trials.iter().map(|t| t.row.impossible.as_deref()).collect();
         assert_eq!(why[0], None);
         assert!(why[1].unwrap().contains("energy is a time, in milliseconds"), "{why:?}");
-        assert!(why[2].unwrap().contains("more than 200 kW over its time"), "{why:?}");
+        assert!(why[2].unwrap().contains("more than 20000 W over its time"), "{why:?}");
         assert_eq!(why[3..], [None; 5]);
     }
 
@@ -113,9 +108,9 @@ mod tests {
     fn a_table_read_in_a_wrong_unit_is_refused_until_the_unit_is_said() {
         // Microjoules of some 40 W, and kilowatt-hours of as much, taken for joules.
         for (rows, power) in [
-            ("a,2400000000,60\nb,2460000000,60\na,2340000000,60\n", "40 MW"),
-            ("a,0.0000066,600\nb,0.0000067,600\na,0.0000065,600\n", "11 nW"),
-            ("a,0.000066,0.1\nb,0.000067,0.1\na,0.000065,0.1\n", "660 µW"),
+            ("a,2400000000,60\nb,2460000000,60\na,2340000000,60\n", "40000000 W"),
+            ("a,0.0000066,600\nb,0.0000067,600\na,0.0000065,600\n", "1.10e-8 W"),
+            ("a,0.000066,0.1\nb,0.000067,0.1\na,0.000065,0.1\n", "6.60e-4 W"),
         ] {
             let told = read(rows, "").unwrap_err();
             assert!(told.contains(power) && told.contains("read in J"), "{told}");
