@@ -6,9 +6,8 @@
 #![cfg(target_os = "linux")]
 
 use serde_json::Value;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -135,6 +134,22 @@ impl Wine {
     }
 }
 
+/// Ended with the test, however that ends: the next one is refused beside it.
+struct Running(Child);
+
+impl Running {
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A path as Wine's programs know it.
 fn windows(path: &Path) -> String {
     format!("Z:{}", path.display()).replace('/', "\\")
@@ -246,41 +261,46 @@ fn commands_are_compared_to_the_end_and_the_folder_is_whole() {
     assert!(out.join("experiment.json").is_file());
 }
 
-/// Typed into Wine's console, which makes a console event of it.
+/// Wine makes the console's event of a SIGINT. It goes to joulerace alone: Windows sends Ctrl-C to no process group
+/// but the console's own, and a worker has one of its own, while a terminal's SIGINT would reach the workers too.
 #[test]
 fn ctrl_c_ends_a_comparison_after_the_present_trial() {
     let Some(wine) = wine() else { return };
-    if !runs("script") {
-        eprintln!("skipped: script does not run here (apt install bsdutils)");
-        return;
-    }
-    let line = format!(
-        "wine {} compare 'ping -n 3 127.0.0.1' 'ping -n 2 127.0.0.1' --meter estimate --runs 9 --warmup 0s \
-         --cooldown 0s --baseline 0s --repetitions 1 --no-analysis --output stopped",
-        wine.program.display()
-    );
-    let mut console = wine.bounded("script");
-    console.args(["-qec", &line, "/dev/null"]);
+    let mut command = wine.around("wine");
+    command.arg(&wine.program).args(["compare", "ping -n 3 127.0.0.1", "ping -n 2 127.0.0.1"]);
+    command.args(["--meter", "estimate", "--runs", "9", "--warmup", "0s", "--cooldown", "0s"]);
+    command.args([
+        "--baseline",
+        "0s",
+        "--repetitions",
+        "1",
+        "--no-analysis",
+        "--output",
+        "stopped",
+    ]);
     let shown = std::fs::File::create(wine.folder.join("shown")).unwrap();
-    console.stdin(Stdio::piped()).stdout(shown.try_clone().unwrap()).stderr(shown);
-    let mut child = console.spawn().unwrap();
+    command.stdout(shown.try_clone().unwrap()).stderr(shown);
+    let mut child = Running(command.spawn().unwrap());
     let journal = wine.folder.join("stopped/journal.jsonl");
-    let ended = || {
+    let count = |what: &str| {
         let text = std::fs::read_to_string(&journal).unwrap_or_default();
-        text.matches("trial-ended").count()
+        text.matches(what).count()
     };
-    until("the first trial ends", || {
-        if let Some(status) = child.try_wait().unwrap() {
-            let shown = std::fs::read(wine.folder.join("shown")).unwrap();
-            panic!("it ended first: {status}\n{}", text(&shown));
-        }
-        ended() > 0
+    let told = || text(&std::fs::read(wine.folder.join("shown")).unwrap());
+    until("the second trial runs", || {
+        let status = child.status();
+        assert!(status.is_none(), "it ended first: {status:?}\n{}", told());
+        count("trial-started") > 1
     });
-    let mut keys = child.stdin.take().unwrap();
-    keys.write_all(b"\x03").unwrap();
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(8), "{status}");
-    assert!((1..=3).contains(&ended()), "{} trials ended", ended());
+    let pid = nix::unistd::Pid::from_raw(child.0.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let mut status = None;
+    until("it ends", || {
+        status = child.status();
+        status.is_some()
+    });
+    assert_eq!(status.unwrap().code(), Some(8), "{status:?}\n{}", told());
+    assert_eq!((count("trial-started"), count("trial-ended")), (2, 2), "{}", told());
 }
 
 #[test]
@@ -289,18 +309,12 @@ fn nothing_outlives_a_program_that_is_killed() {
     // A number that no other process has on its command line.
     let line = "start /b ping -n 98761 127.0.0.1 & ping -n 98762 127.0.0.1";
     let mut command = wine.around("wine");
-    let mut child = command
-        .arg(&wine.program)
-        .args(ESTIMATE)
-        .args(["-o", "k.csv", "--", "cmd", "/C", line])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    command.arg(&wine.program).args(ESTIMATE).args(["-o", "k.csv", "--", "cmd", "/C", line]);
+    let mut child = Running(command.stdout(Stdio::null()).spawn().unwrap());
     let pings = || [with("98761"), with("98762")];
     // `cmd` has both numbers on its line as well, and so has joulerace.
     let deep = || pings().iter().all(|found| found.len() >= 3);
     until("both pings run", deep);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.0.kill().unwrap();
     until("both pings are gone", || pings().iter().all(Vec::is_empty));
 }
