@@ -225,7 +225,7 @@ fn far_off(
     if accuracies.is_empty() {
         return; // work that has none
     }
-    let (_, _, median) = crate::units::summary(&accuracies);
+    let (_, _, median) = crate::units::mean_sd_median(&accuracies);
     let tolerance = accuracy_tolerance(median, test_images);
     for &i in alike {
         let accuracy = records[i].accuracy.unwrap_or(f64::NAN);

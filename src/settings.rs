@@ -158,7 +158,7 @@ pub struct Settings {
     /// The A/A twin's name, where there is one.
     pub control: Option<Treatment>,
     /// Which job is done: the ending of the scripts' names.
-    #[serde(default = "cnn")]
+    #[serde(default = "default_workload")]
     pub workload: String,
     /// The training job; of commands there is none.
     #[serde(default, skip_serializing_if = "Job::is_none")]
@@ -227,9 +227,11 @@ pub struct Settings {
     pub shard: Option<Shard>,
 }
 
-/// What every experiment ran before there was a choice.
-pub(crate) fn cnn() -> String {
-    "cnn".to_owned()
+/// The workload where none is named, and of every experiment from before there was a choice.
+pub(crate) const DEFAULT_WORKLOAD: &str = "cnn";
+
+pub(crate) fn default_workload() -> String {
+    DEFAULT_WORKLOAD.to_owned()
 }
 
 impl Settings {

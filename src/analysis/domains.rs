@@ -163,7 +163,7 @@ fn group_kinds(trials: &[&Measured<'_>]) -> BTreeMap<String, String> {
     for trial in trials {
         *counts.entry(trial.group).or_default().entry(kind(trial.total)).or_default() += 1;
     }
-    let settle = |kinds: BTreeMap<String, usize>| {
+    let choose = |kinds: BTreeMap<String, usize>| {
         let all: usize = kinds.values().sum();
         let most = kinds.iter().find(|(_, n)| **n as f64 >= KIND_FROM * all as f64);
         match most {
@@ -171,7 +171,7 @@ fn group_kinds(trials: &[&Measured<'_>]) -> BTreeMap<String, String> {
             None => kinds.into_keys().collect::<Vec<_>>().join("+"),
         }
     };
-    counts.into_iter().map(|(group, kinds)| (group.to_owned(), settle(kinds))).collect()
+    counts.into_iter().map(|(group, kinds)| (group.to_owned(), choose(kinds))).collect()
 }
 
 fn lacks(domain: Domain, trials: &[&Measured<'_>]) -> String {

@@ -11,7 +11,7 @@ use super::copies::Copied;
 use super::error::AnalysisError;
 use super::guard;
 use super::kinds::{Kind, kinds};
-use super::request::{AnalysisEvent, argument, write_arrays};
+use super::request::{AnalysisMessage, argument, write_arrays};
 use super::scan::{GroupLine, Ignored, Scan, ScanError, Source, scan_with};
 use super::settings::AnalyzeSettings;
 use super::study::{Study, Told, study};
@@ -252,10 +252,10 @@ impl Analysis<'_> {
         let called = worker::call(request, self.stop, |event| {
             // An event of a kind that only the Python side knows is none for this listener.
             match serde_json::from_value(event.clone()) {
-                Ok(AnalysisEvent::Progress { step }) => progress(Progress::Step(step)),
-                Ok(AnalysisEvent::Result { sentence, files }) => result = Some((sentence, files)),
-                Ok(AnalysisEvent::Refused { message }) => complaint = Some(refused(&message)),
-                Ok(AnalysisEvent::Place { place, known }) => {
+                Ok(AnalysisMessage::Progress { step }) => progress(Progress::Step(step)),
+                Ok(AnalysisMessage::Result { sentence, files }) => result = Some((sentence, files)),
+                Ok(AnalysisMessage::Refused { message }) => complaint = Some(refused(&message)),
+                Ok(AnalysisMessage::Place { place, known }) => {
                     complaint = Some(AnalysisError::UnknownPlace { place, known });
                 }
                 Err(_) => {}

@@ -19,7 +19,7 @@ use crate::worker::protocol::Arrays;
 /// What Python tells; what else it says is for others.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub enum AnalysisEvent {
+pub enum AnalysisMessage {
     /// A step begins.
     Progress {
         /// What is done, for a terminal.

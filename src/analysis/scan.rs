@@ -180,7 +180,7 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
         });
     }
     shorten(&mut inputs);
-    inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     let blocks_named = search.group_by.as_ref().is_some_and(|p| p.contains("<block>"));
     let by = grouping.by;
     let renamed = Renamed::new();
@@ -253,7 +253,7 @@ fn of_table(row: Tabled) -> Input {
     }
 }
 
-fn order(input: &Input) -> (&str, Option<&str>, Option<u64>, &str) {
+fn sort_key(input: &Input) -> (&str, Option<&str>, Option<u64>, &str) {
     (&input.group, input.session.as_deref(), input.block, &input.trial)
 }
 

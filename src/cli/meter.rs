@@ -33,7 +33,7 @@ pub(crate) struct MeterArgs {
         long,
         value_name = "DIR",
         default_value = "/sys/class/powercap",
-        env = "JOULERACE_POWERCAP",
+        env = super::POWERCAP,
         hide_env = true
     )]
     pub powercap: PathBuf,

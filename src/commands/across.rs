@@ -1,6 +1,6 @@
 //! `joulerace analyze DIR DIR …`: several experiments of one plan, each by itself and then together.
 
-use crate::analysis::{AnalysisError, AnalysisEvent, AnalyzeSettings};
+use crate::analysis::{AnalysisError, AnalysisMessage, AnalyzeSettings};
 use crate::clean;
 use crate::env::Environment;
 use crate::error::Error;
@@ -95,20 +95,20 @@ pub(super) async fn together(
     let (python, path) = (environment.interpreter()?, vec![settings.python_dir.clone()]);
     let events =
         prepare::call(&python, path, "analysis.across", "serve", argument, &stop, |event| {
-            if let Ok(AnalysisEvent::Progress { step }) = AnalysisEvent::deserialize(event) {
+            if let Ok(AnalysisMessage::Progress { step }) = AnalysisMessage::deserialize(event) {
                 terminal.on(&Event::Preparing(&step));
             }
         })
         .await
         .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
     let mut answer = String::new();
-    for told in events.iter().filter_map(|event| AnalysisEvent::deserialize(event).ok()) {
+    for told in events.iter().filter_map(|event| AnalysisMessage::deserialize(event).ok()) {
         match told {
-            AnalysisEvent::Refused { message } => {
+            AnalysisMessage::Refused { message } => {
                 return Err(AnalysisError::Refused(message).into());
             }
-            AnalysisEvent::Result { sentence, .. } => answer = sentence,
-            AnalysisEvent::Progress { .. } | AnalysisEvent::Place { .. } => {}
+            AnalysisMessage::Result { sentence, .. } => answer = sentence,
+            AnalysisMessage::Progress { .. } | AnalysisMessage::Place { .. } => {}
         }
     }
     let report = shown(&output.join("report.html"));

@@ -39,7 +39,7 @@ pub(crate) fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
     };
     let subject = Subject {
         spread: judge.spread / 100.0,
-        ..subject(&settings, &project, &results, !design.no_analysis)
+        ..subject(&settings, &project, &results, !design.after.no_analysis)
     };
     let report = if judge.json { as_json(&subject)? } else { on_screen(&subject, talk) };
     Ok(report.worst.status().map_or(ExitCode::SUCCESS, ExitCode::from))
@@ -161,7 +161,7 @@ fn on_screen(subject: &Subject<'_>, talk: Talk) -> Report {
         // A terminal that has gone is no reason to fail.
         let _ = write!(out, "{}", fitting(&show::group(group, findings, columns)));
     });
-    let end = show::fix_first(&report, columns) + &show::summary(&report, columns);
+    let end = show::fix_first(&report, columns) + &show::counts_line(&report, columns);
     let _ = write!(out, "{}", fitting(&end)).and_then(|()| out.flush());
     report
 }

@@ -10,7 +10,7 @@ use crate::prepare::known::{known, project_environments};
 use crate::prepare::{self, environments};
 use crate::screen::Terminal;
 use crate::screen::say;
-use crate::settings::{Known, cnn, treatments};
+use crate::settings::{DEFAULT_WORKLOAD, Known, treatments};
 use crate::store::folder::Folder;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,9 +38,9 @@ pub(crate) fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
         }
         EnvCommand::Lock { versions, anew, workloads, from: None } => {
             let terminal = Terminal::new(talk);
-            let cnn = cnn();
-            let scripts = workloads.unwrap_or_else(|| project.workloads().join(&cnn));
-            let known = known(&[scripts], &cnn, &project, &[])?;
+            let cnn = DEFAULT_WORKLOAD;
+            let scripts = workloads.unwrap_or_else(|| project.workloads().join(cnn));
+            let known = known(&[scripts], cnn, &project, &[])?;
             let locked = prepare::block_on(lock(&versions, anew, &known, &settings, &terminal))?;
             terminal.finish();
             say(&locked?);

@@ -30,7 +30,7 @@ pub(crate) fn merge(args: MergeArgs, talk: Talk) -> Result<ExitCode, Error> {
         terminal.on(&Event::Warning(&format!("accepted: {remark}")));
     }
     say(&told(&merged, &root));
-    if !args.no_analysis && merged.done().0 > 0 {
+    if !args.after.no_analysis && merged.done().0 > 0 {
         let work = async {
             let _heard = Stopper::listen(terminal.teller()).map_err(|e| Error::Other(e.into()))?;
             analyse_experiment(&project, &root, &terminal).await

@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
             error.status().into()
         }
     };
-    screen::out::settle();
+    screen::out::flush();
     code
 }
 

@@ -36,7 +36,7 @@ use std::process::ExitCode;
 pub(super) fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     if args.list_treatments {
-        let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+        let workload = workload(&args.work.workload, args.work.workloads.as_deref(), &project)?;
         say(&list(&known_to(&args, &workload, &project)?)?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -58,7 +58,7 @@ pub(super) fn begin(
 ) -> Result<ExitCode, Error> {
     let place = Place::of(design, &settings);
     let folder = place.folder.clone();
-    let analyse = !design.no_analysis && place.study.is_none();
+    let analyse = !design.after.no_analysis && place.study.is_none();
     if design.dry_run {
         if settings.commands.is_none() {
             can_be_had(&settings, &project, talk)?;
@@ -96,7 +96,7 @@ fn can_be_had(settings: &Settings, project: &Project, talk: Talk) -> Result<(), 
 /// `joulerace resume`.
 pub(crate) fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let folder = Folder::at(prepare::followed(&args.dir));
-    let then = recorded(&folder)?;
+    let then = stored(&folder)?;
     let project = Project::find()?;
     if !then.shards.is_empty() {
         let message = format!(
@@ -117,7 +117,7 @@ pub(crate) fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     if of_study && let Some(root) = session.folder.root().ancestors().nth(2).map(Path::to_owned) {
         session.findings = shard::fit(&session, &root, false, &Terminal::new(talk))?;
     }
-    conduct(session, !args.no_analysis && !of_study, talk)
+    conduct(session, !args.after.no_analysis && !of_study, talk)
 }
 
 fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
@@ -142,7 +142,7 @@ fn same_again(
     folder: Folder,
     settings: Settings,
 ) -> Result<Session, ExperimentError> {
-    let then = recorded(&folder)?;
+    let then = stored(&folder)?;
     let differences = changed_settings(&then.settings, &settings, design.order_seed.is_some());
     if !differences.is_empty() && !design.accept_changes {
         let folder = folder.root().display().to_string();
@@ -177,7 +177,7 @@ fn same_again(
 }
 
 /// An experiment that anyone may have recorded, in a folder of plain files.
-fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
+fn stored(folder: &Folder) -> Result<Experiment, ExperimentError> {
     if folder.root().is_dir() {
         files::only_plain(folder.root()).map_err(ExperimentError::NotPlain)?;
     }

@@ -56,7 +56,7 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
         let found = look(root)?;
         // A controller that is busy for once is no end.
         let unheard = found.unasked.as_ref().map(|error| format!("; the queue: {error}"));
-        let now = summary(&found) + &unheard.clone().unwrap_or_default();
+        let now = progress_line(&found) + &unheard.clone().unwrap_or_default();
         if now != told {
             terminal.on(&Event::Preparing(&now));
             told = now;
@@ -89,7 +89,7 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
 }
 
 /// `7 of 18 trials; shards: 2 run, 1 waits, 2 done`.
-fn summary(found: &Found) -> String {
+fn progress_line(found: &Found) -> String {
     let (done, all) = found.done();
     let count = |word: &str| found.lines.iter().filter(|l| l.state.starts_with(word)).count();
     let idle = found.lines.iter().filter(|line| line.idle).count();
@@ -124,7 +124,7 @@ pub(super) fn table(found: &Found, columns: u16) -> String {
     let lines: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     let more = found.lines.len() - chosen.len();
     let more = if more > 0 { format!(" … and {more} more shards\n") } else { String::new() };
-    format!("{lines}{more}{}\n", summary(found))
+    format!("{lines}{more}{}\n", progress_line(found))
 }
 
 /// What happens next, or what to do.

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let job = checked_job(&args.job, 1)?;
     let project = Project::find()?;
-    let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+    let workload = workload(&args.work.workload, args.work.workloads.as_deref(), &project)?;
     let images = uses_images(&workload, &project)?;
     if images {
         let data_dir = args.job.data_dir.as_deref();
@@ -82,15 +82,15 @@ async fn compare(
 ) -> Result<Comparison, Error> {
     let own = project.workloads();
     let path = search_path(workload, project);
-    let known = known(&path, &workload.name, project, &args.environment)?;
-    let typed = asked(&args.treatments, workload);
+    let known = known(&path, &workload.name, project, &args.work.environment)?;
+    let typed = asked(&args.work.treatments, workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
     known.suit(args.job.device, &treatments)?;
     let wanted = Wanted {
         treatments: &treatments,
-        python_env: args.python_env.clone(),
-        allow_unlocked: args.allow_unlocked,
-        folders: &args.environment.iter().cloned().collect(),
+        python_env: args.python.python_env.clone(),
+        allow_unlocked: args.python.allow_unlocked,
+        folders: &args.work.environment.iter().cloned().collect(),
         known: &known,
         kept: None,
         analysed: false,

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Level, shown, split};
 use crate::env::{
-    self, EnvError, EnvEvent, EnvSettings, Environment, Found, Packages, Profile, Source,
+    self, EnvError, EnvProgress, EnvSettings, Environment, Found, Packages, Profile, Source,
 };
 use crate::worker::protocol::Interpreter;
 
@@ -19,7 +19,7 @@ pub(super) struct Looked {
 pub(super) fn look(settings: &EnvSettings) -> Looked {
     let mut passed_over = None;
     let found = env::find(settings, &mut |event| {
-        if let EnvEvent::Rejected { prefix, why } = event {
+        if let EnvProgress::Rejected { prefix, why } = event {
             passed_over = Some(format!("the active {} is passed over: {why}", shown(&prefix)));
         }
     });

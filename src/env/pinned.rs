@@ -17,7 +17,7 @@ use super::child::Context;
 use super::lock::Lock;
 use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
-use super::{EnvError, EnvEvent, EnvSettings};
+use super::{EnvError, EnvProgress, EnvSettings};
 pub(crate) use elsewhere::{Standing, standing, take};
 pub(crate) use releases::around;
 pub use releases::releases;
@@ -171,7 +171,7 @@ pub fn lock(
     settings: &EnvSettings,
     version: &Version,
     anew: bool,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<(PathBuf, PinnedLock), EnvError> {
     let bases = bases(settings)?;
     for base in &bases {
@@ -196,7 +196,7 @@ pub fn lock(
     let mut tried = Vec::new();
     for base in &bases {
         let tools = Tools::ensure(&root, base, context)?;
-        (context.progress)(EnvEvent::Locking {
+        (context.progress)(EnvProgress::Locking {
             name: version.name.clone(),
             python: base.version.clone(),
         });

@@ -16,7 +16,7 @@ use super::names::{can_run, minor_version};
 use super::provision::{self, Wanted};
 use super::room;
 use super::stamp::Stamp;
-use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
+use super::{EnvError, EnvProgress, EnvSettings, Environment, Packages, Source};
 
 /// Finds the environment to use, making joulerace's own if it is needed and not there.
 ///
@@ -25,7 +25,7 @@ use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
 /// `allow_unlocked` says otherwise.
 pub fn resolve(
     settings: &EnvSettings,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Environment, EnvError> {
     let lock = settings.read_lock()?;
     match given(settings, &lock, progress)? {
@@ -60,7 +60,7 @@ pub(crate) enum Found {
 /// As [`resolve`], as far as looking tells.
 pub(crate) fn find(
     settings: &EnvSettings,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Found, EnvError> {
     let lock = settings.read_lock()?;
     if let Some(environment) = given(settings, &lock, progress)? {
@@ -87,7 +87,7 @@ pub(crate) fn find(
 fn given(
     settings: &EnvSettings,
     lock: &Lock,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Option<Environment>, EnvError> {
     if let Some(path) = &settings.python_env {
         return named(settings, lock, path).map(Some);
@@ -96,7 +96,7 @@ fn given(
     match active(settings, lock, path) {
         Ok(environment) => Ok(Some(environment)),
         Err(why) => {
-            progress(EnvEvent::Rejected { prefix: path.clone(), why });
+            progress(EnvProgress::Rejected { prefix: path.clone(), why });
             Ok(None)
         }
     }
@@ -109,7 +109,7 @@ fn given(
 /// As [`resolve`].
 pub fn sync(
     settings: &EnvSettings,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Environment, EnvError> {
     own(settings, &settings.read_lock()?, progress)
 }
@@ -161,7 +161,7 @@ fn active(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environmen
 fn own(
     settings: &EnvSettings,
     lock: &Lock,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Environment, EnvError> {
     let base = Base::find(settings, lock)?;
     let (root, lock_hash) = (settings.root(), lock.hash(settings.profile));
@@ -183,7 +183,7 @@ fn own(
     if ready(settings, lock, &prefix, Lease::none())?.is_none() {
         room::suffices(settings, &prefix)?;
         let packages = lock.required(settings.profile, &base.version).len();
-        (context.progress)(EnvEvent::Making { prefix: prefix.clone(), packages });
+        (context.progress)(EnvProgress::Making { prefix: prefix.clone(), packages });
         provision::make(
             &Wanted {
                 profile: settings.profile,

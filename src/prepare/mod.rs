@@ -7,8 +7,8 @@ pub(crate) mod known;
 pub(crate) mod limits;
 pub(crate) mod ready;
 
-use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
-use crate::env::{self, EnvEvent, EnvSettings, Environment, Packages, Profile};
+use crate::dataset::{self, DataProgress, Dataset, DatasetSettings};
+use crate::env::{self, EnvProgress, EnvSettings, Environment, Packages, Profile};
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::paths::{self, Project};
@@ -41,7 +41,7 @@ pub(crate) async fn own_environment(
 }
 
 /// How an environment is had: [`env::resolve`] or [`env::sync`].
-type Way = fn(&EnvSettings, &mut dyn FnMut(EnvEvent)) -> Result<Environment, env::EnvError>;
+type Way = fn(&EnvSettings, &mut dyn FnMut(EnvProgress)) -> Result<Environment, env::EnvError>;
 
 async fn resolve(
     settings: EnvSettings,
@@ -54,7 +54,7 @@ async fn resolve(
 
 /// Does what takes its time and is not to hold up this thread, telling `observer` what happens.
 async fn in_background<T: Send + 'static>(
-    work: impl FnOnce(&mut dyn FnMut(EnvEvent)) -> Result<T, env::EnvError> + Send + 'static,
+    work: impl FnOnce(&mut dyn FnMut(EnvProgress)) -> Result<T, env::EnvError> + Send + 'static,
     observer: &dyn Observer,
 ) -> Result<T, Error> {
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
@@ -93,25 +93,25 @@ pub(crate) fn env_settings(
     }
 }
 
-fn tell(event: &EnvEvent, observer: &dyn Observer) {
+fn tell(event: &EnvProgress, observer: &dyn Observer) {
     match event {
-        EnvEvent::Rejected { prefix, why } => observer.on(&Event::Preparing(&format!(
+        EnvProgress::Rejected { prefix, why } => observer.on(&Event::Preparing(&format!(
             "the active environment {} is passed over: {why}",
             prefix.display()
         ))),
-        EnvEvent::Making { prefix, packages } => observer.on(&Event::Preparing(&format!(
+        EnvProgress::Making { prefix, packages } => observer.on(&Event::Preparing(&format!(
             "making a Python environment of {packages} packages in {} (once)",
             prefix.display()
         ))),
-        EnvEvent::Locking { name, python } => observer.on(&Event::Preparing(&format!(
+        EnvProgress::Locking { name, python } => observer.on(&Event::Preparing(&format!(
             "locking {name} for Python {python} (once, with hashes)"
         ))),
-        EnvEvent::Step { step } => observer.on(&Event::Preparing(&step.to_string())),
-        EnvEvent::Waiting { .. } => {
+        EnvProgress::Step { step } => observer.on(&Event::Preparing(&step.to_string())),
+        EnvProgress::Waiting { .. } => {
             observer
                 .on(&Event::Preparing("waiting for another joulerace that makes the environment"));
         }
-        EnvEvent::Output { line, .. } => tracing::info!("{line}"),
+        EnvProgress::Output { line, .. } => tracing::info!("{line}"),
         other => tracing::info!("{other:?}"),
     }
 }
@@ -186,12 +186,14 @@ pub(crate) async fn data(
 /// How long the preparation of data may take to end once it is asked to.
 const ENOUGH: Duration = Duration::from_secs(2);
 
-fn tell_of_data(event: &DataEvent, observer: &dyn Observer) {
+fn tell_of_data(event: &DataProgress, observer: &dyn Observer) {
     match event {
-        DataEvent::Downloading { url, .. } => {
+        DataProgress::Downloading { url, .. } => {
             observer.on(&Event::Preparing(&format!("downloading {url}")));
         }
-        DataEvent::MirrorFailed { url, reason } => tracing::info!("{url} is of no use: {reason}"),
+        DataProgress::MirrorFailed { url, reason } => {
+            tracing::info!("{url} is of no use: {reason}")
+        }
         other => tracing::info!("{other:?}"),
     }
 }

@@ -11,7 +11,7 @@ use crate::process;
 use crate::settings::commands::MOST_REPETITIONS;
 use crate::settings::{CommandLine, Commands, Settings, Treatment};
 use crate::units;
-use crate::worker::protocol::WorkloadEvent;
+use crate::worker::protocol::WorkloadMessage;
 use crate::worker::{self, Around, CommandRequest};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -152,9 +152,9 @@ async fn run_once(
 ) -> Result<Once, Error> {
     let (mut marks, mut account) = (Vec::<PhaseMark>::new(), None);
     let called = worker::call(request.clone(), stop, |event| {
-        match WorkloadEvent::read(event.clone()) {
-            WorkloadEvent::Phase(mark) => marks.push(mark),
-            WorkloadEvent::Result(told) => account = Some(told.command()?),
+        match WorkloadMessage::read(event.clone()) {
+            WorkloadMessage::Phase(mark) => marks.push(mark),
+            WorkloadMessage::Result(told) => account = Some(told.command()?),
             _ => {}
         }
         Ok(())

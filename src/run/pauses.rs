@@ -106,7 +106,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         }
         self.note(
             journal,
-            journal::Event::WarmedUp { seconds: report.seconds, settled: report.settled },
+            journal::EntryKind::WarmedUp { seconds: report.seconds, settled: report.settled },
         );
         experiment.settling.warmups.push(report);
         self.keep(experiment);
@@ -143,7 +143,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         let what = format!("idle power {}", when.word());
         let baseline = self.idle(&what, self.bench.meter).await;
         if let Some(watts) = baseline.watts {
-            let event = journal::Event::Baseline {
+            let event = journal::EntryKind::Baseline {
                 when: when.word().to_owned(),
                 watts,
                 seconds: baseline.seconds,
@@ -250,7 +250,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
     }
 
     /// A pause that is not in the journal is no reason to lose the trials.
-    fn note(&self, journal: &mut Journal, event: journal::Event) {
+    fn note(&self, journal: &mut Journal, event: journal::EntryKind) {
         if let Err(error) = journal.write(event) {
             tracing::warn!(%error, "the journal does not know of a pause");
         }

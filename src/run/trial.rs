@@ -116,7 +116,11 @@ impl Bench<'_> {
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
-                self.hear(protocol::WorkloadEvent::read(event.clone()), run.session(), &mut heard);
+                self.hear(
+                    protocol::WorkloadMessage::read(event.clone()),
+                    run.session(),
+                    &mut heard,
+                );
                 Ok(())
             }
             Seen::Message(_) => Ok(()),
@@ -138,7 +142,7 @@ impl Bench<'_> {
         record.samples = self.folder.samples(trial).ok();
         // A batch system that ends a task may tell all its processes at once, the worker as well.
         let told = self.stopper.level() > Stop::No || crate::stop::requests() > 0;
-        if self.stopper.level() == Stop::Now || (told && ended.exit.is_by_order()) {
+        if self.stopper.level() == Stop::Now || (told && ended.exit.is_asked_for()) {
             return Err(Trouble::Interrupted);
         }
         self.account(&csv, report, record, ended.failure.is_none()).or_else(|trouble| {

@@ -5,7 +5,7 @@ mod run;
 use crate::energy::Energy;
 use crate::meter::MeterDescription;
 use crate::paths::shown;
-use crate::units::{digits, mean_sd, summary};
+use crate::units::{digits, mean_sd, mean_sd_median};
 pub(crate) use run::Run;
 use run::{Part, by, missed};
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ impl Result<'_> {
         let wide = rows.iter().map(|(name, _)| name.chars().count() + 1).max().unwrap_or(0).max(14);
         text += &format!("{:wide$}{:>18}{:>12}{:>12}\n", "", "mean ± SD", "min", "max");
         for (name, values) in rows {
-            let (mean, sd, _) = summary(&values);
+            let (mean, sd, _) = mean_sd_median(&values);
             let (least, most) = ends(&values);
             text += &format!(
                 "{name:wide$}{:>18}{:>12}{:>12}\n",
@@ -123,7 +123,7 @@ fn ends(values: &[f64]) -> (f64, f64) {
 
 /// JSON has no NaN: what is unknown is null.
 fn numbers(values: &[f64]) -> Value {
-    let (mean, sd, median) = summary(values);
+    let (mean, sd, median) = mean_sd_median(values);
     let (min, max) = ends(values);
     let known = |value: f64| Some(value).filter(|value| value.is_finite());
     json!({

@@ -59,7 +59,7 @@ pub(crate) fn misread(error: &clap::Error) -> ExitCode {
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(hint) = hints::hint(error, &words) {
         out::line(&format!("tip: {hint}"));
-        out::settle();
+        out::flush();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
 }

@@ -91,7 +91,7 @@ pub(crate) fn still() {
 /// Writes a result to standard output and waits until it is written, or somebody asks this program to end.
 /// A terminal that does not take lines does not keep it.
 pub(crate) fn result(text: &str) {
-    settle();
+    flush();
     let asked = stop::requests();
     let text = fitting(&clean::lines(text)).into_owned();
     let write = move || {
@@ -107,7 +107,7 @@ pub(crate) fn result(text: &str) {
 }
 
 /// Waits a moment until what was said is written.
-pub(crate) fn settle() {
+pub(crate) fn flush() {
     // Nothing was said where nothing was queued.
     let Some(Some(queue)) = QUEUED.get() else { return };
     let begin = Instant::now();

@@ -1,4 +1,7 @@
 //! What has to stay equal from the first trial of an experiment to its last.
+//!
+//! These are the conditions of this code and of `experiment.json`. `summary.json` has a part of that name too,
+//! and keeps it: what the machine did around the trials, from what this code calls settling and interference.
 
 use crate::clean;
 use serde::{Deserialize, Serialize};
@@ -93,7 +96,7 @@ impl Conditions {
     }
 }
 
-/// The fields of two records that differ, each in a line of its own: as they are written, so that a home
+/// The fields of two values that differ, each in a line of its own: as they are written, so that a home
 /// folder is no difference. `but` names those that are left out.
 pub(crate) fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> Vec<String> {
     let value = |s: &T| clean::private_json(serde_json::to_value(s).unwrap_or_default());

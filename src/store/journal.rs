@@ -1,11 +1,11 @@
 //! The experiment's memory: append-only JSON lines, each on disk before the next step is taken.
 
 mod entries;
-mod event;
+mod entry;
 
 use crate::files::{self, Dir};
 pub use entries::{Again, Attempts, Read, read_from};
-pub use event::{Entry, Event, SCHEMA};
+pub use entry::{Entry, EntryKind, SCHEMA};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -88,16 +88,16 @@ impl Journal {
         Ok((Journal { path: path.to_owned(), name, file, end }, found))
     }
 
-    /// Writes one event and waits until it is on the disk. Long words in it are cut, so that what is
+    /// Writes one entry and waits until it is on the disk. Long words in it are cut, so that what is
     /// written can be read again.
     ///
     /// # Errors
     ///
     /// [`JournalError::Io`] where the disk is full or gone, or another program writes to the journal;
     /// what a failed write left is taken back, so that the journal still ends with a whole line.
-    pub(crate) fn write(&mut self, event: Event) -> Result<(), JournalError> {
+    pub(crate) fn write(&mut self, kind: EntryKind) -> Result<(), JournalError> {
         let io = |source| JournalError::Io { path: self.path.clone(), doing: "written", source };
-        let entry = Entry { at: jiff::Timestamp::now(), event: event.bounded() };
+        let entry = Entry { at: jiff::Timestamp::now(), event: kind.bounded() };
         let mut line = serde_json::to_vec(&entry).map_err(|e| io(e.into()))?;
         line.push(b'\n');
         self.still_mine().map_err(io)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use files::{four, gzip, labels, names, published, write_four};
 use joulerace::dataset::{
-    Choice, DIGITS_FOLDER, DataEvent, Dataset, DatasetError, DatasetSettings, Name, prepare,
+    Choice, DIGITS_FOLDER, DataProgress, Dataset, DatasetError, DatasetSettings, Name, prepare,
 };
 use server::{Answer, Server};
 use tempfile::TempDir;
@@ -99,7 +99,7 @@ fn the_second_mirror_serves_what_the_first_one_spoils() {
         let mut reasons = Vec::new();
         let dataset =
             prepare(&bench.settings, &mut |_| Err("not asked for".into()), &mut |event| {
-                if let DataEvent::MirrorFailed { reason, .. } = event {
+                if let DataProgress::MirrorFailed { reason, .. } = event {
                     reasons.push(reason);
                 }
             })

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use joulerace::env::{EnvError, EnvEvent, Source};
+use joulerace::env::{EnvError, EnvProgress, Source};
 
 use crate::bench::{Bench, LOCKED, install};
 
@@ -108,7 +108,7 @@ fn an_active_environment_that_does_not_is_passed_over_with_the_reason() {
             joulerace::env::resolve(&settings, &mut |event| events.push(event)).unwrap();
         assert_eq!(environment.source, Source::Own);
         match &events[0] {
-            EnvEvent::Rejected { prefix, why } if *prefix == active => {
+            EnvProgress::Rejected { prefix, why } if *prefix == active => {
                 assert!(why.contains(words), "{why}");
             }
             other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Ignored, Input, OWN_EXPERIMENT, Renamed, Scan, Source, is_analysis, name, order, same,
+    Ignored, Input, OWN_EXPERIMENT, Renamed, Scan, Source, is_analysis, name, same, sort_key,
 };
 use crate::analysis::walk::sorted;
 use crate::plan::{folder_of, is_label};
@@ -40,7 +40,7 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
         whole.ignored.extend(part.ignored);
         whole.renamed.insert(shard.folder, shard.renamed);
     }
-    whole.inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    whole.inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     Ok(whole)
 }
 
@@ -103,7 +103,7 @@ fn of_one(dir: &Path, output: &Path) -> io::Result<Scan> {
             });
         }
     }
-    inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     let distinct: BTreeSet<&String> = inputs.iter().map(|i| &i.trial).collect();
     if distinct.len() < inputs.len() {
         for input in &mut inputs {

@@ -66,7 +66,7 @@ impl<'a> Row<'a> {
         cells.number("accuracy", facts.accuracy);
         cells.number("loss", facts.loss);
         cells.number("seed", facts.result.seed.map(|seed| seed as f64));
-        for (name, value) in facts.conditions() {
+        for (name, value) in facts.watched() {
             cells.number(name, Some(value));
         }
         if let Some(row) = &input.row {

@@ -1,7 +1,7 @@
 //! Several environments at a time, found or made.
 
-use super::{Made, Order};
-use crate::env::{self, EnvError, EnvEvent, EnvSettings};
+use super::{Made, Needed};
+use crate::env::{self, EnvError, EnvProgress, EnvSettings};
 use crate::error::Error;
 use crate::events::Observer;
 use crate::prepare::{in_background, token};
@@ -13,12 +13,12 @@ pub(super) const AT_A_TIME: usize = 3;
 
 /// Finds or makes all of them, several at a time. The first that cannot be made ends the others.
 pub(super) async fn make(
-    orders: Vec<Order>,
+    needed: Vec<Needed>,
     observer: &dyn Observer,
 ) -> Result<BTreeMap<Option<String>, Made>, Error> {
     let cancel = token()?.child_token();
-    let work = move |progress: &mut dyn FnMut(EnvEvent)| {
-        let queue = Mutex::new(orders.into_iter());
+    let work = move |progress: &mut dyn FnMut(EnvProgress)| {
+        let queue = Mutex::new(needed.into_iter());
         let made = Mutex::new(Vec::new());
         let (sender, events) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -50,7 +50,10 @@ fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
-fn make_one(settings: &EnvSettings, progress: &mut dyn FnMut(EnvEvent)) -> Result<Made, EnvError> {
+fn make_one(
+    settings: &EnvSettings,
+    progress: &mut dyn FnMut(EnvProgress),
+) -> Result<Made, EnvError> {
     let environment = env::resolve(settings, progress)?;
     let python = environment.interpreter()?;
     Ok(Made { environment, python })

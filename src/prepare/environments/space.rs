@@ -1,7 +1,7 @@
 //! Whether the disk holds what is to be installed.
 
-use super::Order;
-use crate::env::{self, EnvError, EnvEvent, Found, PinnedLock, Profile, room};
+use super::Needed;
+use crate::env::{self, EnvError, EnvProgress, Found, PinnedLock, Profile, room};
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::paths::Project;
@@ -53,11 +53,11 @@ pub(super) struct Missing {
 
 /// Those environments that are not there yet.
 pub(super) async fn missing(
-    orders: &[Order],
+    needed: &[Needed],
     observer: &dyn Observer,
 ) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    for (key, settings, bytes) in orders {
+    for (key, settings, bytes) in needed {
         let settings = settings.clone();
         let whose = settings.whose();
         let about = room::about(&settings);
@@ -76,7 +76,7 @@ pub(super) async fn missing(
 pub(super) async fn of_analysis(project: &Project, observer: &dyn Observer) -> Option<Missing> {
     let settings = env_settings(project, Profile::Analysis, None, false);
     let whose = settings.whose();
-    let find = move |progress: &mut dyn FnMut(EnvEvent)| env::find(&settings, progress);
+    let find = move |progress: &mut dyn FnMut(EnvProgress)| env::find(&settings, progress);
     match in_background(find, observer).await {
         Ok(Found::ToMake { prefix, .. }) => {
             Some(Missing { called: whose, prefix, bytes: room::ANALYSIS })

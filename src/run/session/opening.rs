@@ -86,7 +86,7 @@ pub(super) fn open(
     if let Some(then) = &session.then {
         accepted.extend(session.changes(&then.conditions, &experiment.conditions));
     }
-    journal.write(journal::Event::Started {
+    journal.write(journal::EntryKind::Started {
         schema: journal::SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         accepted,
@@ -263,7 +263,7 @@ fn set_moved_aside(
             kept.display()
         )));
         let why = format!("it ran on {there}; its block is run on {here}");
-        journal.write(journal::Event::TrialMoved { trial: name.clone(), why })?;
+        journal.write(journal::EntryKind::TrialMoved { trial: name.clone(), why })?;
     }
     Ok(())
 }
@@ -295,7 +295,7 @@ fn set_damaged_aside(
         );
         observer.on(&Event::Warning(&told));
         let (trial, why) = (trial.name.clone(), why.clone());
-        journal.write(journal::Event::TrialDamaged { trial, why })?;
+        journal.write(journal::EntryKind::TrialDamaged { trial, why })?;
     }
     Ok(())
 }
@@ -316,7 +316,7 @@ fn set_unfinished_aside(
             kept.display()
         )));
         let kept = format!("{}/interrupted", trial.folder());
-        journal.write(journal::Event::TrialInterrupted { trial: name, kept })?;
+        journal.write(journal::EntryKind::TrialInterrupted { trial: name, kept })?;
     }
     Ok(())
 }

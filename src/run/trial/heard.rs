@@ -58,12 +58,12 @@ impl Bench<'_> {
     /// Takes in what the worker says.
     pub(super) fn hear(
         &self,
-        event: protocol::WorkloadEvent,
+        event: protocol::WorkloadMessage,
         session: &Session,
         heard: &mut Heard,
     ) {
         match event {
-            protocol::WorkloadEvent::Phase(mark) => {
+            protocol::WorkloadMessage::Phase(mark) => {
                 session.mark();
                 if mark.edge == Edge::Begin {
                     self.observer.on(&Event::Phase(mark.phase));
@@ -72,15 +72,15 @@ impl Bench<'_> {
                     heard.marks.push(mark);
                 }
             }
-            protocol::WorkloadEvent::Epoch { epoch, epochs, loss } => {
+            protocol::WorkloadMessage::Epoch { epoch, epochs, loss } => {
                 heard.last_loss = Some(loss).filter(|l| l.is_finite());
                 self.observer.on(&Event::Epoch { epoch, epochs, loss });
             }
             // What is larger is no account of a training; without one the trial is invalid.
-            protocol::WorkloadEvent::Result(account) => {
+            protocol::WorkloadMessage::Result(account) => {
                 heard.account = Some(account).filter(|a| a.length() <= LARGEST_RESULT);
             }
-            protocol::WorkloadEvent::Other(other) => {
+            protocol::WorkloadMessage::Other(other) => {
                 tracing::debug!(%other, "an event of the script's own")
             }
         }

@@ -20,7 +20,7 @@ const PREFIX: &str = "joulerace-";
 const LONGEST: usize = if cfg!(windows) { 240 } else { 90 };
 
 /// What is younger than this may not be locked by its maker yet.
-const SETTLED: Duration = Duration::from_secs(60);
+const SURELY_LOCKED: Duration = Duration::from_secs(60);
 
 /// A folder that only this user can enter. It goes when this is dropped, and what a program left that
 /// was killed goes when a later one [sweeps](Scratch::sweep): whoever lives holds a lock on its own.
@@ -86,7 +86,7 @@ impl Scratch {
                 let young = about.modified().ok().and_then(|then| then.elapsed().ok());
                 if !about.is_dir()
                     || !system::is_mine(&about)
-                    || young.is_none_or(|age| age < SETTLED)
+                    || young.is_none_or(|age| age < SURELY_LOCKED)
                 {
                     continue;
                 }
