@@ -128,8 +128,7 @@ fn known<'c>(
         return Err(RaceError::NotOfIt { file, key: name });
     }
     let names = keys(command).filter(|arg| !arg.is_hide_set()).map(key);
-    let near = crate::screen::hints::nearest(&name.replace('_', "-"), names)
-        .map_or(".".to_owned(), |near| format!("; did you mean '{near}'?"));
+    let near = crate::screen::hints::nearest(&name.replace('_', "-"), names);
     let help = if compares { "joulerace compare --help" } else { "joulerace --help" };
     Err(RaceError::Unknown { file, key: name, near, help })
 }

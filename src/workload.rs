@@ -34,13 +34,11 @@ impl Default for About {
 }
 
 /// A workload that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum WorkloadError {
     /// Neither one of the project's nor a folder.
-    #[error(
-        "--workload: there is no workload '{given}'; there are: {known}; or name a folder of your own scripts \
-         by its path"
-    )]
+    #[error("--workload: there is no workload '{given}'; there are: {known}")]
+    #[diagnostic(help("or name a folder of your own scripts by its path"))]
     Unknown {
         /// As it was typed.
         given: String,
@@ -48,9 +46,8 @@ pub(crate) enum WorkloadError {
         known: String,
     },
     /// A folder without a script of the workload's.
-    #[error(
-        "--workload: {folder} holds no script; call them <framework>_{name}.py, as the folder is called {name}"
-    )]
+    #[error("--workload: {folder} holds no script")]
+    #[diagnostic(help("call them <framework>_{name}.py, as the folder is called {name}"))]
     Empty {
         folder: String,
         /// What the scripts have to be called by.

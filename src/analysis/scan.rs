@@ -86,7 +86,7 @@ pub struct Scan {
 pub(crate) type Renamed = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Why a folder's trials could not be found.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ScanError {
     /// It cannot be read.
     #[error(transparent)]
@@ -95,11 +95,13 @@ pub enum ScanError {
     #[error("{0}")]
     Refused(String),
     /// The groups may be one thing or another.
-    #[error(
-        "it is not clear what is to be compared. Name one of these:\n{}",
-        .0.iter().map(|c| format!("  {c}")).collect::<Vec<_>>().join("\n")
-    )]
+    #[error("it is not clear what is to be compared")]
+    #[diagnostic(help("Name one of these:\n{}", listed(_0)))]
     Ambiguous(Vec<Choice>),
+}
+
+fn listed(choices: &[Choice]) -> String {
+    choices.iter().map(|choice| format!("  {choice}")).collect::<Vec<_>>().join("\n")
 }
 
 impl From<ScanError> for io::Error {

@@ -6,12 +6,16 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Slurm that is not there, or refuses.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum SlurmError {
     /// A program is missing.
     #[error(
-        "{program} cannot be run ({source}): this machine has no Slurm, or is not one that submits jobs. Without Slurm start each shard by hand: --shard 1/5 … 5/5, then joulerace merge"
+        "{program} cannot be run ({source}): this machine has no Slurm, or is not one that \
+         submits jobs"
     )]
+    #[diagnostic(help(
+        "Without Slurm start each shard by hand: --shard 1/5 … 5/5, then joulerace merge"
+    ))]
     Missing {
         /// Which.
         program: &'static str,

@@ -31,9 +31,9 @@ const WORKER: Option<&[u8]> = None;
 const WORKER: Option<&[u8]> = Some(include_bytes!(env!("JOULERACE_WORKER_LIBRARY")));
 
 /// The carried files could not be put where they can be used.
-#[derive(Debug, thiserror::Error)]
-#[error("joulerace's own files cannot be put into {folder}: {why}; set JOULERACE_CACHE_DIR to a folder of your own",
-    folder = folder.display())]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("joulerace's own files cannot be put into {folder}: {why}", folder = folder.display())]
+#[diagnostic(help("set JOULERACE_CACHE_DIR to a folder of your own"))]
 pub(crate) struct NotPlaced {
     /// Where they were to go.
     pub folder: PathBuf,

@@ -26,25 +26,25 @@ impl fmt::Display for Device {
 }
 
 /// A job that cannot run on a graphics card here, or would not be measured there.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum DeviceError {
     /// No card can be used.
-    #[error("--device gpu: {0}. To train on the processor, leave --device out")]
+    #[error("--device gpu: {0}")]
+    #[diagnostic(help("To train on the processor, leave --device out"))]
     NoCard(String),
     /// The flags leave the card out that does the work.
     #[error(
-        "--device gpu: {flag} leaves out the graphics card that is to do the work, whose energy would not \
-         be counted; take --gpus all and --meter auto, or --meter rapl+nvml"
+        "--device gpu: {flag} leaves out the graphics card that is to do the work, whose energy \
+         would not be counted"
     )]
+    #[diagnostic(help("take --gpus all and --meter auto, or --meter rapl+nvml"))]
     LeftOut {
         /// The flag and its value.
         flag: String,
     },
     /// A script that runs on the processor only.
-    #[error(
-        "--device {device}: {treatment} cannot run there; its script declares {declared}. Leave it out of \
-         --treatments, or --device"
-    )]
+    #[error("--device {device}: {treatment} cannot run there; its script declares {declared}")]
+    #[diagnostic(help("Leave it out of --treatments, or --device"))]
     NotDeclared {
         device: Device,
         /// What was to be compared.

@@ -1,7 +1,7 @@
 //! What cannot be accepted of a command line, each with its remedy.
 
 /// What cannot be accepted, named by its flag.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic, PartialEq, Eq)]
 pub(crate) enum SettingsError {
     /// No such script.
     #[error("--treatments: there is no framework '{name}'; there are: {known}")]
@@ -12,36 +12,32 @@ pub(crate) enum SettingsError {
         known: String,
     },
     /// A script that starts a program of its own.
-    #[error("--treatments: the program of {framework} is not built; {remedy}")]
+    #[error("--treatments: the program of {framework} is not built")]
+    #[diagnostic(help("{remedy}"))]
     NotBuilt {
         framework: String,
         /// How it is built.
         remedy: String,
     },
     /// A script whose name cannot name files.
-    #[error(
-        "--treatments: {0:?} cannot name a folder of results; call its script by a word of letters, digits, '_' and '-'"
-    )]
+    #[error("--treatments: {0:?} cannot name a folder of results")]
+    #[diagnostic(help("call its script by a word of letters, digits, '_' and '-'"))]
     NoName(String),
     /// Named twice.
-    #[error(
-        "--treatments: '{0}' stands there twice; to measure one treatment against itself use --control {0}"
-    )]
+    #[error("--treatments: '{0}' stands there twice")]
+    #[diagnostic(help("to measure one treatment against itself use --control {0}"))]
     Twice(String),
     /// Two names that are one folder, for a twin or where case makes no difference.
-    #[error(
-        "--{flag}: '{one}' and '{other}' would share a folder of results; call one of the scripts by another name"
-    )]
+    #[error("--{flag}: '{one}' and '{other}' would share a folder of results")]
+    #[diagnostic(help("call one of the scripts by another name"))]
     Collides { flag: &'static str, one: String, other: String },
     /// Two that run the same script in the same way.
-    #[error(
-        "--treatments: '{one}' is the same as '{other}'; to measure one treatment against itself use --control"
-    )]
+    #[error("--treatments: '{one}' is the same as '{other}'")]
+    #[diagnostic(help("to measure one treatment against itself use --control"))]
     Same { one: String, other: String },
     /// No such variant.
-    #[error(
-        "--treatments: {framework} has no variant '{variant}'; it has: {known} (see --list-treatments)"
-    )]
+    #[error("--treatments: {framework} has no variant '{variant}'; it has: {known}")]
+    #[diagnostic(help("see --list-treatments"))]
     UnknownVariant {
         /// Whose script.
         framework: String,
@@ -51,10 +47,10 @@ pub(crate) enum SettingsError {
         known: String,
     },
     /// No such environment.
-    #[error(
-        "--treatments: there is no environment '{typed}'; there are: {known}; --environment NAME=DIR adds \
-         one, and a version is written in digits: {framework}@1.2.3"
-    )]
+    #[error("--treatments: there is no environment '{typed}'; there are: {known}")]
+    #[diagnostic(help(
+        "--environment NAME=DIR adds one, and a version is written in digits: {framework}@1.2.3"
+    ))]
     UnknownEnvironment {
         /// As it was typed.
         typed: String,
@@ -90,21 +86,21 @@ pub(crate) enum SettingsError {
         problem: String,
     },
     /// None named.
-    #[error("--treatments: name at least one treatment")]
+    #[error("--treatments: there is none")]
+    #[diagnostic(help("name at least one treatment"))]
     NoTreatment,
     /// The control is not among the treatments.
     #[error("--control: '{0}' is not among the treatments that are compared ({1})")]
     Control(String, String),
     /// The data's folder is not there.
-    #[error(
-        "--data-dir (or JOULERACE_DATA_DIR): there is no folder {0}; make it (mkdir -p {0}) to have MNIST \
-         downloaded into it, or leave the flag out"
-    )]
+    #[error("--data-dir (or JOULERACE_DATA_DIR): there is no folder {0}")]
+    #[diagnostic(help(
+        "make it (mkdir -p {0}) to have MNIST downloaded into it, or leave the flag out"
+    ))]
     NoDataDir(String),
     /// More images than there are.
-    #[error(
-        "{flag}: {asked} is more than there is: the data set has {most}; leave it out to use all"
-    )]
+    #[error("{flag}: {asked} is more than there is: the data set has {most}")]
+    #[diagnostic(help("leave it out to use all"))]
     TooMany {
         flag: &'static str,
         /// As it was typed.
@@ -116,12 +112,12 @@ pub(crate) enum SettingsError {
     #[error("--compare-to: '{0}' is not among the treatments that are compared ({1})")]
     CompareTo(String, String),
     /// A single treatment has nothing to be compared with.
-    #[error("{0}: one treatment alone is compared with nothing; name more with --treatments")]
+    #[error("{0}: one treatment alone is compared with nothing")]
+    #[diagnostic(help("name more with --treatments"))]
     Alone(&'static str),
     /// More names than commands.
-    #[error(
-        "--name: there are {names} names for {commands} commands; name each once, in their order"
-    )]
+    #[error("--name: there are {names} names for {commands} commands")]
+    #[diagnostic(help("name each once, in their order"))]
     Names {
         /// How many names.
         names: usize,
@@ -143,15 +139,16 @@ pub(crate) enum SettingsError {
         why: String,
     },
     /// What cannot be shown in one line.
-    #[error(
-        "--name: {0:?} cannot be a label; give the command a shorter one of one line with --name"
-    )]
+    #[error("--name: {0:?} cannot be a label")]
+    #[diagnostic(help("give the command a shorter one of one line with --name"))]
     NoLabel(String),
     /// A command that is typed twice.
-    #[error("'{0}' stands there twice; to measure it against itself use --control '{0}'")]
+    #[error("'{0}' stands there twice")]
+    #[diagnostic(help("to measure it against itself use --control '{0}'"))]
     SameCommand(String),
     /// Two commands of one name.
-    #[error("--name: two commands are called '{0}'; give each a name of its own")]
+    #[error("--name: two commands are called '{0}'")]
+    #[diagnostic(help("give each a name of its own"))]
     SameName(String),
     /// What is put into commands.
     #[error("--parameter-list, --parameter-scan: {name}: {why}")]
@@ -162,16 +159,15 @@ pub(crate) enum SettingsError {
         why: String,
     },
     /// A shard of a plan that each machine would draw for itself.
-    #[error(
-        "--shard: name the seed of the order with --order-seed, the same on every machine: otherwise each \
-         would draw a plan of its own"
-    )]
+    #[error("--shard: without a seed of the order each machine would draw a plan of its own")]
+    #[diagnostic(help("name it with --order-seed, the same on every machine"))]
     Unseeded,
     /// A shard that there is not.
     #[error("--shard: {0}")]
     Shard(String),
     /// A number outside its range.
-    #[error("{flag}: {value} is out of range; {allowed}")]
+    #[error("{flag}: {value} is out of range")]
+    #[diagnostic(help("{allowed}"))]
     Range {
         flag: &'static str,
         /// As it was typed.

@@ -12,11 +12,14 @@ use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 /// A journal that could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum JournalError {
     /// The system refused.
-    #[error("the journal {path} cannot be {doing}: {source}; nothing that was finished is lost: mend it and run `joulerace resume`",
-        path = path.display())]
+    #[error(
+        "the journal {path} cannot be {doing}: {source}; nothing that was finished is lost",
+        path = path.display()
+    )]
+    #[diagnostic(help("mend it and run `joulerace resume`"))]
     Io {
         /// The journal.
         path: PathBuf,

@@ -38,9 +38,9 @@ const OLD: Duration = Duration::from_secs(600);
 const LONGEST: u64 = 4096;
 
 /// Another program writes to the folder.
-#[derive(Debug, thiserror::Error)]
-#[error("another joulerace runs the experiment in {folder} ({holder}); wait for it or stop it",
-    folder = folder.display())]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("another joulerace runs the experiment in {folder} ({holder})", folder = folder.display())]
+#[diagnostic(help("wait for it or stop it"))]
 pub struct InUse {
     /// The experiment's.
     pub folder: PathBuf,
