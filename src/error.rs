@@ -114,8 +114,11 @@ pub(crate) enum Error {
     /// Said already, in full; only the status remains.
     #[error("{message}")]
     Told {
-        /// In one line.
+        /// What happened.
         message: String,
+        /// What to do about it.
+        #[help]
+        remedy: Option<String>,
         /// With which status to end.
         status: Status,
     },
@@ -125,6 +128,20 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What happened, in words, and the status to end with.
+    pub(crate) fn told(status: Status, message: impl Into<String>) -> Error {
+        Error::Told { message: message.into(), remedy: None, status }
+    }
+
+    /// The same with what to do about it.
+    pub(crate) fn advised(
+        status: Status,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Error {
+        Error::Told { message: message.into(), remedy: Some(remedy.into()), status }
+    }
+
     /// The exit status that this error ends the program with.
     pub(crate) fn status(&self) -> Status {
         match self {

@@ -28,8 +28,11 @@ pub enum AnalysisError {
     Unfit {
         /// The folder.
         dir: PathBuf,
-        /// What is wrong with it, and what can be done.
+        /// What is wrong with it.
         why: String,
+        /// What can be done.
+        #[help]
+        remedy: Option<String>,
     },
     /// Somebody asked this program to end.
     #[error("the analysis was interrupted, and nothing of it was written")]

@@ -1,5 +1,6 @@
 //! An analysis from the folder to the report: read here, worked out by Python in a worker.
 
+use crate::Remedy as _;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -276,7 +277,7 @@ impl Analysis<'_> {
             Some(Failure::Raised { error } | Failure::NoPython { error }) => {
                 Err(AnalysisError::Python { message: error, traceback })
             }
-            Some(failure) => Err(AnalysisError::Ended { why: failure.to_string(), log: printed }),
+            Some(failure) => Err(AnalysisError::Ended { why: failure.in_line(), log: printed }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod own;
 
+use crate::Remedy as _;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -108,7 +109,7 @@ impl From<ScanError> for io::Error {
     fn from(error: ScanError) -> io::Error {
         match error {
             ScanError::Folder(error) => error,
-            other => io::Error::other(other.to_string()),
+            other => io::Error::other(other.in_full()),
         }
     }
 }

@@ -71,10 +71,10 @@ pub(crate) fn strict(
     let text: String = bad.map(|finding| show::one(finding, usize::from(width()))).collect();
     let text = anstream::adapter::strip_str(&text);
     let message = format!(
-        "--strict: not started, and nothing was written, for what joulerace doctor finds here:\n{text}\
-         Remedy these, or leave --strict out"
+        "--strict: not started, and nothing was written, for what joulerace doctor finds here:\n{}",
+        text.to_string().trim_end()
     );
-    Err(Error::Told { message, status })
+    Err(Error::advised(status, message, "Remedy these, or leave --strict out"))
 }
 
 /// What doctor finds here for that experiment.

@@ -71,7 +71,7 @@ fn asked_for(name: &str, project: &Project) -> Result<EnvSettings, Error> {
                 "env sync: there is no environment '{name}'; there are: training, analysis, {}",
                 known.join(", ")
             );
-            Error::Told { message, status: Status::Usage }
+            Error::told(Status::Usage, message)
         }),
     }
 }
@@ -102,7 +102,7 @@ fn take(from: &Path, anew: bool, settings: &EnvSettings) -> Result<String, Error
     let refused = |why: String, status| {
         let message =
             format!("env lock: {}: {}", crate::clean::path(from), crate::clean::line(&why));
-        Error::Told { message, status }
+        Error::told(status, message)
     };
     // An archive's files go with it.
     let (folder, _unpacked) = match from.is_dir() {

@@ -24,6 +24,7 @@ mod submit;
 mod verify;
 mod versions;
 
+use crate::Remedy as _;
 use crate::cli::{Cli, Command, RaceArgs, Service, Talk, WorkerArgs, joined, sorted};
 use crate::error::{Error, Status};
 use crate::prepare::limits;
@@ -52,7 +53,7 @@ pub fn main() -> ExitCode {
     let code = match enough.and_then(|()| dispatch(cli, &matches)) {
         Ok(code) => code,
         Err(error) => {
-            screen::out::line(&format!("error: {error}"));
+            screen::out::line(&format!("error: {}", error.in_full()));
             error.status().into()
         }
     };
@@ -126,10 +127,8 @@ fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
             0
         }
         (None, None) => {
-            return Err(Error::Told {
-                message: "a worker is started by its host, not by hand".to_owned(),
-                status: Status::Usage,
-            });
+            let message = "a worker is started by its host, not by hand";
+            return Err(Error::told(Status::Usage, message));
         }
     };
     Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))

@@ -64,7 +64,7 @@ pub(crate) fn replay(args: ReplayArgs, talk: Talk) -> Result<ExitCode, Error> {
         let other = compared.iter().filter(|table| !table.differences.is_empty()).count();
         format!("{other} of {} tables differ from those in the archive", compared.len())
     };
-    Err(Error::Told { message, status: Status::Differs })
+    Err(Error::told(Status::Differs, message))
 }
 
 /// Makes the tables again, as they were asked for, and compares them with those that were packed.
@@ -211,7 +211,7 @@ fn plan(
                 "its command line cannot be repeated with this joulerace: {}",
                 clean::lines(&error.to_string())
             );
-            return Err(Error::Told { message, status: Status::Usage });
+            return Err(Error::told(Status::Usage, message));
         }
     };
     for difference in changed_settings(&recorded, &without_places(&settings), true) {

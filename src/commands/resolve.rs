@@ -265,9 +265,9 @@ pub(super) fn check_shard(settings: &Settings, design: &DesignArgs) -> Result<()
     }
     if settings.until_precise.is_some() {
         let why = "--until-precise looks at all blocks, and each shard knows its own only";
-        return Err(SettingsError::Shard(why.to_owned()));
+        return Err(SettingsError::Shard(why.into()));
     }
-    shard.check(settings.iterations).map_err(SettingsError::Shard)
+    shard.check(settings.iterations).map_err(|why| SettingsError::Shard(why.into()))
 }
 
 /// A folder that was named and is not there is a typing error more often than a wish.

@@ -8,6 +8,7 @@ use super::resolve::{
     changed_settings, check_samples, here, known_to, own_or_named, resolve, workload,
 };
 use super::shard::{self, Place};
+use crate::Remedy as _;
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
@@ -99,12 +100,14 @@ pub(crate) fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let then = stored(&folder)?;
     let project = Project::find()?;
     if !then.shards.is_empty() {
-        let message = format!(
-            "{} was merged from shards, and they are what runs: resume those that it misses \
-             (joulerace status {0} names them), and merge again",
-            shown(folder.root())
-        );
-        return Err(Error::Told { message, status: Status::Usage });
+        let shown = shown(folder.root());
+        return Err(Error::advised(
+            Status::Usage,
+            format!("{shown} was merged from shards, and they are what runs"),
+            format!(
+                "resume those that it misses (joulerace status {shown} names them), and merge again"
+            ),
+        ));
     }
     let settings = here(own_or_named(&then.settings, &args, &project, &folder)?)?;
     let of_study = settings.shard.is_some();
@@ -243,12 +246,8 @@ fn stopped(session: &Session, outcome: &Outcome) -> Result<(), Error> {
     let Ending::Stopped { reason, .. } = &outcome.ending else { return Ok(()) };
     let (done, all) = (outcome.records.len(), session.settings.trials());
     let most = if session.settings.until_precise.is_some() { "at most " } else { "" };
-    let message = format!(
-        "stopped after {done} of {most}{all} trials: {reason}\n\
-         nothing is lost; go on with: {}",
-        resumed(session)
-    );
-    Err(Error::Told { message, status: Status::Stopped })
+    let message = format!("stopped after {done} of {most}{all} trials: {reason}\nnothing is lost");
+    Err(Error::advised(Status::Stopped, message, format!("go on with: {}", resumed(session))))
 }
 
 /// # Errors
@@ -262,14 +261,13 @@ fn unwritten<T>(
     if outcome.unwritten.is_empty() {
         return Ok(analysed);
     }
-    let told = analysed.err().map_or(String::new(), |error| format!("{error}\n"));
+    let told = analysed.err().map_or(String::new(), |error| error.in_full() + "\n");
     let message = format!(
-        "{told}the trials are safe, but could not be written at the end: {}\n\
-         free space, and have them written with: {}",
+        "{told}the trials are safe, but could not be written at the end: {}",
         outcome.unwritten.join("; "),
-        resumed(session)
     );
-    Err(Error::Told { message, status: Status::Output })
+    let remedy = format!("Free space, and have them written with: {}", resumed(session));
+    Err(Error::advised(Status::Output, message, remedy))
 }
 
 /// # Errors
@@ -286,20 +284,20 @@ fn failed(
         return analysed.map(|()| ExitCode::SUCCESS);
     }
     let (done, shown) = (records.len(), shown(session.folder.root()));
-    let mut message =
-        format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
+    let message = format!("{bad} of {done} trials failed or are invalid");
+    let mut remedy = format!("see {shown}/trials.csv");
     let unmeasured = records.iter().filter(|r| r.unmeasured).count();
     if unmeasured > 0 {
-        message += &format!(
+        remedy += &format!(
             "\n{unmeasured} of them could not be measured and are not done; when what was \
              missing is back, run them with: {}",
             resumed(session)
         );
     }
     if let Err(error) = analysed {
-        out::line(&format!("error: {error}"));
+        out::line(&format!("error: {}", error.in_full()));
     }
-    Err(Error::Told { message, status: Status::Trials })
+    Err(Error::advised(Status::Trials, message, remedy))
 }
 
 /// # Errors
@@ -309,12 +307,13 @@ async fn analysis(session: &Session, terminal: &Terminal) -> Result<(), Error> {
     let folder = session.folder.root();
     let begin = super::analyze::analyse_experiment(&session.project, folder, terminal);
     let told = begin.await.map_err(|error| {
-        let again = match &error {
-            Error::Analysis(AnalysisError::Interrupted { .. }) => String::new(),
-            _ => format!("\nmake it with: joulerace analyze {}", shown(folder)),
+        let remedy = match &error {
+            Error::Analysis(AnalysisError::Interrupted { .. }) => None,
+            _ => Some(format!("Make it with: joulerace analyze {}", shown(folder))),
         };
-        let message = format!("the trials are measured and safe, but not analysed: {error}{again}");
-        Error::Told { message, status: error.status() }
+        let why = error.in_full();
+        let message = format!("the trials are measured and safe, but not analysed: {why}");
+        Error::Told { message, remedy, status: error.status() }
     });
     say(&told?);
     Ok(())

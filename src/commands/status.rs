@@ -1,5 +1,6 @@
 //! `joulerace status`: how far a study's shards have come; `submit --wait` follows them with it.
 
+use crate::Remedy as _;
 use crate::cli::{StatusArgs, Talk};
 use crate::cluster::status::{Line, Status as Found};
 use crate::cluster::{MergeError, status as of_study};
@@ -30,7 +31,7 @@ pub(super) fn status(args: StatusArgs, _talk: Talk) -> Result<ExitCode, Error> {
     let found = look(&root)?;
     say(&table(&found, width()));
     if let Some(error) = &found.unasked {
-        say(&format!("The queue could not be asked: {error}\n"));
+        say(&format!("The queue could not be asked: {}\n", error.in_line()));
     }
     say(&ahead(&found, &root));
     let idle = found.lines.iter().any(|line| line.idle);
@@ -55,7 +56,8 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
     loop {
         let found = look(root)?;
         // A controller that is busy for once is no end.
-        let unheard = found.unasked.as_ref().map(|error| format!("; the queue: {error}"));
+        let unheard =
+            found.unasked.as_ref().map(|error| format!("; the queue: {}", error.in_line()));
         let now = progress_line(&found) + &unheard.clone().unwrap_or_default();
         if now != told {
             terminal.on(&Event::Preparing(&now));
@@ -67,11 +69,9 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
         for _ in 0..AGAIN.as_millis() / LOOK.as_millis() {
             std::thread::sleep(LOOK);
             if stop::requests() > before {
-                let message = format!(
-                    "no longer waited for; the jobs go on: joulerace status {}",
-                    shown(root)
-                );
-                return Err(Error::Told { message, status: Status::Stopped });
+                let message = "no longer waited for; the jobs go on";
+                let remedy = format!("look at them with: joulerace status {}", shown(root));
+                return Err(Error::advised(Status::Stopped, message, remedy));
             }
         }
     }
@@ -84,8 +84,8 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
         return Ok(ExitCode::SUCCESS);
     }
     let logs = shown(&root.join("logs"));
-    let message = format!("{done} of {all} trials are done; what happened is in {logs}");
-    Err(Error::Told { message, status: Status::Stopped })
+    let message = format!("{done} of {all} trials are done");
+    Err(Error::advised(Status::Stopped, message, format!("what happened is in {logs}")))
 }
 
 /// `7 of 18 trials; shards: 2 run, 1 waits, 2 done`.

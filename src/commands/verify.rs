@@ -54,7 +54,7 @@ pub(crate) fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     }
     let reasons = found.reasons.join("\n  ");
     let message = format!("the frameworks do not do the same work:\n  {reasons}");
-    Err(Error::Told { message, status: Status::Trials })
+    Err(Error::told(Status::Trials, message))
 }
 
 /// What is told to `verify.collect`.
@@ -69,7 +69,7 @@ struct Collect<'a> {
 }
 
 fn failed(what: &str, why: String) -> Error {
-    Error::Told { message: format!("{what}: {why}"), status: Status::Trials }
+    Error::told(Status::Trials, format!("{what}: {why}"))
 }
 
 async fn compare(

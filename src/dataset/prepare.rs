@@ -1,5 +1,6 @@
 //! Finds, fetches or makes the four files, and checks them.
 
+use crate::Remedy as _;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,8 @@ pub fn prepare(
                 let mut dataset = digits(settings, make_digits, progress)?;
                 dataset.warning = Some(format!(
                     "MNIST cannot be had, so the digits data set takes its place: accuracies and \
-                     losses are not comparable with MNIST's. The reason: {error}"
+                     losses are not comparable with MNIST's. The reason: {}",
+                    error.in_line()
                 ));
                 Ok(dataset)
             }
@@ -164,7 +166,7 @@ fn state(path: &Path, file: &Published, ours: bool) -> Result<State, DatasetErro
         Ok(found) if ours && !found.file.published => {
             Ok(State::Damaged("not the published file".to_owned()))
         }
-        Err(error) if ours => Ok(State::Damaged(error.to_string())),
+        Err(error) if ours => Ok(State::Damaged(error.in_line())),
         other => other.map(State::Good),
     }
 }
@@ -204,7 +206,7 @@ fn digits(
         match digits_in(&dir, &settings.files) {
             Ok(dataset) => return Ok(dataset),
             Err(error) => {
-                progress(DataProgress::Replacing { path: dir.clone(), reason: error.to_string() });
+                progress(DataProgress::Replacing { path: dir.clone(), reason: error.in_line() });
                 fs::remove_dir_all(&dir).map_err(DatasetError::io("remove", &dir))?;
             }
         }

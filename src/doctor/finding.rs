@@ -172,14 +172,6 @@ pub(super) fn shown(path: &Path) -> String {
     crate::snapshot::without_home(&path.display().to_string(), home.as_deref())
 }
 
-/// Splits a message whose last line says what to do.
-pub(super) fn split(message: &str) -> (String, Option<String>) {
-    match message.rsplit_once('\n') {
-        Some((found, remedy)) => (found.replace('\n', " "), Some(remedy.to_owned())),
-        None => (message.to_owned(), None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

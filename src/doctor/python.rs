@@ -1,6 +1,7 @@
 //! The Python that trains, and the environments that workers would run in.
 
-use super::finding::{Finding, Level, shown, split};
+use super::finding::{Finding, Level, shown};
+use crate::Remedy as _;
 use crate::env::{
     self, EnvError, EnvProgress, EnvSettings, Environment, Found, Packages, Profile, Source,
 };
@@ -62,9 +63,9 @@ fn python(looked: &Looked) -> Option<Finding> {
                     new(Level::Ok, version, found)
                 }
                 Err(error) => {
-                    let (found, remedy) = split(&error.to_string());
+                    let found = error.to_string().replace('\n', " ");
                     let finding = new(Level::Failure, version, found);
-                    remedy.into_iter().fold(finding, Finding::remedy)
+                    error.remedy().into_iter().fold(finding, Finding::remedy)
                 }
             })
         }
@@ -109,12 +110,9 @@ fn environment(Looked { profile, called, found, passed_over }: &Looked) -> Findi
             new(Level::Failure, found).remedy(remedy.clone()).with("ready", false)
         }
         Err(error) => {
-            let (found, remedy) = split(&error.to_string());
+            let found = error.to_string().replace('\n', " ");
             let finding = new(Level::Failure, found).with("ready", false);
-            match remedy {
-                Some(remedy) => finding.remedy(remedy),
-                None => finding,
-            }
+            error.remedy().into_iter().fold(finding, Finding::remedy)
         }
     }
 }

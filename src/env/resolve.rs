@@ -1,5 +1,6 @@
 //! Which environment to use: the named one, the active one, or joulerace's own.
 
+use crate::Remedy as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -148,7 +149,7 @@ fn active(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environmen
         return Err(format!("it has Python {has}, but poetry.lock is for {wanted}"));
     }
     let environment =
-        describe(settings, lock, found, Source::Active, None).map_err(|error| error.to_string())?;
+        describe(settings, lock, found, Source::Active, None).map_err(|error| error.in_line())?;
     match environment.differences.as_slice() {
         [] => Ok(environment),
         [first, rest @ ..] => Err(match rest.len() {

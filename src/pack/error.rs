@@ -52,7 +52,16 @@ pub(crate) enum PackError {
         /// The archive.
         path: PathBuf,
     },
-    /// The archive is damaged, or is none of ours.
+    /// The archive was damaged on its way.
+    #[error("{path} cannot be used: {why}", path = path.display())]
+    #[diagnostic(help("copy it again"))]
+    Damaged {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The archive is none of ours.
     #[error("{path} cannot be used: {why}", path = path.display())]
     Unfit {
         /// The archive.

@@ -7,6 +7,7 @@ pub(crate) mod known;
 pub(crate) mod limits;
 pub(crate) mod ready;
 
+use crate::Remedy as _;
 use crate::dataset::{self, DataProgress, Dataset, DatasetSettings};
 use crate::env::{self, EnvProgress, EnvSettings, Environment, Packages, Profile};
 use crate::error::Error;
@@ -136,7 +137,7 @@ impl Digits {
             Digits::Ready(python) => Ok(python.clone()),
             Digits::Study(settings) => env::resolve(settings, &mut |_| ())
                 .and_then(|environment| environment.interpreter())
-                .map_err(|error| error.to_string()),
+                .map_err(|error| error.in_line()),
         }
     }
 }
@@ -159,7 +160,7 @@ pub(crate) async fn data(
         let mut make_digits = |into: &Path| {
             // A loop of its own: this thread is none of the event loop's.
             let python = python.python()?;
-            block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.to_string())?
+            block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.in_line())?
         };
         dataset::prepare(&settings, &mut make_digits, &mut |event| drop(sender.send(event)))
     });
@@ -244,7 +245,11 @@ pub(crate) async fn call(
         Some(_) if stop.is_cancelled() => Err("interrupted".to_owned()),
         Some(failure) => {
             let lines: Vec<&str> = called.printed.lines().collect();
-            Err(format!("{failure}\n{}", lines[lines.len().saturating_sub(12)..].join("\n")))
+            Err(format!(
+                "{}\n{}",
+                failure.in_line(),
+                lines[lines.len().saturating_sub(12)..].join("\n")
+            ))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What commands need before and after their trials: what sets them up and cleans up after them, and a run
 //! of each that shows that it works and how often it has to be repeated for the meter to resolve it.
 
+use crate::Remedy as _;
 use crate::account::{CommandAccount, Output};
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
@@ -56,12 +57,16 @@ pub(crate) fn check_found(settings: &Settings) -> Result<(), Error> {
             }
             let at = commands.folder.join(program);
             if program.contains('/') && at.exists() {
-                let message = format!(
-                    "'{program}', which '{}' runs, cannot be run. Make it executable (chmod +x), or name \
-                     what runs it, such as: sh {program}; nothing was run",
-                    treatment.name
-                );
-                return Err(Error::Told { message, status: Status::NotExecutable });
+                return Err(Error::advised(
+                    Status::NotExecutable,
+                    format!(
+                        "'{program}', which '{}' runs, cannot be run; nothing was run",
+                        treatment.name
+                    ),
+                    format!(
+                        "Make it executable (chmod +x), or name what runs it, such as: sh {program}"
+                    ),
+                ));
             }
             let single = commands_of(settings).all(|(_, c)| !c.line.contains(char::is_whitespace));
             let hint = match line.contains(char::is_whitespace) {
@@ -71,12 +76,14 @@ pub(crate) fn check_found(settings: &Settings) -> Result<(), Error> {
                 }
                 false => "",
             };
-            let message = format!(
-                "there is no program '{program}', which '{}' runs. Check its name, or give its path{hint}; \
-                 nothing was run",
-                treatment.name
-            );
-            return Err(Error::Told { message, status: Status::NotFound });
+            return Err(Error::advised(
+                Status::NotFound,
+                format!(
+                    "there is no program '{program}', which '{}' runs; nothing was run",
+                    treatment.name
+                ),
+                format!("Check its name, or give its path{hint}"),
+            ));
         }
     }
     Ok(())
@@ -105,7 +112,7 @@ pub(crate) async fn clean_up(settings: &Settings, observer: &dyn Observer) {
     let Ok(stop) = crate::stop::token() else { return };
     let cleaned = around(settings, "--cleanup", |c| c.cleanup.as_ref(), &stop, observer).await;
     if let Err(error) = cleaned {
-        observer.on(&Event::Warning(&error.to_string()));
+        observer.on(&Event::Warning(&error.in_line()));
     }
 }
 
@@ -162,11 +169,11 @@ async fn run_once(
     let called = called.await.map_err(|error| Error::Other(error.into()))?;
     if stop.is_cancelled() {
         let message = "stopped before the first trial; nothing was measured".to_owned();
-        return Err(Error::Told { message, status: Status::Stopped });
+        return Err(Error::told(Status::Stopped, message));
     }
     if let Some(failure) = called.failure {
         let printed: Vec<&str> = called.printed.lines().collect();
-        let failure = failure.to_string();
+        let failure = failure.in_line();
         // The worker writes its own words last.
         let own = printed.last().is_some_and(|line| failure.contains(line));
         let printed = &printed[..printed.len() - usize::from(own)];
@@ -180,7 +187,7 @@ async fn run_once(
             format!("{what}{failure}, before the first trial{said}\nNothing was measured");
         let gone = failure.contains("exit status 127");
         let status = if gone { Status::NotFound } else { Status::Trials };
-        return Err(Error::Told { message, status });
+        return Err(Error::told(status, message));
     }
     Ok(Once { seconds: seconds(&marks), account })
 }
@@ -227,9 +234,11 @@ pub(crate) async fn try_out(
         observer.on(&Event::Preparing(&format!("{name}: a run before the first trial")));
         let (request, what) = (request(&once, command), format!("'{name}'"));
         let hint = |error: Error| match error {
-            Error::Told { message, status: Status::Trials } if message.contains(" ended with ") => {
-                let message = format!("{message}; --ignore-failure measures it all the same");
-                Error::Told { message, status: Status::Trials }
+            Error::Told { message, remedy: None, status: Status::Trials }
+                if message.contains(" ended with ") =>
+            {
+                let remedy = "--ignore-failure measures it all the same";
+                Error::advised(Status::Trials, message, remedy)
             }
             error => error,
         };
@@ -272,7 +281,7 @@ const SHORT: f64 = 2.0;
 
 fn other_work(why: &str) -> Error {
     let message = format!("{why}; so there is nothing to compare, and nothing was measured");
-    Error::Told { message, status: Status::Trials }
+    Error::told(Status::Trials, message)
 }
 
 fn ends(values: &[f64]) -> (f64, f64) {

@@ -4,6 +4,7 @@ use super::look;
 use super::pauses::Pauses;
 use super::table::Rows;
 use super::trial::{Bench, pause};
+use crate::Remedy as _;
 use crate::events::Event;
 use crate::gate::Expected;
 use crate::plan::Trial;
@@ -232,7 +233,10 @@ impl<'a, 'b> Run<'a, 'b> {
         bench.observer.on(&Event::Looked { look: &look, most, treatments });
         self.experiment.looks.push(look);
         if let Err(error) = self.experiment.write(bench.folder) {
-            tracing::warn!(%error, "what a look found is in the journal only, until the next step");
+            tracing::warn!(
+                error = error.in_line(),
+                "what a look found is in the journal only, until the next step"
+            );
         }
         Ok(stop)
     }
@@ -332,7 +336,10 @@ async fn set_interrupted_aside(
     };
     let event = journal::EntryKind::TrialInterrupted { trial: trial.name.clone(), kept };
     if let Err(error) = journal.write(event) {
-        tracing::warn!(%error, "the journal does not know that the trial was interrupted");
+        tracing::warn!(
+            error = error.in_line(),
+            "the journal does not know that the trial was interrupted"
+        );
     }
 }
 

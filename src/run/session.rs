@@ -5,6 +5,7 @@ mod opening;
 use super::execute::{Ending, execute};
 use super::trial::Bench;
 use super::{commands, look, table};
+use crate::Remedy as _;
 use crate::dataset::Dataset;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer, Planned};
@@ -264,11 +265,12 @@ impl Session {
         let why: String = rejected.iter().map(|(kind, why)| format!("\n  {kind}: {why}")).collect();
         let message = format!(
             "shard {shard} is not run on {}: no energy sensor works here, and an estimate would stand \
-             beside other machines' measurements.{why}\n\
-             Run it on another machine, or have every shard estimated with --meter estimate",
+             beside other machines' measurements.{why}",
             here::name(),
         );
-        Err(Error::Told { message, status: Status::Meter })
+        let remedy =
+            "Run it on another machine, or have every shard estimated with --meter estimate";
+        Err(Error::advised(Status::Meter, message, remedy))
     }
 
     /// Refuses what does not agree, unless that is accepted.
@@ -300,7 +302,7 @@ impl Session {
         let (changed, verdict) = expected.compare(&mut records);
         // The trials are safe. What is added here can be added again, and a disk that is still full
         // must not hide how the run ended.
-        let mut tell = |error: ExperimentError| unwritten.push(error.to_string());
+        let mut tell = |error: ExperimentError| unwritten.push(error.in_line());
         for place in changed {
             let record = &records[place];
             let trial = experiment.plan.trials.iter().find(|t| record.is_of(t));

@@ -6,6 +6,7 @@ mod joules;
 mod task;
 
 use super::interference;
+use crate::Remedy as _;
 use crate::account::Account;
 use crate::clean;
 use crate::events::Observer;
@@ -104,13 +105,14 @@ impl Bench<'_> {
         record: &mut TrialRecord,
         watch: &mut interference::Watch,
     ) -> Result<(), Trouble> {
-        let lost = |e: &dyn std::fmt::Display| Trouble::Unmeasured(e.to_string());
+        let lost = Trouble::Unmeasured;
         let csv = self.folder.file(trial, "csv");
         let log = self.folder.file(trial, "log");
         let listener = Listener::bind().map_err(|e| {
-            lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
+            lost(format!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
-        let mut run = self.meter.run(&csv, self.worker(&listener)).map_err(|e| lost(&e))?;
+        let mut run =
+            self.meter.run(&csv, self.worker(&listener)).map_err(|e| lost(e.in_line()))?;
         let argv = run.line().to_vec();
         let launch = self.launch(trial, argv, &log).map_err(Trouble::Unmeasured)?;
         let mut heard = Heard::default();

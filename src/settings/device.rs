@@ -1,5 +1,6 @@
 //! Where a job runs, and what that asks of the meter and the machine.
 
+use crate::Remedy as _;
 use crate::meter::nvml::Card;
 use crate::meter::{Choice, GpuError, Gpus, Kind, MeterDescription};
 use serde::{Deserialize, Serialize};
@@ -96,9 +97,7 @@ impl Device {
         if self == Device::Cpu {
             return Ok(());
         }
-        let no_card = |error: GpuError| {
-            DeviceError::NoCard(error.to_string().trim_end_matches('.').to_owned())
-        };
+        let no_card = |error: GpuError| DeviceError::NoCard(error.in_line());
         match cards().map_err(no_card)?.as_slice() {
             [] => Err(no_card(GpuError::NoCards)),
             _ => Ok(()),

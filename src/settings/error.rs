@@ -1,5 +1,26 @@
 //! What cannot be accepted of a command line, each with its remedy.
 
+/// What is wrong with a flag's value, and what to do about it.
+#[derive(Debug, thiserror::Error, miette::Diagnostic, PartialEq, Eq)]
+#[error("{what}")]
+pub(crate) struct Problem {
+    what: String,
+    #[help]
+    remedy: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn advised(what: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        Problem { what: what.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+impl<T: Into<String>> From<T> for Problem {
+    fn from(what: T) -> Problem {
+        Problem { what: what.into(), remedy: None }
+    }
+}
+
 /// What cannot be accepted, named by its flag.
 #[derive(Debug, thiserror::Error, miette::Diagnostic, PartialEq, Eq)]
 pub(crate) enum SettingsError {
@@ -60,30 +81,33 @@ pub(crate) enum SettingsError {
     },
     /// A folder that cannot be an environment.
     #[error("--environment {name}: {problem}")]
+    #[diagnostic(forward(problem))]
     Environment {
         /// As it was named.
         name: String,
         /// What is wrong with it.
-        problem: String,
+        problem: Problem,
     },
     /// A script that does not say what it is.
     #[error("--treatments: {0}; it is read without being run")]
     Script(String),
     /// A factor or one of its levels.
     #[error("--vary {factor}: {problem}")]
+    #[diagnostic(forward(problem))]
     Vary {
         /// The factor, as it was typed.
         factor: String,
         /// What is wrong with it.
-        problem: String,
+        problem: Problem,
     },
     /// Releases that cannot be had.
     #[error("--versions {typed}: {problem}")]
+    #[diagnostic(forward(problem))]
     Versions {
         /// As it was typed.
         typed: String,
         /// What is wrong with it.
-        problem: String,
+        problem: Problem,
     },
     /// None named.
     #[error("--treatments: there is none")]
@@ -126,17 +150,19 @@ pub(crate) enum SettingsError {
     },
     /// A command that could not be started in any way.
     #[error("{line:?} cannot be run: {why}")]
+    #[diagnostic(forward(why))]
     Command {
         /// As it was typed.
         line: String,
         /// In words.
-        why: String,
+        why: Problem,
     },
     /// No shell.
     #[error("--shell: {why}")]
+    #[diagnostic(forward(why))]
     Shell {
         /// In words.
-        why: String,
+        why: Problem,
     },
     /// What cannot be shown in one line.
     #[error("--name: {0:?} cannot be a label")]
@@ -152,11 +178,12 @@ pub(crate) enum SettingsError {
     SameName(String),
     /// What is put into commands.
     #[error("--parameter-list, --parameter-scan: {name}: {why}")]
+    #[diagnostic(forward(why))]
     Parameter {
         /// The parameter.
         name: String,
         /// In words.
-        why: String,
+        why: Problem,
     },
     /// A shard of a plan that each machine would draw for itself.
     #[error("--shard: without a seed of the order each machine would draw a plan of its own")]
@@ -164,7 +191,8 @@ pub(crate) enum SettingsError {
     Unseeded,
     /// A shard that there is not.
     #[error("--shard: {0}")]
-    Shard(String),
+    #[diagnostic(forward(0))]
+    Shard(Problem),
     /// A number outside its range.
     #[error("{flag}: {value} is out of range")]
     #[diagnostic(help("{allowed}"))]

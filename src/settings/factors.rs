@@ -1,6 +1,6 @@
 //! Factors: what is varied over all treatments, and the job at their levels.
 
-use super::{Job, Levels, SettingsError, Treatment};
+use super::{Job, Levels, Problem, SettingsError, Treatment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -44,12 +44,13 @@ impl Factor {
 
     /// Checks a factor of a training job by itself.
     fn check(&self) -> Result<(), SettingsError> {
-        let told = |problem: String| SettingsError::Vary { factor: self.factor.clone(), problem };
+        let told = |problem: Problem| SettingsError::Vary { factor: self.factor.clone(), problem };
         if !FACTORS.contains(&self.factor.as_str()) {
-            return Err(told(format!("no such factor; there are: {}", FACTORS.join(", "))));
+            return Err(told(format!("no such factor; there are: {}", FACTORS.join(", ")).into()));
         }
         if self.levels.len() < 2 {
-            return Err(told("name at least two levels, or use the flag of that name".to_owned()));
+            let remedy = "name at least two, or use the flag of that name";
+            return Err(told(Problem::advised("it has one level", remedy)));
         }
         let mut seen = BTreeSet::new();
         match self
@@ -57,7 +58,7 @@ impl Factor {
             .iter()
             .find(|level| !seen.insert(level.parse::<f64>().unwrap_or(0.0).to_bits()))
         {
-            Some(level) => Err(told(format!("{level} stands there twice"))),
+            Some(level) => Err(told(format!("{level} stands there twice").into())),
             None => Ok(()),
         }
     }
@@ -74,12 +75,14 @@ pub(crate) fn at_all_levels(
 ) -> Result<Vec<Treatment>, SettingsError> {
     let mut all = treatments;
     for (place, factor) in factors.iter().enumerate() {
-        let told = |problem: String| SettingsError::Vary { factor: factor.factor.clone(), problem };
+        let told =
+            |problem: Problem| SettingsError::Vary { factor: factor.factor.clone(), problem };
         if factors[..place].iter().any(|other| other.factor == factor.factor) {
-            return Err(told("it stands there twice; name all its levels at once".to_owned()));
+            let remedy = "name all its levels at once";
+            return Err(told(Problem::advised("it stands there twice", remedy)));
         }
         if all.len() * factor.levels.len() > MOST_TREATMENTS {
-            return Err(told(format!("that makes more than {MOST_TREATMENTS} treatments")));
+            return Err(told(format!("that makes more than {MOST_TREATMENTS} treatments").into()));
         }
         let at = |treatment: &Treatment, level: &String| {
             let mut levels = treatment.levels.clone();
@@ -111,7 +114,10 @@ pub(crate) fn check_factors(
             let levels = Levels::from([(factor.factor.clone(), level.clone())]);
             let threads = job.at(&levels)?.threads;
             if factor.factor == SAME_WORK && threads > cores {
-                let problem = format!("{level} is out of range; there are {cores} processors");
+                let problem = Problem::advised(
+                    format!("{level} is out of range"),
+                    format!("there are {cores} processors"),
+                );
                 return Err(SettingsError::Vary { factor: factor.factor.clone(), problem });
             }
         }
@@ -135,8 +141,9 @@ impl Job {
     pub(crate) fn at(&self, levels: &Levels) -> Result<Job, SettingsError> {
         let mut job = self.clone();
         for (factor, level) in levels {
-            let told = |problem: String| SettingsError::Vary { factor: factor.clone(), problem };
-            let range = |allowed: &str| told(format!("{level} is out of range; {allowed}"));
+            let told = |problem: Problem| SettingsError::Vary { factor: factor.clone(), problem };
+            let range =
+                |allowed: &str| told(Problem::advised(format!("{level} is out of range"), allowed));
             let whole = |least: u32, most: u32| {
                 level.parse::<u32>().ok().filter(|n| (least..=most).contains(n)).ok_or_else(|| {
                     match most {
@@ -156,7 +163,9 @@ impl Job {
                     job.learning_rate = rate.ok_or_else(|| range("a number above 0"))?;
                 }
                 _ => {
-                    return Err(told(format!("no such factor; there are: {}", FACTORS.join(", "))));
+                    return Err(told(
+                        format!("no such factor; there are: {}", FACTORS.join(", ")).into(),
+                    ));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::cells::Cells;
 use super::columns::SESSION;
 use super::{Broken, Frame, Table};
+use crate::Remedy as _;
 use crate::analysis::gather::{Outcome, Trial};
 use crate::analysis::scan::Source;
 use crate::analysis::settings::Method;
@@ -19,7 +20,7 @@ pub(super) fn cells(
 ) -> Cells {
     let mut row = Row::of(trial, frame);
     match &trial.outcome {
-        Outcome::Broken(error) => table.broken.push(row.fail(error.row, error.fault.to_string())),
+        Outcome::Broken(error) => table.broken.push(row.fail(error.row, error.fault.in_line())),
         Outcome::Missing(reason) => table.broken.push(row.fail(None, reason.clone())),
         Outcome::Read(accounts) => row.read(accounts, present, own),
     }

@@ -1,6 +1,7 @@
 //! Why a meter does not work here, and what to do.
 
 use super::{Context, titled};
+use crate::Remedy as _;
 use crate::doctor::finding::{Finding, Level};
 use crate::meter::{GpuError, Kind, MeterError, PerfError};
 use std::path::Path;
@@ -99,7 +100,7 @@ fn explain_energibridge(error: &MeterError) -> (String, Option<String>) {
             format!("{} fails here ({exit}): {said}", path.display()),
             crate::meter::needs(path, said),
         ),
-        other => return (other.to_string(), None),
+        other => return (other.to_string(), other.remedy()),
     };
     (found, Some(remedy))
 }

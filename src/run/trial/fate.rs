@@ -1,6 +1,7 @@
 //! A trial's record: what is in it before the trial is run, and how the trial fared.
 
 use super::Bench;
+use crate::Remedy as _;
 use crate::clean;
 use crate::meter::MeterError;
 use crate::plan::Trial;
@@ -75,8 +76,8 @@ pub(super) fn blame(failure: &Failure, meter: Option<MeterError>) -> String {
         Failure::WrapperEnded { .. } | Failure::Vanished { .. } | Failure::Silent { .. }
     );
     match meter.filter(|_| by_itself) {
-        Some(meter) => format!("{failure}: {meter}"),
-        None => failure.to_string(),
+        Some(meter) => format!("{failure}: {}", meter.in_line()),
+        None => failure.in_line(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is heard of a worker while it runs, and what is looked at meanwhile.
 
 use super::Bench;
+use crate::Remedy as _;
 use crate::account::Account;
 use crate::events::Event;
 use crate::meter::Session;
@@ -35,7 +36,7 @@ impl Bench<'_> {
     pub(super) fn look_around(&self, session: &Session, heard: &mut Heard) -> Result<(), String> {
         session.health().map_err(|e| {
             heard.meter_lost = true;
-            e.to_string()
+            e.in_line()
         })?;
         if let Some(watts) = session.watts() {
             self.observer.on(&Event::Watts(watts));

@@ -246,6 +246,7 @@ pub enum MeterError {
     },
     /// What it wrote cannot be used.
     #[error("the meter's samples cannot be used: {0}")]
+    #[diagnostic(forward(0))]
     Samples(Arc<ReadError>),
 
     /// The file of samples cannot be made.
