@@ -157,6 +157,7 @@ mod tests {
     use super::save::text;
     use super::value::Kind;
     use super::*;
+    use crate::Remedy as _;
     use clap::{ArgAction, ArgMatches};
     use toml::Value;
 
@@ -269,7 +270,7 @@ mod tests {
                 "meter has to be text in quotes, such as \"5m\", and is a table",
             ),
         ] {
-            let said = line(file, &[]).unwrap_err().to_string();
+            let said = line(file, &[]).unwrap_err().in_line();
             assert!(said.starts_with("race.toml: ") && said.contains(told), "{file}: {said}");
         }
     }

@@ -162,6 +162,7 @@ fn names(workloads: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
 
     fn project() -> Project {
         Project { root: env!("CARGO_MANIFEST_DIR").into() }
@@ -177,7 +178,7 @@ mod tests {
         let own = scratch.path().join("sorting");
         std::fs::create_dir(&own).unwrap();
         let typed = own.to_str().unwrap();
-        let empty = Workload::find(typed, &project()).unwrap_err().to_string();
+        let empty = Workload::find(typed, &project()).unwrap_err().in_line();
         assert!(empty.contains("<framework>_sorting.py"), "{empty}");
         std::fs::write(own.join("list_sorting.py"), "").unwrap();
         let found = Workload::find(typed, &project()).unwrap();
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_named_beside_what_there_is() {
-        let told = Workload::find("rnn", &project()).unwrap_err().to_string();
+        let told = Workload::find("rnn", &project()).unwrap_err().in_line();
         assert!(told.contains("'rnn'") && told.contains("cnn"), "{told}");
     }
 
@@ -206,7 +207,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("workload.toml"), "windows = [\"train\"]").unwrap();
         let workload = Workload { name: "x".into(), folder: folder.path().into() };
-        let told = workload.about().unwrap_err().to_string();
+        let told = workload.about().unwrap_err().in_line();
         assert!(told.contains("workload.toml") && told.contains("windows"), "{told}");
     }
 }

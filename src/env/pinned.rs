@@ -251,6 +251,7 @@ fn bases(settings: &EnvSettings) -> Result<Vec<Base>, EnvError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
 
     fn text(platform: &str) -> String {
         format!(
@@ -269,7 +270,7 @@ mod tests {
         assert!(PinnedLock::parse("a==1\n").is_err());
         let oldest = |version: &str| [("B".to_owned(), version.to_owned())].into();
         assert!(lock.is_recent_enough("a@1", &oldest("2.0")).is_ok());
-        let told = lock.is_recent_enough("a@1", &oldest("2.10")).unwrap_err().to_string();
+        let told = lock.is_recent_enough("a@1", &oldest("2.10")).unwrap_err().in_line();
         assert!(told.contains("a@1") && told.contains("2.10 or later"), "{told}");
         assert!(PinnedLock::parse(&text(&platform()).replace("--hash", "#")).is_err());
     }

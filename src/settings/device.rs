@@ -139,7 +139,7 @@ mod tests {
     fn a_card_that_does_the_work_has_to_count() {
         let fits = |gpus: &str, meter: &str| {
             let meter: Choice = meter.parse().unwrap();
-            Device::Gpu.fits(&gpus.parse().unwrap(), meter).map_err(|error| error.to_string())
+            Device::Gpu.fits(&gpus.parse().unwrap(), meter).map_err(|error| error.in_line())
         };
         assert_eq!(fits("all", "auto"), Ok(()));
         assert_eq!(fits("1", "estimate+nvml"), Ok(()));
@@ -151,9 +151,9 @@ mod tests {
     #[test]
     fn a_machine_without_a_card_is_told_why_and_what_to_do_instead() {
         let absent = || GpuError::Absent { library: "nvml".into(), why: "not found".into() };
-        let error = Device::Gpu.is_there(|| Err(absent())).unwrap_err().to_string();
+        let error = Device::Gpu.is_there(|| Err(absent())).unwrap_err().in_line();
         assert!(error.contains("nvml") && error.contains("leave --device out"), "{error}");
-        let error = Device::Gpu.is_there(|| Ok(Vec::new())).unwrap_err().to_string();
+        let error = Device::Gpu.is_there(|| Ok(Vec::new())).unwrap_err().in_line();
         assert!(error.contains("no card"), "{error}");
         assert!(Device::Cpu.is_there(|| panic!("nobody asked for a card")).is_ok());
     }

@@ -49,7 +49,7 @@ impl Factor {
             return Err(told(format!("no such factor; there are: {}", FACTORS.join(", ")).into()));
         }
         if self.levels.len() < 2 {
-            let remedy = "name at least two, or use the flag of that name";
+            let remedy = "name at least two levels, or use the flag of that name";
             return Err(told(Problem::advised("it has one level", remedy)));
         }
         let mut seen = BTreeSet::new();
@@ -176,6 +176,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
     use crate::plan::duration::tests::example;
 
     fn factor(text: &str) -> Factor {
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn a_level_out_of_range_is_told_with_the_range() {
         let job = example().job;
-        let refusal = |text: &str| check_factors(&[factor(text)], &job, 2).unwrap_err().to_string();
+        let refusal = |text: &str| check_factors(&[factor(text)], &job, 2).unwrap_err().in_line();
         assert!(refusal("batch-size=0,64").contains("1 to 60000"));
         assert!(refusal("threads=1,3").contains("there are 2 processors"));
         assert!(refusal("learning-rate=1,-1").contains("above 0"));

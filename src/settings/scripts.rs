@@ -199,6 +199,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
 
     #[test]
     fn a_script_without_declarations_is_its_framework() {
@@ -228,7 +229,7 @@ mod tests {
         let path = folder.path().join("x_cnn.py");
         std::fs::write(&path, "BUILT = {'own/target/x': 'make -C own'}\n").unwrap();
         let script = Script::read("x", &path).unwrap();
-        let told = || script.is_built().unwrap_err().to_string();
+        let told = || script.is_built().unwrap_err().in_line();
         assert!(told().contains("a clone of joulerace"), "{}", told());
         std::fs::create_dir_all(folder.path().join("own/target")).unwrap();
         assert!(told().contains("make -C own"), "{}", told());

@@ -115,6 +115,7 @@ pub(super) fn enough_space(missing: &[Missing], observer: &dyn Observer) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
     use crate::prepare::environments::versions::Silent;
 
     fn missing(called: &str, bytes: f64) -> Missing {
@@ -127,7 +128,7 @@ mod tests {
         enough_space(&[], &Silent).unwrap();
         enough_space(&[missing("jax@0.4.30", 1.0)], &Silent).unwrap();
         let many = [missing("jax@0.4.30", 1.0), missing("torch@2.4.1", 1e18)];
-        let told = enough_space(&many, &Silent).unwrap_err().to_string();
+        let told = enough_space(&many, &Silent).unwrap_err().in_line();
         for word in ["2 environments (jax@0.4.30, torch@2.4.1)", "1000000000.0 GB", "env prune"] {
             assert!(told.contains(word), "{word}: {told}");
         }

@@ -253,6 +253,7 @@ fn run(line: &[OsString], printed: &Path) -> Result<Exit, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use joulerace_files::Remedy as _;
 
     #[test]
     fn versions_are_ordered_as_numbers() {
@@ -284,9 +285,9 @@ mod tests {
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
         let search = std::env::join_paths([one.path(), two.path()]).unwrap();
         assert_eq!(find(None, Some(&search)).unwrap(), binary);
-        let error = find(None, Some(one.path().as_os_str())).unwrap_err().to_string();
+        let error = find(None, Some(one.path().as_os_str())).unwrap_err().in_line();
         assert!(error.contains("--energibridge"), "{error}");
-        let error = find(Some(Path::new("/no/such")), None).unwrap_err().to_string();
+        let error = find(Some(Path::new("/no/such")), None).unwrap_err().in_line();
         assert!(error.contains("/no/such"), "{error}");
     }
 }
