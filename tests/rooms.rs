@@ -221,6 +221,17 @@ fn no_room_comes_back_to_itself() {
     }
 }
 
+#[test]
+fn no_file_of_a_crate_comes_back_to_itself() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let circles: Vec<String> = std::fs::read_dir(crates)
+        .unwrap()
+        .filter_map(|each| House::of(&each.unwrap().path().join("src")).circle())
+        .map(|circle| circle.join("\n  "))
+        .collect();
+    assert!(circles.is_empty(), "circles:\n  {}", circles.join("\n  "));
+}
+
 /// What circle these files make.
 fn circle_of(files: &[(&str, &str)]) -> Option<String> {
     let src = tempfile::tempdir().unwrap();

@@ -100,7 +100,7 @@ pub(crate) fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
 struct Audited {
     /// Where it was written.
     output: PathBuf,
-    /// Its `audit.json`.
+    /// Its `audit.json`, which `--json` prints as it stands.
     value: Value,
     /// Files, and rows of tables, that are no trials, with the reasons.
     passed_over: Vec<String>,

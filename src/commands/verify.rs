@@ -17,14 +17,13 @@ use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
 use crate::settings::{Job, Treatment, treatments};
-use crate::worker::protocol::Interpreter;
 use crate::workload::{Workload, uses_images};
-use serde::{Deserialize as _, Serialize};
+use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 pub(super) use table::{Comparison, table};
-use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.
 pub(crate) fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
@@ -66,6 +65,13 @@ struct Collect<'a> {
     steps: u32,
     /// The file that it writes.
     output: &'a Path,
+}
+
+/// What is told to `verify.compare`.
+#[derive(Serialize)]
+struct Compare {
+    /// What each treatment did, by its name; the order says which is the first, so this is no `BTreeMap`.
+    files: Map<String, Value>,
 }
 
 fn failed(what: &str, why: String) -> Error {
@@ -146,8 +152,10 @@ impl Collection<'_> {
             terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
             let made = self.environments.of_treatment(treatment);
             let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
-            let argument = self.argument(treatment, &output)?;
-            self.call(&made.python, "collect", argument, &stop)
+            let argument = self.argument(treatment, &output);
+            let path = self.path.to_vec();
+            let collect = ("verify", "collect");
+            prepare::call(&made.python, path, collect, &argument, &stop, |_: IgnoredAny| ())
                 .await
                 .map_err(|why| failed(name, why))?;
             last = Some(&made.python);
@@ -155,32 +163,23 @@ impl Collection<'_> {
         }
         let nothing = || failed("the comparison", "nothing was trained".to_owned());
         let python = last.ok_or_else(nothing)?;
-        let argument = json!({ "files": files });
-        let compared = self.call(python, "compare", argument, &stop).await;
-        let events = compared.map_err(|why| failed("the comparison", why))?;
-        let told = events.iter().rev().find_map(|event| Comparison::deserialize(event).ok());
+        let mut told = None;
+        let hear = |comparison: Comparison| told = Some(comparison);
+        let (path, compare) = (self.path.to_vec(), ("verify", "compare"));
+        prepare::call(python, path, compare, &Compare { files }, &stop, hear)
+            .await
+            .map_err(|why| failed("the comparison", why))?;
         told.ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
     }
 
-    fn argument(&self, treatment: &Treatment, output: &Path) -> Result<Value, Error> {
+    fn argument<'a>(&'a self, treatment: &'a Treatment, output: &'a Path) -> Collect<'a> {
         let argument = Argument {
             framework: &treatment.framework,
             workload: &self.workload.name,
             job: self.work.clone(),
             variant: treatment.variant.as_deref(),
         };
-        let argument = Collect { argument, steps: self.args.steps, output };
-        serde_json::to_value(argument).map_err(|e| Error::Other(e.into()))
-    }
-
-    async fn call(
-        &self,
-        python: &Interpreter,
-        function: &str,
-        argument: Value,
-        stop: &CancellationToken,
-    ) -> Result<Vec<Value>, String> {
-        prepare::call(python, self.path.to_vec(), "verify", function, argument, stop, |_| ()).await
+        Collect { argument, steps: self.args.steps, output }
     }
 }
 

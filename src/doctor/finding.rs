@@ -91,7 +91,7 @@ pub struct Finding {
     pub found: String,
     /// What to do, where something can be done. Lines that begin with two spaces are commands.
     pub remedy: Option<String>,
-    /// The numbers behind it. Units are in the names.
+    /// The numbers and words behind it, for programs: each check has its own. Units are in the names.
     pub details: Map<String, Value>,
 }
 

@@ -16,7 +16,8 @@ use crate::paths::{self, Project};
 use crate::stop;
 use crate::worker;
 use crate::worker::protocol::{Interpreter, Request};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -210,38 +211,37 @@ pub(crate) fn followed(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| absolute(path))
 }
 
-/// Calls a function of a Python module in a fresh worker that nobody measures, and returns the events
-/// it emitted.
+/// Calls a function of a Python module in a fresh worker that nobody measures, and hands on what it emits, as far
+/// as that is a `T`.
 ///
 /// # Errors
 ///
 /// In words, with the end of what it printed.
-pub(crate) async fn call(
+pub(crate) async fn call<T: DeserializeOwned>(
     python: &Interpreter,
     sys_path: Vec<PathBuf>,
-    module: &str,
-    function: &str,
-    argument: Value,
+    (module, function): (&str, &str),
+    argument: &impl Serialize,
     stop: &CancellationToken,
-    mut on_event: impl FnMut(&Value),
-) -> Result<Vec<Value>, String> {
+    mut hear: impl FnMut(T),
+) -> Result<(), String> {
     let request = Request {
         python: python.clone(),
         sys_path,
         module: module.to_owned(),
         function: function.to_owned(),
-        argument,
+        argument: serde_json::to_value(argument).map_err(|e| e.to_string())?,
         arrays: None,
     };
-    let mut events = Vec::new();
     let called = worker::call(request, stop, |event| {
-        on_event(event);
-        events.push(event.clone());
+        if let Ok(told) = T::deserialize(event) {
+            hear(told);
+        }
         Ok(())
     });
     let called = called.await.map_err(|e| e.to_string())?;
     match called.failure {
-        None => Ok(events),
+        None => Ok(()),
         Some(_) if stop.is_cancelled() => Err("interrupted".to_owned()),
         Some(failure) => {
             let lines: Vec<&str> = called.printed.lines().collect();
@@ -259,6 +259,14 @@ pub(crate) fn token() -> Result<CancellationToken, Error> {
     stop::token().map_err(|e| Error::Other(e.into()))
 }
 
+/// What `data.make_digits` is given.
+#[derive(Serialize)]
+struct DigitsArgument<'a> {
+    /// The folder to write to.
+    output: &'a Path,
+    seed: u64,
+}
+
 /// What makes the digits data set, in the training environment.
 async fn make_digits(
     python: &Interpreter,
@@ -266,9 +274,9 @@ async fn make_digits(
     into: &Path,
     stop: &CancellationToken,
 ) -> Result<(), String> {
-    let argument = json!({ "output": into, "seed": dataset::DIGITS_SEED });
+    let argument = DigitsArgument { output: into, seed: dataset::DIGITS_SEED };
     let path = vec![workloads.to_owned()];
-    call(python, path, "data", "make_digits", argument, stop, |_| ()).await.map(drop)
+    call(python, path, ("data", "make_digits"), &argument, stop, |_: IgnoredAny| ()).await
 }
 
 /// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up

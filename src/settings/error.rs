@@ -110,7 +110,7 @@ pub(crate) enum SettingsError {
         problem: Problem,
     },
     /// None named.
-    #[error("--treatments: there is none")]
+    #[error("--treatments names nothing")]
     #[diagnostic(help("name at least one treatment"))]
     NoTreatment,
     /// The control is not among the treatments.
