@@ -32,7 +32,7 @@ pub(crate) struct MeterArgs {
     #[arg(
         long,
         value_name = "DIR",
-        default_value = "/sys/class/powercap",
+        default_value = crate::meter::POWERCAP,
         env = super::POWERCAP,
         hide_env = true
     )]

@@ -1,8 +1,7 @@
 //! Where a job runs, and what that asks of the meter and the machine.
 
 use crate::Remedy as _;
-use crate::meter::nvml::Card;
-use crate::meter::{Choice, GpuError, Gpus, Kind, MeterDescription};
+use crate::meter::{Card, Choice, GpuError, Gpus, Kind, MeterDescription};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

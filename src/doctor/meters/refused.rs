@@ -39,7 +39,7 @@ pub(super) fn explain(error: &MeterError) -> (String, Option<String>) {
     let (found, remedy) = match error {
         // Only Linux has such folders, unless one is mounted elsewhere.
         MeterError::NoZones { powercap }
-            if !cfg!(target_os = "linux") && powercap.as_path() == Path::new("/sys/class/powercap") =>
+            if !cfg!(target_os = "linux") && powercap.as_path() == Path::new(crate::meter::POWERCAP) =>
         {
             return ("RAPL is read on Linux only; EnergiBridge measures here".to_owned(), None);
         }
@@ -128,7 +128,7 @@ fn explain_perf(error: &PerfError) -> (String, Option<String>) {
              docker run --cap-add PERFMON IMAGE"
                 .to_owned(),
         ),
-        other => return (other.to_string(), None),
+        other => return (other.to_string(), other.remedy()),
     };
     (found, Some(remedy))
 }

@@ -3,7 +3,7 @@
 use super::{Context, titled};
 use crate::doctor::finding::{Finding, Level};
 use crate::doctor::tried::Movement;
-use crate::meter::{Counter, Kind, MeterDescription, nvml::Card};
+use crate::meter::{Card, Counter, Kind, MeterDescription};
 use crate::samples::Domain;
 use crate::units;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,49 +2,29 @@
 
 #![allow(missing_docs, reason = "an error's message says what its fields are")]
 
+mod gpu;
+mod perf;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Kind;
-pub(super) use super::nvml::GpuError;
-pub(super) use super::rapl::PerfError;
 use crate::process::Exit;
 use crate::samples::ReadError;
+pub use gpu::GpuError;
 use joulerace_files::Remedy as _;
+pub use perf::PerfError;
 
 /// A meter that cannot be used, or that failed while it measured.
-///
-/// What a flag cannot be read as has no remedy apart: clap prints one text, what was typed and what may be.
 ///
 /// It can be cloned because a fault found on the sampler's thread is asked for more than once.
 #[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
 pub enum MeterError {
-    /// `--meter` names none of the meters.
-    #[error(
-        "'{0}' is no meter. --meter takes auto, energibridge, rapl, estimate or nvml, and with a + \
-         nvml beside one of the others, such as rapl+nvml"
-    )]
-    UnknownKind(String),
-    /// `--meter` names two for the same thing.
-    #[error(
-        "'{0}' would read the processor twice. --meter takes one of energibridge, rapl and estimate, \
-         and nvml beside it, such as rapl+nvml"
-    )]
-    TwoForOne(String),
-    /// `--gpus` is no choice of cards.
-    #[error("'{0}' names no graphics cards. --gpus takes all, none or numbers such as 0,1")]
-    Gpus(String),
     /// The meter asked for reads no cards, and some were named, or the other way round.
     #[error("--gpus {gpus} and --meter {meter} do not go together")]
     #[diagnostic(help("nvml is what reads graphics cards, as in --meter rapl+nvml"))]
     GpusAgainstMeter { gpus: String, meter: String },
-    /// `--cpu-watts` is not two powers.
-    #[error(
-        "'{0}' is no IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
-         with all cores busy, the second not below the first, such as 10:65"
-    )]
-    CpuWatts(String),
     /// `--interval` is too short to be a sampling interval.
     #[error("--interval {0:?} is too short: the meters need at least 1ms between two samples")]
     Interval(std::time::Duration),
@@ -159,7 +139,7 @@ pub enum MeterError {
 
     /// RAPL can be read neither through powercap nor through performance events.
     // Two causes, each with its remedy beside it.
-    #[error("{}\nNor through perf events: {perf}", powercap.in_line())]
+    #[error("{}\nNor through perf events: {}", powercap.in_line(), perf.in_line())]
     NeitherWay {
         /// Why not through powercap.
         powercap: Box<MeterError>,
@@ -168,6 +148,7 @@ pub enum MeterError {
     },
     /// RAPL cannot be read through performance events, or not any more.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Perf(#[from] PerfError),
 
     /// A graphics card cannot be read, or not any more.

@@ -1,8 +1,8 @@
 //! Which sensors work here, and which of them make the meter.
 
 use super::Meter;
+use super::error::GpuError;
 use super::error::MeterError;
-use super::nvml::GpuError;
 use super::sensor::Sensor;
 use super::settings::{Choice, Gpus, Kind, MeterSettings};
 use joulerace_files::Remedy as _;

@@ -131,7 +131,7 @@ fn of(gpu: Option<u32>) -> String {
 
 impl GpuError {
     /// Of a call about the driver as a whole.
-    pub(super) fn of_driver(error: &NvmlError, library: &std::path::Path) -> GpuError {
+    pub(crate) fn of_driver(error: &NvmlError, library: &std::path::Path) -> GpuError {
         match error {
             NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => {
                 // The loader's message begins with the library's name, which is told already.
@@ -150,7 +150,7 @@ impl GpuError {
     }
 
     /// Of a call about one card.
-    pub(super) fn of_card(error: &NvmlError, gpu: u32) -> GpuError {
+    pub(crate) fn of_card(error: &NvmlError, gpu: u32) -> GpuError {
         match error {
             NvmlError::GpuLost => GpuError::Lost { gpu },
             NvmlError::NoPermission => GpuError::NotPermitted { gpu: Some(gpu) },
