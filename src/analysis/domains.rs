@@ -38,7 +38,7 @@ pub(crate) struct Measured<'a> {
     pub usable: bool,
     /// The domains in its file.
     pub present: Vec<Domain>,
-    /// Those of its own total.
+    /// The domains of its own total.
     pub total: &'a [Domain],
 }
 
@@ -65,7 +65,7 @@ fn unlike(kinds: &BTreeMap<String, String>, compared: &[Domain]) -> String {
 /// Why these are compared; `beside` are those that only some trials have.
 fn alike(compared: &[Domain], beside: &[Domain], judged: &[&Measured<'_>]) -> String {
     if beside.is_empty() && compared == [Domain::Estimated] {
-        // Nothing was measured, and no word here may say so.
+        // Nothing was measured, and the sentence must not claim that.
         "an estimate from processor time; nothing was measured".to_owned()
     } else if beside.is_empty() && compared.contains(&Domain::Estimated) {
         format!("{}; the processor's part is an estimate", list(compared))

@@ -287,7 +287,7 @@ fn session(
     (!all.is_empty()).then(|| all.join("/"))
 }
 
-/// Of a folder's name what counts: `docker_session_2` and `podman_session_2` are the same session.
+/// The part of a folder's name that counts: `docker_session_2` and `podman_session_2` are the same session.
 fn counted(name: &str) -> String {
     let all = parts(name);
     let from = all.iter().rposition(|p| p.kind == Kind::Word).unwrap_or(0);

@@ -29,7 +29,7 @@ const LARGEST: u64 = 1 << 30;
 pub(crate) fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
     let unfit = |why: String| AnalysisError::Unfit { dir: settings.dir.clone(), why, remedy: None };
     let named = OsStr::new("experiment.json");
-    // What cannot be opened is told of by whoever reads it.
+    // A folder that cannot be opened is reported when it is read.
     let Ok(dir) = Dir::open(&settings.dir) else { return Ok(Vec::new()) };
     if !dir.has(named) {
         return Ok(Vec::new());
@@ -68,7 +68,7 @@ pub(crate) fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisE
     Ok(experiment.shards.par_iter().flat_map(agrees_itself).collect())
 }
 
-/// What of journal, records and samples does not agree, a sentence each.
+/// Where journal, records and samples disagree, a sentence each.
 fn agrees(plan: &Plan, folder: &Folder) -> Vec<String> {
     let journal = match journal::read(&folder.journal()) {
         Ok(journal) => journal,

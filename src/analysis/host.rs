@@ -59,7 +59,7 @@ pub struct AnalysisReport {
     pub seconds: f64,
 }
 
-/// What an analysis tells on its way.
+/// What an analysis reports while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// What the folder holds, before anything is read; `by` says what the groups were found by.
@@ -70,9 +70,9 @@ pub enum Progress {
     },
     /// Files are being read.
     Reading {
-        /// So many were.
+        /// How many so far.
         done: usize,
-        /// Of so many.
+        /// How many in all.
         of: usize,
     },
     /// All files were read.
@@ -251,7 +251,7 @@ impl Analysis<'_> {
         let mut complaint = None;
         let progress = &mut self.progress;
         let called = worker::call(request, self.stop, |event| {
-            // An event of a kind that only the Python side knows is none for this listener.
+            // Python may emit other messages, which the host does not need.
             match serde_json::from_value(event.clone()) {
                 Ok(AnalysisMessage::Progress { step }) => progress(Progress::Step(step)),
                 Ok(AnalysisMessage::Result { sentence, files }) => result = Some((sentence, files)),

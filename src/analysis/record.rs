@@ -80,8 +80,8 @@ pub struct TrialFacts {
     pub cooldown: Option<Cooldown>,
 }
 
-/// A script's account of its trial as far as the analysis needs it. Scripts of other people write it, so
-/// that what is no account at all is one that tells nothing.
+/// A script's account of its trial as far as the analysis needs it. Other people's scripts write it: what cannot
+/// be read as an account counts as an empty one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Value")]
 pub struct Told {

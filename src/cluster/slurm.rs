@@ -1,4 +1,4 @@
-//! Slurm's own programs: jobs are submitted and looked at with them, and with nothing else.
+//! Slurm's own programs, which submit jobs and show them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -77,7 +77,7 @@ pub struct Queued {
 ///
 /// # Errors
 ///
-/// [`SlurmError`]; a job that the queue has forgotten is none.
+/// [`SlurmError`]; a job that the queue has forgotten is no error.
 pub fn queue(job: u64) -> Result<BTreeMap<u32, Queued>, SlurmError> {
     let mut command = Command::new("squeue");
     command.args(["--noheader", "--array", "--format=%K|%T|%N|%r"]).arg(format!("--jobs={job}"));

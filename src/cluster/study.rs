@@ -84,7 +84,7 @@ impl Study {
     /// Its file's name, in the study's folder.
     pub const FILE: &str = "study.json";
 
-    /// Reads a study; none where the folder holds none, as where shards were started by hand.
+    /// Reads a study; `None` where the folder has no `study.json`, as when shards were started by hand.
     ///
     /// # Errors
     ///

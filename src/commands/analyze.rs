@@ -21,7 +21,7 @@ use crate::stop::Stopper;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// As many groups are shown before an analysis, and as many kinds of reasons after it; the report has all.
+/// How many groups are shown before an analysis, and how many kinds of reasons after it; the report has all.
 pub(super) const MOST_LINES: usize = 20;
 
 /// `joulerace analyze`.

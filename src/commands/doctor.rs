@@ -143,7 +143,7 @@ fn as_json(subject: &Subject<'_>) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// Shows each group as soon as it is known, and on a terminal that something is going on meanwhile.
+/// Shows each group as soon as it is known; until then a terminal shows that the program is busy.
 fn on_screen(subject: &Subject<'_>, talk: Talk) -> Report {
     let columns = usize::from(width());
     // Takes the colours out where standard output is no terminal or NO_COLOR is set.

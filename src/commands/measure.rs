@@ -96,8 +96,8 @@ fn warm_up(
     Ok(None)
 }
 
-/// On standard error, so that the command's own output stays clean. A result is told whatever is
-/// said of talking: it is what was asked for.
+/// On standard error, so that the command's own output stays clean. A result is shown even with `--quiet`: it is
+/// what was asked for.
 fn tell(text: &str) {
     let _ = std::io::stderr().write_all(fitting(text).as_bytes());
 }
@@ -130,7 +130,7 @@ fn explain(measurer: &Measurer) {
     tell(&text);
 }
 
-/// Says why there is no more, and gives the status to end with.
+/// Says why the series ends, and gives the status to end with.
 fn gave_up(measured: &Measured, what: &str) -> ExitCode {
     let why = if measured.asked_to_stop {
         "was stopped".to_owned()

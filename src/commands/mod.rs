@@ -41,13 +41,13 @@ pub fn main() -> ExitCode {
         Err(error) => return screen::misread(&error),
     };
     let is_worker = matches!(cli.command, Some(Command::Worker(_)));
-    // Within what is measured, nothing is done beside.
+    // Within a measured command, nothing else is done.
     let is_mark = matches!(cli.command, Some(Command::Mark(_)));
     if is_worker {
         screen::out::directly();
     }
     screen::logging(cli.talk);
-    // A file that grows beyond its limit is an error to be told, and ends nothing.
+    // A file that grows beyond its limit is reported as an error and does not end the program.
     process::ignore_file_size_signal();
     let enough = if is_worker || is_mark { Ok(()) } else { limits::enough() };
     let code = match enough.and_then(|()| dispatch(cli, &matches)) {

@@ -63,7 +63,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     Ok(settings)
 }
 
-/// What frameworks and commands are asked alike; all else is left out.
+/// The settings that frameworks and commands share; all others are left empty.
 fn common(design: &DesignArgs, meter: &MeterArgs, failures: &FailureArgs) -> Settings {
     Settings {
         iterations: 0,
@@ -270,7 +270,7 @@ pub(super) fn check_shard(settings: &Settings, design: &DesignArgs) -> Result<()
     shard.check(settings.iterations).map_err(|why| SettingsError::Shard(why.into()))
 }
 
-/// A folder that was named and is not there is a typing error more often than a wish.
+/// A named folder that does not exist is more often a typing error than a request to make it.
 fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
     let Some(dir) = &args.job.data_dir else { return Ok(()) };
     if args.job.dataset == dataset::Choice::Digits || dir.is_dir() {
@@ -288,12 +288,12 @@ pub(super) fn check_samples(
     test_samples: Option<u32>,
 ) -> Result<(), SettingsError> {
     let wanted = dataset_settings(dataset, data_dir);
-    // What is no plain file may hang whoever opens it, and is looked at where that can be stopped.
+    // Opening something else than a plain file may hang, so that happens later, where it can be stopped.
     let plain = |dir: &&Path| wanted.files.iter().all(|file| dir.join(file.name).is_file());
     let named = data_dir.filter(plain);
     let (train, test) = match named.map(|_| dataset::find(&wanted)) {
         Some(Ok(dataset::Found::Ready(found))) => (found.train_images, found.test_images),
-        // What is wrong with the files is said when they are prepared.
+        // Faults of the files are reported when they are prepared.
         _ => (wanted.files[0].items, wanted.files[2].items),
     };
     let limit = |flag: &'static str, asked: Option<u32>, most: u32| match asked {

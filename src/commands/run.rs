@@ -151,7 +151,7 @@ fn same_again(
         let folder = folder.root().display().to_string();
         return Err(ExperimentError::Changed { folder, differences });
     }
-    // What is run and read outside the folder is what this command line says, whatever was accepted.
+    // What is run and read outside the folder comes from this command line, whatever changes were accepted.
     let settings = Settings {
         failures: settings.failures,
         python_env: settings.python_env,
@@ -179,7 +179,7 @@ fn same_again(
     })
 }
 
-/// An experiment that anyone may have recorded, in a folder of plain files.
+/// Reads an experiment that anyone may have written, in a folder of plain files.
 fn stored(folder: &Folder) -> Result<Experiment, ExperimentError> {
     if folder.root().is_dir() {
         files::only_plain(folder.root()).map_err(ExperimentError::NotPlain)?;

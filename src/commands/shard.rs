@@ -57,7 +57,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// It is not what was planned, or this machine cannot measure it.
+    /// The settings are not those that were planned, or this machine cannot measure.
     pub(crate) fn look(
         &self,
         session: &mut Session,

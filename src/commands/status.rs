@@ -16,13 +16,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often a study is looked at that is waited for. Slurm's controller is everybody's.
+/// How often a study that is waited for is looked at; all users share Slurm's controller.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// How soon somebody who will not wait any longer is heard.
+/// How soon Ctrl-C is noticed.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// As many shards have a line of their own; those that are done are left out first.
+/// How many shards have a line of their own; those that are done are left out first.
 const MOST_LINES: usize = 40;
 
 /// `joulerace status`: ends well where all is done or under way.
@@ -55,7 +55,7 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
     let mut told = String::new();
     loop {
         let found = look(root)?;
-        // A controller that is busy for once is no end.
+        // A controller that is busy once does not end the waiting.
         let unheard =
             found.unasked.as_ref().map(|error| format!("; the queue: {}", error.in_line()));
         let now = progress_line(&found) + &unheard.clone().unwrap_or_default();

@@ -211,7 +211,7 @@ const CACHE: &str = "JOULERACE_CACHE_DIR";
 
 /// A node's own disk; not `TMPDIR`, which many clusters empty after each job.
 fn node_cache() -> PathBuf {
-    // Slurm's machines are Unix' own; elsewhere only the letter's text is made.
+    // Slurm runs on Unix; elsewhere only the script's text is made.
     #[cfg(unix)]
     let user = nix::unistd::geteuid().to_string();
     #[cfg(not(unix))]

@@ -25,7 +25,7 @@ const PROVIDER: TlsProvider = match cfg!(any(windows, target_os = "macos")) {
 const CONNECT: Duration = Duration::from_secs(15);
 /// For its first words.
 const ANSWER: Duration = Duration::from_secs(30);
-/// Without a byte for this long, a mirror is given up.
+/// A mirror that sends nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
 /// For one file from one mirror: 10 MB at 33 kB/s.
 const WHOLE: Duration = Duration::from_secs(300);
@@ -74,7 +74,7 @@ pub(super) fn fetch(
     Err(DatasetError::Download { file: file.name.into(), dir: dir.into(), attempts, hint })
 }
 
-/// The outer error ends the download, the inner one speaks for the next mirror.
+/// The outer error ends the download; after the inner one the next mirror is tried.
 fn try_fetch(
     agent: &Agent,
     url: &str,

@@ -13,7 +13,7 @@ pub enum Level {
     Ok,
     /// Neither good nor bad for this experiment, but worth knowing.
     Note,
-    /// It cannot be told from here; never taken for good.
+    /// It cannot be found out here; that never counts as good.
     Unknown,
     /// The experiment can run, and its numbers are worse for this.
     Warning,

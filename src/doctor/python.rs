@@ -10,7 +10,7 @@ use crate::worker::protocol::Interpreter;
 /// An environment that was looked for.
 pub(super) struct Looked {
     pub profile: Profile,
-    /// What a treatment calls it, where it is none of the study's.
+    /// What treatments call it, where it is not the study's own.
     pub called: Option<String>,
     pub found: Result<Found, EnvError>,
     passed_over: Option<String>,

@@ -54,7 +54,7 @@ impl Context<'_> {
     ) -> Result<(), EnvError> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let mut log = log.map_err(EnvError::io("write the log", &self.log))?;
-        // The log is a help, not a result: a disk too full for it shows in the command itself.
+        // The log only helps. A disk that is too full for it makes the command fail as well.
         let _ = writeln!(log, "$ {}", shown(command));
         let mut tail = VecDeque::new();
         let (status, network, full) = {

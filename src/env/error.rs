@@ -45,7 +45,7 @@ pub enum EnvError {
         /// What it lacks.
         why: String,
     },
-    /// The environment's Python is none that the lock is for.
+    /// The lock is not for the environment's Python.
     #[error(
         "--python-env {}: it has Python {found}, but poetry.lock is for Python {wanted}",
         path.display()
@@ -282,7 +282,7 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// A version that would do: the first that is named in what is wanted.
+/// A version that would do: the first one named in `wanted`.
 fn a_minor(wanted: &str) -> String {
     let digits = wanted.trim_start_matches(|c: char| !c.is_ascii_digit());
     digits.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect()

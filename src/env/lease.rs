@@ -43,7 +43,7 @@ impl Lease {
         }
     }
 
-    /// No lock at all, for whoever holds a stronger one already.
+    /// No lock, for a caller that already holds a stronger one.
     pub(super) fn none() -> Self {
         Self { file: None }
     }

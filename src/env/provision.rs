@@ -19,7 +19,7 @@ use super::{EnvError, EnvProgress, Profile, Step};
 pub(super) struct Wanted<'a> {
     pub profile: Profile,
     pub project: &'a Path,
-    /// The lock of a version, where it is one that Poetry has no part in.
+    /// The lock of a version, which does not come from Poetry.
     pub pinned: Option<&'a Path>,
     pub lock: &'a Lock,
     /// Poetry's groups that are installed.

@@ -50,7 +50,7 @@ pub(crate) enum Found {
         version: String,
         /// How many packages it would hold.
         packages: usize,
-        /// Why what is there, if anything, is of no use.
+        /// Why the present one, if any, cannot be used.
         why: &'static str,
     },
 }

@@ -116,7 +116,7 @@ impl<'a> Wanted<'a> {
 ///
 /// # Errors
 ///
-/// A version that cannot be had, a disk that is too small, an installation that fails.
+/// A version is not available, the disk is too small, or an installation fails.
 pub(crate) async fn environments(
     project: &Project,
     wanted: &Wanted<'_>,
@@ -136,7 +136,7 @@ pub(crate) async fn environments(
 ///
 /// # Errors
 ///
-/// A version that cannot be had, a disk that is too small.
+/// A version is not available, or the disk is too small.
 pub(crate) async fn versions(
     project: &Project,
     wanted: &Wanted<'_>,

@@ -11,8 +11,8 @@ const FEWEST_FILES: u64 = 64;
 /// Threads that are started at once: output, sampler, signals, and what prepares.
 const THREADS: usize = 6;
 
-/// Sees that there are files and threads to be had, so that a limit is told by its name and not by a
-/// panic in the middle.
+/// Checks that enough files and threads can be had, so that a limit is named and does not show as a panic in the
+/// middle.
 ///
 /// # Errors
 ///

@@ -42,7 +42,7 @@ pub(crate) async fn own_environment(
     resolve(settings, env::sync, observer).await
 }
 
-/// How an environment is had: [`env::resolve`] or [`env::sync`].
+/// How to get an environment: [`env::resolve`] or [`env::sync`].
 type Way = fn(&EnvSettings, &mut dyn FnMut(EnvProgress)) -> Result<Environment, env::EnvError>;
 
 async fn resolve(
@@ -54,7 +54,7 @@ async fn resolve(
     in_background(move |progress| way(&settings, progress), observer).await
 }
 
-/// Does what takes its time and is not to hold up this thread, telling `observer` what happens.
+/// Runs slow work on another thread, telling `observer` what happens.
 async fn in_background<T: Send + 'static>(
     work: impl FnOnce(&mut dyn FnMut(EnvProgress)) -> Result<T, env::EnvError> + Send + 'static,
     observer: &dyn Observer,
@@ -159,7 +159,7 @@ pub(crate) async fn data(
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         let mut make_digits = |into: &Path| {
-            // A loop of its own: this thread is none of the event loop's.
+            // An event loop of its own, as this thread does not belong to the other one.
             let python = python.python()?;
             block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.in_line())?
         };

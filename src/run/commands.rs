@@ -41,11 +41,11 @@ pub(crate) fn request(commands: &Commands, command: &CommandLine) -> CommandRequ
     }
 }
 
-/// Sees that every program is there, before anything is run.
+/// Checks that every program is there, before anything is run.
 ///
 /// # Errors
 ///
-/// Names the first that is not, with the status that a shell gives.
+/// Names the first program that is missing, with the status that a shell gives.
 pub(crate) fn check_found(settings: &Settings) -> Result<(), Error> {
     let Some(commands) = &settings.commands else { return Ok(()) };
     for (treatment, command) in commands_of(settings) {
@@ -106,7 +106,8 @@ pub(crate) async fn set_up(
     around(settings, "--setup", |command| command.setup.as_ref(), stop, observer).await
 }
 
-/// Runs what cleans up after each command. What fails is told and keeps nothing else from being cleaned up.
+/// Runs what cleans up after each command. A failure is reported, and the other commands are cleaned up all the
+/// same.
 pub(crate) async fn clean_up(settings: &Settings, observer: &dyn Observer) {
     // Also where the user stopped the experiment; asked to stop again, it ends.
     let Ok(stop) = crate::stop::token() else { return };
@@ -192,10 +193,10 @@ async fn run_once(
     Ok(Once { seconds: seconds(&marks), account })
 }
 
-/// As many lines of what a command printed are shown where it failed.
+/// How many lines of a failed command's output are shown.
 const TAIL: usize = 12;
 
-/// Seconds of the window that these marks tell.
+/// Seconds of the window between these marks.
 fn seconds(marks: &[PhaseMark]) -> f64 {
     let window = Phase::window(marks);
     let mut begun: BTreeMap<Phase, i64> = BTreeMap::new();
@@ -329,7 +330,7 @@ mod tests {
     fn short_commands_are_repeated_until_the_meter_resolves_them_and_long_ones_are_not() {
         assert_eq!(repetitions(0.01, 0.02, 0.5), 50);
         assert_eq!(repetitions(0.7, 0.9, 0.5), 1);
-        // Of a command of a minute no trial is made longer for the other's sake.
+        // A command that takes a minute is not repeated because another one is short.
         assert_eq!(repetitions(0.01, 61.0, 0.5), 1);
         assert_eq!(repetitions(0.01, 3.0, 0.5), 20);
         assert_eq!(repetitions(0.0, 0.0, 0.5), 1);

@@ -132,7 +132,7 @@ impl<'a, 'b> Run<'a, 'b> {
     ) -> Result<bool, Halt> {
         let bench = self.bench;
         let mut attempt = earlier.begun;
-        // Asked for again, a trial has all its attempts again.
+        // A trial that is asked for again has all its attempts again.
         let mut failed_before = match bench.again {
             Again::Unmeasured => earlier.failed,
             Again::Failed => 0,
@@ -253,7 +253,7 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     async fn stopped(&mut self, reason: &str, by_user: bool) -> Halt {
-        // What cannot be written now is seen from the trials when it goes on.
+        // If this cannot be written, the trials show it when the experiment goes on.
         let _ = self.write(journal::EntryKind::Stopped { reason: reason.to_owned() }).await;
         Halt::Ended(Ending::Stopped { reason: reason.to_owned(), by_user })
     }

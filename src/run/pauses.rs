@@ -250,7 +250,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         self.bench.stopper.reached(Stop::AfterTrial).await;
     }
 
-    /// A pause that is not in the journal is no reason to lose the trials.
+    /// A pause that the journal lacks must not cost the trials.
     fn note(&self, journal: &mut Journal, event: journal::EntryKind) {
         if let Err(error) = journal.write(event) {
             tracing::warn!(error = error.in_line(), "the journal does not know of a pause");

@@ -115,7 +115,7 @@ impl Session {
         outcome
     }
 
-    /// Sets the commands up, sees that they are what they were, and tries them out where they begin.
+    /// Sets the commands up, checks that they are unchanged, and tries them out where the experiment begins.
     async fn ready_commands(
         &mut self,
         ready: &mut Ready,
@@ -196,7 +196,7 @@ impl Session {
         }));
     }
 
-    /// Whether it is seen that all do the same: of scripts always, of commands where that was asked for.
+    /// Whether equal work is checked: always for scripts, for commands where that was asked for.
     fn looked_at_work(&self) -> bool {
         let checked = |t: &Treatment| t.command.as_ref().is_some_and(|c| c.check.is_some());
         self.settings
@@ -254,7 +254,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// That this machine's joules would be an estimate where others' are measured.
+    /// This machine's joules would be an estimate beside other machines' measured ones.
     pub(crate) fn may_estimate(&self, rejected: &[(Kind, String)]) -> Result<(), Error> {
         let Some(shard) = self.settings.shard else { return Ok(()) };
         let before = self.then.as_ref().and_then(|then| then.machines.last());

@@ -49,7 +49,7 @@ pub(crate) struct Bench<'a> {
     pub roots: Roots,
     /// What this machine is called, where the experiment's blocks are dealt to several.
     pub machine: Option<String>,
-    /// Beyond what a trial is flagged for what else the machine did.
+    /// Limits beyond which a trial is flagged for what else the machine did.
     pub limits: crate::store::interference::Limits,
     /// Which trials are run again that ended without a measurement.
     pub again: Again,
@@ -74,7 +74,7 @@ impl Bench<'_> {
         let mut watch = interference::Watch::start(&self.roots);
         let began = clock::together();
         let outcome = self.measure(trial, &mut record, &mut watch).await;
-        // Before anything else is looked at: what that takes grows with the machine's processes.
+        // First of all, because looking at the machine takes longer the more processes it has.
         let (wall_s, steady_s) = clock::since(began);
         record.wall_seconds = steady_s;
         let seen = watch.finish(record.cpu_seconds);
@@ -148,7 +148,7 @@ impl Bench<'_> {
             return Err(Trouble::Interrupted);
         }
         self.account(&csv, report, record, ended.failure.is_none()).or_else(|trouble| {
-            // What the worker did wrong comes before what its samples lack in consequence.
+            // The worker's own failure matters more than samples that it left incomplete.
             if ended.failure.is_some() { Ok(()) } else { Err(trouble) }
         })?;
         match ended.failure {
@@ -183,7 +183,7 @@ pub(crate) struct Interrupted;
 enum Trouble {
     /// The trial went wrong.
     Failed(String),
-    /// What measuring takes was not there: the trial was not tried, whatever it did.
+    /// Something that measuring needs was missing, so the trial does not count as tried.
     Unmeasured(String),
     Interrupted,
 }

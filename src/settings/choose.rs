@@ -8,8 +8,8 @@ use super::{Factor, Levels, SettingsError, Treatment, history, is_label, is_name
 /// The environment that the project ships for its own study: the lock at its root.
 pub(crate) const STUDY: &str = "study";
 
-/// Treatments of which none is another, the A/A twin of `control` last, and that twin. Releases of one
-/// package are put in their order.
+/// Distinct treatments, the A/A twin of `control` last, and that twin by itself. Releases of one package are put
+/// in their order.
 ///
 /// # Errors
 ///

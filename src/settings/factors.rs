@@ -20,7 +20,7 @@ pub(crate) const FACTORS: [&str; 6] =
 /// The factor that changes how the work is done and not what is done.
 const SAME_WORK: &str = "threads";
 
-/// More treatments than this are no experiment that ends.
+/// No experiment with more treatments than this would end.
 const MOST_TREATMENTS: usize = 1000;
 
 impl Factor {
@@ -68,7 +68,7 @@ impl Factor {
 ///
 /// # Errors
 ///
-/// A factor that there is not or that is named twice, or too many treatments.
+/// An unknown factor, one that is named twice, or too many treatments.
 pub(crate) fn at_all_levels(
     treatments: Vec<Treatment>,
     factors: &[Factor],
@@ -103,7 +103,7 @@ pub(crate) fn at_all_levels(
 ///
 /// # Errors
 ///
-/// The first factor or level that cannot be, with what can.
+/// The first factor or level that is not possible, with what is.
 pub(crate) fn check_factors(
     factors: &[Factor],
     job: &Job,
@@ -137,7 +137,7 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// A factor that there is not, or a level that its flag would not take either.
+    /// An unknown factor, or a level that its flag would refuse.
     pub(crate) fn at(&self, levels: &Levels) -> Result<Job, SettingsError> {
         let mut job = self.clone();
         for (factor, level) in levels {

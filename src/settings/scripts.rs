@@ -83,7 +83,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// It cannot be read, or declares what cannot be.
+    /// It cannot be read, or its declarations make no sense.
     pub(crate) fn read(framework: &str, path: &Path) -> Result<Script, String> {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut script = Script { folder, ..Script::of_file(framework, path)? };

@@ -1,4 +1,4 @@
-//! Whether what is kept of an experiment agrees: journal, records and samples, before anything is run.
+//! Checks before anything is run that an experiment's journal, records and samples agree.
 
 use super::folder::Folder;
 use super::journal::{EntryKind, Read};
@@ -27,7 +27,7 @@ enum Last {
 
 /// Holds the journal's word on each planned trial against the files that lie in the folder.
 ///
-/// An attempt that was cut off leaves anything; everything else has to be as the journal says.
+/// An attempt that was cut off may leave any files; everything else must be as the journal says.
 pub(crate) fn audit(plan: &Plan, journal: &Read, folder: &Folder) -> Vec<Damage> {
     let mut last: HashMap<&str, Last> = HashMap::new();
     for entry in &journal.entries {

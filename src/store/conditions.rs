@@ -53,7 +53,8 @@ impl Conditions {
         self.differences_but(now, &[])
     }
 
-    /// What differs of the work: another machine or meter is none, where blocks are dealt to several.
+    /// What differs in the work. Where blocks are dealt to several machines, another machine or meter is no
+    /// difference.
     pub(crate) fn differences_of_work(&self, now: &Conditions) -> Vec<String> {
         self.differences_but(now, &["machine", "meter"])
     }
@@ -111,7 +112,7 @@ pub(crate) fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> V
         .collect()
 }
 
-/// Of two lists what only one of them has, as of many files few differ; else both as they are.
+/// Of two lists, what only one of them has: of many files, few differ. Other values stay whole.
 fn apart(then: &Value, now: &Value) -> (Value, Value) {
     let (Some(were), Some(are)) = (then.as_array(), now.as_array()) else {
         return (then.clone(), now.clone());

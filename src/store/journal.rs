@@ -117,8 +117,8 @@ impl Journal {
         Ok(())
     }
 
-    /// A file that was removed, or replaced by another, still takes what is written and keeps it
-    /// from everyone; one that another program appends to tells of two experiments at once.
+    /// A journal that was removed or replaced still accepts writes, but nobody can read them. One that another
+    /// program appends to mixes two experiments.
     fn still_mine(&self) -> io::Result<()> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = Dir::open(folder.unwrap_or(Path::new(".")))?;

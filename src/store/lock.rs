@@ -78,11 +78,10 @@ pub(crate) fn folder(folder: &Folder) -> Result<FolderLock, LockError> {
 
 /// Takes the machine: a name that the kernel keeps, and where `path` names one, a file as well.
 ///
-/// The name is a socket without a file (an abstract one, unix(7)): there is nothing that could be
-/// deleted, linked elsewhere, kept from others by a umask or left behind, and all users share it. Another
-/// user can take it, like any lock; then that process is named. Machines' parts with a network of their
-/// own (most containers) have names of their own; there, a file that they share does it. `holder` is
-/// written into the file for others to read.
+/// The name is a socket without a file (an abstract one, unix(7)): there is nothing that could be deleted, linked
+/// elsewhere, kept from others by a umask or left behind, and all users share it. Another user can take it, like
+/// any lock; then that process is named. Containers with a network of their own have such names of their own;
+/// there a shared file is the lock. `holder` is written into the file for others to read.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ pub struct WarmUpReport {
     pub settled: Option<bool>,
     /// How that was found, or why not, in words.
     pub why: String,
-    /// Whether the power is an estimate, and therefore says nothing of settling.
+    /// Whether the power is an estimate, which cannot show settling.
     pub estimated: bool,
     /// Power in watts, where it could be read.
     pub watts: Option<Trend>,

@@ -131,7 +131,7 @@ fn labels(dir: &Path) -> BTreeMap<String, String> {
         name: String,
     }
     let text = crate::files::read(&dir.join("experiment.json"), LARGEST).unwrap_or_default();
-    // One that cannot be read is told of by who needs it; folders have names of their own.
+    // Who needs the file reports it where it cannot be read; folders are named after treatments anyway.
     let planned: Planned = serde_json::from_slice(&text).unwrap_or_default();
     let names = planned.settings.treatments.into_iter().map(|named| named.name);
     names.filter(|name| is_label(name)).map(|name| (folder_of(&name), name)).collect()

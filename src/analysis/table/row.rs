@@ -10,8 +10,8 @@ use crate::analysis::settings::Method;
 use crate::energy::Accounts;
 use crate::samples::Domain;
 
-/// The cells of one trial. What of it cannot be read, or counts for nothing, is told to `table`. `present` are
-/// the domains in its file; `own` is why its own total, before any restriction, is unknown.
+/// The cells of one trial. What cannot be read or does not count is noted in `table`. `present` are the domains
+/// in its file; `own` is why its own total, before any restriction, is unknown.
 pub(super) fn cells(
     trial: &Trial,
     frame: &Frame<'_>,
@@ -117,12 +117,12 @@ impl<'a> Row<'a> {
         let held = if of_total.is_empty() { present } else { &of_total };
         let held: Vec<String> = held.iter().map(Domain::to_string).collect();
         self.cells.text("domains", Some(held.join(";")));
-        // The published recipe knew no such check, and repeating it means not to have it either.
+        // The published recipe has no such check, so repeating it has none either.
         if !self.is_ok() || method != Method::Joulerace {
             return;
         }
         if let Some(reason) = accounts.integrity.unknown_energy() {
-            // What is wrong with the file says more than that it lacks what the others have.
+            // A fault of the file says more than a domain that it lacks.
             let lacks = !accounts.integrity.unmeasured.is_empty();
             self.is_invalid(own.filter(|_| lacks).unwrap_or(reason));
         } else if source == Source::Experiment && accounts.window.is_none() {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "result")]
 pub(in crate::commands) struct Comparison {
-    /// The framework from which differences are told.
+    /// The framework that differences are measured from.
     pub(super) reference: String,
     /// So many steps were compared; none where a script does its whole job itself.
     pub(super) steps: Option<u32>,

@@ -6,7 +6,7 @@ use crate::doctor::finding::{Finding, Level};
 use crate::meter::{GpuError, Kind, MeterError, PerfError};
 use std::path::Path;
 
-/// What grants reading where only the host can, and what hands a container the counters.
+/// What the host has to do so that a container may read the counters, and how the container gets them.
 const ON_THE_HOST: &str = "On the host, allow it until the next reboot with\n  \
      sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj";
 const MOUNTED: &str = "Start the container with the host's counters mounted, and joulerace \
@@ -72,7 +72,7 @@ pub(super) fn explain(error: &MeterError) -> (String, Option<String>) {
     (found, Some(remedy))
 }
 
-/// The same of EnergiBridge; of whatever else there is, its own words.
+/// The same for EnergiBridge; any other error speaks for itself.
 fn explain_energibridge(error: &MeterError) -> (String, Option<String>) {
     let (found, remedy) = match error {
         MeterError::EnergibridgeMissing { place } => (

@@ -8,7 +8,7 @@ use crate::prepare::{in_background, token};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// So many installers run at a time: they wait for the network more than for anything else.
+/// How many installers run at a time: mostly they wait for the network.
 pub(super) const AT_A_TIME: usize = 3;
 
 /// Finds or makes all of them, several at a time. The first that cannot be made ends the others.
@@ -39,7 +39,7 @@ pub(super) async fn make(
             events.into_iter().for_each(progress);
         });
         let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // What was stopped for another's sake says less than that other.
+        // One that was stopped because another failed says less than that failure.
         made.sort_by_key(|(_, one)| matches!(one, Err(EnvError::Cancelled { .. })));
         made.into_iter().map(|(key, one)| Ok((key, one?))).collect()
     };

@@ -9,8 +9,8 @@ use crate::prepare::{env_settings, in_background};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Installed packages take about so many times the size of their wheels, compiled modules included; as
-/// wheels of JAX and TensorFlow do.
+/// Size of installed packages over that of their wheels, compiled modules included, as seen with JAX and
+/// TensorFlow.
 pub(super) const UNPACKED: f64 = 4.0;
 
 /// The same of CUDA's and PyTorch's, which are compiled libraries: in the study's environment `torch` takes
@@ -20,7 +20,7 @@ const LIBRARIES: f64 = 2.1;
 /// Compiled modules alone, which every environment has for itself where it shares the rest.
 pub(super) const COMPILED: f64 = 0.6;
 
-/// Those of libraries, which have little of Python in them.
+/// The same for libraries, which hold little Python.
 const LIBRARIES_COMPILED: f64 = 0.15;
 
 /// Of a lock that says no sizes.
@@ -71,7 +71,7 @@ pub(super) async fn missing(
     Ok(missing)
 }
 
-/// The analysis's, which follows the trials, where it has to be made. What else may be wrong with it is told
+/// The environment of the analysis that follows, where it has to be made. What else may be wrong with it is told
 /// when it is: trials do without.
 pub(super) async fn of_analysis(project: &Project, observer: &dyn Observer) -> Option<Missing> {
     let settings = env_settings(project, Profile::Analysis, None, false);

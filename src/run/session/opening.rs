@@ -36,7 +36,7 @@ pub(super) struct Opened {
     pub so_far: journal::Read,
 }
 
-/// Opens the session's folder, and writes down with what it begins or goes on.
+/// Opens the session's folder, and writes down what it begins or goes on with.
 ///
 /// # Errors
 ///
@@ -204,8 +204,8 @@ fn found(ready: &Ready) -> MeterFound {
     MeterFound { chosen: ready.meter.describe(), rejected: ready.rejected.clone() }
 }
 
-/// Takes down which machine goes on with the experiment: the last of its list. What was found out between
-/// the trials of the one before stays with that one. Gives whether it is another than before.
+/// Notes which machine goes on with the experiment, as the last of its list. What was found out between the
+/// trials of the one before stays with that one. Gives whether it is another than before.
 fn arrive(experiment: &mut Experiment, mut here: MachineSeen) -> bool {
     let Some(before) = experiment.machines.last_mut() else {
         experiment.machines.push(here);
@@ -268,7 +268,7 @@ fn set_moved_aside(
     Ok(())
 }
 
-/// The revision that this program was built from: what it carries is of no repository any more.
+/// The revision that this program was built from; the files that it carries are in no repository.
 fn built_from() -> Option<Git> {
     let revision = shipped::revision()?;
     let (revision, dirty) = (revision.trim_end_matches('+').to_owned(), revision.ends_with('+'));

@@ -77,7 +77,7 @@ impl Bench<'_> {
                 heard.last_loss = Some(loss).filter(|l| l.is_finite());
                 self.observer.on(&Event::Epoch { epoch, epochs, loss });
             }
-            // What is larger is no account of a training; without one the trial is invalid.
+            // Anything larger is not the account of a training; without an account the trial is invalid.
             protocol::WorkloadMessage::Result(account) => {
                 heard.account = Some(account).filter(|a| a.length() <= LARGEST_RESULT);
             }

@@ -22,7 +22,7 @@ impl Bench<'_> {
             .map_err(|e| Trouble::Failed(e.in_line()))?;
         let report = report.map_err(|e| Trouble::Unmeasured(e.in_line()))?;
         leave_out_unknown(&mut accounts, &report);
-        // Where nobody asked for more readings than at the edges, what lies between them is no gap.
+        // With `--interval edges` the time between the edges is no gap.
         let edges = self.settings.interval >= EDGES;
         for flag in accounts.integrity.flags() {
             if !(edges && flag == Flag::Gap) {

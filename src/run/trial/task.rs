@@ -78,7 +78,7 @@ impl Bench<'_> {
         })
     }
 
-    /// What a trial needs and is not there any more, in words.
+    /// What a trial needs that has gone, in words.
     pub(super) fn gone(&self, trial: &Trial) -> Option<String> {
         if let Some(commands) = &self.settings.commands {
             let folder = &commands.folder;

@@ -26,7 +26,7 @@ pub struct Attempts {
     pub failed: u32,
 }
 
-/// No trial is tried as often; a journal that says so is not believed.
+/// More attempts than any trial has; a journal that claims more is not believed.
 const MOST_ATTEMPTS: u32 = 1 << 20;
 
 /// What a journal holds.
@@ -34,7 +34,7 @@ const MOST_ATTEMPTS: u32 = 1 << 20;
 pub struct Read {
     /// The entries, oldest first.
     pub entries: Vec<Entry>,
-    /// A last line that was cut off while it was written; it says nothing.
+    /// A last line that was cut off while it was written; it is ignored.
     pub torn: Option<String>,
     /// Bytes that the whole lines take.
     pub(super) whole_bytes: u64,
@@ -125,8 +125,8 @@ impl Read {
         ended
     }
 
-    /// Of each trial, how many attempts began and how many of them failed by the trial's own fault. Those
-    /// that an ending host cut short, and those that could not be measured, are no failures.
+    /// Of each trial, how many attempts began and how many of them failed by the trial's own fault. Attempts that
+    /// the host's end cut short, and those that could not be measured, do not count as failures.
     pub fn attempts(&self) -> HashMap<&str, Attempts> {
         let mut attempts: HashMap<&str, Attempts> = HashMap::new();
         for entry in &self.entries {
@@ -156,7 +156,7 @@ impl Read {
         })
     }
 
-    /// Attempts that began and of whose end nothing is known, oldest first.
+    /// Attempts that began and have no end in the journal, oldest first.
     pub fn unfinished(&self) -> Vec<(String, u32)> {
         let mut open: Vec<(String, u32)> = Vec::new();
         for entry in &self.entries {

@@ -59,8 +59,8 @@ pub enum EntryKind {
         reason: Option<String>,
         /// Whether it is run again.
         retry: bool,
-        /// Whether it failed for want of what measuring takes (the environment, the disk, the meter),
-        /// which says nothing about the trial: it is not done.
+        /// Whether something that measuring needs was missing (the environment, the disk, the meter). That says
+        /// nothing about the trial, so it is not done.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unmeasured: bool,
     },
@@ -133,5 +133,5 @@ impl EntryKind {
     }
 }
 
-/// As many accepted differences are listed.
+/// At most this many accepted differences are listed.
 const MOST_ACCEPTED: usize = 30;
