@@ -36,7 +36,7 @@ pub(crate) fn logging(talk: Talk) {
         .with_env_filter(filter)
         .with_ansi(letters::colours(&std::io::stderr()))
         .with_writer(|| out::Log)
-        // It would tell of a terminal that has gone on that very terminal, and panic.
+        // It would report a lost terminal on that very terminal, and panic.
         .log_internal_errors(false)
         .with_target(false)
         .init();

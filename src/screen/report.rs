@@ -313,7 +313,7 @@ fn compared<'t>(records: &[TrialRecord], treatments: &'t [String]) -> Option<&'t
     means.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, _)| name)
 }
 
-/// With fewer trials a treatment is compared with nothing.
+/// The fewest trials with which a treatment is compared.
 const FEWEST: usize = 2;
 
 /// How many times the energy of `base` a treatment takes: the geometric mean over the blocks in which

@@ -1,4 +1,4 @@
-//! One request: from the first look at the interpreter to the last word to the host.
+//! Serves one request, from checking the interpreter to the last message to the host.
 
 use crate::failure;
 use joulerace_protocol::{Arrays, Message, Request};
@@ -78,8 +78,8 @@ fn same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Makes the interpreter one that a script may be called in: Ctrl-C is the host's, and the present
-/// folder, which `-c` puts on `sys.path`, is none of the script's.
+/// Prepares the interpreter for a script: Ctrl-C goes to the host alone, and the present folder, which `-c` puts
+/// on `sys.path`, comes off it.
 fn ready(py: Python<'_>, request: &Request) -> PyResult<()> {
     let signal = py.import("signal")?;
     signal.call_method1("signal", (signal.getattr("SIGINT")?, signal.getattr("SIG_DFL")?))?;

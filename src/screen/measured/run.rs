@@ -29,7 +29,7 @@ pub(crate) struct Run {
     pub(super) notes: Vec<String>,
 }
 
-/// `train`, or what counts of all that was marked.
+/// A phase such as `train`, or the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Phase(Phase),

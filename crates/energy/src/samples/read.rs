@@ -26,7 +26,7 @@ pub struct Row {
     pub values: Vec<f64>,
 }
 
-/// What csv reads from: the header's line on, as UTF-8, and no line without an end.
+/// What the csv crate reads from: the file from its header on, as UTF-8, with every line ended.
 type Lines<R> = Limited<io::Chain<Cursor<Vec<u8>>, Text<R>>>;
 
 /// Reads a file of samples row by row.
@@ -248,8 +248,8 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// Whether the line at hand does not begin as a row does: neither its `Delta` nor its `Time` is a
-    /// number. What begins like a row may be one that was broken, and is a fault.
+    /// Whether the line at hand does not begin as a row does: neither its `Delta` nor its `Time` is a number. A
+    /// line that begins like a row may be a broken one, and is a fault.
     fn is_foreign(&self) -> bool {
         let field = |at: usize| self.record.get(at).unwrap_or_default();
         let is_number = |at: usize| number(field(at), "").is_ok();

@@ -19,7 +19,7 @@ const PREFIX: &str = "joulerace-";
 /// on macOS. Windows has no sockets there.
 const LONGEST: usize = if cfg!(windows) { 240 } else { 90 };
 
-/// What is younger than this may not be locked by its maker yet.
+/// A folder younger than this may not be locked by its maker yet.
 const SURELY_LOCKED: Duration = Duration::from_secs(60);
 
 /// A folder that only this user can enter. It goes when this is dropped, and what a program left that
@@ -37,7 +37,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// The system's last one, where no place is of use.
+    /// The system's last error, where no place can be used.
     pub fn new() -> io::Result<Scratch> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for place in places() {

@@ -256,7 +256,6 @@ fn run(line: &[OsString], printed: &Path) -> Result<Exit, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use joulerace_files::Remedy as _;
 
     #[test]
     fn versions_are_ordered_as_numbers() {
