@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import files, summary, text
+from analysis import files, text, written
 from analysis.cautions import ESTIMATED_PART
 from analysis.decision import student
 from analysis.over import Over, interval, over, percent, percent_text
@@ -121,12 +121,12 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
     }
     files.write(
         output / "across.json",
-        json.dumps(summary.plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        json.dumps(written.plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     )
     files.write(output / "across.csv", _csv(found))
     emit({"event": "progress", "step": "report"})
-    written = across_report.write(parts, found, answer, request)
-    names = ["across.json", "across.csv", *written]
+    pages = across_report.write(parts, found, answer, request)
+    names = ["across.json", "across.csv", *pages]
     emit({"event": "result", "sentence": answer.sentence, "files": names})
 
 

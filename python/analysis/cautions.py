@@ -50,13 +50,13 @@ def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
         reasons.append(("part of " if estimated == "part" else "") + "the energy is estimated")
     if provenance.work_gate(settings)[0] == "unknown":
         reasons.append("whether the work was the same is not on record")
-    if found.order["verdict"] in _DOUBTS:
-        reasons.append(_DOUBTS[found.order["verdict"]])
+    if found.order.verdict in _DOUBTS:
+        reasons.append(_DOUBTS[found.order.verdict])
     if table.usable["coverage"].isna().any():
         reasons.append("how much of the time was measured is not on record")
     elif len(_uncovered(table, settings)):
         reasons.append("part of the time was not measured")
-    if not found.disturbed["same"]:
+    if not found.disturbed.same:
         reasons.append("it is another without the disturbed trials")
     reasons += machines.caps(found.machines, found.decision, found.compared)
     known = departures.items(table, found, settings)
@@ -204,10 +204,11 @@ def _repeated(table: Table) -> list[str]:
 
 def _order(found: Findings) -> list[str]:
     order = found.order
-    if order["verdict"] != "cyclic":
-        return [_ORDER[order["verdict"]]] if order["verdict"] in _ORDER else []
-    if order["period"] > 1:
-        return [f"The order was not random: it repeats a cycle of {order['period']} blocks."]
+    if order.verdict != "cyclic":
+        return [_ORDER[order.verdict]] if order.verdict in _ORDER else []
+    if order.repetition and (order.repetition.period or 0) > 1:
+        period = order.repetition.period
+        return [f"The order was not random: it repeats a cycle of {period} blocks."]
     return [_FIXED]
 
 
@@ -231,11 +232,11 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
     decision, cautions = found.decision, []
     for name in ("position", "predecessor"):
         if name in decision.cautions:
-            part = found.drift[name]
+            part = found.drift.position if name == "position" else found.drift.predecessor
             what = "the position in the block" if name == "position" else "what ran before"
             cautions.append(
-                f"Energy depends on {what} ({text.p_equation(part['p'])}, up to "
-                f"{text.size(part['largest_pct'])} between them); the comparisons adjusted for it "
+                f"Energy depends on {what} ({text.p_equation(part.p)}, up to "
+                f"{text.size(part.largest_pct)} between them); the comparisons adjusted for it "
                 "stand beside, under the first question."
             )
     if "trend" in decision.cautions:
@@ -262,11 +263,11 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
         )
     if "control" in decision.cautions:
         floor = found.floor
-        decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
-        low, high = (text.percent(floor[k], decimals) for k in ("ci_low", "ci_high"))
+        decimals = text.percent_decimals(floor.ci_low, floor.ci_high)
+        low, high = (text.percent(end, decimals) for end in (floor.ci_low, floor.ci_high))
         cautions.append(
-            f"The A/A control failed: {floor['treatment']} differs from itself by "
-            f"{text.percent(floor['pct_change'], decimals)} (95% interval {low} to {high}), so "
+            f"The A/A control failed: {floor.treatment} differs from itself by "
+            f"{text.percent(floor.pct_change, decimals)} (95% interval {low} to {high}), so "
             "something else than the treatments makes groups differ."
         )
     return cautions
@@ -338,9 +339,9 @@ def _protocol(table: Table, found: Findings, settings: Settings) -> list[str]:
 def adjusted(found: Findings) -> str:
     """The comparisons adjusted for position and predecessor, in words; empty without any."""
     parts = []
-    for row in found.drift["adjusted"][: _MOST_NAMED * 2]:
-        shown = text.change(row["adjusted_pct"], row["ci_low"], row["ci_high"])
-        parts.append(f"{row['b']} against {row['a']} {shown[0]} ({shown[1]} to {shown[2]})")
+    for row in found.drift.adjusted[: _MOST_NAMED * 2]:
+        shown = text.change(row.adjusted_pct, row.ci_low, row.ci_high)
+        parts.append(f"{row.b} against {row.a} {shown[0]} ({shown[1]} to {shown[2]})")
     return text.join(parts)
 
 

@@ -78,15 +78,15 @@ def _means(answer: Verdict, settings: Settings) -> str:
             "What it means: nothing about the groups. Their figures are not of the same thing, so "
             "a difference of them says nothing about what was compared."
         )
-    resolved = [c for c in answer.pairs if c["resolved"]]
+    resolved = [c for c in answer.pairs if c.resolved]
     if not resolved:
         return (
             "What it means: differences such as these can come about by chance even if none "
             "exists. That does not show that the groups are equal: more runs may still tell them "
             "apart."
         )
-    most = max(resolved, key=lambda c: abs(c["log_ratio"]))
-    change, low, high = text.change(most["pct_change"], most["ci_low"], most["ci_high"])
+    most = max(resolved, key=lambda c: abs(c.log_ratio))
+    change, low, high = text.change(most.pct_change, most.ci_low, most.ci_high)
     some = f"{len(resolved)} of {len(answer.pairs)} "
     if len(resolved) == len(answer.pairs):
         some = "the " if len(resolved) == 1 else f"all {len(resolved)} "
@@ -96,8 +96,8 @@ def _means(answer: Verdict, settings: Settings) -> str:
     return (
         f"What it means: {some}{text.plural(len(answer.pairs), 'difference')} "
         f"{'is' if len(resolved) == 1 else 'are'} larger than chance would make "
-        f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most['group']} against "
-        f"{most['base']}, {change}; were the whole experiment done again and again, an interval "
+        f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most.group} against "
+        f"{most.base}, {change}; were the whole experiment done again and again, an interval "
         f"such as {low} to {high} would hold the true value 95 times in 100. {sure}"
     )
 

@@ -59,12 +59,11 @@ def write(
     table: Table,
     found: Findings,
     answer: verdict.Verdict,
-    rows: Mapping[str, list[dict[str, Any]]],
     figures: list[Figure],
     settings: Settings,
 ) -> list[str]:
     """Write both reports and return their names."""
-    context = _context(table, found, answer, rows, figures, settings)
+    context = _context(table, found, answer, figures, settings)
     style, script = _asset("report.css") + _theme(), _asset("report.js")
     page = environment(html=True).get_template("report.html.j2")
     html = page.render(
@@ -84,7 +83,6 @@ def _context(
     table: Table,
     found: Findings,
     answer: verdict.Verdict,
-    rows: Mapping[str, list[dict[str, Any]]],
     figures: list[Figure],
     settings: Settings,
 ) -> dict[str, Any]:
@@ -111,7 +109,7 @@ def _context(
         "structured_figures": {name for part in structure for name in part.figures},
         "resolved": tables.resolved(answer.pairs, found),
         "omnibus": tables.omnibus(found),
-        "published": _published(rows, found, headline),
+        "published": _published(found, headline),
         "exclusions": checks.exclusions(provenance.exclusions(table, settings)),
         "ignored": [_ignored(entry) for entry in (*settings.ignored, *settings.notes)],
         "copies": [_copy(entry) for entry in settings.copies],
@@ -126,7 +124,7 @@ def _context(
         "resamples": RESAMPLES,
         "power": POWER,
         "blocks_needed": limits.blocks_needed(settings.alpha),
-        "outlier_rule": found.outliers["rule"],
+        "outlier_rule": found.outliers.rule,
         "trials": len(table.frame),
         "complete_blocks": len(table.complete_blocks()),
         "bibtex": _bibtex(settings, _year(table)),
@@ -141,7 +139,7 @@ def _structure(table: Table, found: Findings, settings: Settings) -> list[Sectio
         told = history.tables(found.history, table)
         sections.append(Section("history", "Release by release", said, ("history",), told))
     if found.factors is not None:
-        names = tuple(f"factor_{style.slug(f['factor'])}" for f in found.factors["factors"])
+        names = tuple(f"factor_{style.slug(f.factor)}" for f in found.factors.factors)
         said = "; ".join(factors.interactions(found.factors))
         sections.append(
             Section("factors", "At each level", said, names, factors.tables(found.factors))
@@ -159,26 +157,24 @@ def _pair_tables(
     """The tests of the pairs that a page shows; of many groups those of energy."""
     if table.many:
         shown = [metrics.ENERGY] if metrics.ENERGY in shown else []
-    rows = [r for r in found.pairs if (r["a"], r["b"]) in found.shown or r.get("control")]
+    rows = [r for r in found.pairs if (r.a, r.b) in found.shown or r.control]
     notes = tables.further(found)
     made = (tables.comparisons(rows, m, notes) for m in metrics.compared(shown))
     return [t for t in made if t]
 
 
-def _published(
-    rows: Mapping[str, list[dict[str, Any]]], found: Findings, headline: list[metrics.Metric]
-) -> dict[str, Any] | None:
+def _published(found: Findings, headline: list[metrics.Metric]) -> dict[str, Any] | None:
     """The tables of the published recipe, and what it dropped."""
     if not found.published:
         return None
     dropped = [
         [
-            cells.words(r["group"]),
-            cells.words(next(m.label for m in metrics.HEADLINE if m.name == r["metric"])),
-            cells.number(r["negative_energy"], str(r["negative_energy"])),
-            cells.number(r["beyond_3_sd"], str(r["beyond_3_sd"])),
+            cells.words(r.group),
+            cells.words(next(m.label for m in metrics.HEADLINE if m.name == r.metric)),
+            cells.number(r.negative_energy, str(r.negative_energy)),
+            cells.number(r.beyond_3_sd, str(r.beyond_3_sd)),
         ]
-        for r in found.published["dropped"]
+        for r in found.published.dropped
     ]
     columns = [
         cells.Column("Group", False), cells.Column("Metric", False),
@@ -186,8 +182,8 @@ def _published(
     ]  # fmt: skip
     return {
         "dropped": cells.Tabulation("Values that the recipe dropped", columns, dropped),
-        "groups": tables.groups(rows["groups"], headline),
-        "pairs": [t for m in headline if (t := tables.comparisons(rows["pairs"], m))],
+        "groups": tables.groups(found.published.groups, headline),
+        "pairs": [t for m in headline if (t := tables.comparisons(found.published.pairs, m))],
     }
 
 

@@ -63,7 +63,7 @@ def _for_their_size(found: Findings, rules: tuple[str, ...]) -> list[str]:
     """What the published recipe drops for the size of its values, where that was ruled out."""
     if not found.published or not any("for the size" in rule for rule in rules):
         return []
-    dropped = sum(r["negative_energy"] + r["beyond_3_sd"] for r in found.published["dropped"])
+    dropped = sum(r.negative_energy + r.beyond_3_sd for r in found.published.dropped)
     if not dropped:
         return []
     return [f"the published recipe drops {text.count(dropped, 'value')} for their size"]

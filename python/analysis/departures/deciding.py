@@ -95,9 +95,9 @@ def tests(table: Table, found: Findings, settings: Settings) -> Item | None:
     declared = raw(settings, "tests")
     if not isinstance(declared, list) or not declared:
         return None
-    made = {r["test"] for r in found.pairs if r["p"] is not None and not r.get("control")}
-    made |= {r["test"] for r in found.omnibus if r["p"] is not None}
-    made |= {"equivalence" for r in found.equivalence if r["p"] is not None}
+    made = {r.test for r in found.pairs if r.p is not None and not r.control}
+    made |= {r.test for r in found.omnibus if r.p is not None}
+    made |= {"equivalence" for r in found.equivalence if r.p is not None}
     lost = []
     for name in map(str, declared):
         word, test = next(((w, t) for w, t in _TESTS.items() if w in name), (None, None))

@@ -17,7 +17,7 @@ def design(table: Table, found: Findings, settings: Settings) -> Item | None:
     declared = raw(settings, "design")
     if not isinstance(declared, str) or not declared:
         return None
-    verdict = found.order["verdict"]
+    verdict = found.order.verdict
     said = {
         "random": "the order that was run was random and balanced, as far as can be tested",
         "unbalanced": "positions within blocks were not balanced",
