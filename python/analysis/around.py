@@ -5,69 +5,17 @@ The trials' part comes as columns of the table, the experiment's as ``experiment
 measured them. An experiment that was resumed has several of each. Whatever is unknown is absent.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pandas as pd
 
+from analysis.experiment.settling import Baseline, Warmup
 from analysis.settings import Settings
 from analysis.table import Table
 
 #: A cool-down counts as back at idle within this many per cent of idle power, where the experiment
 #: set no bound of its own.
 IDLE_WITHIN_PCT = 10.0
-
-
-@dataclass(frozen=True)
-class Warmup:
-    """A warm-up: how long it lasted, whether the machine had settled (None: not known), and why."""
-
-    seconds: float
-    settled: bool | None
-    why: str
-    #: As the host has it, which is how it is written.
-    told: Mapping[str, Any]
-
-    @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> "Warmup | None":
-        """As the host tells it; None where it lasted no time."""
-        if not raw.get("seconds"):
-            return None
-        settled = raw.get("settled")
-        why = str(raw.get("why") or "").strip().rstrip(".")
-        return cls(float(raw["seconds"]), settled if isinstance(settled, bool) else None, why, raw)
-
-    def written(self) -> dict[str, Any]:
-        """For summary.json."""
-        return dict(self.told)
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A measurement of idle power, before or after the trials."""
-
-    when: str
-    estimated: bool
-    #: Busy cores of other processes meanwhile; None where not known.
-    other_cores: float | None
-    flags: tuple[str, ...]
-    #: As the host has it, which is how it is written.
-    told: Mapping[str, Any]
-
-    @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> "Baseline":
-        """As the host tells it."""
-        cores, beside = raw.get("other_cores"), raw.get("interference")
-        if cores is None and isinstance(beside, Mapping):
-            cores = beside.get("other_cores")
-        known = float(cores) if isinstance(cores, int | float) else None
-        flags = tuple(map(str, raw.get("flags") or ()))
-        return cls(str(raw.get("when", "there")), bool(raw.get("estimated")), known, flags, raw)
-
-    def written(self) -> dict[str, Any]:
-        """For summary.json."""
-        return dict(self.told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +71,8 @@ class During:
 class Around:
     """Everything known; the report words it."""
 
-    warmups: list[Warmup]
-    baselines: list[Baseline]
+    warmups: tuple[Warmup, ...]
+    baselines: tuple[Baseline, ...]
     cooldowns: Cooldowns | None
     meter_overhead: Overhead | None
     during: list[During]
@@ -133,28 +81,12 @@ class Around:
 def analyse(table: Table, settings: Settings) -> Around:
     """What the machine did around the trials, whatever is known of it."""
     return Around(
-        warmups=warmups(settings),
-        baselines=baselines(settings),
+        warmups=settings.experiment.settling.warmups,
+        baselines=settings.experiment.settling.baselines,
         cooldowns=cooldowns(table),
         meter_overhead=overhead(table, settings),
         during=during(table),
     )
-
-
-def _settling(settings: Settings, part: str) -> list[Mapping[str, Any]]:
-    settling = (settings.experiment or {}).get("settling")
-    entries = settling.get(part) if isinstance(settling, Mapping) else None
-    return [e for e in entries if isinstance(e, Mapping)] if isinstance(entries, list) else []
-
-
-def warmups(settings: Settings) -> list[Warmup]:
-    """The warm-ups as the host reports them; one that lasted no time is none."""
-    return [one for raw in _settling(settings, "warmups") if (one := Warmup.parse(raw))]
-
-
-def baselines(settings: Settings) -> list[Baseline]:
-    """The measurements of idle power, in the order in which they were made."""
-    return [Baseline.parse(raw) for raw in _settling(settings, "baselines")]
 
 
 def _known(table: Table, column: str) -> pd.Series:
@@ -194,9 +126,7 @@ def cooldowns(table: Table) -> Cooldowns | None:
 def overhead(table: Table, settings: Settings) -> Overhead | None:
     """What the meter cost in the trials, or in the host's own test; None where neither tells."""
     rows = table.frame.dropna(subset=["meter_cpu_s", "trial_time_s"])
-    settling = (settings.experiment or {}).get("settling")
-    tested = settling.get("overhead") if isinstance(settling, Mapping) else None
-    tested = tested if isinstance(tested, Mapping) else {}
+    tested = settings.experiment.settling.cost
     rate = share = None
     trials = 0
     if len(rows) and rows["trial_time_s"].sum() > 0:
@@ -205,12 +135,9 @@ def overhead(table: Table, settings: Settings) -> Overhead | None:
         own = rows.dropna(subset=["trial_cpu_s"])
         if own["trial_cpu_s"].sum() > 0:
             share = float(own["meter_cpu_s"].sum() / own["trial_cpu_s"].sum())
-    elif tested.get("seconds") and tested.get("cpu_seconds") is not None:
-        rate = float(tested["cpu_seconds"] / tested["seconds"])
-    watts, error = (
-        float(value) if isinstance(value := tested.get(name), int | float) else None
-        for name in ("watts", "watts_se")
-    )
+    elif tested.seconds and tested.cpu_seconds is not None:
+        rate = tested.cpu_seconds / tested.seconds
+    watts, error = tested.watts, tested.watts_se
     if rate is None and watts is None:
         return None
     return Overhead(per_second=rate, trial_share=share, watts=watts, watts_se=error, trials=trials)

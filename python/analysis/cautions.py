@@ -1,7 +1,6 @@
 """What limits the answer: sentences, and the reasons why nothing can be firm."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -108,17 +107,14 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
 
 def _data(settings: Settings) -> list[str]:
     """Other data than those that the experiment is about."""
-    data = (settings.experiment or {}).get("dataset")
-    data = data if isinstance(data, Mapping) else {}
-    if str(data.get("name") or "").lower() == "digits":
+    data = settings.experiment.data
+    if (data.name or "").lower() == "digits":
         return [
             "Trained on scikit-learn’s handwritten digits, not on MNIST: what it says holds for "
             "them, and is no figure for MNIST."
         ]
-    if data.get("warning"):
-        files = [f for f in data.get("files") or [] if isinstance(f, Mapping)]
-        other = [str(f.get("name")) for f in files if f.get("published") is False]
-        which = f": {text.join(other)}" if other else ""
+    if data.warning:
+        which = f": {text.join(list(data.unpublished))}" if data.unpublished else ""
         return [f"The data are not as published{which}. experiment.json has the checksums."]
     return []
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis import around, evidence, practical
+from analysis import evidence, practical
 from analysis.decision import Decision
+from analysis.experiment.settling import Baseline
 from analysis.metrics import ABOVE_IDLE
 from analysis.settings import Settings
 from analysis.table import Table
@@ -72,7 +73,7 @@ def _withheld(apart: float, settings: Settings) -> str | None:
         return (
             f"idle power before and after differ by {apart:.0f}%, more than {MOST_APART_PCT:.0f}%"
         )
-    if disturbed := [b for b in around.baselines(settings) if _disturbed(b, settings)]:
+    if disturbed := [b for b in settings.experiment.settling.baselines if _disturbed(b, settings)]:
         when = " and ".join(dict.fromkeys(b.when for b in disturbed))
         return f"other processes kept processors busy during idle ({when})"
     return None
@@ -91,7 +92,7 @@ def interpolated(table: Table, before: float, after: float) -> np.ndarray:
     return (before + (after - before) * (middle - first) / (last - first)).to_numpy()
 
 
-def _disturbed(baseline: around.Baseline, settings: Settings) -> bool:
+def _disturbed(baseline: Baseline, settings: Settings) -> bool:
     """Whether others kept processors busy, by the limit that trials have."""
     limits = settings.protocol.interference or {}
     most = limits.get("others_cores", _OTHERS_CORES)

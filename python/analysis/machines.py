@@ -19,6 +19,7 @@ from scipy import stats
 from analysis import evidence, text
 from analysis.cells import Column, Tabulation, number, words
 from analysis.decision import Decision, student
+from analysis.experiment import MachineSeen
 from analysis.over import Over, interval, over, percent_text
 from analysis.over import table as pooled_table
 from analysis.settings import Settings
@@ -123,12 +124,11 @@ def analyse(
     pooled = over(list(parts), list(parts.values()), settings.alpha)
     agree = {(o.a, o.b): alike(machines, series[o.a, o.b], settings.alpha / len(pooled))
              for o in pooled}  # fmt: skip
-    outside = settings.experiment or {}
-    told = {str(m.get("name")): m for m in outside.get("machines") or [] if isinstance(m, Mapping)}
+    told = {m.name: m for m in settings.experiment.machines}
     noise = noisy(machines, list(series.values()), settings.alpha)
     blocks = Counter(place.values())
     frames = dict(list(table.frame.groupby("machine")))
-    rows = [_machine(frames[m], m, told.get(m, {}), blocks[m], noise, agree) for m in machines]
+    rows = [_machine(frames[m], m, told.get(m), blocks[m], noise, agree) for m in machines]
     return Machines(
         alpha=settings.alpha,
         names=machines,
@@ -136,11 +136,8 @@ def analyse(
         alike=agree,
         machines=rows,
         without=_without(table, settings, found, rows, place),
-        missing_shards=[
-            str(s.get("missing")) for s in outside.get("shards") or []
-            if isinstance(s, Mapping) and s.get("missing")
-        ],
-    )  # fmt: skip
+        missing_shards=list(settings.experiment.missing_shards),
+    )
 
 
 def _parts(machines: list[str], own: list[np.ndarray]) -> list[tuple[str, float, float, float]]:
@@ -252,14 +249,14 @@ def noisy(
 def _machine(
     frame: pd.DataFrame,
     name: str,
-    told: Mapping[str, Any],
+    told: MachineSeen | None,
     blocks: int,
     noise: Mapping[str, float],
     agree: Mapping[tuple[str, str], Alike],
 ) -> Machine:
     """One machine's row: what it ran, and what is odd about it."""
     flags = frame["flags"].str.split(";").map(lambda own: any(w.strip() for w in own))
-    findings = [f for f in told.get("findings") or [] if isinstance(f, Mapping)]
+    meters = sorted(set(frame["meter"].dropna()))
     odd = [f"{b} against {a}" for (a, b), one in agree.items() if name in one.apart]
     return Machine(
         name=name,
@@ -267,20 +264,13 @@ def _machine(
         usable=int(frame["usable"].sum()),
         flagged=int(flags.sum()),
         estimated=bool(frame["estimated"].map(lambda v: str(v).lower() == "true").any()),
-        meter=str(told.get("meter") or ", ".join(sorted(set(frame["meter"].dropna())))),
-        processor=_processor(told),
-        findings=[str(f.get("title")) for f in findings if f.get("title")],
+        meter=told.meter if told and told.meter else ", ".join(meters),
+        processor=told.processor if told else "",
+        findings=list(told.findings) if told else [],
         apart=odd,
         scatter=noise.get(name),
         blocks=blocks,
     )
-
-
-def _processor(told: Mapping[str, Any]) -> str:
-    machine = told.get("machine")
-    cpu = machine.get("cpu") if isinstance(machine, Mapping) else None
-    model = cpu.get("model") if isinstance(cpu, Mapping) else None
-    return str(model) if model else ""
 
 
 def _without(

@@ -1,6 +1,6 @@
 """How the trials were made: the meter, the work gate, the integrity of the samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from analysis.settings import Settings
@@ -42,14 +42,12 @@ def sources(meters: Sequence[str]) -> tuple[list[str], bool]:
 def work_gate(settings: Settings) -> tuple[str, list[str]]:
     """Whether the groups' work was proved identical: ``passed``, ``failed`` or ``unknown``.
 
-    Reads ``experiment["work"]``: ``{"identical": bool, "reasons": [str, ...]}``, which the host
-    writes when trials have finished. The second part is the gate's own reasons.
+    The second part is the gate's own reasons.
     """
-    gate = (settings.experiment or {}).get("work")
-    if not isinstance(gate, Mapping) or not isinstance(gate.get("identical"), bool):
+    work = settings.experiment.work
+    if work is None:
         return "unknown", []
-    reasons = [str(reason) for reason in gate.get("reasons") or []]
-    return ("passed" if gate["identical"] else "failed"), reasons
+    return ("passed" if work.identical else "failed"), list(work.reasons)
 
 
 def invalid_trials(table: Table) -> int:

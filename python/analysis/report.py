@@ -32,6 +32,7 @@ from analysis import (
     verdict,
 )
 from analysis.decision.power import POWER
+from analysis.experiment import Experiment
 from analysis.files import visible
 from analysis.files import write as write_text
 from analysis.findings import Findings
@@ -115,10 +116,10 @@ def _context(
         "copies": [_copy(entry) for entry in settings.copies],
         "pairing_why": _pairing(settings),
         "domains_why": _domains(settings),
-        "experiment_command": _command(settings.experiment or {}),
-        "contestants": contestants.table(settings.experiment or {}),
-        "contestants_why": contestants.method(settings.experiment or {}),
-        "records": machine.records(settings.experiment or {}),
+        "experiment_command": _command(settings.experiment),
+        "contestants": contestants.table(settings.experiment),
+        "contestants_why": contestants.method(settings.experiment),
+        "records": machine.entries(settings.experiment.told),
         "carbon": carbon,
         "carbon_table": _carbon_table(),
         "resamples": RESAMPLES,
@@ -196,18 +197,20 @@ def _carbon_table() -> cells.Tabulation:
     return cells.Tabulation(f"Carbon intensity, {carbon.YEAR} means", columns, rows)
 
 
-def _command(experiment: Mapping[str, Any]) -> str:
+def _command(experiment: Experiment) -> str:
     """The command line that runs the same experiment, quoted for a shell; empty where unknown.
 
     With the seed of the order, which is drawn anew where it is not named.
     """
-    words = experiment.get("command") or []
-    if isinstance(words, str) or not words:
-        return words or ""
-    words = ["joulerace", *(str(word) for word in words[1:])]
-    seed = machine.part(experiment, "plan").get("order_seed")
+    words = experiment.command
+    if isinstance(words, str):
+        return words
+    if not words:
+        return ""
+    words = ("joulerace", *words[1:])
+    seed = experiment.plan.order_seed
     if seed is not None and not any(word.split("=")[0] == "--order-seed" for word in words):
-        words += ["--order-seed", str(seed)]
+        words += ("--order-seed", str(seed))
     return shlex.join(words)
 
 

@@ -1,7 +1,6 @@
 """The tidy files: groups.csv, pairs.csv and summary.json, each written whole or not at all."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from analysis import cautions, departures, limits, provenance, written
@@ -107,7 +106,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "machines": found.machines,
         "factors": found.factors,
         "baseline": settings.baseline,
-        "settings": {k: v for k, v in asdict(settings).items() if k != "place"}
+        "settings": {k: v for k, v in vars(settings).items() if k != "place"}
         | {
             "experiment": None,
             "output": settings.place or str(settings.output),

@@ -179,7 +179,7 @@ MACHINE = {
 
 
 def test_the_machine_is_described_in_words():
-    found = dict(machine.records({"machine": MACHINE}))
+    found = dict(machine.entries({"machine": MACHINE}))
     words = dict(found["Machine"])
     assert words["Cores"] == "1 socket, 8 cores, 16 threads"
     assert (words["Simultaneous multithreading"], words["Turbo"]) == ("on", "off")
@@ -234,7 +234,7 @@ def test_meter_software_and_data_are_described_and_strange_records_shown_as_they
         "variables": {"OMP_NUM_THREADS": "2"}, "settings": {"cpu_watts": {"idle_w": 10.0}},
         "machine": {"some_cpu": "old", "parts": [{"n": 1}, {"n": None}]},
     }  # fmt: skip
-    found = {heading: dict(entries) for heading, entries in machine.records(experiment)}
+    found = {heading: dict(entries) for heading, entries in machine.entries(experiment)}
     assert found["Meter"]["Domain package"] == "package-0, wraps after 262.1 kJ"
     assert found["Meter"]["RAPL read through"] == "perf events"
     assert found["Meter"]["GPU 0"] == (
@@ -252,7 +252,7 @@ def test_meter_software_and_data_are_described_and_strange_records_shown_as_they
     assert found["Environment variables"] == {"OMP_NUM_THREADS": "2"}
     assert found["Settings"] == {"cpu watts, idle w": "10.0"}
     assert found["Machine"] == {"some cpu": "old", "parts 1, n": "1"}
-    assert machine.records({}) == []
+    assert machine.entries({}) == []
 
 
 def test_where_hardly_a_trial_was_left_alone_nothing_is_said_of_the_rest(tmp_path):

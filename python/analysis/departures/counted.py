@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis import text
-from analysis.departures.item import Item, named, raw
+from analysis.departures.item import Item, named
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -15,10 +15,10 @@ _WINDOW_SHARE = 0.01
 
 def window(table: Table, found: Findings, settings: Settings) -> Item | None:
     """Whether the reported time is that of the declared phases, trial by trial."""
-    declared = raw(settings, "window")
-    if not isinstance(declared, list) or not declared:
+    declared = settings.protocol.window
+    if not declared:
         return None
-    words = " + ".join(str(p) for p in declared)
+    words = " + ".join(declared)
     columns = [f"phase_{p}_s" for p in declared]
     if any(c not in table.usable for c in columns):
         return Item("Window", words, "the trials carry no marks of these phases", None)

@@ -1,7 +1,5 @@
 """Was the order random, and does it matter?"""
 
-from collections.abc import Mapping
-
 from analysis import checks, text
 from analysis.cells import Column, Tabulation, number, p_cell, words
 from analysis.drift import When
@@ -82,12 +80,8 @@ def _orders(number: int) -> str:
 
 def _planned(settings: Settings) -> str:
     """The kind of order that the experiment planned; empty where that is not on record."""
-    experiment = settings.experiment or {}
-    for part in ("plan", "settings"):
-        own = experiment.get(part)
-        if isinstance(own, Mapping) and isinstance(own.get("order"), str):
-            return own["order"]
-    return ""
+    experiment = settings.experiment
+    return experiment.plan.order or experiment.asked.order or ""
 
 
 def _slopes(drift: When) -> str:

@@ -1,6 +1,9 @@
 """Was the machine at rest before and between the trials?"""
 
+from collections.abc import Sequence
+
 from analysis import around, text, worth
+from analysis.experiment.settling import Warmup
 from analysis.findings import Findings
 from analysis.idle import AboveIdle
 from analysis.questions.answer import Answer, kept
@@ -63,7 +66,7 @@ def _above_idle(above: AboveIdle) -> str:
 _MOST_MEANS = 8
 
 
-def _settled(warmups: list[around.Warmup]) -> list[str]:
+def _settled(warmups: Sequence[Warmup]) -> list[str]:
     """How the warm-ups ended; a sentence for each."""
     lines = []
     for place, warmup in enumerate(warmups):
