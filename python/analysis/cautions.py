@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import departures, effects, machines, provenance, repeats, robustness, text
+from analysis import departures, effects, machines_report, provenance, repeats, robustness, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -57,7 +57,7 @@ def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
         reasons.append("part of the time was not measured")
     if not found.disturbed.same:
         reasons.append("it is another without the disturbed trials")
-    reasons += machines.caps(found.machines, found.decision, found.compared)
+    reasons += machines_report.caps(found.machines, found.decision, found.compared)
     known = departures.items(table, found, settings)
     if any(item.kept is False and item.weakens for item in known):
         reasons.append("it departs from the protocol")
@@ -94,7 +94,7 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     cautions += _invalid(table)
     cautions += _order(found)
     cautions += _pairing(table, found, settings)
-    cautions += machines.cautions(found.machines)
+    cautions += machines_report.cautions(found.machines)
     cautions += _numbers(table, found, settings)
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")

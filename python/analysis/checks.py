@@ -1,7 +1,7 @@
 """Tables of checks: what became of the trials, how firm the result is, what could be seen."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
 
 from analysis import tables, text
 from analysis.around import During
@@ -9,8 +9,9 @@ from analysis.cells import Cell, Column, Tabulation, number, p_cell, words
 from analysis.decision import memory
 from analysis.departures import Item
 from analysis.findings import Findings
+from analysis.provenance import Exclusion, Integrity
 from analysis.robustness import Beside
-from analysis.table import Table
+from analysis.table import Incomplete, Table
 
 
 def detectable(found: Findings) -> Tabulation | None:
@@ -187,14 +188,14 @@ def accuracy(table: Table) -> Tabulation | None:
     return Tabulation("Accuracy on the test set", columns, rows) if rows else None
 
 
-def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation | None:
+def incomplete(rows: Sequence[Incomplete], any_groups: bool) -> Tabulation | None:
     """The blocks that lack a group, and why; the pairs that they do have use them."""
     if not rows or not any_groups:
         return None
     cells = [
         [
-            words(f"{r['block']:g}"),
-            words("; ".join(f"{group}: {why}" for group, why in r["missing"].items())),
+            words(f"{r.block:g}"),
+            words("; ".join(f"{group}: {why}" for group, why in r.missing.items())),
         ]
         for r in rows
     ]
@@ -234,13 +235,16 @@ def during(rows: Sequence[During]) -> Tabulation | None:
     return Tabulation("The machine during the usable trials", columns, cells, notes)
 
 
-def integrity(rows: Sequence[dict[str, Any]]) -> Tabulation:
+def integrity(rows: Sequence[Integrity]) -> Tabulation:
     """What became of every trial, per group."""
-    keys = [k for k in rows[0] if k != "group"] if rows else []
+    keys = [f.name for f in fields(Integrity) if f.name != "group"] if rows else []
     always = ("trials", "usable", "wrapped", "retried", "failed", "excluded")
-    keys = [k for k in keys if k in always or any(r[k] for r in rows)]
-    columns = [Column("Group", False), *(Column(k.capitalize()) for k in keys)]
-    cells = [[words(r["group"]), *(number(r[k], str(r[k])) for k in keys)] for r in rows]
+    keys = [k for k in keys if k in always or any(getattr(r, k) for r in rows)]
+    columns = [Column("Group", False)]
+    columns += [Column(k.replace("_", " ").capitalize()) for k in keys]
+    cells = [
+        [words(r.group), *(number(v, str(v)) for v in (getattr(r, k) for k in keys))] for r in rows
+    ]
     return Tabulation("Trials per group", columns, cells)
 
 
@@ -248,10 +252,10 @@ def integrity(rows: Sequence[dict[str, Any]]) -> Tabulation:
 _MOST_LEFT_OUT = 100
 
 
-def exclusions(rows: Sequence[dict[str, str]]) -> Tabulation | None:
+def exclusions(rows: Sequence[Exclusion]) -> Tabulation | None:
     """Everything left out, with its reason."""
     columns = [Column(c, False) for c in ("What", "File", "Status", "Reason")]
-    cells = [[words(r[k]) for k in ("what", "file", "status", "reason")] for r in rows]
+    cells = [[words(v) for v in (r.what, r.file, r.status, r.reason)] for r in rows]
     more = len(cells) - _MOST_LEFT_OUT
     notes = [f"{more} more are in trials.csv and summary.json."] if more > 0 else []
     return Tabulation("Left out", columns, cells[:_MOST_LEFT_OUT], notes) if cells else None

@@ -36,7 +36,7 @@ from analysis.idle import AboveIdle
 from analysis.machines import Machines
 from analysis.omnibus import Omnibus
 from analysis.order import Ran
-from analysis.pairs import PRIMARY, Index, Pair
+from analysis.pair import PRIMARY, Index, Pair
 from analysis.practical import Worth
 from analysis.published import Published
 from analysis.resolution import Detectable, Equivalence, Floor

@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis import effects, evidence, groups, metrics, pairs, written
 from analysis.groups import Described
-from analysis.pairs import Pair
+from analysis.pair import Pair
 from analysis.settings import Settings
 from analysis.table import Table
 

@@ -5,7 +5,40 @@ from dataclasses import replace
 
 from analysis import text
 from analysis.cells import Cell, Column, Tabulation, change, number, words
+from analysis.findings import Findings
 from analysis.outcome import Outcome, Place
+from analysis.table import Table
+
+
+def places(table: Table, found: Findings, comparisons: list[Outcome]) -> list[Place]:
+    """The groups by geometric mean energy; ``first`` and ``last`` bound each one's place.
+
+    A group's place is after all from which it is resolved as using more, and before all from which
+    it is resolved as using less; those in between are tied with it.
+    """
+    means = {
+        r.group: r.geometric_mean
+        for r in found.groups
+        if r.metric == "energy_j" and r.group in table.groups
+    }
+    below: dict[str, set[str]] = {g: set() for g in table.groups}
+    above: dict[str, set[str]] = {g: set() for g in table.groups}
+    for c in comparisons:
+        if c.resolved:
+            more, less = (c.group, c.base) if c.pct_change > 0 else (c.base, c.group)
+            below[more].add(less)
+            above[less].add(more)
+    names = sorted(means, key=lambda g: means[g])
+    return [
+        Place(
+            group=g,
+            geometric_mean_j=means[g],
+            first=1 + len(below[g]),
+            last=len(names) - len(above[g]),
+            tied_with=[o for o in names if o != g and o not in below[g] | above[g]],
+        )
+        for g in names
+    ]
 
 
 def table(rows: Sequence[Place], comparisons: Sequence[Outcome]) -> Tabulation | None:

@@ -17,11 +17,11 @@ from analysis import (
     cells,
     checks,
     contestants,
-    factors,
+    factors_report,
     history,
     limits,
     machine,
-    machines,
+    machines_report,
     metrics,
     plain,
     provenance,
@@ -141,13 +141,13 @@ def _structure(table: Table, found: Findings, settings: Settings) -> list[Sectio
         sections.append(Section("history", "Release by release", said, ("history",), told))
     if found.factors is not None:
         names = tuple(f"factor_{style.slug(f.factor)}" for f in found.factors.factors)
-        said = "; ".join(factors.interactions(found.factors))
+        said = "; ".join(factors_report.interactions(found.factors))
         sections.append(
-            Section("factors", "At each level", said, names, factors.tables(found.factors))
+            Section("factors", "At each level", said, names, factors_report.tables(found.factors))
         )
     if found.machines is not None:
-        said = machines.sentence(found.machines).rstrip(".")
-        told = machines.tables(found.machines)
+        said = machines_report.sentence(found.machines).rstrip(".")
+        told = machines_report.tables(found.machines)
         sections.append(Section("machines", "The machines", said, ("forest",), told))
     return sections
 

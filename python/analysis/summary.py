@@ -7,7 +7,7 @@ from analysis import cautions, departures, limits, provenance, written
 from analysis.decision.power import POWER
 from analysis.files import write as write_text
 from analysis.findings import Findings
-from analysis.pairs import Pair
+from analysis.pair import Pair
 from analysis.settings import (
     EQUIVALENCE_MARGIN_PCT,
     RESAMPLES,
@@ -68,7 +68,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "outside_complete_blocks": len(unpaired),
             "incomplete_blocks": table.incomplete_blocks(),
             "sparse_groups": list(table.sparse),
-            "integrity": [_words_joined(row) for row in provenance.integrity(table)],
+            "integrity": provenance.integrity(table),
             "exclusions": provenance.exclusions(table, settings),
         },
         "protocol": {
@@ -117,11 +117,6 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "blocks_needed": limits.blocks_needed(settings.alpha),
         },
     }
-
-
-def _words_joined(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with names that need no quotes in a query: `missed samples` as `missed_samples`."""
-    return {name.replace(" ", "_"): value for name, value in row.items()}
 
 
 def _pairs(found: Findings) -> list[Pair]:

@@ -17,7 +17,7 @@ from analysis.cells import (
 from analysis.findings import Findings
 from analysis.groups import Described, Group
 from analysis.outcome import Outcome
-from analysis.pairs import Pair
+from analysis.pair import Pair
 from analysis.settings import Settings
 
 

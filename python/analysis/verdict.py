@@ -7,12 +7,13 @@ import numpy as np
 
 from analysis import (
     cautions,
-    factors,
+    factors_report,
     history,
     limits,
-    machines,
+    machines_report,
     pairs,
     provenance,
+    ranking,
     text,
     wording,
 )
@@ -60,15 +61,15 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
         _comparison(table, found, settings, c, pair)
         for c, pair in zip(found.decision.comparisons, found.compared, strict=True)
     ]
-    ranking = rank(table, found, everything)
-    names = [row.group for row in ranking]
+    places = ranking.places(table, found, everything)
+    names = [place.group for place in places]
     over = f", over {wording.sizes(everything)}."
     if not settings.comparable:
         sentence = _unlike(table, found, settings)
     elif found.history is not None and level != "too few":
         sentence = f"{history.sentence(found.history, settings.protocol.history)}{over}"
     elif found.factors is not None and level != "too few":
-        sentence = f"{factors.sentence(found.factors, everything)}{over}"
+        sentence = f"{factors_report.sentence(found.factors, everything)}{over}"
     else:
         sentence = wording.sentence(names, everything, level)
     if not prefix:
@@ -79,10 +80,10 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
         )
     sentence = prefix + sentence + _measured(settings) + _sparse(table)
     if found.machines is not None and level not in ("too few", "not comparable"):
-        sentence = f"{sentence} {machines.sentence(found.machines)}".rstrip()
+        sentence = f"{sentence} {machines_report.sentence(found.machines)}".rstrip()
     sure = _sure(everything, level, found, settings, caps)
     own = [c for c in everything if c.base == table.base]
-    return Verdict(level, sentence, sure, limits_of_it, own, everything, ranking)
+    return Verdict(level, sentence, sure, limits_of_it, own, everything, places)
 
 
 def _nothing(table: Table) -> str:
@@ -213,37 +214,6 @@ def _comparison(
         equivalent=bool(c.equivalent_p < settings.alpha) if np.isfinite(c.equivalent_p) else None,
         equivalent_within_pct=cautions.percent(c.within),
     )
-
-
-def rank(table: Table, found: Findings, comparisons: list[Outcome]) -> list[Place]:
-    """The groups by geometric mean energy; ``first`` and ``last`` bound each one's place.
-
-    A group's place is after all from which it is resolved as using more, and before all from which
-    it is resolved as using less; those in between are tied with it.
-    """
-    means = {
-        r.group: r.geometric_mean
-        for r in found.groups
-        if r.metric == "energy_j" and r.group in table.groups
-    }
-    below: dict[str, set[str]] = {g: set() for g in table.groups}
-    above: dict[str, set[str]] = {g: set() for g in table.groups}
-    for c in comparisons:
-        if c.resolved:
-            more, less = (c.group, c.base) if c.pct_change > 0 else (c.base, c.group)
-            below[more].add(less)
-            above[less].add(more)
-    names = sorted(means, key=lambda g: means[g])
-    return [
-        Place(
-            group=g,
-            geometric_mean_j=means[g],
-            first=1 + len(below[g]),
-            last=len(names) - len(above[g]),
-            tied_with=[o for o in names if o != g and o not in below[g] | above[g]],
-        )
-        for g in names
-    ]
 
 
 def _sure(

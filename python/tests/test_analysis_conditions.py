@@ -3,6 +3,7 @@
 from test_analysis_made import build, race
 
 from analysis import around, findings, machine, questions, verdict
+from analysis.table import Incomplete
 
 WARMUP = {
     "seconds": 60.25, "stopped": False, "threads": 8, "settled": False, "estimated": False,
@@ -128,9 +129,9 @@ def test_a_pair_uses_every_block_in_which_both_of_it_are_usable(tmp_path):
     omnibus = [r for r in found.omnibus if r.test == "friedman" and r.metric == "energy_j"]
     assert omnibus[0].blocks == 6, "tests of all groups at once need complete blocks"
     assert found_table.incomplete_blocks() == [
-        {"block": 4.0, "missing": {"c": "failed"}},
-        {"block": 7.0, "missing": {"b": "invalid"}},
-        {"block": 9.0, "missing": {"a": "no trial"}},
+        Incomplete(4.0, {"c": "failed"}),
+        Incomplete(7.0, {"b": "invalid"}),
+        Incomplete(9.0, {"a": "no trial"}),
     ]
     answer = questions.answer_all(found_table, found, settings)[1]
     listed = next(t for t in answer.tables if t.caption.startswith("Blocks that lack"))

@@ -5,7 +5,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from analysis import metrics, text
 from analysis.findings import Findings
-from analysis.pairs import Pair
+from analysis.pair import Pair
 from analysis.plots import ratios
 from analysis.plots.style import INK, MUTED, PAPER, Figure, Palette, canvas, finish, label
 from analysis.settings import Settings

@@ -22,8 +22,8 @@ _DISTURBANCES = {
 def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
     rows = provenance.integrity(table)
     left_out = provenance.exclusions(table, settings)
-    wrapped = sum(r["wrapped"] for r in rows)
-    retried = sum(r["retried"] for r in rows)
+    wrapped = sum(r.wrapped for r in rows)
+    retried = sum(r.retried for r in rows)
     short = (
         f"{len(table.usable)} of {text.count(len(table.frame), 'trial')} usable; {wrapped} wrapped "
         f"(corrected), {retried} retried, {len(left_out)} left out"
