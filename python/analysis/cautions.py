@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-import numpy as np
-
 from analysis import departures, effects, machines_report, provenance, repeats, robustness, text
 from analysis.findings import Findings
 from analysis.settings import Settings
@@ -305,16 +303,13 @@ def _coverage(table: Table, settings: Settings) -> list[str]:
     ]
 
 
+_NOT_THE_MACHINE = ("missed-samples", "clock-step")
+
+
 def _disturbances(table: Table, found: Findings) -> list[str]:
     """What else the machine did during trials that count; a flag is set only beyond its limit."""
-    words = {
-        "interference": "other processes kept processors busy",
-        "throttled": "the processor was slowed down for its heat",
-        "swapped": "memory was swapped",
-        "steal": "the hypervisor gave processor time to others",
-        "suspended": "the machine was suspended",
-        "supply-change": "the machine went from mains to battery or back",
-    }
+    # Missing samples and a clock that was set are no work of the machine's.
+    words = {k: v for k, v in robustness.DISTURBED.items() if k not in _NOT_THE_MACHINE}
     flags = table.usable["flags"].str.split(";")
     counts = {flag: int(flags.map(lambda own, f=flag: f in own).sum()) for flag in words}
     parts = [f"{words[flag]} in {count}" for flag, count in counts.items() if count]
@@ -339,8 +334,3 @@ def adjusted(found: Findings) -> str:
         shown = text.change(row.adjusted_pct, row.ci_low, row.ci_high)
         parts.append(f"{row.b} against {row.a} {shown[0]} ({shown[1]} to {shown[2]})")
     return text.join(parts)
-
-
-def percent(log_ratio: float) -> float | None:
-    """A log ratio as a percentage change, None where there is none."""
-    return effects.percent(log_ratio) if np.isfinite(log_ratio) else None

@@ -79,7 +79,7 @@ def _split(table: Table, pair: tuple[str, str], paired: bool, shared: bool, alph
         known = np.isfinite(half)
         parts[metric] = Part(
             log_ratio=value,
-            pct_change=effects.percent(value) if np.isfinite(value) else None,
+            pct_change=effects.known_percent(value),
             ci_low=effects.percent(value - half) if known else None,
             ci_high=effects.percent(value + half) if known else None,
         )

@@ -140,7 +140,7 @@ def analyse(table: Table, settings: Settings, found: Decision) -> When:
         significant=[
             c for c in found.cautions if c in ("position", "predecessor", "trend", "memory")
         ],
-        memory=Memory(_known(found.memory.p), found.memory.widens),
+        memory=Memory(effects.known(found.memory.p), found.memory.widens),
         autocorrelation=_autocorrelation(table, settings, found),
         adjusted=_adjusted(table, settings, found),
     )
@@ -247,17 +247,13 @@ def _autocorrelation(table: Table, settings: Settings, found: Decision) -> list[
         counts = wide.notna().sum()
         for i, group in enumerate(table.all_groups):
             n = int(counts.iloc[i])
-            rows.append(Lag(group, "group", n, _known(own.r1[i]), _known(own.p[i])))
+            rows.append(Lag(group, "group", n, effects.known(own.r1[i]), effects.known(own.p[i])))
     for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):
         if c.paired:
             effective = float(memory.effective(np.array(c.n), np.array(c.memory)))
-            r1, p = _known(c.r1), _known(c.r1_p)
+            r1, p = effects.known(c.r1), effects.known(c.r1_p)
             rows.append(Lag(f"{b} ÷ {a}", "pair", c.n, r1, p, c.memory, effective))
     return rows
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _adjusted(table: Table, settings: Settings, found: Decision) -> list[Adjusted]:

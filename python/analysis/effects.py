@@ -22,6 +22,16 @@ def percent(log_ratio: float) -> float:
     return float(100.0 * np.expm1(log_ratio))
 
 
+def known_percent(log_ratio: float) -> float | None:
+    """The same; None where the difference is not finite."""
+    return percent(log_ratio) if np.isfinite(log_ratio) else None
+
+
+def known(value: float) -> float | None:
+    """A number; None where it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
 class Sizes(NamedTuple):
     """Standardised effects, without a unit; None where the values give none."""
 

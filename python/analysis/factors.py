@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis import effects, text
+from analysis import text
 from analysis.decision import Decision, student, within
+from analysis.effects import known_percent
 from analysis.protocol import Factors
 from analysis.settings import Settings
 from analysis.table import Table
@@ -214,16 +215,18 @@ def _sizes(cells: np.ndarray, axes: list, settings: Settings) -> list[Interactio
     half, corrected = one.half(settings.alpha), student.holm(one.p())
     return [
         Interaction(
-            a=a, b=b, factor=factor, low=first, high=second, pct_change=_pct(one.mean[i]),
-            ci_low=_pct(one.mean[i] - half[i]), ci_high=_pct(one.mean[i] + half[i]),
+            a=a,
+            b=b,
+            factor=factor,
+            low=first,
+            high=second,
+            pct_change=known_percent(one.mean[i]),
+            ci_low=known_percent(one.mean[i] - half[i]),
+            ci_high=known_percent(one.mean[i] + half[i]),
             p_holm=float(corrected[i]) if np.isfinite(corrected[i]) else None,
         )
         for i, (a, b, factor, first, second) in enumerate(rows)
-    ]  # fmt: skip
-
-
-def _pct(log: float) -> float | None:
-    return effects.percent(float(log)) if np.isfinite(log) else None
+    ]
 
 
 def _flips(design: Factors, found: Decision, compared: tuple[tuple[str, str], ...]) -> list[Flip]:
@@ -238,9 +241,13 @@ def _flips(design: Factors, found: Decision, compared: tuple[tuple[str, str], ..
             key, sign = key[::-1], -1.0
         low, high = sorted((sign * c.low, sign * c.high))
         row = AtLevels(
-            levels=dict(of[a].levels), pct_change=_pct(sign * c.mean), ci_low=_pct(low),
-            ci_high=_pct(high), p_holm=c.p if c.tested else None, resolved=c.resolved,
-        )  # fmt: skip
+            levels=dict(of[a].levels),
+            pct_change=known_percent(sign * c.mean),
+            ci_low=known_percent(low),
+            ci_high=known_percent(high),
+            p_holm=c.p if c.tested else None,
+            resolved=c.resolved,
+        )
         pairs.setdefault(key, []).append(row)
     return [Flip(a, b, at, *flip(at, a, b)) for (a, b), at in pairs.items()]
 

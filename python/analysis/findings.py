@@ -98,7 +98,7 @@ def analyse(
         decision=decision,
         compared=compared,
         shown=_shown(table, compared, settings),
-        groups=groups.summarise(table),
+        groups=groups.describe_all(table),
         pairs=rows,
         omnibus=omnibus.test(table, settings),
         floor=resolution.noise_floor(table, settings, decision),

@@ -71,7 +71,7 @@ def describe(group: str, metric: str, values: np.ndarray) -> Described:
     )
 
 
-def summarise(table: Table) -> list[Group]:
+def describe_all(table: Table) -> list[Group]:
     """One row per group and metric, with the normality of the logarithms beside that of the values.
 
     The logarithms' normality goes to ``summary.json`` and the report.

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis import effects, metrics, text
+from analysis import metrics, text
 from analysis.cells import Column, Tabulation, change, interval, number, p_cell, words
 from analysis.decision import Decision, student, within
+from analysis.effects import known_percent
 from analysis.protocol import History
 from analysis.settings import Settings
 from analysis.table import Table
@@ -120,13 +121,20 @@ def analyse(
     name_of = dict(known)
     neighbours = [
         Step(
-            a=a, b=b, before=name_of[a], after=name_of[b], n=c.n, pct_change=_pct(c.mean),
-            ci_low=_pct(c.low), ci_high=_pct(c.high), p_holm=c.p if c.tested else None,
+            a=a,
+            b=b,
+            before=name_of[a],
+            after=name_of[b],
+            n=c.n,
+            pct_change=known_percent(c.mean),
+            ci_low=known_percent(c.low),
+            ci_high=known_percent(c.high),
+            p_holm=c.p if c.tested else None,
             resolved=c.resolved,
         )
         for (a, b), c in zip(compared, found.comparisons, strict=True)
         if a in name_of and b in name_of
-    ]  # fmt: skip
+    ]
     return Releases(
         package=history.package,
         releases=releases,
@@ -135,10 +143,6 @@ def analyse(
         total=_total(table, names[0], names[-1], settings),
         missing=[release for treatment, release in history.releases if treatment not in name_of],
     )
-
-
-def _pct(log: float) -> float | None:
-    return effects.percent(log) if np.isfinite(log) else None
 
 
 def _levels(table: Table, metric: str, names: list[str]) -> within.Levels | None:
@@ -163,9 +167,13 @@ def _total(table: Table, first: str, last: str, settings: Settings) -> Change | 
     one = student.of_columns((np.log(b) - np.log(a))[:, None])
     mean, half = float(one.mean[0]), float(one.half(settings.alpha)[0])
     return Change(
-        a=first, b=last, n=len(a), pct_change=_pct(mean), ci_low=_pct(mean - half),
-        ci_high=_pct(mean + half),
-    )  # fmt: skip
+        a=first,
+        b=last,
+        n=len(a),
+        pct_change=known_percent(mean),
+        ci_low=known_percent(mean - half),
+        ci_high=known_percent(mean + half),
+    )
 
 
 def sentence(found: Releases, history: History) -> str:

@@ -1,6 +1,6 @@
-"""The experiment's record in words: machine, meter, software, data and settings.
+"""What an experiment tells of itself, in words: machine, meter, software, data and settings.
 
-Each part is a heading with names and values. What the record does not know is left out; a part of
+Each part is a heading with names and values. What is not on record is left out; a part of
 an unknown shape is shown as it is, under the names it has.
 """
 
@@ -269,7 +269,7 @@ def _commands(settings: Mapping[str, Any]) -> Entries:
 
 
 def _plain(value: Any) -> Entries:
-    """Any record as names and values, its nested names joined by words."""
+    """Anything as names and values, its nested names joined by words."""
     return list(_flatten("", value)) if value else []
 
 

@@ -125,13 +125,13 @@ def _primary(
         paired=found.paired,
         primary=True,
         n=found.n,
-        statistic=_finite(found.mean / found.se) if found.se else None,
-        df=_finite(found.df),
-        p=_finite(found.p_alone),
-        p_holm=_finite(found.p),
-        pct_change=_percent(found.mean),
-        ci_low=_percent(found.low),
-        ci_high=_percent(found.high),
+        statistic=effects.known(found.mean / found.se) if found.se else None,
+        df=effects.known(found.df),
+        p=effects.known(found.p_alone),
+        p_holm=effects.known(found.p),
+        pct_change=effects.known_percent(found.mean),
+        ci_low=effects.known_percent(found.low),
+        ci_high=effects.known_percent(found.high),
         memory=found.memory,
         difference_shapiro_w=w,
         difference_shapiro_p=p,
@@ -145,7 +145,7 @@ def _bootstrap(samples: tuple[np.ndarray, ...], settings: Settings) -> Ends:
     """The bootstrap's interval, beside Student's."""
     found = effects.bootstrap(samples, settings.confidence, settings.seed)
     low, high = found or (np.nan, np.nan)
-    return Ends(_percent(low), _percent(high))
+    return Ends(effects.known_percent(low), effects.known_percent(high))
 
 
 def _too_few(found: Comparison) -> str:
@@ -164,12 +164,12 @@ def _ranks(make: _Make, differences: np.ndarray, settings: Settings) -> Pair:
     centre, low, high = ranks.hodges_lehmann(differences, settings.alpha)
     return replace(
         row,
-        statistic=_finite(statistic),
-        p=_finite(p),
+        statistic=effects.known(statistic),
+        p=effects.known(p),
         exact=exact,
-        pct_change=_percent(centre),
-        ci_low=_percent(low) if np.isfinite(low) else None,
-        ci_high=_percent(high) if np.isfinite(high) else None,
+        pct_change=effects.known_percent(centre),
+        ci_low=effects.known_percent(low),
+        ci_high=effects.known_percent(high),
         note=limits.ranks_cannot(n, settings.alpha),
     )
 
@@ -240,14 +240,6 @@ def rank_sum(a: np.ndarray, b: np.ndarray) -> Tested:
     """
     found = stats.mannwhitneyu(b, a, alternative="two-sided")
     return Tested(float(found.statistic), float(found.pvalue))
-
-
-def _percent(log_ratio: float) -> float | None:
-    return effects.percent(log_ratio) if np.isfinite(log_ratio) else None
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def holm(rows: list[Pair]) -> list[Pair]:

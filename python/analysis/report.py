@@ -1,16 +1,10 @@
 """report.html, one file that needs nothing else, and report.md with the same tables."""
 
-import base64
-import hashlib
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from analysis import (
     carbon,
@@ -23,6 +17,7 @@ from analysis import (
     machine,
     machines_report,
     metrics,
+    page,
     plain,
     provenance,
     questions,
@@ -33,11 +28,9 @@ from analysis import (
 )
 from analysis.decision.power import POWER
 from analysis.experiment import Experiment
-from analysis.files import visible
-from analysis.files import write as write_text
 from analysis.findings import Findings
 from analysis.plots import style
-from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
+from analysis.plots.style import Figure
 from analysis.settings import RESAMPLES, Settings
 from analysis.table import Table
 
@@ -53,9 +46,6 @@ class Section:
     tables: list[cells.Tabulation]
 
 
-_TEMPLATES = Path(__file__).with_name("templates")
-
-
 def write(
     table: Table,
     found: Findings,
@@ -65,19 +55,7 @@ def write(
 ) -> list[str]:
     """Write both reports and return their names."""
     context = _context(table, found, answer, figures, settings)
-    style, script = _asset("report.css") + _theme(), _asset("report.js")
-    page = environment(html=True).get_template("report.html.j2")
-    html = page.render(
-        context,
-        style=Markup(style),  # our own file, no user's text in it
-        script=Markup(script),
-        script_hash=_hash(script),
-        pictures={f.name: Markup(f.svg) for f in figures},  # matplotlib escapes the text inside
-    )
-    write_text(settings.output / "report.html", html)
-    markdown = environment(html=False).get_template("report.md.j2").render(context)
-    write_text(settings.output / "report.md", re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
-    return ["report.html", "report.md"]
+    return page.write("report", context, figures, settings.output, squeeze=True)
 
 
 def _context(
@@ -119,7 +97,7 @@ def _context(
         "experiment_command": _command(settings.experiment),
         "contestants": contestants.table(settings.experiment),
         "contestants_why": contestants.method(settings.experiment),
-        "records": machine.entries(settings.experiment.told),
+        "on_record": machine.entries(settings.experiment.told),
         "carbon": carbon,
         "carbon_table": _carbon_table(),
         "resamples": RESAMPLES,
@@ -293,48 +271,3 @@ def _bibtex(settings: Settings, year: str) -> str:
     how = "Measured" if settings.source == "experiment" else "Analysed"
     version = settings.version or "(unknown)"
     return _BIBTEX.format(title=title, year=dated, version=version, how=how)
-
-
-def environment(html: bool, folder: Path = _TEMPLATES) -> jinja2.Environment:
-    """The templates of ``folder``, with values escaped for HTML or, by ``md``, for Markdown."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=html,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    made.filters["md"] = markdown_text
-    return made
-
-
-def markdown_text(value: Any) -> str:
-    """Text for Markdown: nothing in it is taken for markup, HTML or a table's edge."""
-    entities = visible(str(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"\s+", " ", re.sub(r"([\\`*_\[\]|~])", r"\\\1", entities))
-
-
-def _theme() -> str:
-    """The pictures' colours as variables, for the light and for the dark page."""
-    light = {c: c for c in (INK, MUTED, GRID, PAPER, *COLOURS)}
-    light |= {c: c for c, _ in PHASE_COLOURS.values()}
-    dark = {INK: "#e8eaed", MUTED: "#a3adb9", GRID: "#343b44", PAPER: "#1c2127", **COLOURS}
-    dark |= dict(PHASE_COLOURS.values())
-
-    def block(colours: Mapping[str, str]) -> str:
-        return ";".join(f"--c{name[1:]}:{colour}" for name, colour in colours.items())
-
-    return (
-        f"\n:root{{{block(light)}}}\n@media screen and (prefers-color-scheme:dark)"
-        f"{{:root{{{block(dark)}}}}}\n"
-    )
-
-
-def _asset(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _hash(script: str) -> str:
-    """The script's hash for the page's policy: no other script can run."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return "sha256-" + base64.b64encode(digest).decode()

@@ -154,8 +154,8 @@ def equivalence(table: Table, settings: Settings, found: Decision) -> list[Equiv
     """
     rows = []
     for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):
-        p = c.equivalent_p if np.isfinite(c.equivalent_p) else None
-        within = effects.percent(c.within) if np.isfinite(c.within) else None
+        p = effects.known(c.equivalent_p)
+        within = effects.known_percent(c.within)
         holds = None if p is None else p < settings.alpha
         rows.append(Equivalence(a, b, settings.margin, p, holds, within))
     return rows

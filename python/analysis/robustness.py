@@ -24,11 +24,18 @@ OUTLIER_RULE = (
     "deviation; Iglewicz and Hoaglin 1993). The headline always uses all data."
 )
 
-#: Flags of trials that something disturbed; they count, and the result without them is shown.
-DISTURBED = (
-    "interference", "throttled", "swapped", "steal", "missed-samples", "clock-step", "suspended",
-    "supply-change",
-)  # fmt: skip
+#: Flags of trials that something disturbed, and what that was; they count, and the result without
+#: them is shown.
+DISTURBED = {
+    "interference": "other processes kept processors busy",
+    "throttled": "the processor was slowed down for its heat",
+    "swapped": "memory was swapped",
+    "steal": "the hypervisor gave processor time to others",
+    "missed-samples": "samples are missing",
+    "clock-step": "the wall clock was set",
+    "suspended": "the machine was suspended",
+    "supply-change": "the machine went from mains to battery or back",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +238,7 @@ def _result(found: Decision, i: int) -> Result:
     return Result(
         n=one.n,
         paired=one.paired,
-        pct_change=effects.percent(one.mean) if np.isfinite(one.mean) else None,
+        pct_change=effects.known_percent(one.mean),
         p_holm=one.p if one.tested else None,
         resolved=one.resolved,
     )

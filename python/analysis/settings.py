@@ -145,7 +145,7 @@ class Settings:
 def _control(request: Mapping[str, Any], experiment: Experiment) -> Control | None:
     """The A/A control: as the request says, else as the experiment's settings name it.
 
-    An experiment records the twin as a treatment named ``<treatment>-control``.
+    In an experiment the twin is a treatment named ``<treatment>-control``.
     """
     if given := request.get("control"):
         return Control(given["treatment"], given["twin"])

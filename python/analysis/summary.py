@@ -1,6 +1,5 @@
 """The tidy files: groups.csv, pairs.csv and summary.json, each written whole or not at all."""
 
-import json
 from typing import Any
 
 from analysis import cautions, departures, limits, provenance, written
@@ -39,11 +38,8 @@ def write(table: Table, found: Findings, verdict: Verdict, settings: Settings) -
     shown = found.published or found
     write_text(settings.output / "groups.csv", written.table(shown.groups, GROUP_COLUMNS))
     write_text(settings.output / "pairs.csv", written.table(shown.pairs, PAIR_COLUMNS))
-    content = written.plain(_content(table, found, verdict, settings))
-    write_text(
-        settings.output / "summary.json",
-        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-    )
+    content = _content(table, found, verdict, settings)
+    write_text(settings.output / "summary.json", written.json_text(content))
 
 
 def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings) -> dict[str, Any]:

@@ -234,8 +234,8 @@ def build(
     if twin not in set(usable["group"]):
         twin = None
     groups, sparse = _order(usable, settings.base, twin, settings.protocol.base)
-    if settings.base is None and (order := settings.protocol.order):
-        place = {name: i for i, name in enumerate(order)}
+    if settings.base is None and (sequence := settings.protocol.sequence):
+        place = {name: i for i, name in enumerate(sequence)}
         groups = tuple(sorted(groups, key=lambda name: place.get(name, len(place))))
     return Table(frame, usable, groups, twin, known, _traces(arrays, frame), sparse)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis import (
     cautions,
+    effects,
     factors_report,
     history,
     limits,
@@ -192,13 +193,13 @@ def _comparison(
         n=c.n,
         n_a=c.n_base,
         n_b=c.n_group,
-        pct_change=cautions.percent(c.mean),
-        ci_low=cautions.percent(c.low),
-        ci_high=cautions.percent(c.high),
+        pct_change=effects.known_percent(c.mean),
+        ci_low=effects.known_percent(c.low),
+        ci_high=effects.known_percent(c.high),
         interval="Student",
-        log_ratio=c.mean if np.isfinite(c.mean) else None,
-        log_se=c.se if np.isfinite(c.se) else None,
-        df=c.df if np.isfinite(c.df) else None,
+        log_ratio=effects.known(c.mean),
+        log_se=effects.known(c.se),
+        df=effects.known(c.df),
         p=c.p_alone if c.tested else None,
         p_parametric=c.p if c.tested else None,
         p_rank=ranks.p if ranks else None,
@@ -212,7 +213,7 @@ def _comparison(
         memory=c.memory,
         margin_pct=settings.margin,
         equivalent=bool(c.equivalent_p < settings.alpha) if np.isfinite(c.equivalent_p) else None,
-        equivalent_within_pct=cautions.percent(c.within),
+        equivalent_within_pct=effects.known_percent(c.within),
     )
 
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import json
 import math
 import numbers
 from collections.abc import Iterable, Sequence
@@ -50,6 +51,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def json_text(content: Any) -> str:
+    """A whole file of JSON."""
+    return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def table(rows: Sequence[Any], columns: Sequence[str]) -> str:

@@ -7,17 +7,6 @@ from analysis.robustness import Outliers
 from analysis.settings import Settings
 from analysis.table import Table
 
-_DISTURBANCES = {
-    "interference": "other processes kept processors busy",
-    "throttled": "the processor was slowed down for its heat",
-    "swapped": "memory was swapped",
-    "steal": "the hypervisor gave processor time to others",
-    "missed-samples": "samples are missing",
-    "clock-step": "the wall clock was set",
-    "suspended": "the machine was suspended",
-    "supply-change": "the machine went from mains to battery or back",
-}
-
 
 def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
     rows = provenance.integrity(table)
@@ -68,7 +57,7 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
 
 def _disturbed(table: Table) -> str:
     """How many trials were disturbed, by what; empty where none is known to have been."""
-    counts = {words: around.flagged(table, flag) for flag, words in _DISTURBANCES.items()}
+    counts = {words: around.flagged(table, flag) for flag, words in robustness.DISTURBED.items()}
     parts = [f"{words} in {n}" for words, n in counts.items() if n]
     if not parts:
         return ""
