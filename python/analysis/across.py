@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis import files, summary, text
+from analysis import effects, files, text, written
 from analysis.cautions import ESTIMATED_PART
 from analysis.decision import student
-from analysis.over import Over, interval, over, percent, percent_text
+from analysis.over import Over, interval, over, percent_text
 from analysis.settings import RequestError
 
 #: With so few experiments the interval over experiments is said to be what it is.
@@ -90,7 +90,7 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
 
     Args:
         request: ``output``; ``parts``, of each ``name``, ``analysis`` (the folder that its analysis
-            wrote) and ``experiment`` (its record); ``alpha``, ``command``, ``version``.
+            wrote) and ``experiment`` (its ``experiment.json``); ``alpha``, ``command``, ``version``.
         emit: as in :func:`analysis.run`.
 
     Raises:
@@ -114,19 +114,20 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
             for p in parts
         ],
         "comparisons": [
-            asdict(o) | {key: percent(getattr(o.pooled, name)) for key, name in _PERCENT.items()}
+            asdict(o)
+            | {
+                key: effects.known_percent(getattr(o.pooled, name))
+                for key, name in _PERCENT.items()
+            }
             for o in found
         ],
         "alpha": alpha,
     }
-    files.write(
-        output / "across.json",
-        json.dumps(summary.plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-    )
+    files.write(output / "across.json", written.json_text(content))
     files.write(output / "across.csv", _csv(found))
     emit({"event": "progress", "step": "report"})
-    written = across_report.write(parts, found, answer, request)
-    names = ["across.json", "across.csv", *written]
+    pages = across_report.write(parts, found, answer, request)
+    names = ["across.json", "across.csv", *pages]
     emit({"event": "result", "sentence": answer.sentence, "files": names})
 
 
@@ -247,7 +248,7 @@ def tell(parts: Sequence[Part], found: Sequence[Over]) -> Answer:
 
 
 def _change(over: Over) -> float:
-    return percent(over.pooled.mean) or 0.0
+    return effects.known_percent(over.pooled.mean) or 0.0
 
 
 def _one_sign(over: Over) -> bool:
@@ -286,10 +287,10 @@ def _csv(found: Sequence[Over]) -> str:
     for o in found:
         for name, mean, error, freedom in o.parts:
             half = float(student.quantile(0.975, np.array(freedom))) * error
-            ends = [percent(v) for v in (mean, mean - half, mean + half)]
+            ends = [effects.known_percent(v) for v in (mean, mean - half, mean + half)]
             writer.writerow(_cells(o.a, o.b, name, mean, error, freedom, *ends, None))
         p = o.pooled
-        ends = [percent(v) for v in (p.mean, p.low, p.high)]
+        ends = [effects.known_percent(v) for v in (p.mean, p.low, p.high)]
         writer.writerow(_cells(o.a, o.b, "all", p.mean, p.se, p.k - 1, *ends, o.p_holm))
     return buffer.getvalue()
 

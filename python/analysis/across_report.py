@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from analysis import across, files, over, report
+from analysis import across, files, over, page
 from analysis.cells import Column, Tabulation, number, words
 from analysis.plots import forest, style
 from analysis.settings import Settings
@@ -34,19 +32,8 @@ def write(
         else [parts_table(parts)],
         "figures": figures,
     }
-    css, script = report._asset("report.css") + report._theme(), report._asset("report.js")
-    page = report.environment(html=True).get_template("across.html.j2")
-    html = page.render(
-        context,
-        style=Markup(css),  # our own file, no user's text in it
-        script=Markup(script),
-        script_hash=report._hash(script),
-        pictures={f.name: Markup(f.svg) for f in figures},  # matplotlib escapes the text inside
-    )
-    files.write(settings.output / "report.html", html)
-    markdown = report.environment(html=False).get_template("across.md.j2").render(context)
-    files.write(settings.output / "report.md", markdown.strip() + "\n")
-    return [name for f in figures for name in f.files] + ["report.html", "report.md"]
+    written = page.write("across", context, figures, settings.output)
+    return [name for f in figures for name in f.files] + written
 
 
 def parts_table(parts: Sequence["across.Part"]) -> Tabulation:

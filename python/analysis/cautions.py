@@ -1,12 +1,9 @@
 """What limits the answer: sentences, and the reasons why nothing can be firm."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from analysis import departures, effects, machines, provenance, repeats, robustness, text
+from analysis import departures, effects, machines_report, provenance, repeats, robustness, text
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -50,15 +47,15 @@ def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
         reasons.append(("part of " if estimated == "part" else "") + "the energy is estimated")
     if provenance.work_gate(settings)[0] == "unknown":
         reasons.append("whether the work was the same is not on record")
-    if found.order["verdict"] in _DOUBTS:
-        reasons.append(_DOUBTS[found.order["verdict"]])
+    if found.order.verdict in _DOUBTS:
+        reasons.append(_DOUBTS[found.order.verdict])
     if table.usable["coverage"].isna().any():
         reasons.append("how much of the time was measured is not on record")
     elif len(_uncovered(table, settings)):
         reasons.append("part of the time was not measured")
-    if not found.disturbed["same"]:
+    if not found.disturbed.same:
         reasons.append("it is another without the disturbed trials")
-    reasons += machines.caps(found.machines, found.decision, found.compared)
+    reasons += machines_report.caps(found.machines, found.decision, found.compared)
     known = departures.items(table, found, settings)
     if any(item.kept is False and item.weakens for item in known):
         reasons.append("it departs from the protocol")
@@ -95,7 +92,7 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     cautions += _invalid(table)
     cautions += _order(found)
     cautions += _pairing(table, found, settings)
-    cautions += machines.cautions(found.machines)
+    cautions += machines_report.cautions(found.machines)
     cautions += _numbers(table, found, settings)
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
@@ -108,17 +105,14 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
 
 def _data(settings: Settings) -> list[str]:
     """Other data than those that the experiment is about."""
-    data = (settings.experiment or {}).get("dataset")
-    data = data if isinstance(data, Mapping) else {}
-    if str(data.get("name") or "").lower() == "digits":
+    data = settings.experiment.data
+    if (data.name or "").lower() == "digits":
         return [
             "Trained on scikit-learn’s handwritten digits, not on MNIST: what it says holds for "
             "them, and is no figure for MNIST."
         ]
-    if data.get("warning"):
-        files = [f for f in data.get("files") or [] if isinstance(f, Mapping)]
-        other = [str(f.get("name")) for f in files if f.get("published") is False]
-        which = f": {text.join(other)}" if other else ""
+    if data.warning:
+        which = f": {text.join(list(data.unpublished))}" if data.unpublished else ""
         return [f"The data are not as published{which}. experiment.json has the checksums."]
     return []
 
@@ -204,10 +198,11 @@ def _repeated(table: Table) -> list[str]:
 
 def _order(found: Findings) -> list[str]:
     order = found.order
-    if order["verdict"] != "cyclic":
-        return [_ORDER[order["verdict"]]] if order["verdict"] in _ORDER else []
-    if order["period"] > 1:
-        return [f"The order was not random: it repeats a cycle of {order['period']} blocks."]
+    if order.verdict != "cyclic":
+        return [_ORDER[order.verdict]] if order.verdict in _ORDER else []
+    if order.repetition and (order.repetition.period or 0) > 1:
+        period = order.repetition.period
+        return [f"The order was not random: it repeats a cycle of {period} blocks."]
     return [_FIXED]
 
 
@@ -231,11 +226,11 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
     decision, cautions = found.decision, []
     for name in ("position", "predecessor"):
         if name in decision.cautions:
-            part = found.drift[name]
+            part = found.drift.position if name == "position" else found.drift.predecessor
             what = "the position in the block" if name == "position" else "what ran before"
             cautions.append(
-                f"Energy depends on {what} ({text.p_equation(part['p'])}, up to "
-                f"{text.size(part['largest_pct'])} between them); the comparisons adjusted for it "
+                f"Energy depends on {what} ({text.p_equation(part.p)}, up to "
+                f"{text.size(part.largest_pct)} between them); the comparisons adjusted for it "
                 "stand beside, under the first question."
             )
     if "trend" in decision.cautions:
@@ -262,11 +257,11 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
         )
     if "control" in decision.cautions:
         floor = found.floor
-        decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
-        low, high = (text.percent(floor[k], decimals) for k in ("ci_low", "ci_high"))
+        decimals = text.percent_decimals(floor.ci_low, floor.ci_high)
+        low, high = (text.percent(end, decimals) for end in (floor.ci_low, floor.ci_high))
         cautions.append(
-            f"The A/A control failed: {floor['treatment']} differs from itself by "
-            f"{text.percent(floor['pct_change'], decimals)} (95% interval {low} to {high}), so "
+            f"The A/A control failed: {floor.treatment} differs from itself by "
+            f"{text.percent(floor.pct_change, decimals)} (95% interval {low} to {high}), so "
             "something else than the treatments makes groups differ."
         )
     return cautions
@@ -308,16 +303,13 @@ def _coverage(table: Table, settings: Settings) -> list[str]:
     ]
 
 
+_NOT_THE_MACHINE = ("missed-samples", "clock-step")
+
+
 def _disturbances(table: Table, found: Findings) -> list[str]:
     """What else the machine did during trials that count; a flag is set only beyond its limit."""
-    words = {
-        "interference": "other processes kept processors busy",
-        "throttled": "the processor was slowed down for its heat",
-        "swapped": "memory was swapped",
-        "steal": "the hypervisor gave processor time to others",
-        "suspended": "the machine was suspended",
-        "supply-change": "the machine went from mains to battery or back",
-    }
+    # Missing samples and a clock that was set are no work of the machine's.
+    words = {k: v for k, v in robustness.DISTURBED.items() if k not in _NOT_THE_MACHINE}
     flags = table.usable["flags"].str.split(";")
     counts = {flag: int(flags.map(lambda own, f=flag: f in own).sum()) for flag in words}
     parts = [f"{words[flag]} in {count}" for flag, count in counts.items() if count]
@@ -338,12 +330,7 @@ def _protocol(table: Table, found: Findings, settings: Settings) -> list[str]:
 def adjusted(found: Findings) -> str:
     """The comparisons adjusted for position and predecessor, in words; empty without any."""
     parts = []
-    for row in found.drift["adjusted"][: _MOST_NAMED * 2]:
-        shown = text.change(row["adjusted_pct"], row["ci_low"], row["ci_high"])
-        parts.append(f"{row['b']} against {row['a']} {shown[0]} ({shown[1]} to {shown[2]})")
+    for row in found.drift.adjusted[: _MOST_NAMED * 2]:
+        shown = text.change(row.adjusted_pct, row.ci_low, row.ci_high)
+        parts.append(f"{row.b} against {row.a} {shown[0]} ({shown[1]} to {shown[2]})")
     return text.join(parts)
-
-
-def percent(log_ratio: float) -> float | None:
-    """A log ratio as a percentage change, None where there is none."""
-    return effects.percent(log_ratio) if np.isfinite(log_ratio) else None

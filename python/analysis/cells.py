@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from analysis import text
 
@@ -55,10 +55,25 @@ def interval(low: float | None, high: float | None, middle: float | None = None)
     return Cell(f"{ends[0]} to {ends[1]}", low)
 
 
-def change(row: dict[str, Any], key: str = "pct_change") -> Cell:
-    """A change with as many digits as its interval bears out."""
-    shown = text.change(row.get(key), row.get("ci_low"), row.get("ci_high"))
-    return number(row.get(key), shown[0])
+class Changed(Protocol):
+    """What has a change with its interval, in per cent."""
+
+    @property
+    def pct_change(self) -> float | None: ...
+    @property
+    def ci_low(self) -> float | None: ...
+    @property
+    def ci_high(self) -> float | None: ...
+
+
+def change(row: Changed) -> Cell:
+    """A row's change with as many digits as its interval bears out."""
+    return change_of(row.pct_change, row.ci_low, row.ci_high)
+
+
+def change_of(pct: float | None, low: float | None, high: float | None) -> Cell:
+    """A change in per cent with as many digits as its interval bears out."""
+    return number(pct, text.change(pct, low, high)[0])
 
 
 def p_cell(p: float | None) -> Cell:

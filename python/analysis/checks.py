@@ -1,19 +1,22 @@
 """Tables of checks: what became of the trials, how firm the result is, what could be seen."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
 
 from analysis import tables, text
+from analysis.around import During
 from analysis.cells import Cell, Column, Tabulation, number, p_cell, words
 from analysis.decision import memory
 from analysis.departures import Item
 from analysis.findings import Findings
-from analysis.table import Table
+from analysis.provenance import Exclusion, Integrity
+from analysis.robustness import Beside
+from analysis.table import Incomplete, Table
 
 
 def detectable(found: Findings) -> Tabulation | None:
     """The smallest effects the experiment could have resolved."""
-    own = [r for r in found.detectable if (r["a"], r["b"]) in found.shown]
+    own = [r for r in found.detectable if (r.a, r.b) in found.shown]
     if not own:
         return None
     columns = [
@@ -26,10 +29,10 @@ def detectable(found: Findings) -> Tabulation | None:
 
     cells = [
         [
-            words(f"{r['b']} against {r['a']}"), number(r["n"], str(r["n"])),
-            number(r["pct_holm"], text.detectable(r["pct_holm"])),
-            number(r["pct"], text.detectable(r["pct"])),
-            blocks(r["blocks_for_1_pct"]),
+            words(f"{r.b} against {r.a}"), number(r.n, str(r.n)),
+            number(r.pct_holm, text.detectable(r.pct_holm)),
+            number(r.pct, text.detectable(r.pct)),
+            blocks(r.blocks_for_1_pct),
         ]
         for r in own
     ]  # fmt: skip
@@ -40,11 +43,7 @@ def detectable(found: Findings) -> Tabulation | None:
 
 def leave_one_out(found: Findings) -> Tabulation | None:
     """What the decision becomes with each block left out."""
-    own = [
-        r
-        for r in found.leave_one_out
-        if r["survives"] is not None and (r["a"], r["b"]) in found.shown
-    ]
+    own = [r for r in found.leave_one_out if r.survives is not None and (r.a, r.b) in found.shown]
     columns = [
         Column("Pair", False), Column("Blocks"), Column("Change, from"), Column("to"),
         Column("p (Holm), from"), Column("to"), Column("Outcome", False),
@@ -52,22 +51,22 @@ def leave_one_out(found: Findings) -> Tabulation | None:
     ]  # fmt: skip
     cells = []
     for r in own:
-        c = found.pair(r["a"], r["b"])
-        low, high = (c["ci_low"], c["ci_high"]) if c else (None, None)
-        *_, least, most = text.change(c and c["pct_change"], low, high, r["pct_low"], r["pct_high"])
-        name = "resolved" if r["resolved"] else "not resolved"
-        undone = [f"{b:g}" for b in r["undone_by"]]
+        c = found.pair(r.a, r.b)
+        low, high = (c.ci_low, c.ci_high) if c else (None, None)
+        *_, least, most = text.change(c.pct_change if c else None, low, high, r.pct_low, r.pct_high)
+        name = "resolved" if r.resolved else "not resolved"
+        undone = [f"{b:g}" for b in r.undone_by]
         which = text.join(undone) if len(undone) <= 4 else f"any of {len(undone)}"
         cells.append(
             [
-                words(f"{r['b']} against {r['a']}"),
-                number(r["blocks"], str(r["blocks"])),
-                number(r["pct_low"], least),
-                number(r["pct_high"], most),
-                p_cell(r["lowest_p"]),
-                p_cell(r["highest_p"]),
-                words(f"{name}, always" if r["survives"] else f"{name}, but not without {which}"),
-                number(r["most_influential_block"], f"{r['most_influential_block']:g}"),
+                words(f"{r.b} against {r.a}"),
+                number(r.blocks, str(r.blocks)),
+                number(r.pct_low, least),
+                number(r.pct_high, most),
+                p_cell(r.lowest_p),
+                p_cell(r.highest_p),
+                words(f"{name}, always" if r.survives else f"{name}, but not without {which}"),
+                number(r.most_influential_block, f"{r.most_influential_block:g}"),
             ]
         )
     caption = "The whole decision, each block left out in turn"
@@ -76,18 +75,18 @@ def leave_one_out(found: Findings) -> Tabulation | None:
 
 def outliers(found: Findings) -> list[Tabulation]:
     """The outlying trials, and the result with and without their blocks."""
-    if not found.outliers["trials"]:
+    if not found.outliers.trials:
         return []
     scale = tables.energy_scale(found)
     trials = [
         [
-            words(r["trial"]),
-            words(r["group"]),
-            number(r["block"], f"{r['block']:g}"),
-            number(r["energy_j"], scale.format(r["energy_j"])),
-            number(r["modified_z"]),
+            words(r.trial),
+            words(r.group),
+            number(r.block, f"{r.block:g}"),
+            number(r.energy_j, scale.format(r.energy_j)),
+            number(r.modified_z),
         ]
-        for r in found.outliers["trials"]
+        for r in found.outliers.trials
     ]
     first = [Column("Trial", False), Column("Group", False), Column("Block")]
     first.append(Column(f"Energy ({scale.unit})"))
@@ -98,7 +97,7 @@ def outliers(found: Findings) -> list[Tabulation]:
         more = []
     named = Tabulation("Outlying trials", [*first, Column("Modified z")], trials, more)
     caption = "With and without outlying blocks"
-    return [named, _with_and_without(found, found.outliers["pairs"], "outlying blocks", caption)]
+    return [named, _with_and_without(found, found.outliers.pairs, "outlying blocks", caption)]
 
 
 #: More outlying trials than this are only in the files.
@@ -107,32 +106,31 @@ _MOST_TRIALS = 20
 
 def disturbed(found: Findings) -> Tabulation | None:
     """The result with and without trials that something disturbed."""
-    if not found.disturbed["trials"]:
+    if not found.disturbed.trials:
         return None
     caption = "With and without disturbed trials"
-    return _with_and_without(found, found.disturbed["pairs"], "disturbed trials", caption)
+    return _with_and_without(found, found.disturbed.pairs, "disturbed trials", caption)
 
 
 def _with_and_without(
-    found: Findings, rows: Sequence[dict[str, Any]], what: str, caption: str
+    found: Findings, rows: Sequence[Beside], what: str, caption: str
 ) -> Tabulation:
     both = []
     for r in rows:
-        if (r["a"], r["b"]) not in found.shown:
+        if (r.a, r.b) not in found.shown:
             continue
-        for name, key in (("all data", "all"), (f"without {what}", "without")):
-            part = r[key]
+        for name, part in (("all data", r.all), (f"without {what}", r.without)):
             if part is None:
                 continue
-            c = found.pair(r["a"], r["b"]) or {}
-            ends = (c.get("ci_low"), c.get("ci_high"))
-            *_, shown = text.change(c.get("pct_change"), *ends, part["pct_change"])
+            c = found.pair(r.a, r.b)
+            whole = (c.pct_change, c.ci_low, c.ci_high) if c else (None, None, None)
+            *_, shown = text.change(*whole, part.pct_change)
             both.append(
                 [
-                    words(f"{r['b']} against {r['a']}"), words(name),
-                    number(part["n"], str(part["n"])),
-                    number(part["pct_change"], shown),
-                    p_cell(part["p_holm"]), words("yes" if part["resolved"] else "no"),
+                    words(f"{r.b} against {r.a}"), words(name),
+                    number(part.n, str(part.n)),
+                    number(part.pct_change, shown),
+                    p_cell(part.p_holm), words("yes" if part.resolved else "no"),
                 ]
             )  # fmt: skip
     columns = [
@@ -149,15 +147,15 @@ def phases(table: Table, found: Findings, suffix: str) -> Tabulation | None:
     ]
     if not own:
         return None
-    means = {(r["group"], r["metric"]): r for r in found.groups}
-    known = [means[g, m.name]["mean"] for g in table.all_groups for m in own]
+    means = {(r.group, r.metric): r for r in found.groups}
+    known = [means[g, m.name].mean for g in table.all_groups for m in own]
     scale = text.Scale.fit([v for v in known if v is not None], own[0].unit)
     columns = [Column("Group", False), *(Column(m.name.split("_")[1].capitalize()) for m in own)]
     cells = []
     for group in table.all_groups:
         row = [words(group)]
         for metric in own:
-            value, sd = means[group, metric.name]["mean"], means[group, metric.name]["sd"]
+            value, sd = means[group, metric.name].mean, means[group, metric.name].sd
             spread = "" if sd is None else f" ± {scale.format(sd)}"
             row.append(number(value, scale.format(value) + spread))
         cells.append(row)
@@ -190,14 +188,14 @@ def accuracy(table: Table) -> Tabulation | None:
     return Tabulation("Accuracy on the test set", columns, rows) if rows else None
 
 
-def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation | None:
+def incomplete(rows: Sequence[Incomplete], any_groups: bool) -> Tabulation | None:
     """The blocks that lack a group, and why; the pairs that they do have use them."""
     if not rows or not any_groups:
         return None
     cells = [
         [
-            words(f"{r['block']:g}"),
-            words("; ".join(f"{group}: {why}" for group, why in r["missing"].items())),
+            words(f"{r.block:g}"),
+            words("; ".join(f"{group}: {why}" for group, why in r.missing.items())),
         ]
         for r in rows
     ]
@@ -209,7 +207,7 @@ def incomplete(rows: Sequence[dict[str, Any]], any_groups: bool) -> Tabulation |
     return Tabulation("Blocks that lack a group", columns, cells, notes)
 
 
-def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
+def during(rows: Sequence[During]) -> Tabulation | None:
     """What the machine did beside the trials, a row per group; columns that nobody knows go."""
     shown = (
         ("other_cores_mean", "Others’ cores", 2, "processor time of other processes per second"),
@@ -220,16 +218,16 @@ def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
         ("throttle_events", "Throttled", 3, "how often a processor was slowed down for its heat"),
         ("missed_samples", "Missing", 3, "samples"),
     )
-    known = [one for one in shown if any(r[one[0]] is not None for r in rows)]
+    known = [one for one in shown if any(getattr(r, one[0]) is not None for r in rows)]
     if not known:
         return None
     columns = [Column("Group", False), *(Column(label) for _, label, _, _ in known)]
     counts = ("throttle_events", "missed_samples")
     cells = [
-        [words(r["group"])]
+        [words(r.group)]
         + [
-            number(r[k], f"{r[k]:.0f}" if k in counts and r[k] is not None else None, digits)
-            for k, _, digits, _ in known
+            number(v, f"{v:.0f}" if k in counts and v is not None else None, digits)
+            for k, v, digits in ((k, getattr(r, k), digits) for k, _, digits, _ in known)
         ]
         for r in rows
     ]
@@ -237,13 +235,16 @@ def during(rows: Sequence[dict[str, Any]]) -> Tabulation | None:
     return Tabulation("The machine during the usable trials", columns, cells, notes)
 
 
-def integrity(rows: Sequence[dict[str, Any]]) -> Tabulation:
+def integrity(rows: Sequence[Integrity]) -> Tabulation:
     """What became of every trial, per group."""
-    keys = [k for k in rows[0] if k != "group"] if rows else []
+    keys = [f.name for f in fields(Integrity) if f.name != "group"] if rows else []
     always = ("trials", "usable", "wrapped", "retried", "failed", "excluded")
-    keys = [k for k in keys if k in always or any(r[k] for r in rows)]
-    columns = [Column("Group", False), *(Column(k.capitalize()) for k in keys)]
-    cells = [[words(r["group"]), *(number(r[k], str(r[k])) for k in keys)] for r in rows]
+    keys = [k for k in keys if k in always or any(getattr(r, k) for r in rows)]
+    columns = [Column("Group", False)]
+    columns += [Column(k.replace("_", " ").capitalize()) for k in keys]
+    cells = [
+        [words(r.group), *(number(v, str(v)) for v in (getattr(r, k) for k in keys))] for r in rows
+    ]
     return Tabulation("Trials per group", columns, cells)
 
 
@@ -251,10 +252,10 @@ def integrity(rows: Sequence[dict[str, Any]]) -> Tabulation:
 _MOST_LEFT_OUT = 100
 
 
-def exclusions(rows: Sequence[dict[str, str]]) -> Tabulation | None:
+def exclusions(rows: Sequence[Exclusion]) -> Tabulation | None:
     """Everything left out, with its reason."""
     columns = [Column(c, False) for c in ("What", "File", "Status", "Reason")]
-    cells = [[words(r[k]) for k in ("what", "file", "status", "reason")] for r in rows]
+    cells = [[words(v) for v in (r.what, r.file, r.status, r.reason)] for r in rows]
     more = len(cells) - _MOST_LEFT_OUT
     notes = [f"{more} more are in trials.csv and summary.json."] if more > 0 else []
     return Tabulation("Left out", columns, cells[:_MOST_LEFT_OUT], notes) if cells else None
@@ -266,13 +267,13 @@ _MOST_POSITIONS = 12
 
 def positions(found: Findings) -> Tabulation | None:
     """How often each group ran at each position of a block."""
-    counts = found.order.get("position_counts")
+    counts = found.order.balance.position_counts if found.order.balance else []
     if not counts or len(counts) > _MOST_POSITIONS:
         return None
     columns = [Column("Group", False), *(Column(text.ordinal(i + 1)) for i in range(len(counts)))]
     cells = [
         [words(name), *(number(c, str(c)) for c in row)]
-        for name, row in zip(found.order["groups"], counts, strict=True)
+        for name, row in zip(found.order.groups, counts, strict=True)
     ]
     return Tabulation("How often each group ran at each position", columns, cells)
 
@@ -282,8 +283,8 @@ def autocorrelation(found: Findings) -> Tabulation | None:
     names = {f"{b} ÷ {a}" for a, b in found.shown}
     rows = [
         r
-        for r in found.drift["autocorrelation"]
-        if r["r1"] is not None and (r["series"] in names or len(found.compared) <= len(names))
+        for r in found.drift.autocorrelation
+        if r.r1 is not None and (r.series in names or len(found.compared) <= len(names))
     ]
     columns = [
         Column("Series", False), Column("Blocks"), Column("Lag-1 r"), Column("p (one-sided)"),
@@ -291,15 +292,15 @@ def autocorrelation(found: Findings) -> Tabulation | None:
     ]  # fmt: skip
     cells = [
         [
-            words(r["series"]),
-            number(r["n"], str(r["n"])),
-            number(r["r1"], digits=2),
-            p_cell(r["p"]),
-            number(r.get("effective_blocks"), digits=2),
+            words(r.series),
+            number(r.n, str(r.n)),
+            number(r.r1, digits=2),
+            p_cell(r.p),
+            number(r.effective_blocks, digits=2),
         ]
         for r in rows
     ]
-    p = found.drift["memory"]["p"]
+    p = found.drift.memory.p
     here = "" if p is None else f", here {text.p_value(p)}"
     note = (
         "Worth blocks: how many independent blocks the pair’s are worth. Intervals are widened by "

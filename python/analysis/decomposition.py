@@ -1,6 +1,6 @@
 """Whether a difference of energy is one of power or of time: ln E = ln P + ln T."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -11,7 +11,36 @@ from analysis.settings import Settings
 from analysis.table import Table
 
 
-def split(table: Table, settings: Settings, found: Decision) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Part:
+    """A log ratio of ``b`` to ``a``, and the same as a change in per cent with its interval."""
+
+    log_ratio: float
+    pct_change: float | None
+    ci_low: float | None
+    ci_high: float | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """A pair's difference of energy as one of power and one of time.
+
+    ``time_share`` is time's part of the log ratio of energy, 1 for all of it; None, with its
+    interval, where no share is given.
+    """
+
+    a: str
+    b: str
+    paired: bool
+    energy_j: Part
+    power_w: Part
+    time_s: Part
+    time_share: float | None
+    time_share_low: float | None
+    time_share_high: float | None
+
+
+def split(table: Table, settings: Settings, found: Decision) -> list[Split]:
     """For each pair the log ratios of energy, power and time, which add up exactly.
 
     ``time_share`` is time's part of the log ratio of energy: 1 means "just time", more than 1 that
@@ -24,14 +53,13 @@ def split(table: Table, settings: Settings, found: Decision) -> list[dict[str, A
     measured = provenance.estimated(table) == "none"
     rows = []
     for (a, b), c in zip(evidence.comparisons(table, settings), found.comparisons, strict=True):
-        row = {"a": a, "b": b} | _split(table, a, b, c.paired, settings.alpha)
-        if not (measured and c.resolved):
-            row |= dict.fromkeys(("time_share", "time_share_low", "time_share_high"))
-        rows.append(row)
+        known = measured and c.resolved
+        rows.append(_split(table, (a, b), c.paired, known, settings.alpha))
     return rows
 
 
-def _split(table: Table, a: str, b: str, paired: bool, alpha: float) -> dict[str, Any]:
+def _split(table: Table, pair: tuple[str, str], paired: bool, shared: bool, alpha: float) -> Split:
+    a, b = pair
     if paired:
         # Every usable trial has both, so that the blocks are the same.
         logs = [np.log(table.shared(m, a, b)) for m in ("energy_j", "time_s")]
@@ -43,21 +71,22 @@ def _split(table: Table, a: str, b: str, paired: bool, alpha: float) -> dict[str
         ]
     mean, cov, df = _moments(samples)
     contrasts = {"energy_j": (1.0, 0.0), "power_w": (1.0, -1.0), "time_s": (0.0, 1.0)}
-    row: dict[str, Any] = {"paired": paired}
+    parts = {}
     for metric, contrast in contrasts.items():
         c = np.array(contrast)
         value, se = float(c @ mean), float(np.sqrt(max(c @ cov @ c, 0.0)))
         half = float(student.quantile(1.0 - alpha / 2.0, df) * se) if df > 0 else np.nan
         known = np.isfinite(half)
-        row[metric] = {
-            "log_ratio": value,
-            "pct_change": effects.percent(value) if np.isfinite(value) else None,
-            "ci_low": effects.percent(value - half) if known else None,
-            "ci_high": effects.percent(value + half) if known else None,
-        }
+        parts[metric] = Part(
+            log_ratio=value,
+            pct_change=effects.known_percent(value),
+            ci_low=effects.percent(value - half) if known else None,
+            ci_high=effects.percent(value + half) if known else None,
+        )
     low, high = fieller(mean[1], mean[0], cov[1, 1], cov[0, 0], cov[0, 1], df, alpha)
-    share = float(mean[1] / mean[0]) if mean[0] else None
-    return row | {"time_share": share, "time_share_low": low, "time_share_high": high}
+    shares = (float(mean[1] / mean[0]) if mean[0] else None, low, high)
+    share, low, high = shares if shared else (None, None, None)
+    return Split(a, b, paired, **parts, time_share=share, time_share_low=low, time_share_high=high)
 
 
 def _moments(samples: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:

@@ -5,7 +5,7 @@ All say how ``b`` differs from the base ``a``: a positive change means that ``b`
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -22,7 +22,24 @@ def percent(log_ratio: float) -> float:
     return float(100.0 * np.expm1(log_ratio))
 
 
-def standardised(a: np.ndarray, b: np.ndarray, paired: bool) -> dict[str, Any]:
+def known_percent(log_ratio: float) -> float | None:
+    """The same; None where the difference is not finite."""
+    return percent(log_ratio) if np.isfinite(log_ratio) else None
+
+
+def known(value: float) -> float | None:
+    """A number; None where it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
+class Sizes(NamedTuple):
+    """Standardised effects, without a unit; None where the values give none."""
+
+    hedges_g: float | None
+    cliffs_delta: float | None
+
+
+def standardised(a: np.ndarray, b: np.ndarray, paired: bool) -> Sizes:
     """Hedges g and Cliff's delta of ``b`` against the base ``a``, on the values given.
 
     Hedges g is pingouin's: the mean difference over the average standard deviation when paired
@@ -30,21 +47,19 @@ def standardised(a: np.ndarray, b: np.ndarray, paired: bool) -> dict[str, Any]:
     Cliff's delta is the share of pairs of trials in which ``b`` has more, less that in which it has
     less.
     """
-    found: dict[str, Any] = {"hedges_g": None, "cliffs_delta": None}
     n, m = len(a), len(b)
     if not n or not m:
-        return found
+        return Sizes(None, None)
     ordered = np.sort(a)
     less = np.searchsorted(ordered, b, "left").sum()
     more = (n - np.searchsorted(ordered, b, "right")).sum()
-    found["cliffs_delta"] = float(less - more) / (n * m)
+    delta = float(less - more) / (n * m)
     if min(n, m) < 2 or (limits.no_spread(a) and limits.no_spread(b)):
-        return found
+        return Sizes(None, delta)
     var_a, var_b = a.var(ddof=1), b.var(ddof=1)
     pooled = (var_a + var_b) / 2.0 if paired else ((n - 1) * var_a + (m - 1) * var_b) / (n + m - 2)
     g = (b.mean() - a.mean()) / math.sqrt(pooled) * (1.0 - 3.0 / (4.0 * (n + m) - 9.0))
-    found["hedges_g"] = float(g) if math.isfinite(g) else None
-    return found
+    return Sizes(float(g) if math.isfinite(g) else None, delta)
 
 
 @lru_cache(maxsize=16)

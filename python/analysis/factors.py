@@ -6,28 +6,126 @@ where a pair is resolved one way at one level and the other way at another, each
 correction over all declared comparisons.
 """
 
+from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
-from analysis import effects, text
-from analysis.cells import Column, Tabulation, change, interval, number, p_cell, words
+from analysis import text
 from analysis.decision import Decision, student, within
+from analysis.effects import known_percent
 from analysis.protocol import Factors
 from analysis.settings import Settings
 from analysis.table import Table
+from analysis.written import WHERE_KNOWN, picked
 
 #: How the treatments themselves are called among the factors.
 TREATMENT = "treatment"
 
-#: More pairs of treatments than these are counted in the sentence.
-_MOST_NAMED = 4
+
+@dataclass(frozen=True)
+class Varied:
+    """A factor and its levels, as they were typed."""
+
+    factor: str
+    levels: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Test:
+    """A main effect, or an interaction of two; Holm's p is of the interactions."""
+
+    #: The factors that it is of.
+    of: list[str]
+    p_holm: float | None = None
+    #: Repeated measures, degrees of freedom and p after Greenhouse and Geisser.
+    f: float | None = field(default=None, metadata=WHERE_KNOWN)
+    df1: float | None = field(default=None, metadata=WHERE_KNOWN)
+    df2: float | None = field(default=None, metadata=WHERE_KNOWN)
+    p: float | None = field(default=None, metadata=WHERE_KNOWN)
+    epsilon: float | None = field(default=None, metadata=WHERE_KNOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interaction:
+    """How much the ratio of ``b`` to ``a`` changes from one level to the next, in per cent."""
+
+    a: str
+    b: str
+    factor: str
+    low: str
+    high: str
+    pct_change: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p_holm: float | None
+
+    def written(self) -> dict[str, Any]:
+        """For summary.json, where the levels are ``from`` and ``to``."""
+        head = {"a": self.a, "b": self.b, "factor": self.factor}
+        rest = picked(self, ("pct_change", "ci_low", "ci_high", "p_holm"))
+        return head | {"from": self.low, "to": self.high} | rest
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtLevels:
+    """A pair's comparison at some levels, by factor; the change of energy in per cent."""
+
+    levels: dict[str, str]
+    pct_change: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p_holm: float | None
+    resolved: bool
+
+
+@dataclass(frozen=True)
+class Flip:
+    """What a pair of treatments comes to over the levels.
+
+    ``state`` is ``flips`` (resolved both ways), ``same`` (resolved one way at every level), or
+    ``open``; ``below`` is the thriftier one of ``same``.
+    """
+
+    a: str
+    b: str
+    at: list[AtLevels]
+    state: str
+    below: str | None
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A treatment's geometric mean energy at a level, others averaged, in joules."""
+
+    of: str
+    factor: str
+    level: str
+    mean_j: float
+    low_j: float
+    high_j: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """What was varied, and what it does; ``note`` says why nothing is tested."""
+
+    factors: list[Varied]
+    treatments: list[str]
+    #: Blocks with every cell.
+    blocks: int
+    alpha: float
+    tests: list[Test]
+    note: str | None
+    interactions: list[Interaction]
+    flips: list[Flip]
+    margins: list[Margin]
 
 
 def analyse(
     table: Table, settings: Settings, found: Decision, compared: tuple[tuple[str, str], ...]
-) -> dict[str, Any] | None:
+) -> Levels | None:
     """Tests, sizes of interactions, flips and levels; None where nothing was varied."""
     design = settings.protocol.factors
     if design is None or sum(c.treatment in table.groups for c in design.cells) < 2:
@@ -45,20 +143,19 @@ def analyse(
             note = f"{text.count(blocks, 'block')} with every cell, of at least {within.MIN_BLOCKS}"
         else:
             tests = _tests(cells, axes)
-    return {
-        "factors": [{"factor": name, "levels": list(of)} for name, of in axes if name != TREATMENT],
-        "treatments": next((list(of) for name, of in axes if name == TREATMENT), []),
-        "blocks": blocks,
-        "alpha": settings.alpha,
-        "tests": tests,
-        "note": note,
-        "interactions": [] if cells is None or note else _sizes(cells, axes, settings),
-        "flips": _flips(design, found, compared),
-        "margins": [
+    return Levels(
+        factors=[Varied(name, list(of)) for name, of in axes if name != TREATMENT],
+        treatments=next((list(of) for name, of in axes if name == TREATMENT), []),
+        blocks=blocks,
+        alpha=settings.alpha,
+        tests=tests,
+        note=note,
+        interactions=[] if cells is None or note else _sizes(cells, axes, settings),
+        flips=_flips(design, found, compared),
+        margins=[
             m for axis in range(1, len(axes)) for m in _margins(table, names, axes, axis, settings)
         ],
-        "design": design,
-    }
+    )
 
 
 def _axes(design: Factors) -> list[tuple[str, tuple[str, ...]]]:
@@ -87,20 +184,20 @@ def _cells(table: Table, names: np.ndarray) -> np.ndarray:
     return np.log(wide.to_numpy(float)).reshape(len(wide), *names.shape)
 
 
-def _tests(cells: np.ndarray, axes: list) -> list[dict[str, Any]]:
+def _tests(cells: np.ndarray, axes: list) -> list[Test]:
     """Every main effect and interaction of two; Holm over the interactions."""
-    rows = []
-    for which, one in within.anova(cells).items():
-        row: dict[str, Any] = {"of": [axes[i][0] for i in which], "p_holm": None}
-        rows.append(row | ({} if one is None else vars(one)))
-    crossed = [row for row in rows if len(row["of"]) == 2 and row.get("p") is not None]
-    corrected = student.holm(np.array([row["p"] for row in crossed], float))
-    for row, p in zip(crossed, corrected, strict=True):
-        row["p_holm"] = float(p)
+    rows = [
+        Test(of=[axes[i][0] for i in which], **({} if one is None else vars(one)))
+        for which, one in within.anova(cells).items()
+    ]
+    crossed = [i for i, row in enumerate(rows) if len(row.of) == 2 and row.p is not None]
+    corrected = student.holm(np.array([rows[i].p for i in crossed], float))
+    for i, p in zip(crossed, corrected, strict=True):
+        rows[i] = replace(rows[i], p_holm=float(p))
     return rows
 
 
-def _sizes(cells: np.ndarray, axes: list, settings: Settings) -> list[dict[str, Any]]:
+def _sizes(cells: np.ndarray, axes: list, settings: Settings) -> list[Interaction]:
     """How much a pair's ratio changes from one level of a factor to the next, others averaged."""
     rows, columns = [], []
     for axis in range(1, len(axes)):
@@ -111,34 +208,31 @@ def _sizes(cells: np.ndarray, axes: list, settings: Settings) -> list[dict[str, 
             for (low, first), (high, second) in pairwise(list(enumerate(of))):
                 ratio = table[:, j] - table[:, i]
                 columns.append(ratio[:, high] - ratio[:, low])
-                rows.append({"a": a, "b": b, "factor": name, "from": first, "to": second})
+                rows.append((a, b, name, first, second))
     if not rows:
         return []
     one = student.of_columns(np.stack(columns, axis=1))
     half, corrected = one.half(settings.alpha), student.holm(one.p())
-    for i, row in enumerate(rows):
-        row |= {
-            "pct_change": _pct(one.mean[i]), "ci_low": _pct(one.mean[i] - half[i]),
-            "ci_high": _pct(one.mean[i] + half[i]),
-            "p_holm": float(corrected[i]) if np.isfinite(corrected[i]) else None,
-        }  # fmt: skip
-    return rows
+    return [
+        Interaction(
+            a=a,
+            b=b,
+            factor=factor,
+            low=first,
+            high=second,
+            pct_change=known_percent(one.mean[i]),
+            ci_low=known_percent(one.mean[i] - half[i]),
+            ci_high=known_percent(one.mean[i] + half[i]),
+            p_holm=float(corrected[i]) if np.isfinite(corrected[i]) else None,
+        )
+        for i, (a, b, factor, first, second) in enumerate(rows)
+    ]
 
 
-def _pct(log: float) -> float | None:
-    return effects.percent(float(log)) if np.isfinite(log) else None
-
-
-def _flips(
-    design: Factors, found: Decision, compared: tuple[tuple[str, str], ...]
-) -> list[dict[str, Any]]:
-    """Per pair of treatments what its comparisons within levels come to together.
-
-    ``state`` is ``flips`` (resolved both ways), ``same`` (resolved one way at every level), or
-    ``open``; ``below`` is the thriftier one of ``same``.
-    """
+def _flips(design: Factors, found: Decision, compared: tuple[tuple[str, str], ...]) -> list[Flip]:
+    """Per pair of treatments what its comparisons within levels come to together."""
     of = {c.treatment: c for c in design.cells}
-    pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    pairs: dict[tuple[str, str], list[AtLevels]] = {}
     for (a, b), c in zip(compared, found.comparisons, strict=True):
         if a not in of or b not in of or of[a].levels != of[b].levels or of[a].of == of[b].of:
             continue
@@ -146,27 +240,34 @@ def _flips(
         if key[::-1] in pairs:
             key, sign = key[::-1], -1.0
         low, high = sorted((sign * c.low, sign * c.high))
-        pairs.setdefault(key, []).append({
-            "levels": dict(of[a].levels), "pct_change": _pct(sign * c.mean), "ci_low": _pct(low),
-            "ci_high": _pct(high), "p_holm": c.p if c.tested else None, "resolved": c.resolved,
-        })  # fmt: skip
-    return [{"a": a, "b": b, "at": at} | flip(at, a, b) for (a, b), at in pairs.items()]
+        row = AtLevels(
+            levels=dict(of[a].levels),
+            pct_change=known_percent(sign * c.mean),
+            ci_low=known_percent(low),
+            ci_high=known_percent(high),
+            p_holm=c.p if c.tested else None,
+            resolved=c.resolved,
+        )
+        pairs.setdefault(key, []).append(row)
+    return [Flip(a, b, at, *flip(at, a, b)) for (a, b), at in pairs.items()]
 
 
-def flip(at: list[dict[str, Any]], a: str, b: str) -> dict[str, Any]:
-    """What the levels' comparisons of ``b`` against ``a`` say of the ranking."""
-    more = [r for r in at if r["resolved"] and r["pct_change"] > 0]
-    less = [r for r in at if r["resolved"] and r["pct_change"] < 0]
+def flip(at: list[AtLevels], a: str, b: str) -> tuple[str, str | None]:
+    """What the levels' comparisons of ``b`` against ``a`` say of the ranking: a :class:`Flip`'s
+    ``state`` and ``below``.
+    """
+    signs = [np.sign(r.pct_change) for r in at if r.resolved and r.pct_change is not None]
+    more, less = signs.count(1.0), signs.count(-1.0)
     if more and less:
-        return {"state": "flips", "below": None}
-    if len(at) > 1 and len(at) in (len(more), len(less)):
-        return {"state": "same", "below": a if more else b}
-    return {"state": "open", "below": None}
+        return "flips", None
+    if len(at) > 1 and len(at) in (more, less):
+        return "same", a if more else b
+    return "open", None
 
 
 def _margins(
     table: Table, names: np.ndarray, axes: list, axis: int, settings: Settings
-) -> list[dict[str, Any]]:
+) -> list[Margin]:
     """Geometric means by treatment and level of one factor, over the other factors' levels.
 
     With intervals from ln E ~ treatment at level + block; blocks count where they have all that a
@@ -179,147 +280,13 @@ def _margins(
             cells = list(names.take(j, axis=axis)[i].ravel()) if names.ndim > 2 else [names[i, j]]
             if all(cell in wide for cell in cells):
                 columns.append(np.log(wide[cells].to_numpy(float)).mean(axis=1))
-                rows.append({"of": of, "factor": axes[axis][0], "level": level})
+                rows.append((of, axes[axis][0], level))
     fit = within.levels(np.stack(columns, axis=1)) if rows and len(wide) else None
     if fit is None:
         return []
     half = fit.half(settings.alpha)
-    for i, row in enumerate(rows):
+    made = []
+    for i, (of, factor, level) in enumerate(rows):
         ends = np.exp(fit.mean[i] + np.array([0.0, -half[i], half[i]]))
-        row |= dict(zip(("mean_j", "low_j", "high_j"), map(float, ends), strict=True))
-    return rows
-
-
-def at(levels: dict[str, str]) -> str:
-    """Levels in words: ``batch-size 32, threads 1``."""
-    return ", ".join(f"{name} {level}" for name, level in levels.items())
-
-
-def sentence(found: dict[str, Any], comparisons: list[dict[str, Any]]) -> str:
-    """The pairs within levels, and whether the ranking flips; without its end."""
-    if not found["flips"]:
-        resolved = [c for c in comparisons if c["resolved"]]
-        told = [
-            f"{c['group']} against {c['base']} {_size(c, i == 0)}"
-            for i, c in enumerate(resolved[:_MOST_NAMED])
-        ]
-        told += ["the others are in the table"] * (len(resolved) > _MOST_NAMED)
-        count = text.count(len(comparisons), "comparison")
-        head = (
-            f"of {count} of levels {len(resolved)} {'is' if len(resolved) == 1 else 'are'} resolved"
-        )
-        return head + (f": {text.join(told)}" if told else "")
-    parts = []
-    for pair in found["flips"][:_MOST_NAMED]:
-        known = [
-            _size(r, not parts and i == 0, f" at {at(r['levels'])}")
-            + ("" if r["resolved"] else ", not resolved")
-            for i, r in enumerate(pair["at"])
-        ]
-        if len(known) > 2 * _MOST_NAMED:
-            own = sum(r["resolved"] for r in pair["at"])
-            known = [f"resolved at {own} of {len(known)} levels"]
-        parts.append(f"{pair['b']} against {pair['a']}: {'; '.join(known)}; {_ranking(pair)}")
-    if len(found["flips"]) > _MOST_NAMED:
-        parts.append(f"{len(found['flips']) - _MOST_NAMED} more pairs are in the table")
-    return ". ".join(parts)
-
-
-def interactions(found: dict[str, Any]) -> list[str]:
-    """What the tests of interactions come to, a clause each; why there are none."""
-    if not found["tests"]:
-        return [f"No interaction is tested: {found['note']}"] if found["note"] else []
-    told = []
-    for r in found["tests"]:
-        if len(r["of"]) == 2 and r.get("p_holm") is not None:
-            what = " and ".join(r["of"])
-            p = text.p_equation(r["p_holm"])
-            told.append(
-                f"{what} interact ({p} after Holm)"
-                if r["p_holm"] < found["alpha"]
-                else f"no interaction of {what} is resolved ({p} after Holm)"
-            )
-    return told
-
-
-def _ranking(pair: dict[str, Any]) -> str:
-    if pair["state"] == "flips":
-        return "the ranking flips with the level"
-    if pair["state"] == "same":
-        return f"{pair['below']} used less at every level"
-    signs = {np.sign(r["pct_change"] or 0.0) for r in pair["at"]}
-    if len(signs) > 1:
-        return "the estimates change sign, but whether the ranking flips is not resolved"
-    return "not resolved at every level, so whether the ranking is the same everywhere is open"
-
-
-def _size(r: dict[str, Any], first: bool = False, where: str = "") -> str:
-    size, low, high = text.change(r["pct_change"], r["ci_low"], r["ci_high"])
-    return f"{size}{where} ({'95% interval ' if first else ''}{low} to {high})"
-
-
-def tables(found: dict[str, Any]) -> list[Tabulation]:
-    """Comparisons within levels, tests, and how much the differences change."""
-    return [t for t in (_within_levels(found), _test_table(found), _size_table(found)) if t]
-
-
-def _within_levels(found: dict[str, Any]) -> Tabulation | None:
-    columns = [
-        Column("Pair", False), Column("At", False), Column("Resolved", False),
-        Column("Change of energy"), Column("95% interval"), Column("p (Holm)"),
-    ]  # fmt: skip
-    rows = [
-        [
-            words(f"{pair['b']} against {pair['a']}"), words(at(r["levels"])),
-            words("yes" if r["resolved"] else "no"), change(r),
-            interval(r["ci_low"], r["ci_high"], r["pct_change"]), p_cell(r["p_holm"]),
-        ]
-        for pair in found["flips"] for r in pair["at"]
-    ]  # fmt: skip
-    notes = [f"{p['b']} against {p['a']}: {_ranking(p)}." for p in found["flips"]]
-    return Tabulation("Within levels", columns, rows, notes) if rows else None
-
-
-def _test_table(found: dict[str, Any]) -> Tabulation | None:
-    columns = [
-        Column("Effect", False), Column("F"), Column("Degrees of freedom"), Column("p"),
-        Column("p (Holm)"), Column("ε"),
-    ]  # fmt: skip
-    rows = [
-        [
-            words(" × ".join(r["of"])), number(r["f"], digits=4),
-            number(r["df1"], f"{r['df1']:.4g}, {r['df2']:.4g}"), p_cell(r["p"]),
-            p_cell(r["p_holm"]), number(r["epsilon"]),
-        ]
-        for r in found["tests"] if r.get("f") is not None
-    ]  # fmt: skip
-    note = found["note"]
-    if not rows:
-        return (
-            Tabulation("Effects and interactions", columns, [], [f"No tests: {note}."])
-            if note
-            else None
-        )
-    told = (
-        f"Repeated-measures tests over {found['blocks']} blocks with every cell, corrected after "
-        "Greenhouse and Geisser. An effect with × is an interaction: what one differs by depends "
-        "on the other; Holm over these. Where none is resolved, it is not shown that there is none."
-    )
-    return Tabulation("Effects and interactions (exploratory)", columns, rows, [told])
-
-
-def _size_table(found: dict[str, Any]) -> Tabulation | None:
-    columns = [
-        Column("Pair", False), Column("Factor", False), Column("From level to level", False),
-        Column("The ratio changes by"), Column("95% interval"), Column("p (Holm)"),
-    ]  # fmt: skip
-    rows = [
-        [
-            words(f"{r['b']} against {r['a']}"), words(r["factor"]),
-            words(f"{r['from']} → {r['to']}"), change(r),
-            interval(r["ci_low"], r["ci_high"], r["pct_change"]), p_cell(r["p_holm"]),
-        ]
-        for r in found["interactions"]
-    ]  # fmt: skip
-    caption = "How much differences change with a level (exploratory)"
-    return Tabulation(caption, columns, rows) if rows else None
+        made.append(Margin(of, factor, level, *map(float, ends)))
+    return made

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from analysis import (
-    conditions,
+    around,
     decomposition,
     drift,
     evidence,
@@ -26,14 +25,28 @@ from analysis import (
     robustness,
     sensitivity,
 )
+from analysis.around import Around
 from analysis.decision import Decision
+from analysis.decomposition import Split
+from analysis.drift import When
+from analysis.factors import Levels
+from analysis.groups import Group
+from analysis.history import Releases
+from analysis.idle import AboveIdle
+from analysis.machines import Machines
+from analysis.omnibus import Omnibus
+from analysis.order import Ran
+from analysis.pair import PRIMARY, Index, Pair
+from analysis.practical import Worth
+from analysis.published import Published
+from analysis.resolution import Detectable, Equivalence, Floor
+from analysis.robustness import Disturbed, LeftOut, Outliers
+from analysis.sensitivity import Mixed
 from analysis.settings import Settings
 from analysis.table import Table
 
 #: Of more pairs than this only those that matter are shown; the files hold all.
 MOST_PAIRS = 15
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -43,33 +56,33 @@ class Findings:
     decision: Decision
     compared: tuple[tuple[str, str], ...]
     shown: frozenset[tuple[str, str]]
-    groups: Rows
-    pairs: Rows
-    omnibus: Rows
-    floor: dict[str, Any] | None
-    detectable: Rows
-    equivalence: Rows
-    leave_one_out: Rows
-    outliers: dict[str, Any]
-    disturbed: dict[str, Any]
-    split: Rows
-    practical: Rows
-    above_idle: dict[str, Any]
-    drift: dict[str, Any]
-    mixed: dict[str, Any]
-    order: dict[str, Any]
-    conditions: dict[str, Any]
-    published: dict[str, Any] | None
-    history: dict[str, Any] | None = None
-    factors: dict[str, Any] | None = None
-    machines: dict[str, Any] | None = None
-    _index: list[pairs.Index] = field(default_factory=list, repr=False, compare=False)
+    groups: list[Group]
+    pairs: list[Pair]
+    omnibus: list[Omnibus]
+    floor: Floor | None
+    detectable: list[Detectable]
+    equivalence: list[Equivalence]
+    leave_one_out: list[LeftOut]
+    outliers: Outliers
+    disturbed: Disturbed
+    split: list[Split]
+    practical: list[Worth]
+    above_idle: AboveIdle
+    drift: When
+    mixed: Mixed
+    order: Ran
+    around: Around
+    published: Published | None
+    history: Releases | None = None
+    factors: Levels | None = None
+    machines: Machines | None = None
+    _index: list[Index] = field(default_factory=list, repr=False, compare=False)
 
-    def pair(self, a: str, b: str, *tests: str, metric: str = "energy_j") -> dict[str, Any] | None:
+    def pair(self, a: str, b: str, *tests: str, metric: str = "energy_j") -> Pair | None:
         """The row of the first of these tests (the one that decides by default) of a pair."""
         if not self._index:
-            self._index.append(pairs.Index(self.pairs))
-        return self._index[0].find(metric, a, b, *(tests or pairs.PRIMARY))
+            self._index.append(Index(self.pairs))
+        return self._index[0].find(metric, a, b, *(tests or PRIMARY))
 
 
 def analyse(
@@ -85,7 +98,7 @@ def analyse(
         decision=decision,
         compared=compared,
         shown=_shown(table, compared, settings),
-        groups=groups.summarise(table),
+        groups=groups.describe_all(table),
         pairs=rows,
         omnibus=omnibus.test(table, settings),
         floor=resolution.noise_floor(table, settings, decision),
@@ -100,7 +113,7 @@ def analyse(
         drift=drift.analyse(table, settings, decision),
         mixed=sensitivity.mixed(table, settings),
         order=order.check(table, settings),
-        conditions=conditions.analyse(table, settings),
+        around=around.analyse(table, settings),
         published=published.analyse(table, settings) if settings.published else None,
         history=history.analyse(table, settings, decision, compared),
         factors=factors.analyse(table, settings, decision, compared),

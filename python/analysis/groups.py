@@ -1,6 +1,6 @@
 """Each group by itself: location, spread and normality of every metric."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -20,38 +20,75 @@ def shapiro(values: np.ndarray) -> tuple[float | None, float | None]:
     return float(found.statistic), float(found.pvalue)
 
 
-def describe(values: np.ndarray) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """One metric of one group, in the metric's unit; None where there are too few values.
+
+    ``sd`` is the sample standard deviation; ``shapiro_w`` and ``shapiro_p`` ask for normality.
+    """
+
+    group: str
+    metric: str
+    n: int
+    mean: float | None = None
+    sd: float | None = None
+    median: float | None = None
+    min: float | None = None
+    max: float | None = None
+    shapiro_w: float | None = None
+    shapiro_p: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Described):
+    """One metric of one group, its logarithms beside it: these the primary analysis leans on.
+
+    None, too, where a value is not positive.
+    """
+
+    shapiro_log_w: float | None = None
+    shapiro_log_p: float | None = None
+    #: In the metric's unit.
+    geometric_mean: float | None = None
+
+
+def describe(group: str, metric: str, values: np.ndarray) -> Described:
     """n, mean, sample standard deviation, median, minimum, maximum and Shapiro–Wilk."""
     if not len(values):
-        keys = ("mean", "sd", "median", "min", "max", "shapiro_w", "shapiro_p")
-        return {"n": 0, **dict.fromkeys(keys)}
+        return Described(group=group, metric=metric, n=0)
     w, p = shapiro(values)
-    return {
-        "n": len(values),
-        "mean": float(np.mean(values)),
-        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "median": float(np.median(values)),
-        "min": float(np.min(values)),
-        "max": float(np.max(values)),
-        "shapiro_w": w,
-        "shapiro_p": p,
-    }
+    return Described(
+        group=group,
+        metric=metric,
+        n=len(values),
+        mean=float(np.mean(values)),
+        sd=float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        median=float(np.median(values)),
+        min=float(np.min(values)),
+        max=float(np.max(values)),
+        shapiro_w=w,
+        shapiro_p=p,
+    )
 
 
-def summarise(table: Table) -> list[dict[str, Any]]:
+def describe_all(table: Table) -> list[Group]:
     """One row per group and metric, with the normality of the logarithms beside that of the values.
 
-    The logarithms' normality (``shapiro_log_w``, ``shapiro_log_p``) is what the primary analysis
-    leans on; it goes to ``summary.json`` and the report.
+    The logarithms' normality goes to ``summary.json`` and the report.
     """
     rows = []
     for group in table.all_groups:
         for metric in table.metrics:
             values = table.values(metric.name, group)
-            row = {"group": group, "metric": metric.name, **describe(values)}
             positive = len(values) and (values > 0).all()  # above idle may be below nothing
             logs = np.log(values) if positive else np.empty(0)
-            row["shapiro_log_w"], row["shapiro_log_p"] = shapiro(logs)
-            row["geometric_mean"] = float(np.exp(logs.mean())) if positive else None
-            rows.append(row)
+            w, p = shapiro(logs)
+            rows.append(
+                Group(
+                    **vars(describe(group, metric.name, values)),
+                    shapiro_log_w=w,
+                    shapiro_log_p=p,
+                    geometric_mean=float(np.exp(logs.mean())) if positive else None,
+                )
+            )
     return rows

@@ -1,6 +1,6 @@
-"""The experiment's record in words: machine, meter, software, data and settings.
+"""What an experiment tells of itself, in words: machine, meter, software, data and settings.
 
-Each part is a heading with names and values. What the record does not know is left out; a part of
+Each part is a heading with names and values. What is not on record is left out; a part of
 an unknown shape is shown as it is, under the names it has.
 """
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analysis import provenance, text
+from analysis.experiment.plan import Asked
+from analysis.experiment.reading import part
 
 Entries = list[tuple[str, str]]
 
@@ -19,7 +21,7 @@ _MOST_ENTRIES = 120
 CHIEF = ("tensorflow", "keras", "torch", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
-def records(experiment: Mapping[str, Any]) -> list[tuple[str, Entries]]:
+def entries(experiment: Mapping[str, Any]) -> list[tuple[str, Entries]]:
     """Headings with entries, in the order of the report."""
     parts: tuple[tuple[str, Any], ...] = (
         ("Machine", _machine(part(experiment, "machine"))),
@@ -40,12 +42,6 @@ def _cut(entries: Entries) -> Entries:
     if more <= 0:
         return entries
     return [*entries[:_MOST_ENTRIES], ("…", f"{more} more in experiment.json")]
-
-
-def part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A part of a record; empty where it is missing or no record."""
-    found = record.get(name)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _protocol(experiment: Mapping[str, Any]) -> Any:
@@ -251,12 +247,6 @@ def _dataset(dataset: Mapping[str, Any]) -> Entries:
     return [(name, value) for name, value in entries if value]
 
 
-def repetitions(settings: Mapping[str, Any]) -> int:
-    """How often a trial ran its command; 1 where scripts were compared."""
-    found = part(settings, "commands").get("repetitions")
-    return found if isinstance(found, int) else 1
-
-
 def _commands(settings: Mapping[str, Any]) -> Entries:
     common = part(settings, "commands")
     if not common:
@@ -268,7 +258,7 @@ def _commands(settings: Mapping[str, Any]) -> Entries:
         for name, line in part(treatment, "command").items():
             heading = str(treatment.get("name"))
             entries.append((heading if name == "line" else f"{heading}, {name}", str(line)))
-    times = repetitions(settings)
+    times = Asked.parse(settings).repetitions
     if times > 1:
         each = f"{times}; joules and seconds are told for one, their mean"
         entries.append(("Runs of its command in each trial", each))
@@ -279,7 +269,7 @@ def _commands(settings: Mapping[str, Any]) -> Entries:
 
 
 def _plain(value: Any) -> Entries:
-    """Any record as names and values, its nested names joined by words."""
+    """Anything as names and values, its nested names joined by words."""
     return list(_flatten("", value)) if value else []
 
 

@@ -16,25 +16,66 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import evidence, text
-from analysis.cells import Column, Tabulation, number, words
+from analysis import evidence
 from analysis.decision import Decision, student
-from analysis.over import Over, interval, over, percent_text
-from analysis.over import table as pooled_table
+from analysis.experiment import MachineSeen
+from analysis.over import Over, over
 from analysis.settings import Settings
 from analysis.table import Table
 
 #: Fewer blocks than these of a machine say nothing of its spread.
 _FEWEST = 2
 
-#: Fewer machines than these say hardly anything of how much machines differ.
-_FEW = 3
+#: More machines than these are not left out one by one.
+_MOST_LEFT_OUT = 40
 
-#: More comparisons than these are counted in sentences.
-_MOST_NAMED = 3
 
-#: More machines than these are not left out one by one, nor all named on a page.
-_MOST_LEFT_OUT, _MOST_ROWS = 40, 60
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """One machine: what it ran, and what is odd about it."""
+
+    name: str
+    trials: int
+    usable: int
+    flagged: int
+    #: Whether any of its trials is an estimate.
+    estimated: bool
+    meter: str
+    processor: str
+    #: What was found before its first trial.
+    findings: list[str]
+    #: The comparisons in which it stands out.
+    apart: list[str]
+    #: How many times as much its log ratios scatter as the others'; None where not more.
+    scatter: float | None
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Without:
+    """Whether the outcome is the same without a machine; None where nothing is left."""
+
+    name: str
+    same: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """The answer over machines, on each, and what is odd about any."""
+
+    alpha: float
+    names: list[str]
+    pooled: list[Over]
+    #: By pair.
+    alike: dict[tuple[str, str], "Alike"]
+    machines: list[Machine]
+    without: list[Without]
+    missing_shards: list[str]
+
+    def written(self) -> dict[str, Any]:
+        """For summary.json, where every pair is a row."""
+        alike = [{"a": a, "b": b} | asdict(one) for (a, b), one in self.alike.items()]
+        return vars(self) | {"alike": alike}
 
 
 @dataclass(frozen=True)
@@ -57,7 +98,7 @@ def names(table: Table) -> list[str]:
 
 def analyse(
     table: Table, settings: Settings, found: Decision, compared: Sequence[tuple[str, str]]
-) -> dict[str, Any] | None:
+) -> Machines | None:
     """The answer over machines, on each, and what is odd about any; None for fewer than two."""
     machines = names(table)
     if len(machines) < 2:
@@ -75,35 +116,20 @@ def analyse(
     pooled = over(list(parts), list(parts.values()), settings.alpha)
     agree = {(o.a, o.b): alike(machines, series[o.a, o.b], settings.alpha / len(pooled))
              for o in pooled}  # fmt: skip
-    outside = settings.experiment or {}
-    told = {str(m.get("name")): m for m in outside.get("machines") or [] if isinstance(m, Mapping)}
+    told = {m.name: m for m in settings.experiment.machines}
     noise = noisy(machines, list(series.values()), settings.alpha)
     blocks = Counter(place.values())
     frames = dict(list(table.frame.groupby("machine")))
-    rows = [
-        _machine(frames[m], m, told.get(m, {}), noise, agree) | {"blocks": blocks[m]}
-        for m in machines
-    ]
-    return {
-        "alpha": settings.alpha,
-        "names": machines,
-        "pooled": pooled,
-        "alike": agree,
-        "machines": rows,
-        "without": _without(table, settings, found, rows, place),
-        "missing_shards": [
-            str(s.get("missing")) for s in outside.get("shards") or []
-            if isinstance(s, Mapping) and s.get("missing")
-        ],
-    }  # fmt: skip
-
-
-def plain(found: dict[str, Any]) -> dict[str, Any]:
-    """The same for summary.json."""
-    return found | {
-        "pooled": [asdict(o) for o in found["pooled"]],
-        "alike": [{"a": a, "b": b} | asdict(one) for (a, b), one in found["alike"].items()],
-    }
+    rows = [_machine(frames[m], m, told.get(m), blocks[m], noise, agree) for m in machines]
+    return Machines(
+        alpha=settings.alpha,
+        names=machines,
+        pooled=pooled,
+        alike=agree,
+        machines=rows,
+        without=_without(table, settings, found, rows, place),
+        missing_shards=list(settings.experiment.missing_shards),
+    )
 
 
 def _parts(machines: list[str], own: list[np.ndarray]) -> list[tuple[str, float, float, float]]:
@@ -215,48 +241,43 @@ def noisy(
 def _machine(
     frame: pd.DataFrame,
     name: str,
-    told: Mapping[str, Any],
+    told: MachineSeen | None,
+    blocks: int,
     noise: Mapping[str, float],
     agree: Mapping[tuple[str, str], Alike],
-) -> dict[str, Any]:
+) -> Machine:
     """One machine's row: what it ran, and what is odd about it."""
     flags = frame["flags"].str.split(";").map(lambda own: any(w.strip() for w in own))
-    findings = [f for f in told.get("findings") or [] if isinstance(f, Mapping)]
+    meters = sorted(set(frame["meter"].dropna()))
     odd = [f"{b} against {a}" for (a, b), one in agree.items() if name in one.apart]
-    return {
-        "name": name,
-        "trials": len(frame),
-        "usable": int(frame["usable"].sum()),
-        "flagged": int(flags.sum()),
-        "estimated": bool(frame["estimated"].map(lambda v: str(v).lower() == "true").any()),
-        "meter": str(told.get("meter") or ", ".join(sorted(set(frame["meter"].dropna())))),
-        "processor": _processor(told),
-        "findings": [str(f.get("title")) for f in findings if f.get("title")],
-        "apart": odd,
-        "scatter": noise.get(name),
-    }
-
-
-def _processor(told: Mapping[str, Any]) -> str:
-    machine = told.get("machine")
-    cpu = machine.get("cpu") if isinstance(machine, Mapping) else None
-    model = cpu.get("model") if isinstance(cpu, Mapping) else None
-    return str(model) if model else ""
+    return Machine(
+        name=name,
+        trials=len(frame),
+        usable=int(frame["usable"].sum()),
+        flagged=int(flags.sum()),
+        estimated=bool(frame["estimated"].map(lambda v: str(v).lower() == "true").any()),
+        meter=told.meter if told and told.meter else ", ".join(meters),
+        processor=told.processor if told else "",
+        findings=list(told.findings) if told else [],
+        apart=odd,
+        scatter=noise.get(name),
+        blocks=blocks,
+    )
 
 
 def _without(
     table: Table,
     settings: Settings,
     found: Decision,
-    machines: Sequence[Mapping[str, Any]],
+    machines: Sequence[Machine],
     place: Mapping[float, str],
-) -> list[dict[str, Any]]:
+) -> list[Without]:
     """Whether the outcome (which pairs are resolved, which way) is the same without a machine.
 
     Of many machines only those that are odd are left out in turn.
     """
-    odd = [m["name"] for m in machines if m["apart"] or m["scatter"]]
-    asked = [m["name"] for m in machines] if len(machines) <= _MOST_LEFT_OUT else odd
+    odd = [m.name for m in machines if m.apart or m.scatter]
+    asked = [m.name for m in machines] if len(machines) <= _MOST_LEFT_OUT else odd
 
     def outcome(decision: Decision) -> list[float]:
         return [float(np.sign(c.mean)) if c.resolved else 0.0 for c in decision.comparisons]
@@ -268,130 +289,5 @@ def _without(
         same = None
         if len(less.usable):
             same = outcome(evidence.decided(less, settings)) == outcome(found)
-        rows.append({"name": name, "same": same})
+        rows.append(Without(name, same))
     return rows
-
-
-def sentence(found: dict[str, Any]) -> str:
-    """The answer over machines; empty where no comparison has two machines."""
-    pooled: list[Over] = found["pooled"]
-    if not pooled:
-        return ""
-    count = len(found["names"])
-    resolved = [o for o in pooled if o.resolved]
-    shown = resolved or pooled
-    told = [
-        f"{o.b} against {o.a} {percent_text(o.pooled.mean)} "
-        f"({interval(o.pooled.low, o.pooled.high)})"
-        for o in shown[:_MOST_NAMED]
-    ]
-    if len(shown) > _MOST_NAMED:
-        told.append(f"{len(shown) - _MOST_NAMED} more")
-    if resolved:
-        rest = len(pooled) - len(resolved)
-        tail = f"; {text.count(rest, 'comparison')} not resolved over machines" if rest else ""
-        return f"For machines like these {count}: {text.join(told)}{tail}."
-    return f"For machines like these {count} nothing is resolved: {text.join(told)}."
-
-
-def caps(
-    found: dict[str, Any] | None, decision: Decision, compared: Sequence[tuple[str, str]]
-) -> list[str]:
-    """Why nothing can be firm: what is resolved on these machines alone."""
-    if found is None:
-        return []
-    over_all = {(o.a, o.b): np.sign(o.pooled.mean) for o in found["pooled"] if o.resolved}
-    for pair, c in zip(compared, decision.comparisons, strict=True):
-        if c.resolved and over_all.get(pair) != np.sign(c.mean):
-            return ["it holds for these machines, and is not resolved over machines like them"]
-    return []
-
-
-def cautions(found: dict[str, Any] | None) -> list[str]:
-    """Machines that misbehave, and what few machines cannot tell."""
-    if found is None:
-        return []
-    told = []
-    for row in found["machines"]:
-        if row["apart"]:
-            pairs = text.join(row["apart"][:_MOST_NAMED])
-            told.append(
-                f"Machine {row['name']} stands out: what it says of {pairs} differs from the other "
-                "machines by more than its blocks explain; see each by itself."
-            )
-        if row["scatter"]:
-            told.append(
-                f"Machine {row['name']} is noisy: its log ratios scatter "
-                f"{text.significant(row['scatter'], 2)} times as much as the others’."
-            )
-        if row["findings"]:
-            listed = text.join(row["findings"][:_MOST_NAMED])
-            told.append(f"Machine {row['name']}, before its first trial: {listed}.")
-    named = {name for row in found["machines"] if row["apart"] for name in row["apart"]}
-    alpha = found["alpha"] / max(len(found["alike"]), 1)
-    for (a, b), one in found["alike"].items():
-        if one.p < alpha and f"{b} against {a}" not in named:
-            told.append(
-                f"{b} against {a} differs between machines by more than their blocks explain "
-                f"({text.p_equation(one.p)}), without one that stands out: see each by itself."
-            )
-    other = [row["name"] for row in found["without"] if row["same"] is False]
-    if other:
-        told.append(f"Without machine {text.join(other, 'or')} the outcome is another.")
-    if len(found["names"]) < _FEW:
-        told.append(
-            "Two machines hardly tell how much machines differ: that leaves one degree of freedom."
-        )
-    if found["missing_shards"]:
-        told.append(f"Shards are missing: {'; '.join(found['missing_shards'])}.")
-    return told
-
-
-def tables(found: dict[str, Any]) -> list[Tabulation]:
-    """The machines, and every comparison over them."""
-    agree = {pair: one.p for pair, one in found["alike"].items()}
-    made = [pooled_table(found["pooled"], "machine", agree)] if found["pooled"] else []
-    return [*made, _machines_table(found)]
-
-
-def _machines_table(found: dict[str, Any]) -> Tabulation:
-    columns = [
-        Column("Machine", False), Column("Blocks"), Column("Trials"), Column("Usable"),
-        Column("Flagged"), Column("Without it", False), Column("Stands out", False),
-    ]  # fmt: skip
-    kinds = {"Meter": _meter, "Processor": lambda m: m["processor"] or "–"}
-    alike = {name: {of(m) for m in found["machines"]} for name, of in kinds.items()}
-    apart = [name for name, own in alike.items() if len(own) > 1]
-    columns += [Column(name, False) for name in apart]
-    same = {row["name"]: row["same"] for row in found["without"]}
-    said = {True: "the same outcome", False: "another outcome", None: "–"}
-    rows = []
-    shown = sorted(found["machines"], key=lambda m: not (m["apart"] or m["scatter"]))
-    if len(shown) <= _MOST_ROWS:
-        shown = found["machines"]
-    for m in shown[:_MOST_ROWS]:
-        odd = [f"in {pair}" for pair in m["apart"]]
-        odd += [f"scatter × {text.significant(m['scatter'], 2)}"] if m["scatter"] else []
-        rows.append(
-            [
-                words(m["name"]), number(m["blocks"], str(m["blocks"])),
-                number(m["trials"], str(m["trials"])), number(m["usable"], str(m["usable"])),
-                number(m["flagged"], str(m["flagged"])), words(said[same.get(m["name"])]),
-                words(", ".join(odd) or "–"),
-                *(words(kinds[name](m)) for name in apart),
-            ]
-        )  # fmt: skip
-    notes = [
-        "Stands out: set aside until the others agree (analysis of variance of the blocks’ log "
-        "ratios, at α over the comparisons), or a scatter larger than the others’ (F-test, Holm)."
-    ]
-    same_kind = [own.pop() for name, own in alike.items() if len(own) == 1 and own != {"–"}]
-    if same_kind:
-        notes.append(f"All of them: {', '.join(same_kind)}.")
-    if len(shown) > _MOST_ROWS:
-        notes.append(f"{len(shown) - _MOST_ROWS} more are in summary.json.")
-    return Tabulation("The machines", columns, rows, notes)
-
-
-def _meter(row: Mapping[str, Any]) -> str:
-    return row["meter"] + (" (an estimate)" if row["estimated"] else "")

@@ -1,7 +1,9 @@
 """Whether the groups differ at all, before any pair: with blocks, and without."""
 
 import warnings
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,14 +13,41 @@ from scipy import stats
 from analysis import limits, metrics
 from analysis.settings import Settings
 from analysis.table import Table
+from analysis.written import WHERE_KNOWN
 
 
-def test(table: Table, settings: Settings) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class Omnibus:
+    """One test of one metric over all groups; ``note`` says why there is no p-value."""
+
+    metric: str
+    #: Whether it is of complete blocks, and of how many.
+    blocked: bool
+    blocks: int | None
+    note: str | None = None
+    test: str
+    statistic: float | None
+    #: Degrees of freedom.
+    df1: float | None = field(default=None, metadata=WHERE_KNOWN)
+    df2: float | None = field(default=None, metadata=WHERE_KNOWN)
+    p: float | None
+    #: Before Greenhouse and Geisser's correction, whose factor is ``epsilon``.
+    p_uncorrected: float | None = field(default=None, metadata=WHERE_KNOWN)
+    epsilon: float | None = field(default=None, metadata=WHERE_KNOWN)
+    #: Generalised or partial eta squared, or Kendall's W.
+    effect_size: float | None = field(default=None, metadata=WHERE_KNOWN)
+
+
+#: Makes a row of what its head does not say.
+_Make = Callable[..., Omnibus]
+
+
+def test(table: Table, settings: Settings) -> list[Omnibus]:
     """Four tests of each headline metric; nothing where there are fewer than three groups.
 
     With two groups the paired test of the pair is the same question.
     """
-    rows = []
+    rows: list[Omnibus] = []
     if len(table.groups) < 3:
         return rows
     for metric in metrics.HEADLINE:
@@ -28,21 +57,21 @@ def test(table: Table, settings: Settings) -> list[dict[str, Any]]:
     return rows
 
 
-def _blocked(table: Table, metric: str, settings: Settings) -> list[dict[str, Any]]:
+def _blocked(table: Table, metric: str, settings: Settings) -> list[Omnibus]:
     wide = table.blocks(metric, table.groups)
     blocks = len(wide)
-    head = {"metric": metric, "blocked": True, "blocks": blocks, "note": None}
+    make = partial(Omnibus, metric=metric, blocked=True, blocks=blocks)
     needed = limits.blocks_needed(settings.alpha)
     note = f"{blocks} complete blocks of at least {needed}" if blocks < needed else None
     if note is None and any(limits.no_spread(wide[g].to_numpy()) for g in wide):
         note = "a group without any spread"
     if note:
-        empty = {"statistic": None, "p": None, "note": note}
-        return [head | {"test": name} | empty for name in ("rm-anova-log", "friedman")]
-    return [head | _rm_anova(np.log(wide)), head | _friedman(wide)]
+        names = ("rm-anova-log", "friedman")
+        return [make(test=name, statistic=None, p=None, note=note) for name in names]
+    return [_rm_anova(make, np.log(wide)), _friedman(make, wide)]
 
 
-def _rm_anova(logs: pd.DataFrame) -> dict[str, Any]:
+def _rm_anova(make: _Make, logs: pd.DataFrame) -> Omnibus:
     """One-way repeated-measures ANOVA, the p-value corrected after Greenhouse and Geisser."""
     tidy = logs.reset_index(names="block").melt("block", var_name="group", value_name="value")
     with warnings.catch_warnings():
@@ -50,39 +79,39 @@ def _rm_anova(logs: pd.DataFrame) -> dict[str, Any]:
         found = pingouin.rm_anova(
             tidy, dv="value", within="group", subject="block", correction=True, detailed=False
         ).iloc[0]
-    return {
-        "test": "rm-anova-log",
-        "statistic": float(found["F"]),
-        "df1": float(found["ddof1"] * found["eps"]),
-        "df2": float(found["ddof2"] * found["eps"]),
-        "p": float(found["p-GG-corr"]),
-        "p_uncorrected": float(found["p-unc"]),
-        "epsilon": float(found["eps"]),
-        "effect_size": float(found["ng2"]),
-    }
+    return make(
+        test="rm-anova-log",
+        statistic=float(found["F"]),
+        df1=float(found["ddof1"] * found["eps"]),
+        df2=float(found["ddof2"] * found["eps"]),
+        p=float(found["p-GG-corr"]),
+        p_uncorrected=float(found["p-unc"]),
+        epsilon=float(found["eps"]),
+        effect_size=float(found["ng2"]),
+    )
 
 
-def _friedman(wide: pd.DataFrame) -> dict[str, Any]:
+def _friedman(make: _Make, wide: pd.DataFrame) -> Omnibus:
     """Friedman's rank test, with Kendall's W as its effect size."""
     groups = [wide[name].to_numpy() for name in wide]
     found = stats.friedmanchisquare(*groups)
-    return {
-        "test": "friedman",
-        "statistic": float(found.statistic),
-        "df1": float(len(groups) - 1),
-        "p": float(found.pvalue),
-        "effect_size": float(found.statistic / (len(wide) * (len(groups) - 1))),
-    }
+    return make(
+        test="friedman",
+        statistic=float(found.statistic),
+        df1=float(len(groups) - 1),
+        p=float(found.pvalue),
+        effect_size=float(found.statistic / (len(wide) * (len(groups) - 1))),
+    )
 
 
-def _free(table: Table, metric: str) -> list[dict[str, Any]]:
+def _free(table: Table, metric: str) -> list[Omnibus]:
     """Welch's ANOVA on the logarithms and Kruskal–Wallis, all usable trials."""
     groups = [table.values(metric, name) for name in table.groups]
-    head = {"metric": metric, "blocked": False, "blocks": None, "note": None}
+    make = partial(Omnibus, metric=metric, blocked=False, blocks=None)
     if min(map(len, groups)) < 4 or any(limits.no_spread(values) for values in groups):
         note = "a group with fewer than four trials, or without any spread"
-        empty = {"statistic": None, "p": None, "note": note}
-        return [head | {"test": name} | empty for name in ("welch-anova-log", "kruskal-wallis")]
+        names = ("welch-anova-log", "kruskal-wallis")
+        return [make(test=name, statistic=None, p=None, note=note) for name in names]
     tidy = pd.DataFrame(
         {
             "group": np.repeat(np.arange(len(groups)), [len(values) for values in groups]),
@@ -92,20 +121,18 @@ def _free(table: Table, metric: str) -> list[dict[str, Any]]:
     anova = pingouin.welch_anova(tidy, dv="value", between="group").iloc[0]
     ranks = stats.kruskal(*groups)
     return [
-        head
-        | {
-            "test": "welch-anova-log",
-            "statistic": float(anova["F"]),
-            "df1": float(anova["ddof1"]),
-            "df2": float(anova["ddof2"]),
-            "p": float(anova["p-unc"]),
-            "effect_size": float(anova["np2"]),
-        },
-        head
-        | {
-            "test": "kruskal-wallis",
-            "statistic": float(ranks.statistic),
-            "df1": float(len(groups) - 1),
-            "p": float(ranks.pvalue),
-        },
+        make(
+            test="welch-anova-log",
+            statistic=float(anova["F"]),
+            df1=float(anova["ddof1"]),
+            df2=float(anova["ddof2"]),
+            p=float(anova["p-unc"]),
+            effect_size=float(anova["np2"]),
+        ),
+        make(
+            test="kruskal-wallis",
+            statistic=float(ranks.statistic),
+            df1=float(len(groups) - 1),
+            p=float(ranks.pvalue),
+        ),
     ]

@@ -5,14 +5,17 @@ A study's training script once reseeded the generator that its orchestrator shuf
 """
 
 import math
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analysis import written
 from analysis.settings import Settings
 from analysis.table import Table
+from analysis.written import WHERE_KNOWN
 
 #: Fewer complete blocks show neither balance nor a cycle.
 _MIN_BLOCKS = 6
@@ -37,14 +40,69 @@ _UNBALANCED = 0.01
 _UNLIKELY = 1e-3
 
 
-def check(table: Table, settings: Settings) -> dict[str, Any]:
-    """The order's balance, repetition and whether blocks were run one after another.
+@dataclass(frozen=True)
+class Balance:
+    """How often groups ran at each position, against random orders."""
+
+    #: By group, then by position.
+    position_counts: list[list[int]]
+    balance_chi_square: float
+    #: The share of random orders that are at least as unbalanced.
+    balance_p: float
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How the blocks' orders repeat; ``period`` is a cycle's length in blocks, None for none."""
+
+    distinct_orders: int
+    possible_orders: int
+    #: Blocks with the order of the one before.
+    same_as_previous: int
+    period: int | None = None
+    #: How likely random orders would show that cycle, and its orders.
+    period_chance: float | None = None
+    cycle: list[tuple[str, ...]] | None = field(default=None, metadata=WHERE_KNOWN)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How often the group changes from one trial to the next, and how often it would at random."""
+
+    changes: int
+    expected_changes: float
+    #: The share of random orders that change no more often.
+    changes_p: float
+
+
+@dataclass(frozen=True)
+class Ran:
+    """The order in which the trials ran, judged; None is what it was not judged by.
 
     ``verdict`` is one of ``unknown``, ``sequential`` (groups ran one after another, not in blocks),
     ``cyclic`` (the order repeats), ``unbalanced`` (positions are), ``random`` and ``few``. Without
     blocks, but with the times of all trials, it is ``sequential``, ``stretches`` (a group went on
     for long), ``mixed`` or ``few``.
     """
+
+    groups: list[str]
+    #: Complete blocks.
+    blocks: int
+    verdict: str
+    balance: Balance | None = None
+    repetition: Repetition | None = None
+    changes: Changes | None = None
+
+    def written(self) -> dict[str, Any]:
+        """For summary.json, where the parts are not told apart."""
+        row: dict[str, Any] = {"groups": self.groups, "blocks": self.blocks}
+        for part in (self.balance, self.repetition, self.changes):
+            row |= written.fields(part) if part is not None else {}
+        return row | {"verdict": self.verdict}
+
+
+def check(table: Table, settings: Settings) -> Ran:
+    """The order's balance, repetition and whether blocks were run one after another."""
     known = table.frame[table.frame["run_order"].notna()].sort_values("run_order")
     frame = known[known["block"].notna()]
     names = [g for g in table.all_groups if g in set(frame["group"])]
@@ -52,40 +110,38 @@ def check(table: Table, settings: Settings) -> dict[str, Any]:
         return _without_blocks(table, known, settings)
     frame = frame[frame["group"].isin(names)]
     whole = _whole_blocks(frame, names)
-    found: dict[str, Any] = {"groups": names, "blocks": len(whole)}
     if _sequential(frame):
-        return found | {"verdict": "sequential"}
+        return Ran(names, len(whole), "sequential")
     if len(whole) < _MIN_BLOCKS:
-        return found | {"verdict": "few"}
+        return Ran(names, len(whole), "few")
     positions = np.array([[names.index(g) for g in order] for order in whole])
-    found |= _balance(positions, len(names), settings.seed)
-    found |= _repetition(whole, len(names))
-    if found["period"]:
+    balance = _balance(positions, len(names), settings.seed)
+    repetition = _repetition(whole, len(names))
+    if repetition.period:
         verdict = "cyclic"
-    elif found["balance_p"] < _UNBALANCED:
+    elif balance.balance_p < _UNBALANCED:
         verdict = "unbalanced"
     else:
         verdict = "random"
-    return found | {"verdict": verdict}
+    return Ran(names, len(whole), verdict, balance, repetition)
 
 
-def _without_blocks(table: Table, known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+def _without_blocks(table: Table, known: pd.DataFrame, settings: Settings) -> Ran:
     """Whether trials without blocks were mixed in time, by how often the group changes."""
     frame = known[known["group"].isin(table.all_groups)]
-    found: dict[str, Any] = {"groups": [*dict.fromkeys(frame["group"])], "blocks": 0}
-    if len(found["groups"]) < 2 or table.usable["run_order"].isna().any():
-        return found | {"verdict": "unknown"}
-    seen, expected, chance = changes(frame["group"].to_numpy(), settings.seed)
-    found |= {"changes": seen, "expected_changes": expected, "changes_p": chance}
+    groups = [*dict.fromkeys(frame["group"])]
+    if len(groups) < 2 or table.usable["run_order"].isna().any():
+        return Ran(groups, 0, "unknown")
+    found = Changes(*changes(frame["group"].to_numpy(), settings.seed))
     if _sequential(frame):
         verdict = "sequential"
-    elif len(frame) < _MIN_TRIALS * len(found["groups"]):
+    elif len(frame) < _MIN_TRIALS * len(groups):
         verdict = "few"
-    elif chance < _UNLIKELY and seen <= expected / 2:
+    elif found.changes_p < _UNLIKELY and found.changes <= found.expected_changes / 2:
         verdict = "stretches"
     else:
         verdict = "mixed"
-    return found | {"verdict": verdict}
+    return Ran(groups, 0, verdict, changes=found)
 
 
 def changes(groups: np.ndarray, seed: int) -> tuple[int, float, float]:
@@ -114,7 +170,7 @@ def _sequential(frame: pd.DataFrame) -> bool:
     return len(frame) >= _MIN_TRIALS * groups and seen == groups - 1
 
 
-def _balance(positions: np.ndarray, groups: int, seed: int) -> dict[str, Any]:
+def _balance(positions: np.ndarray, groups: int, seed: int) -> Balance:
     """Chi-square of group by position against its distribution over random orders.
 
     Every block is a permutation, so the counts' margins are fixed and the usual chi-square table
@@ -130,11 +186,11 @@ def _balance(positions: np.ndarray, groups: int, seed: int) -> dict[str, Any]:
     counts = [
         np.bincount(positions[:, place], minlength=groups).tolist() for place in range(groups)
     ]
-    return {
-        "position_counts": np.array(counts).T.tolist(),
-        "balance_chi_square": float(observed),
-        "balance_p": float((1 + np.sum(chance >= observed - 1e-9)) / (number + 1)),
-    }
+    return Balance(
+        position_counts=np.array(counts).T.tolist(),
+        balance_chi_square=float(observed),
+        balance_p=float((1 + np.sum(chance >= observed - 1e-9)) / (number + 1)),
+    )
 
 
 def _chi_square(orders: np.ndarray, groups: int) -> np.ndarray:
@@ -147,23 +203,21 @@ def _chi_square(orders: np.ndarray, groups: int) -> np.ndarray:
     return total
 
 
-def _repetition(orders: list[tuple[str, ...]], groups: int) -> dict[str, Any]:
+def _repetition(orders: list[tuple[str, ...]], groups: int) -> Repetition:
     """The shortest cycle that the orders repeat, where chance would hardly make it.
 
     A cycle of length p leaves ``n - p`` blocks that each had to match by a chance of 1 in k!.
     """
     blocks, arrangements = len(orders), math.factorial(groups)
-    found: dict[str, Any] = {
-        "distinct_orders": len(set(orders)),
-        "possible_orders": arrangements,
-        "same_as_previous": sum(x == y for x, y in pairwise(orders)),
-        "period": None,
-        "period_chance": None,
-    }
+    found = Repetition(
+        distinct_orders=len(set(orders)),
+        possible_orders=arrangements,
+        same_as_previous=sum(x == y for x, y in pairwise(orders)),
+    )
     for period in range(1, blocks // 2 + 1):
         if all(orders[i] == orders[i - period] for i in range(period, blocks)):
             chance = float(arrangements ** -(blocks - period))
             if chance < _UNLIKELY:
-                found |= {"period": period, "period_chance": chance, "cycle": orders[:period]}
+                return replace(found, period=period, period_chance=chance, cycle=orders[:period])
             break
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis import text
+from analysis import effects, text
 from analysis.cells import Column, Tabulation, number, p_cell, words
 from analysis.decision import student
 from analysis.decision.pooled import Pooled, pool
@@ -42,19 +42,14 @@ def over(
     ]
 
 
-def percent(log: float) -> float | None:
-    """A log ratio as a percentage; none of what is not known."""
-    return float(100.0 * np.expm1(log)) if np.isfinite(log) else None
-
-
 def percent_text(log: float) -> str:
     """A log ratio as ``+3.1%``."""
-    return text.percent(percent(log))
+    return text.percent(effects.known_percent(log))
 
 
 def interval(low: float, high: float) -> str:
     """An interval of log ratios in percent, with the digits that its width bears out."""
-    ends = percent(low), percent(high)
+    ends = effects.known_percent(low), effects.known_percent(high)
     decimals = text.percent_decimals(*ends)
     return f"{text.percent(ends[0], decimals)} to {text.percent(ends[1], decimals)}"
 

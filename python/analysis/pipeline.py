@@ -20,11 +20,11 @@ def run(request: Mapping[str, Any], arrays: Mapping[str, Any], emit: Emit) -> No
     trials = table.build(arrays, request.get("strings") or {}, settings)
     found = findings.analyse(trials, settings, progress)
     answer = verdict.decide(trials, found, settings)
-    tables = summary.write(trials, found, answer, settings)
+    summary.write(trials, found, answer, settings)
     progress("plots")
     figures = plots.draw(trials, found, settings)
     progress("report")
-    written = report.write(trials, found, answer, tables, figures, settings)
+    written = report.write(trials, found, answer, figures, settings)
     names = ["groups.csv", "pairs.csv", "summary.json"]
     names += [name for figure in figures for name in figure.files]
     emit({"event": "result", "sentence": answer.sentence, "files": names + written})

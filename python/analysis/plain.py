@@ -12,23 +12,19 @@ _MOST_NAMED = 6
 
 def head(table: Table, settings: Settings) -> list[str]:
     """What was run, on what, measured by what, in which versions; what is unknown is left out."""
-    experiment = settings.experiment or {}
-    job = machine.part(machine.part(experiment, "settings"), "job")
-    data = machine.part(experiment, "dataset")
+    experiment = settings.experiment
+    asked, data = experiment.asked, experiment.data
     work = [settings.protocol.work] if settings.protocol.work else []
-    if data.get("name"):
-        name = {"mnist": "MNIST", "digits": "digits (not MNIST)"}.get(data["name"], data["name"])
+    if data.name:
+        name = {"mnist": "MNIST", "digits": "digits (not MNIST)"}.get(data.name, data.name)
         work.append(f"data set {name}")
-    if job.get("epochs"):
-        work.append(text.count(int(job["epochs"]), "epoch"))
-    if job.get("train_samples") or data.get("train_images"):
-        images = job.get("train_samples") or data["train_images"]
-        work.append(f"{int(images):,} training images".replace(",", "\u202f"))
-    times = machine.repetitions(machine.part(experiment, "settings"))
-    if times > 1:
+    if asked.epochs:
+        work.append(text.count(asked.epochs, "epoch"))
+    if images := asked.train_samples or data.train_images:
+        work.append(f"{images:,} training images".replace(",", "\u202f"))
+    if (times := asked.repetitions) > 1:
         work.append(f"{times} runs of its command in each trial; numbers are told for one run")
-    cpu = machine.part(machine.part(experiment, "machine"), "cpu")
-    place = [str(cpu["model"])] if cpu.get("model") else []
+    place = [experiment.processor] if experiment.processor else []
     ran = machines.names(table)
     if len(ran) > 1:
         listed = text.join(ran) if len(ran) <= _MOST_NAMED else "see below"
@@ -38,8 +34,8 @@ def head(table: Table, settings: Settings) -> list[str]:
         place.append(f"measured by {text.join(measured)}{', the rest an estimate' * estimate}")
     elif estimate:
         place.append("an estimate, not a measurement")
-    packages = machine.part(machine.part(experiment, "environment"), "packages")
-    versions = [f"{name} {packages[name]}" for name in machine.CHIEF if packages.get(name)]
+    packages = experiment.packages
+    versions = [f"{name} {packages[name]}" for name in machine.CHIEF if name in packages]
     versions = contestants.versions(experiment) or versions
     if versions and settings.version:
         versions.append(f"joulerace {settings.version}")
@@ -78,15 +74,15 @@ def _means(answer: Verdict, settings: Settings) -> str:
             "What it means: nothing about the groups. Their figures are not of the same thing, so "
             "a difference of them says nothing about what was compared."
         )
-    resolved = [c for c in answer.pairs if c["resolved"]]
+    resolved = [c for c in answer.pairs if c.resolved]
     if not resolved:
         return (
             "What it means: differences such as these can come about by chance even if none "
             "exists. That does not show that the groups are equal: more runs may still tell them "
             "apart."
         )
-    most = max(resolved, key=lambda c: abs(c["log_ratio"]))
-    change, low, high = text.change(most["pct_change"], most["ci_low"], most["ci_high"])
+    most = max(resolved, key=lambda c: abs(c.log_ratio))
+    change, low, high = text.change(most.pct_change, most.ci_low, most.ci_high)
     some = f"{len(resolved)} of {len(answer.pairs)} "
     if len(resolved) == len(answer.pairs):
         some = "the " if len(resolved) == 1 else f"all {len(resolved)} "
@@ -96,8 +92,8 @@ def _means(answer: Verdict, settings: Settings) -> str:
     return (
         f"What it means: {some}{text.plural(len(answer.pairs), 'difference')} "
         f"{'is' if len(resolved) == 1 else 'are'} larger than chance would make "
-        f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most['group']} against "
-        f"{most['base']}, {change}; were the whole experiment done again and again, an interval "
+        f"{'it' if len(resolved) == 1 else 'them'}. The largest: {most.group} against "
+        f"{most.base}, {change}; were the whole experiment done again and again, an interval "
         f"such as {low} to {high} would hold the true value 95 times in 100. {sure}"
     )
 

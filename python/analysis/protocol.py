@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.decision.sequential import Looks
+from analysis.experiment.reading import number, word
 
 
 @dataclass(frozen=True)
@@ -100,18 +101,18 @@ class Protocol:
         return cls(
             declared=True,
             window=tuple(str(phase) for phase in raw.get("window") or [] if phase),
-            work=_word(raw.get("work")),
+            work=word(raw.get("work")),
             comparisons=_pairs(raw.get("comparisons")),
-            primary_test=_word(raw.get("primary_test")),
-            correction=_word(raw.get("correction")),
-            alpha=_number(raw.get("alpha")),
-            margin_pct=_number(raw.get("margin_pct")),
+            primary_test=word(raw.get("primary_test")),
+            correction=word(raw.get("correction")),
+            alpha=number(raw.get("alpha")),
+            margin_pct=number(raw.get("margin_pct")),
             exclusions=tuple(str(e) for e in raw.get("exclusions") or [] if e),
-            coverage_limit=_number(raw.get("coverage_limit")),
+            coverage_limit=number(raw.get("coverage_limit")),
             interference=raw["interference"]
             if isinstance(raw.get("interference"), Mapping)
             else None,
-            seeds=_word(raw.get("seeds")),
+            seeds=word(raw.get("seeds")),
             looks=Looks.parse(sequential),
             most_blocks=most if isinstance(most, int) else None,
             history=History.parse(raw.get("history")),
@@ -120,12 +121,12 @@ class Protocol:
 
     @property
     def structured(self) -> bool:
-        """Whether the comparisons have an order and a direction of their own."""
+        """Whether the comparisons have a sequence and a direction of their own."""
         return self.history is not None or self.factors is not None
 
     @property
-    def order(self) -> tuple[str, ...]:
-        """The treatments in an order of their own: by release, or as levels were typed."""
+    def sequence(self) -> tuple[str, ...]:
+        """The treatments in a sequence of their own: by release, or as levels were typed."""
         if self.history is not None:
             return tuple(treatment for treatment, _ in self.history.releases)
         return tuple(cell.treatment for cell in self.factors.cells) if self.factors else ()
@@ -141,11 +142,3 @@ def _pairs(raw: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(raw, list):
         return ()
     return tuple((str(p[0]), str(p[1])) for p in raw if isinstance(p, list | tuple) and len(p) == 2)
-
-
-def _word(raw: Any) -> str | None:
-    return raw if isinstance(raw, str) and raw else None
-
-
-def _number(raw: Any) -> float | None:
-    return float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else None

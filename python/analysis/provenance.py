@@ -1,7 +1,7 @@
 """How the trials were made: the meter, the work gate, the integrity of the samples."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from analysis.settings import Settings
 from analysis.table import Table
@@ -42,14 +42,12 @@ def sources(meters: Sequence[str]) -> tuple[list[str], bool]:
 def work_gate(settings: Settings) -> tuple[str, list[str]]:
     """Whether the groups' work was proved identical: ``passed``, ``failed`` or ``unknown``.
 
-    Reads ``experiment["work"]``: ``{"identical": bool, "reasons": [str, ...]}``, which the host
-    writes when trials have finished. The second part is the gate's own reasons.
+    The second part is the gate's own reasons.
     """
-    gate = (settings.experiment or {}).get("work")
-    if not isinstance(gate, Mapping) or not isinstance(gate.get("identical"), bool):
+    work = settings.experiment.work
+    if work is None:
         return "unknown", []
-    reasons = [str(reason) for reason in gate.get("reasons") or []]
-    return ("passed" if gate["identical"] else "failed"), reasons
+    return ("passed" if work.identical else "failed"), list(work.reasons)
 
 
 def invalid_trials(table: Table) -> int:
@@ -57,77 +55,103 @@ def invalid_trials(table: Table) -> int:
     return int(table.frame["status"].eq("invalid").sum())
 
 
-def integrity(table: Table) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class Integrity:
+    """What became of a group's trials: how many there are, are usable, and have what."""
+
+    group: str
+    trials: int
+    usable: int
+    wrapped: int
+    resets: int
+    gaps: int
+    missed_samples: int
+    interference: int
+    throttled: int
+    swapped: int
+    steal: int
+    clock_stepped: int
+    suspended: int
+    supply_changed: int
+    implausible: int
+    core_unusable: int
+    retried: int
+    failed: int
+    invalid: int
+    excluded: int
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A trial or a file that is not part of the numbers, and why."""
+
+    what: str
+    file: str
+    status: str
+    reason: str
+
+
+def integrity(table: Table) -> list[Integrity]:
     """Per group: trials, usable ones, and how many were wrapped, retried, failed or left out."""
-    rows = []
-    for group in sorted(
-        set(table.frame["group"]), key=lambda g: (g not in table.all_groups, _place(table, g), g)
-    ):
-        trials = table.frame[table.frame["group"] == group]
-        flags = trials["flags"].str.split(";")
-        status = trials["status"]
+    found = set(table.frame["group"])
+    order = sorted(found, key=lambda g: (g not in table.all_groups, _place(table, g), g))
+    return [_integrity(table, group) for group in order]
 
-        def flagged(word: str, flags: Any = flags) -> int:
-            return int(
-                flags.map(lambda words: any(w.strip().startswith(word) for w in words)).sum()
-            )
 
-        rows.append(
-            {
-                "group": group,
-                "trials": len(trials),
-                "usable": int(trials["usable"].sum()),
-                "wrapped": int(
-                    (trials["wraps"].gt(0) | trials["flags"].str.contains("wrap")).sum()
-                ),
-                "resets": int(
-                    (trials["resets"].gt(0) | trials["flags"].str.contains("reset")).sum()
-                ),
-                "gaps": int((trials["gaps"].gt(0) | trials["flags"].str.contains("gap")).sum()),
-                "missed samples": flagged("missed-samples"),
-                "interference": flagged("interference"),
-                "throttled": flagged("throttled"),
-                "swapped": flagged("swapped"),
-                "steal": flagged("steal"),
-                "clock stepped": flagged("clock-step"),
-                "suspended": flagged("suspended"),
-                "supply changed": flagged("supply-change"),
-                "implausible": flagged("implausible") + flagged("core-above-package"),
-                "core unusable": flagged("core-unusable"),
-                "retried": flagged("retried"),
-                "failed": int(status.eq("failed").sum()),
-                "invalid": int(status.eq("invalid").sum()),
-                "excluded": int(status.eq("excluded").sum()),
-            }
-        )
-    return rows
+def _integrity(table: Table, group: str) -> Integrity:
+    trials = table.frame[table.frame["group"] == group]
+    flags = trials["flags"].str.split(";")
+    status = trials["status"]
+
+    def flagged(word: str) -> int:
+        return int(flags.map(lambda words: any(w.strip().startswith(word) for w in words)).sum())
+
+    def counted(column: str, word: str) -> int:
+        return int((trials[column].gt(0) | trials["flags"].str.contains(word)).sum())
+
+    return Integrity(
+        group=group,
+        trials=len(trials),
+        usable=int(trials["usable"].sum()),
+        wrapped=counted("wraps", "wrap"),
+        resets=counted("resets", "reset"),
+        gaps=counted("gaps", "gap"),
+        missed_samples=flagged("missed-samples"),
+        interference=flagged("interference"),
+        throttled=flagged("throttled"),
+        swapped=flagged("swapped"),
+        steal=flagged("steal"),
+        clock_stepped=flagged("clock-step"),
+        suspended=flagged("suspended"),
+        supply_changed=flagged("supply-change"),
+        implausible=flagged("implausible") + flagged("core-above-package"),
+        core_unusable=flagged("core-unusable"),
+        retried=flagged("retried"),
+        failed=int(status.eq("failed").sum()),
+        invalid=int(status.eq("invalid").sum()),
+        excluded=int(status.eq("excluded").sum()),
+    )
 
 
 def _place(table: Table, group: str) -> int:
     return table.all_groups.index(group) if group in table.all_groups else 0
 
 
-def exclusions(table: Table, settings: Settings) -> list[dict[str, str]]:
+def exclusions(table: Table, settings: Settings) -> list[Exclusion]:
     """Every trial and file that is not part of the numbers, with its reason."""
     rows = []
     for _, trial in table.frame[~table.frame["usable"]].iterrows():
         rows.append(
-            {
-                "what": str(trial["trial"]),
-                "file": str(trial["file"] or ""),
-                "status": str(trial["status"]) if trial["status"] != "ok" else "unusable",
-                "reason": str(trial["reason"] or "no reason recorded"),
-            }
+            Exclusion(
+                what=str(trial["trial"]),
+                file=str(trial["file"] or ""),
+                status=str(trial["status"]) if trial["status"] != "ok" else "unusable",
+                reason=str(trial["reason"] or "no reason recorded"),
+            )
         )
     for entry in settings.excluded:
         row = entry.get("row")
         where = f" (row {row})" if row not in (None, "") else ""
-        rows.append(
-            {
-                "what": "file",
-                "file": str(entry.get("file", "")),
-                "status": "unreadable",
-                "reason": f"{entry.get('reason', 'no reason recorded')}{where}",
-            }
-        )
+        reason = f"{entry.get('reason', 'no reason recorded')}{where}"
+        rows.append(Exclusion("file", str(entry.get("file", "")), "unreadable", reason))
     return rows

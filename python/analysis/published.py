@@ -6,13 +6,16 @@ population standard deviations of their group are dropped per metric; Shapiro–
 t-test where both groups pass at 0.05, else the two-sided Mann–Whitney U test.
 """
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis import effects, evidence, groups, metrics, pairs
-from analysis.decision import student
+from analysis import effects, evidence, groups, metrics, pairs, written
+from analysis.groups import Described
+from analysis.pair import Pair
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -52,7 +55,38 @@ def without_outliers(values: np.ndarray) -> np.ndarray:
     return values[np.abs(values - np.mean(values)) <= OUTLIER_SD * spread]
 
 
-def analyse(table: Table, settings: Settings) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Dropped:
+    """How many values of a group's metric the recipe dropped, and why."""
+
+    group: str
+    metric: str
+    negative_energy: int
+    beyond_3_sd: int
+
+
+#: What summary.json has of a pair, in this order.
+_WRITTEN = (
+    "p_holm", "paired", "n", "n_a", "n_b", "note", "test", "statistic", "p", "pct_change",
+    "ci_low", "ci_high", "hedges_g", "cliffs_delta", "metric", "a", "b",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Published:
+    """The recipe's tables, and what it dropped; ``none`` is a pair's test where it makes none."""
+
+    groups: list[Described]
+    pairs: list[Pair]
+    dropped: list[Dropped]
+
+    def written(self) -> dict[str, Any]:
+        """For summary.json."""
+        rows = [written.picked(row, _WRITTEN) for row in self.pairs]
+        return {"groups": self.groups, "pairs": rows, "dropped": self.dropped}
+
+
+def analyse(table: Table, settings: Settings) -> Published:
     """The recipe's groups, pairs, and how many trials it dropped and why."""
     frame = recipe_frame(table)
     kept: dict[tuple[str, str], np.ndarray] = {}
@@ -61,63 +95,44 @@ def analyse(table: Table, settings: Settings) -> dict[str, Any]:
         rows = frame[frame["group"] == group]
         for metric in metrics.HEADLINE:
             values = rows[metric.name].dropna().to_numpy()
-            kept[group, metric.name] = without_outliers(values)
-            dropped.append(
-                {
-                    "group": group,
-                    "metric": metric.name,
-                    "negative_energy": len(rows) - len(values),
-                    "beyond_3_sd": len(values) - len(kept[group, metric.name]),
-                }
-            )
+            own = kept[group, metric.name] = without_outliers(values)
+            negative, beyond = len(rows) - len(values), len(values) - len(own)
+            dropped.append(Dropped(group, metric.name, negative, beyond))
     group_rows = [
-        {"group": group, "metric": metric.name, **groups.describe(kept[group, metric.name])}
+        groups.describe(group, metric.name, kept[group, metric.name])
         for group in table.all_groups
         for metric in metrics.HEADLINE
     ]
-    pair_rows: list[dict[str, Any]] = []
+    pair_rows: list[Pair] = []
     for metric in metrics.HEADLINE:
         found = [
-            _pair(kept[a, metric.name], kept[b, metric.name], settings)
-            | {"metric": metric.name, "a": a, "b": b}
+            _pair(metric.name, (a, b), kept[a, metric.name], kept[b, metric.name], settings)
             for a, b in evidence.comparisons(table, settings)
         ]
         pair_rows += pairs.holm(found)
-    return {"groups": group_rows, "pairs": pair_rows, "dropped": dropped}
+    return Published(group_rows, pair_rows, dropped)
 
 
-def _pair(a: np.ndarray, b: np.ndarray, settings: Settings) -> dict[str, Any]:
-    head = {"paired": False, "n": len(a) + len(b), "n_a": len(a), "n_b": len(b), "note": None}
-    normal = [groups.shapiro(values)[1] for values in (a, b)]
-    if None in normal:
+def _pair(
+    metric: str, names: tuple[str, str], a: np.ndarray, b: np.ndarray, settings: Settings
+) -> Pair:
+    """The test that Shapiro–Wilk chooses, and the change of the arithmetic mean.
+
+    That is what published tables state, in per cent.
+    """
+    change, ends = pairs.of_means(a, b, settings.alpha)
+    sizes = effects.standardised(a, b, paired=False)
+    make = partial(
+        Pair, metric=metric, a=names[0], b=names[1], paired=False, n=len(a) + len(b), n_a=len(a),
+        n_b=len(b), pct_change=change, ci_low=ends.low, ci_high=ends.high,
+        hedges_g=sizes.hedges_g, cliffs_delta=sizes.cliffs_delta,
+    )  # fmt: skip
+    normal = [p for values in (a, b) if (p := groups.shapiro(values)[1]) is not None]
+    if len(normal) < 2:
         note = f"{len(a)} and {len(b)} values: Shapiro–Wilk needs three different ones"
-        return (
-            head
-            | {"test": "none", "statistic": None, "p": None, "note": note}
-            | _effect(a, b, settings)
-        )
+        return make(test="none", note=note)
     both = all(p > NORMAL_P for p in normal)
     # The studies put the base first, so that their t and U are those of ``a``.
     result = pairs.welch(b, a) if both else pairs.rank_sum(b, a)
-    return (
-        head
-        | {"test": pairs.WELCH if both else pairs.MANN_WHITNEY}
-        | result
-        | _effect(a, b, settings)
-    )
-
-
-def _effect(a: np.ndarray, b: np.ndarray, settings: Settings) -> dict[str, Any]:
-    """The change of the arithmetic mean, which is what published tables state, in per cent.
-
-    Its interval is Welch's of the difference, over the base's mean.
-    """
-    found = dict.fromkeys(("pct_change", "ci_low", "ci_high"))
-    if len(a) and len(b):
-        found["pct_change"] = float(100.0 * (b.mean() / a.mean() - 1.0))
-        mean, se, df = student.welch(a, b)
-        if np.isfinite(se):
-            half = float(student.quantile(1.0 - settings.alpha / 2.0, df) * se)
-            found["ci_low"] = float(100.0 * (mean - half) / a.mean())
-            found["ci_high"] = float(100.0 * (mean + half) / a.mean())
-    return found | effects.standardised(a, b, paired=False)
+    test = pairs.WELCH if both else pairs.MANN_WHITNEY
+    return make(test=test, statistic=result.statistic, p=result.p)

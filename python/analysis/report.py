@@ -1,28 +1,23 @@
 """report.html, one file that needs nothing else, and report.md with the same tables."""
 
-import base64
-import hashlib
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from analysis import (
     carbon,
     cells,
     checks,
     contestants,
-    factors,
+    factors_report,
     history,
     limits,
     machine,
-    machines,
+    machines_report,
     metrics,
+    page,
     plain,
     provenance,
     questions,
@@ -32,11 +27,10 @@ from analysis import (
     verdict,
 )
 from analysis.decision.power import POWER
-from analysis.files import visible
-from analysis.files import write as write_text
+from analysis.experiment import Experiment
 from analysis.findings import Findings
 from analysis.plots import style
-from analysis.plots.style import COLOURS, GRID, INK, MUTED, PAPER, PHASE_COLOURS, Figure
+from analysis.plots.style import Figure
 from analysis.settings import RESAMPLES, Settings
 from analysis.table import Table
 
@@ -52,39 +46,22 @@ class Section:
     tables: list[cells.Tabulation]
 
 
-_TEMPLATES = Path(__file__).with_name("templates")
-
-
 def write(
     table: Table,
     found: Findings,
     answer: verdict.Verdict,
-    rows: Mapping[str, list[dict[str, Any]]],
     figures: list[Figure],
     settings: Settings,
 ) -> list[str]:
     """Write both reports and return their names."""
-    context = _context(table, found, answer, rows, figures, settings)
-    style, script = _asset("report.css") + _theme(), _asset("report.js")
-    page = environment(html=True).get_template("report.html.j2")
-    html = page.render(
-        context,
-        style=Markup(style),  # our own file, no user's text in it
-        script=Markup(script),
-        script_hash=_hash(script),
-        pictures={f.name: Markup(f.svg) for f in figures},  # matplotlib escapes the text inside
-    )
-    write_text(settings.output / "report.html", html)
-    markdown = environment(html=False).get_template("report.md.j2").render(context)
-    write_text(settings.output / "report.md", re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
-    return ["report.html", "report.md"]
+    context = _context(table, found, answer, figures, settings)
+    return page.write("report", context, figures, settings.output, squeeze=True)
 
 
 def _context(
     table: Table,
     found: Findings,
     answer: verdict.Verdict,
-    rows: Mapping[str, list[dict[str, Any]]],
     figures: list[Figure],
     settings: Settings,
 ) -> dict[str, Any]:
@@ -111,22 +88,22 @@ def _context(
         "structured_figures": {name for part in structure for name in part.figures},
         "resolved": tables.resolved(answer.pairs, found),
         "omnibus": tables.omnibus(found),
-        "published": _published(rows, found, headline),
+        "published": _published(found, headline),
         "exclusions": checks.exclusions(provenance.exclusions(table, settings)),
         "ignored": [_ignored(entry) for entry in (*settings.ignored, *settings.notes)],
         "copies": [_copy(entry) for entry in settings.copies],
         "pairing_why": _pairing(settings),
         "domains_why": _domains(settings),
-        "experiment_command": _command(settings.experiment or {}),
-        "contestants": contestants.table(settings.experiment or {}),
-        "contestants_why": contestants.method(settings.experiment or {}),
-        "records": machine.records(settings.experiment or {}),
+        "experiment_command": _command(settings.experiment),
+        "contestants": contestants.table(settings.experiment),
+        "contestants_why": contestants.method(settings.experiment),
+        "on_record": machine.entries(settings.experiment.told),
         "carbon": carbon,
         "carbon_table": _carbon_table(),
         "resamples": RESAMPLES,
         "power": POWER,
         "blocks_needed": limits.blocks_needed(settings.alpha),
-        "outlier_rule": found.outliers["rule"],
+        "outlier_rule": found.outliers.rule,
         "trials": len(table.frame),
         "complete_blocks": len(table.complete_blocks()),
         "bibtex": _bibtex(settings, _year(table)),
@@ -141,14 +118,14 @@ def _structure(table: Table, found: Findings, settings: Settings) -> list[Sectio
         told = history.tables(found.history, table)
         sections.append(Section("history", "Release by release", said, ("history",), told))
     if found.factors is not None:
-        names = tuple(f"factor_{style.slug(f['factor'])}" for f in found.factors["factors"])
-        said = "; ".join(factors.interactions(found.factors))
+        names = tuple(f"factor_{style.slug(f.factor)}" for f in found.factors.factors)
+        said = "; ".join(factors_report.interactions(found.factors))
         sections.append(
-            Section("factors", "At each level", said, names, factors.tables(found.factors))
+            Section("factors", "At each level", said, names, factors_report.tables(found.factors))
         )
     if found.machines is not None:
-        said = machines.sentence(found.machines).rstrip(".")
-        told = machines.tables(found.machines)
+        said = machines_report.sentence(found.machines).rstrip(".")
+        told = machines_report.tables(found.machines)
         sections.append(Section("machines", "The machines", said, ("forest",), told))
     return sections
 
@@ -159,26 +136,24 @@ def _pair_tables(
     """The tests of the pairs that a page shows; of many groups those of energy."""
     if table.many:
         shown = [metrics.ENERGY] if metrics.ENERGY in shown else []
-    rows = [r for r in found.pairs if (r["a"], r["b"]) in found.shown or r.get("control")]
+    rows = [r for r in found.pairs if (r.a, r.b) in found.shown or r.control]
     notes = tables.further(found)
     made = (tables.comparisons(rows, m, notes) for m in metrics.compared(shown))
     return [t for t in made if t]
 
 
-def _published(
-    rows: Mapping[str, list[dict[str, Any]]], found: Findings, headline: list[metrics.Metric]
-) -> dict[str, Any] | None:
+def _published(found: Findings, headline: list[metrics.Metric]) -> dict[str, Any] | None:
     """The tables of the published recipe, and what it dropped."""
     if not found.published:
         return None
     dropped = [
         [
-            cells.words(r["group"]),
-            cells.words(next(m.label for m in metrics.HEADLINE if m.name == r["metric"])),
-            cells.number(r["negative_energy"], str(r["negative_energy"])),
-            cells.number(r["beyond_3_sd"], str(r["beyond_3_sd"])),
+            cells.words(r.group),
+            cells.words(next(m.label for m in metrics.HEADLINE if m.name == r.metric)),
+            cells.number(r.negative_energy, str(r.negative_energy)),
+            cells.number(r.beyond_3_sd, str(r.beyond_3_sd)),
         ]
-        for r in found.published["dropped"]
+        for r in found.published.dropped
     ]
     columns = [
         cells.Column("Group", False), cells.Column("Metric", False),
@@ -186,8 +161,8 @@ def _published(
     ]  # fmt: skip
     return {
         "dropped": cells.Tabulation("Values that the recipe dropped", columns, dropped),
-        "groups": tables.groups(rows["groups"], headline),
-        "pairs": [t for m in headline if (t := tables.comparisons(rows["pairs"], m))],
+        "groups": tables.groups(found.published.groups, headline),
+        "pairs": [t for m in headline if (t := tables.comparisons(found.published.pairs, m))],
     }
 
 
@@ -200,18 +175,20 @@ def _carbon_table() -> cells.Tabulation:
     return cells.Tabulation(f"Carbon intensity, {carbon.YEAR} means", columns, rows)
 
 
-def _command(experiment: Mapping[str, Any]) -> str:
+def _command(experiment: Experiment) -> str:
     """The command line that runs the same experiment, quoted for a shell; empty where unknown.
 
     With the seed of the order, which is drawn anew where it is not named.
     """
-    words = experiment.get("command") or []
-    if isinstance(words, str) or not words:
-        return words or ""
-    words = ["joulerace", *(str(word) for word in words[1:])]
-    seed = machine.part(experiment, "plan").get("order_seed")
+    words = experiment.command
+    if isinstance(words, str):
+        return words
+    if not words:
+        return ""
+    words = ("joulerace", *words[1:])
+    seed = experiment.plan.order_seed
     if seed is not None and not any(word.split("=")[0] == "--order-seed" for word in words):
-        words += ["--order-seed", str(seed)]
+        words += ("--order-seed", str(seed))
     return shlex.join(words)
 
 
@@ -294,48 +271,3 @@ def _bibtex(settings: Settings, year: str) -> str:
     how = "Measured" if settings.source == "experiment" else "Analysed"
     version = settings.version or "(unknown)"
     return _BIBTEX.format(title=title, year=dated, version=version, how=how)
-
-
-def environment(html: bool, folder: Path = _TEMPLATES) -> jinja2.Environment:
-    """The templates of ``folder``, with values escaped for HTML or, by ``md``, for Markdown."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=html,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    made.filters["md"] = markdown_text
-    return made
-
-
-def markdown_text(value: Any) -> str:
-    """Text for Markdown: nothing in it is taken for markup, HTML or a table's edge."""
-    entities = visible(str(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"\s+", " ", re.sub(r"([\\`*_\[\]|~])", r"\\\1", entities))
-
-
-def _theme() -> str:
-    """The pictures' colours as variables, for the light and for the dark page."""
-    light = {c: c for c in (INK, MUTED, GRID, PAPER, *COLOURS)}
-    light |= {c: c for c, _ in PHASE_COLOURS.values()}
-    dark = {INK: "#e8eaed", MUTED: "#a3adb9", GRID: "#343b44", PAPER: "#1c2127", **COLOURS}
-    dark |= dict(PHASE_COLOURS.values())
-
-    def block(colours: Mapping[str, str]) -> str:
-        return ";".join(f"--c{name[1:]}:{colour}" for name, colour in colours.items())
-
-    return (
-        f"\n:root{{{block(light)}}}\n@media screen and (prefers-color-scheme:dark)"
-        f"{{:root{{{block(dark)}}}}}\n"
-    )
-
-
-def _asset(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _hash(script: str) -> str:
-    """The script's hash for the page's policy: no other script can run."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return "sha256-" + base64.b64encode(digest).decode()

@@ -8,7 +8,7 @@ likelihood at its optimum (Giesbrecht and Burns 1985), by finite differences.
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from analysis import effects, evidence
 from analysis.decision import student
 from analysis.settings import Settings
 from analysis.table import Table
+from analysis.written import WHERE_KNOWN
 
 #: Fewest blocks, and most groups, for which a model is fitted.
 _MIN_BLOCKS = 3
@@ -36,21 +37,48 @@ _STEP = 1e-3
 _NOTHING = 1e-4
 
 
-def mixed(table: Table, settings: Settings) -> dict[str, Any]:
-    """Every pair's estimate by the mixed model; ``note`` says why there is none.
+@dataclass(frozen=True)
+class Modelled:
+    """A pair by the mixed model: the change in per cent, its interval, and its t-test."""
 
-    ``terms`` are what the model has beside the groups and the blocks.
+    a: str
+    b: str
+    pct_change: float
+    ci_low: float
+    ci_high: float
+    #: Satterthwaite's degrees of freedom.
+    df: float
+    p: float | None
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Every pair by the mixed model; ``note`` says why there is none.
+
+    ``terms`` are what the model has beside the groups and the blocks; the standard deviations
+    between blocks and within them are in per cent.
     """
+
+    pairs: list[Modelled] = field(default_factory=list)
+    terms: list[str] = field(default_factory=list)
+    block_sd_pct: float | None = field(default=None, metadata=WHERE_KNOWN)
+    residual_sd_pct: float | None = field(default=None, metadata=WHERE_KNOWN)
+    note: str | None = None
+
+
+def mixed(table: Table, settings: Settings) -> Mixed:
+    """Every pair's estimate by the mixed model, where enough is known to fit one."""
     frame = table.usable[table.usable["group"].isin(table.groups)].dropna(subset=["block"])
     blocks = frame.groupby("block")["group"].nunique().gt(1)
     frame = frame[frame["block"].isin(blocks.index[blocks])]
     if len(table.groups) < 2 or frame["block"].nunique() < _MIN_BLOCKS:
-        return {"pairs": [], "terms": [], "note": "too few blocks"}
+        return Mixed(note="too few blocks")
     if len(table.groups) > _MOST_GROUPS:
-        return {"pairs": [], "terms": [], "note": f"more than {_MOST_GROUPS} groups"}
+        return Mixed(note=f"more than {_MOST_GROUPS} groups")
     design, terms = _design(frame, table)
     if len(frame) <= design.shape[1] + 2:
-        return {"pairs": [], "terms": terms, "note": "fewer trials than the model needs"}
+        return Mixed(terms=terms, note="fewer trials than the model needs")
     response = np.log(frame["energy_j"].to_numpy())
     codes = pd.factorize(frame["block"])[0]
     model = _Model(response, design, codes)
@@ -58,26 +86,22 @@ def mixed(table: Table, settings: Settings) -> dict[str, Any]:
         many = len(model.sizes) > _MOST_BLOCKS
         variances = model.variances() if many else _fitted(response, design, codes)
     except (np.linalg.LinAlgError, ValueError) as error:
-        return {"pairs": [], "terms": terms, "note": f"it could not be fitted: {error}"}
+        return Mixed(terms=terms, note=f"it could not be fitted: {error}")
     if variances[0] <= _NOTHING * variances.sum():
         variances[0] = 0.0  # where the fit stops short of the boundary
     rows = [
-        {"a": a, "b": b} | _contrast(model, variances, _indicator(table, a, b, design), settings)
+        _modelled(model, variances, (a, b), _indicator(table, a, b, design), settings)
         for a, b in evidence.comparisons(table, settings)
     ]
-    tested = [row for row in rows if row["p"] is not None]
-    corrected = student.holm(np.array([row["p"] for row in tested], float))
-    for row, p in zip(tested, corrected, strict=True):
-        row["p_holm"] = float(p)
+    # A missing p counts in nobody's correction.
+    corrected = student.holm(np.array([row.p for row in rows], float))
+    rows = [
+        row if row.p is None else replace(row, p_holm=float(p))
+        for row, p in zip(rows, corrected, strict=True)
+    ]
     between = float(100.0 * np.sqrt(max(variances[0], 0.0)))
     within = float(100.0 * np.sqrt(variances[1]))
-    return {
-        "pairs": rows,
-        "terms": terms,
-        "block_sd_pct": between,
-        "residual_sd_pct": within,
-        "note": None,
-    }
+    return Mixed(rows, terms, between, within)
 
 
 def _fitted(response: np.ndarray, design: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -167,23 +191,29 @@ class _Model:
         return float(contrast @ np.linalg.solve(self.pieces(variances)[0], contrast))
 
 
-def _contrast(
-    model: _Model, variances: np.ndarray, contrast: np.ndarray, settings: Settings
-) -> dict[str, Any]:
+def _modelled(
+    model: _Model,
+    variances: np.ndarray,
+    pair: tuple[str, str],
+    contrast: np.ndarray,
+    settings: Settings,
+) -> Modelled:
+    """The model's word on a pair, which ``contrast`` stands for."""
     xx, xy, *_ = model.pieces(variances)
     mean = float(contrast @ np.linalg.solve(xx, xy))
     v = model.variance(variances, contrast)
     df = _satterthwaite(model, variances, contrast, v)
     se = np.sqrt(v)
     half = float(student.quantile(1.0 - settings.alpha / 2.0, df) * se)
-    return {
-        "pct_change": effects.percent(mean),
-        "ci_low": effects.percent(mean - half),
-        "ci_high": effects.percent(mean + half),
-        "df": df,
-        "p": float(student.two_sided(np.array(mean / se), np.array(df))) if se > 0 else None,
-        "p_holm": None,
-    }
+    return Modelled(
+        a=pair[0],
+        b=pair[1],
+        pct_change=effects.percent(mean),
+        ci_low=effects.percent(mean - half),
+        ci_high=effects.percent(mean + half),
+        df=df,
+        p=float(student.two_sided(np.array(mean / se), np.array(df))) if se > 0 else None,
+    )
 
 
 def _satterthwaite(model: _Model, variances: np.ndarray, contrast: np.ndarray, v: float) -> float:

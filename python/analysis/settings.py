@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import carbon
+from analysis.experiment import Experiment
 from analysis.protocol import Protocol
 
 #: Resamples of the bootstrap that stands beside Student's interval.
@@ -54,7 +55,7 @@ class Settings:
     seed: int = 42
     base: str | None = None
     practical: Practical = field(default_factory=Practical)
-    experiment: Mapping[str, Any] | None = None
+    experiment: Experiment = field(default_factory=Experiment)
     excluded: tuple[Mapping[str, Any], ...] = ()
     ignored: tuple[Any, ...] = ()
     control: Control | None = None
@@ -113,6 +114,7 @@ class Settings:
         margin = request.get("margin_pct")
         if margin is not None and not 0.0 < float(margin) < 100.0:
             raise RequestError(f"--margin: {margin} is not between 0 and 100 per cent")
+        experiment = Experiment.parse(request.get("experiment"))
         return cls(
             output=output,
             title=request.get("title") or cls.title,
@@ -122,10 +124,10 @@ class Settings:
             seed=cls.seed if seed is None else int(seed),
             base=request.get("base"),
             practical=Practical(**practical),
-            experiment=request.get("experiment"),
+            experiment=experiment,
             excluded=tuple(request.get("excluded") or ()),
             ignored=tuple(request.get("ignored") or ()),
-            control=_control(request),
+            control=_control(request, experiment),
             baseline=request.get("baseline"),
             pairing=request.get("pairing") or {},
             domains=request.get("domains") or {},
@@ -133,24 +135,22 @@ class Settings:
             copies=tuple(request.get("copies") or ()),
             notes=tuple(request.get("notes") or ()),
             margin_pct=None if margin is None else float(margin),
-            protocol=Protocol.parse((request.get("experiment") or {}).get("protocol")),
+            protocol=Protocol.parse(experiment.told.get("protocol")),
             command=request.get("command") or "",
             version=request.get("version") or "",
             place=request.get("place"),
         )
 
 
-def _control(request: Mapping[str, Any]) -> Control | None:
+def _control(request: Mapping[str, Any], experiment: Experiment) -> Control | None:
     """The A/A control: as the request says, else as the experiment's settings name it.
 
-    An experiment records the twin as a treatment named ``<treatment>-control``.
+    In an experiment the twin is a treatment named ``<treatment>-control``.
     """
     if given := request.get("control"):
         return Control(given["treatment"], given["twin"])
-    settings = (request.get("experiment") or {}).get("settings") or {}
-    twin = settings.get("control") if isinstance(settings, Mapping) else None
-    name = twin.get("name") if isinstance(twin, Mapping) else None
-    if not isinstance(name, str) or not name.endswith(_TWIN):
+    name = experiment.asked.twin
+    if name is None or not name.endswith(_TWIN):
         return None
     return Control(name.removesuffix(_TWIN), name)
 

@@ -1,22 +1,12 @@
 """The tidy files: groups.csv, pairs.csv and summary.json, each written whole or not at all."""
 
-import csv
-import io
-import json
-import math
-import numbers
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from analysis import cautions, departures, limits, machines, provenance
+from analysis import cautions, departures, limits, provenance, written
 from analysis.decision.power import POWER
-from analysis.files import cell
 from analysis.files import write as write_text
 from analysis.findings import Findings
+from analysis.pair import Pair
 from analysis.settings import (
     EQUIVALENCE_MARGIN_PCT,
     RESAMPLES,
@@ -43,21 +33,13 @@ PAIR_COLUMNS = (
 _MOST_PAIRS = 100
 
 
-def write(
-    table: Table, found: Findings, verdict: Verdict, settings: Settings
-) -> dict[str, list[dict[str, Any]]]:
-    """Write the three files and return the rows of the two tables."""
-    tables = {"groups": found.groups, "pairs": found.pairs}
-    if found.published:
-        tables = {"groups": found.published["groups"], "pairs": found.published["pairs"]}
-    write_text(settings.output / "groups.csv", _csv(tables["groups"], GROUP_COLUMNS))
-    write_text(settings.output / "pairs.csv", _csv(tables["pairs"], PAIR_COLUMNS))
-    content = plain(_content(table, found, verdict, settings))
-    write_text(
-        settings.output / "summary.json",
-        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-    )
-    return tables
+def write(table: Table, found: Findings, verdict: Verdict, settings: Settings) -> None:
+    """Write the three files; by the published recipe the tables have what it makes."""
+    shown = found.published or found
+    write_text(settings.output / "groups.csv", written.table(shown.groups, GROUP_COLUMNS))
+    write_text(settings.output / "pairs.csv", written.table(shown.pairs, PAIR_COLUMNS))
+    content = _content(table, found, verdict, settings)
+    write_text(settings.output / "summary.json", written.json_text(content))
 
 
 def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings) -> dict[str, Any]:
@@ -82,13 +64,13 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
             "outside_complete_blocks": len(unpaired),
             "incomplete_blocks": table.incomplete_blocks(),
             "sparse_groups": list(table.sparse),
-            "integrity": [_words_joined(row) for row in provenance.integrity(table)],
+            "integrity": provenance.integrity(table),
             "exclusions": provenance.exclusions(table, settings),
         },
         "protocol": {
             "declared": settings.protocol.declared,
             "departures": departures.told(declared),
-            "items": [asdict(item) for item in declared],
+            "items": declared,
         },
         "decision": {
             "cautions": list(found.decision.cautions),
@@ -98,7 +80,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "estimated": provenance.estimated(table),
         "work_gate": {"status": gate, "reasons": reasons},
         "base": table.base,
-        "metrics": [asdict(metric) for metric in table.metrics],
+        "metrics": table.metrics,
         "groups": found.groups,
         "pairs": _pairs(found),
         "omnibus": found.omnibus,
@@ -114,13 +96,13 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "practical": found.practical,
         "drift": found.drift,
         "order": found.order,
-        "conditions": found.conditions,
+        "conditions": found.around,
         "published": found.published,
         "history": found.history,
-        "machines": found.machines and machines.plain(found.machines),
-        "factors": found.factors and {k: v for k, v in found.factors.items() if k != "design"},
+        "machines": found.machines,
+        "factors": found.factors,
         "baseline": settings.baseline,
-        "settings": {k: v for k, v in asdict(settings).items() if k != "place"}
+        "settings": {k: v for k, v in vars(settings).items() if k != "place"}
         | {
             "experiment": None,
             "output": settings.place or str(settings.output),
@@ -133,50 +115,8 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
     }
 
 
-def _words_joined(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with names that need no quotes in a query: `missed samples` as `missed_samples`."""
-    return {name.replace(" ", "_"): value for name, value in row.items()}
-
-
-def _pairs(found: Findings) -> list[dict[str, Any]]:
+def _pairs(found: Findings) -> list[Pair]:
     """The tests of all pairs; of very many pairs those of energy, for pairs.csv has the rest."""
     if len(found.compared) <= _MOST_PAIRS:
         return found.pairs
-    return [row for row in found.pairs if row["metric"] == "energy_j" and row.get("primary")]
-
-
-def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Rows as CSV: numbers with all their digits, missing ones empty, booleans in lower case."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
-    return buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, numbers.Number):
-        return repr(float(value)) if isinstance(value, float) else str(value)
-    return cell(str(value))
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON knows it: NumPy numbers as numbers, what is not finite as null."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Path):
-        return str(value)
-    return value
+    return [row for row in found.pairs if row.metric == "energy_j" and row.primary]

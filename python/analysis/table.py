@@ -42,6 +42,14 @@ class Trace:
 
 
 @dataclass(frozen=True)
+class Incomplete:
+    """A block in which groups are missing: why, by group."""
+
+    block: float
+    missing: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Table:
     """All trials, the usable ones among them, and the groups in the order of presentation.
 
@@ -154,7 +162,7 @@ class Table:
         wide = self.wide("energy_j")
         return set(wide.reindex(columns=[g for g in self.groups if g in wide]).dropna().index)
 
-    def incomplete_blocks(self) -> list[dict[str, Any]]:
+    def incomplete_blocks(self) -> list[Incomplete]:
         """The blocks in which a group is missing, each with the groups and why."""
         complete, rows = self.complete_blocks(), []
         expected = [g for g in self.groups if g in self.wide("energy_j")]
@@ -168,7 +176,7 @@ class Table:
                 elif not own["usable"].any():
                     reasons[group] = _why(own)
             if reasons:
-                rows.append({"block": float(block), "missing": reasons})
+                rows.append(Incomplete(float(block), reasons))
         return rows
 
     def without_blocks(self, blocks: list[float]) -> "Table":
@@ -226,8 +234,8 @@ def build(
     if twin not in set(usable["group"]):
         twin = None
     groups, sparse = _order(usable, settings.base, twin, settings.protocol.base)
-    if settings.base is None and (order := settings.protocol.order):
-        place = {name: i for i, name in enumerate(order)}
+    if settings.base is None and (sequence := settings.protocol.sequence):
+        place = {name: i for i, name in enumerate(sequence)}
         groups = tuple(sorted(groups, key=lambda name: place.get(name, len(place))))
     return Table(frame, usable, groups, twin, known, _traces(arrays, frame), sparse)
 

@@ -2,23 +2,25 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from analysis import (
     cautions,
-    factors,
+    effects,
+    factors_report,
     history,
     limits,
-    machines,
+    machines_report,
     pairs,
     provenance,
+    ranking,
     text,
     wording,
 )
 from analysis.decision import Comparison
 from analysis.findings import Findings
+from analysis.outcome import Outcome, Place
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -40,9 +42,9 @@ class Verdict:
     sentence: str
     sure: str
     cautions: list[str] = field(default_factory=list)
-    comparisons: list[dict[str, Any]] = field(default_factory=list)
-    pairs: list[dict[str, Any]] = field(default_factory=list)
-    ranking: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: list[Outcome] = field(default_factory=list)
+    pairs: list[Outcome] = field(default_factory=list)
+    ranking: list[Place] = field(default_factory=list)
 
 
 def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
@@ -60,15 +62,15 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
         _comparison(table, found, settings, c, pair)
         for c, pair in zip(found.decision.comparisons, found.compared, strict=True)
     ]
-    ranking = rank(table, found, everything)
-    names = [row["group"] for row in ranking]
+    places = ranking.places(table, found, everything)
+    names = [place.group for place in places]
     over = f", over {wording.sizes(everything)}."
     if not settings.comparable:
         sentence = _unlike(table, found, settings)
     elif found.history is not None and level != "too few":
         sentence = f"{history.sentence(found.history, settings.protocol.history)}{over}"
     elif found.factors is not None and level != "too few":
-        sentence = f"{factors.sentence(found.factors, everything)}{over}"
+        sentence = f"{factors_report.sentence(found.factors, everything)}{over}"
     else:
         sentence = wording.sentence(names, everything, level)
     if not prefix:
@@ -79,10 +81,10 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
         )
     sentence = prefix + sentence + _measured(settings) + _sparse(table)
     if found.machines is not None and level not in ("too few", "not comparable"):
-        sentence = f"{sentence} {machines.sentence(found.machines)}".rstrip()
+        sentence = f"{sentence} {machines_report.sentence(found.machines)}".rstrip()
     sure = _sure(everything, level, found, settings, caps)
-    own = [c for c in everything if c["base"] == table.base]
-    return Verdict(level, sentence, sure, limits_of_it, own, everything, ranking)
+    own = [c for c in everything if c.base == table.base]
+    return Verdict(level, sentence, sure, limits_of_it, own, everything, places)
 
 
 def _nothing(table: Table) -> str:
@@ -108,13 +110,13 @@ def _prefix(table: Table, settings: Settings) -> str:
 
 def _alone(table: Table, found: Findings, prefix: str) -> str:
     group = table.groups[0]
-    row = next(r for r in found.groups if r["group"] == group and r["metric"] == "energy_j")
+    row = next(r for r in found.groups if r.group == group and r.metric == "energy_j")
     spread = ""
-    if row["sd"] is not None:
-        spread = f" (standard deviation {text.quantity(row['sd'], 'J')})"
+    if row.sd is not None:
+        spread = f" (standard deviation {text.quantity(row.sd, 'J')})"
     used = (
-        f"{prefix}{group} used {text.quantity(row['mean'], 'J')} per run on average over "
-        f"{text.count(row['n'], 'trial')}{spread}; "
+        f"{prefix}{group} used {text.quantity(row.mean, 'J')} per run on average over "
+        f"{text.count(row.n, 'trial')}{spread}; "
     )
     if table.sparse:
         each = "" if len(table.sparse) == 1 else " each"
@@ -148,11 +150,11 @@ def _unlike(table: Table, found: Findings, settings: Settings) -> str:
     """The answer where totals are of different kinds."""
     kinds = settings.domains["kinds"]
     parts = []
-    rows = {r["group"]: r for r in found.groups if r["metric"] == "energy_j"}
-    scale = text.Scale.fit([rows[group]["mean"] for group in table.groups], "J")
+    rows = {r.group: r for r in found.groups if r.metric == "energy_j"}
+    scale = text.Scale.fit([rows[group].mean for group in table.groups], "J")
     for group in table.groups:
         kind = kinds.get(group, "unknown")
-        parts.append(f"{group} {scale.with_unit(rows[group]['mean'])} ({kind})")
+        parts.append(f"{group} {scale.with_unit(rows[group].mean)} ({kind})")
     return (
         f"not comparable: the energies are of different kinds, {text.join(parts)} per run on "
         "average. Measure all with one kind of sensor, or choose domains that all have with "
@@ -169,7 +171,7 @@ def _level(found: Findings, settings: Settings, caps: list[str]) -> str:
 
 def _comparison(
     table: Table, found: Findings, settings: Settings, c: Comparison, pair: tuple[str, str]
-) -> dict[str, Any]:
+) -> Outcome:
     """One comparison: the numbers, whether it is resolved, and why not."""
     base, group = pair
     row = found.pair(base, group)
@@ -180,76 +182,43 @@ def _comparison(
     elif not settings.comparable:
         why_not = "not of one kind"
     elif not c.tested:
-        why_not = "no spread to test by" if "identical" in (row["note"] or "") else "too few data"
+        why_not = "no spread to test by" if "identical" in (row.note or "") else "too few data"
     elif not c.resolved:
         why_not = limits.INSIGNIFICANT
-    return {
-        "base": base,
-        "group": group,
-        "paired": c.paired,
-        "within_blocks": c.paired,
-        "n": c.n,
-        "n_a": c.n_base,
-        "n_b": c.n_group,
-        "pct_change": cautions.percent(c.mean),
-        "ci_low": cautions.percent(c.low),
-        "ci_high": cautions.percent(c.high),
-        "interval": "Student",
-        "log_ratio": c.mean if np.isfinite(c.mean) else None,
-        "log_se": c.se if np.isfinite(c.se) else None,
-        "df": c.df if np.isfinite(c.df) else None,
-        "p": c.p_alone if c.tested else None,
-        "p_parametric": c.p if c.tested else None,
-        "p_rank": ranks["p"] if ranks else None,
-        "rank_note": limits.ranks_cannot(c.n, settings.alpha) if c.paired else "not paired",
-        "tested": c.tested,
-        "agree": c.rank_agrees,
-        "survives": c.survives if c.paired else None,
-        "resolved": c.resolved and why_not is None,
-        "why_not": why_not,
-        "note": row["note"],
-        "memory": c.memory,
-        "margin_pct": settings.margin,
-        "equivalent": bool(c.equivalent_p < settings.alpha)
-        if np.isfinite(c.equivalent_p)
-        else None,
-        "equivalent_within_pct": cautions.percent(c.within),
-    }
-
-
-def rank(table: Table, found: Findings, comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The groups by geometric mean energy; ``first`` and ``last`` bound each one's place.
-
-    A group's place is after all from which it is resolved as using more, and before all from which
-    it is resolved as using less; those in between are tied with it.
-    """
-    means = {
-        r["group"]: r["geometric_mean"]
-        for r in found.groups
-        if r["metric"] == "energy_j" and r["group"] in table.groups
-    }
-    below: dict[str, set[str]] = {g: set() for g in table.groups}
-    above: dict[str, set[str]] = {g: set() for g in table.groups}
-    for c in comparisons:
-        if c["resolved"]:
-            more, less = (c["group"], c["base"]) if c["pct_change"] > 0 else (c["base"], c["group"])
-            below[more].add(less)
-            above[less].add(more)
-    names = sorted(means, key=lambda g: means[g])
-    return [
-        {
-            "group": g,
-            "geometric_mean_j": means[g],
-            "first": 1 + len(below[g]),
-            "last": len(names) - len(above[g]),
-            "tied_with": [o for o in names if o != g and o not in below[g] | above[g]],
-        }
-        for g in names
-    ]
+    return Outcome(
+        base=base,
+        group=group,
+        paired=c.paired,
+        within_blocks=c.paired,
+        n=c.n,
+        n_a=c.n_base,
+        n_b=c.n_group,
+        pct_change=effects.known_percent(c.mean),
+        ci_low=effects.known_percent(c.low),
+        ci_high=effects.known_percent(c.high),
+        interval="Student",
+        log_ratio=effects.known(c.mean),
+        log_se=effects.known(c.se),
+        df=effects.known(c.df),
+        p=c.p_alone if c.tested else None,
+        p_parametric=c.p if c.tested else None,
+        p_rank=ranks.p if ranks else None,
+        rank_note=limits.ranks_cannot(c.n, settings.alpha) if c.paired else "not paired",
+        tested=c.tested,
+        agree=c.rank_agrees,
+        survives=c.survives if c.paired else None,
+        resolved=c.resolved and why_not is None,
+        why_not=why_not,
+        note=row.note,
+        memory=c.memory,
+        margin_pct=settings.margin,
+        equivalent=bool(c.equivalent_p < settings.alpha) if np.isfinite(c.equivalent_p) else None,
+        equivalent_within_pct=effects.known_percent(c.within),
+    )
 
 
 def _sure(
-    comparisons: list[dict[str, Any]],
+    comparisons: list[Outcome],
     level: str,
     found: Findings,
     settings: Settings,
@@ -260,7 +229,7 @@ def _sure(
     if level == "not comparable":
         what = "they do the same work" if settings.comparable else "they are measured alike"
         return f"No conclusion about the groups can be drawn until {what}."
-    resolved = [c for c in comparisons if c["resolved"]]
+    resolved = [c for c in comparisons if c.resolved]
     if not resolved:
         return _unresolved(comparisons, found)
     words = [_tests(resolved), *_blocks(resolved)]
@@ -269,21 +238,21 @@ def _sure(
     doubts = list(caps)
     if found.decision.cautions:
         doubts.append("a caution below says that p-values may look surer than they are")
-    if not all(c["paired"] for c in resolved):
+    if not all(c.paired for c in resolved):
         doubts.append("not all of it is paired within blocks")
     doubt = f", but {text.join(doubts)}" if doubts else ""
     return f"Tentative: {text.join(words)}{doubt}.{_each_by_itself(comparisons)}"
 
 
-def _each_by_itself(comparisons: list[dict[str, Any]]) -> str:
+def _each_by_itself(comparisons: list[Outcome]) -> str:
     if len(comparisons) < 2:
         return ""
     return " Each interval is of 95% by itself; p-values are corrected for all comparisons."
 
 
-def _unresolved(comparisons: list[dict[str, Any]], found: Findings) -> str:
-    seen = [r["pct_holm"] for r in found.detectable if r["pct_holm"] is not None]
-    within = [c["equivalent_within_pct"] for c in comparisons if c["equivalent_within_pct"]]
+def _unresolved(comparisons: list[Outcome], found: Findings) -> str:
+    seen = [r.pct_holm for r in found.detectable if r.pct_holm is not None]
+    within = [c.equivalent_within_pct for c in comparisons if c.equivalent_within_pct]
     words = "The experiment shows no difference that it can tell from noise"
     if len(comparisons) > 1:
         words = "The experiment shows none that it can tell from noise"
@@ -297,23 +266,23 @@ def _unresolved(comparisons: list[dict[str, Any]], found: Findings) -> str:
     return f"{words}.{_each_by_itself(comparisons)}"
 
 
-def _tests(resolved: list[dict[str, Any]]) -> str:
+def _tests(resolved: list[Outcome]) -> str:
     """The test that decided, and what ranks say to it."""
-    worst = text.p_equation(max(c["p_parametric"] for c in resolved))
-    kind = "paired t" if resolved[0]["paired"] else "Welch t"
+    worst = text.p_equation(max(c.p_parametric for c in resolved))
+    kind = "paired t" if resolved[0].paired else "Welch t"
     several = f" (largest Holm-corrected {worst})" if len(resolved) > 1 else f" ({worst})"
-    if not all(c["paired"] for c in resolved):
+    if not all(c.paired for c in resolved):
         return f"the {kind} test on logs resolves it{several}"
-    if any(c["agree"] is False for c in resolved):
+    if any(c.agree is False for c in resolved):
         return f"the paired t test resolves it{several}, which ranks do not confirm"
-    if all(c["agree"] for c in resolved):
+    if all(c.agree for c in resolved):
         return f"the paired t and Wilcoxon signed-rank tests agree{several}"
-    return f"the paired t test resolves it{several}; {resolved[0]['rank_note']}"
+    return f"the paired t test resolves it{several}; {resolved[0].rank_note}"
 
 
-def _blocks(resolved: list[dict[str, Any]]) -> list[str]:
+def _blocks(resolved: list[Outcome]) -> list[str]:
     """Whether every single block can be left out."""
-    states = [c["survives"] for c in resolved]
+    states = [c.survives for c in resolved]
     if all(states):
         return ["the result survives leaving out any one block"]
     if any(state is False for state in states):

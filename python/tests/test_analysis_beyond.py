@@ -23,9 +23,9 @@ def test_power_and_time_add_up_to_energy(tmp_path):
     for t in trials:
         t["time_s"] *= 1.5 if t["group"] == "b" else 1.0
     found = split(*build(trials, tmp_path))
-    total = found["power_w"]["log_ratio"] + found["time_s"]["log_ratio"]
-    assert total == pytest.approx(found["energy_j"]["log_ratio"], rel=1e-9)
-    assert found["time_share"] == pytest.approx(1.0, abs=0.05)
+    total = found.power_w.log_ratio + found.time_s.log_ratio
+    assert total == pytest.approx(found.energy_j.log_ratio, rel=1e-9)
+    assert found.time_share == pytest.approx(1.0, abs=0.05)
 
 
 def test_smallest_detectable_effect_is_statsmodels_power(tmp_path):
@@ -34,10 +34,10 @@ def test_smallest_detectable_effect_is_statsmodels_power(tmp_path):
     blocks = np.log(table.blocks("energy_j", ("a", "b")))
     sd = (blocks["b"] - blocks["a"]).std(ddof=1)
     d = TTestPower().solve_power(nobs=12, alpha=0.05, power=0.8)
-    assert found["pct"] == pytest.approx(100 * math.expm1(d * sd), rel=1e-4)
-    assert found["pct_holm"] == found["pct"], "a single pair needs no correction"
+    assert found.pct == pytest.approx(100 * math.expm1(d * sd), rel=1e-4)
+    assert found.pct_holm == found.pct, "a single pair needs no correction"
     needed = TTestPower().solve_power(effect_size=math.log(1.01) / sd, alpha=0.05, power=0.8)
-    assert found["blocks_for_1_pct"] == math.ceil(needed)
+    assert found.blocks_for_1_pct == math.ceil(needed)
 
 
 def test_an_a_a_control_is_shown_and_no_group(tmp_path):
@@ -48,15 +48,15 @@ def test_an_a_a_control_is_shown_and_no_group(tmp_path):
     found = resolution.noise_floor(table, settings, evidence.decided(table, settings))
     blocks = np.log(table.blocks("energy_j", ("a", "a-control")))
     low, high = stats.ttest_rel(blocks["a-control"], blocks["a"]).confidence_interval()
-    assert found["ci_low"] == exact(100 * math.expm1(low))
-    assert found["ci_high"] == exact(100 * math.expm1(high))
-    assert found["fails"] == (low * high > 0)
+    assert found.ci_low == exact(100 * math.expm1(low))
+    assert found.ci_high == exact(100 * math.expm1(high))
+    assert found.fails == (low * high > 0)
     direct = pingouin.tost(
         blocks["a-control"], blocks["a"], bound=math.log(1.01), paired=True
     )  # fmt: skip
-    assert found["tost_p"] == exact(direct["pval"].iloc[0])
-    family = [r for r in pairs.compare(table, settings) if not r.get("control")]
-    assert {(r["a"], r["b"]) for r in family} == {("a", "b")}
+    assert found.tost_p == exact(direct["pval"].iloc[0])
+    family = [r for r in pairs.compare(table, settings) if not r.control]
+    assert {(r.a, r.b) for r in family} == {("a", "b")}
 
 
 def test_equivalence_is_two_one_sided_tests_within_the_margin(tmp_path):
@@ -66,26 +66,26 @@ def test_equivalence_is_two_one_sided_tests_within_the_margin(tmp_path):
     [found] = resolution.equivalence(table, settings, decision)
     blocks = np.log(table.blocks("energy_j", ("a", "b")))
     direct = pingouin.tost(blocks["b"], blocks["a"], bound=math.log(1.01), paired=True)
-    assert found["p"] == exact(direct["pval"].iloc[0])
-    assert found["equivalent"]
+    assert found.p == exact(direct["pval"].iloc[0])
+    assert found.equivalent
     low, high = stats.ttest_rel(blocks["b"], blocks["a"]).confidence_interval(0.90)
-    assert found["within_pct"] == exact(100 * math.expm1(max(abs(low), abs(high))))
+    assert found.within_pct == exact(100 * math.expm1(max(abs(low), abs(high))))
     table, settings = build(trials, tmp_path)
     [found] = resolution.equivalence(table, settings, evidence.decided(table, settings))
-    assert (found["p"], found["equivalent"]) == (None, None)
+    assert (found.p, found.equivalent) == (None, None)
 
 
 def test_leaving_one_block_out_remakes_the_decision(tmp_path):
     table, settings = build(race({"a": 1.0, "b": 1.10}, blocks=12), tmp_path)
     [firm] = robustness.leave_one_out(table, settings, evidence.decided(table, settings))
-    assert firm["survives"] and firm["resolved"] and not firm["undone_by"]
+    assert firm.survives and firm.resolved and not firm.undone_by
     flat = race({"a": 1.0, "b": 1.0}, blocks=12, noise=0.01, seed=5)
     for t in flat:
         t["energy_j"] *= {("b", 4): 1.5}.get((t["group"], t["block"]), 1.0)
     table, settings = build(flat, tmp_path)
     [carried] = robustness.leave_one_out(table, settings, evidence.decided(table, settings))
-    assert carried["most_influential_block"] == 4
-    assert carried["pct_low"] < 1 < carried["pct_high"]
+    assert carried.most_influential_block == 4
+    assert carried.pct_low < 1 < carried.pct_high
 
 
 def test_leaving_one_block_out_corrects_over_all_comparisons(tmp_path):
@@ -109,10 +109,10 @@ def test_outliers_are_named_by_rule_and_left_out_by_whole_blocks(tmp_path):
     next(t for t in trials if t["trial"] == "b_7")["energy_j"] *= 3
     table, settings = build(trials, tmp_path)
     found = robustness.without_outliers(table, settings, evidence.decided(table, settings))
-    assert found["blocks"] == [7]
-    [pair] = found["pairs"]
-    assert (pair["all"]["n"], pair["without"]["n"]) == (15, 14)
-    assert pair["without"]["pct_change"] == pytest.approx(10, abs=1)
+    assert found.blocks == [7]
+    [pair] = found.pairs
+    assert (pair.all.n, pair.without.n) == (15, 14)
+    assert pair.without.pct_change == pytest.approx(10, abs=1)
     assert len(table.usable) == 30, "the headline keeps all data"
 
 
@@ -121,11 +121,11 @@ def test_practical_worth_is_the_mean_difference_in_kwh_money_and_co2(tmp_path):
     [found] = practical.worth(table, settings, evidence.decided(table, settings))
     blocks = table.blocks("energy_j", ("a", "b"))
     joules = (blocks["b"] - blocks["a"]).mean()
-    assert found["joules"] == exact(joules)
-    assert found["joules_low"] < joules < found["joules_high"]
-    assert found["kwh"] == exact(joules * 1000 / 3.6e6)
-    assert found["money_high"] == exact(found["kwh_high"] * 0.30)
-    assert found["kg_co2e_low"] == exact(found["kwh_low"] * 0.480)
+    assert found.joules == exact(joules)
+    assert found.joules_low < joules < found.joules_high
+    assert found.kwh == exact(joules * 1000 / 3.6e6)
+    assert found.money_high == exact(found.kwh_high * 0.30)
+    assert found.kg_co2e_low == exact(found.kwh_low * 0.480)
 
 
 def test_few_data_still_bound_what_a_difference_is_worth(tmp_path):
@@ -135,10 +135,10 @@ def test_few_data_still_bound_what_a_difference_is_worth(tmp_path):
     table, settings = build(trials, tmp_path)
     [worth] = practical.worth(table, settings, evidence.decided(table, settings))
     welch = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
-    assert worth["joules_low"] == pytest.approx(welch.low, rel=1e-12)
-    assert worth["kwh_high"] == pytest.approx(welch.high * 1000 / 3.6e6, rel=1e-12)
+    assert worth.joules_low == pytest.approx(welch.low, rel=1e-12)
+    assert worth.kwh_high == pytest.approx(welch.high * 1000 / 3.6e6, rel=1e-12)
     single = build([trial("a", 0, 900.0), trial("b", 0, 1500.0)], tmp_path)
-    assert practical.worth(*single, evidence.decided(*single))[0]["joules_low"] is None
+    assert practical.worth(*single, evidence.decided(*single))[0].joules_low is None
 
 
 def test_times_share_has_fiellers_interval_and_only_resolved_pairs_have_one(tmp_path):
@@ -147,7 +147,7 @@ def test_times_share_has_fiellers_interval_and_only_resolved_pairs_have_one(tmp_
         t["time_s"] *= 1.2 if t["group"] == "b" else 1.0
     table, settings = build(trials, tmp_path)
     found = split(table, settings)
-    low, high = found["time_share_low"], found["time_share_high"]
+    low, high = found.time_share_low, found.time_share_high
     assert low < math.log(1.2) / math.log(1.5) < high
     # Fieller's ends are the ratios r at which the mean of (time − r · energy) is just not zero.
     logs = {m: np.log(table.blocks(m, ("a", "b"))) for m in ("energy_j", "time_s")}
@@ -155,10 +155,10 @@ def test_times_share_has_fiellers_interval_and_only_resolved_pairs_have_one(tmp_
     for end in (low, high):
         assert stats.ttest_1samp(time - end * energy, 0.0).pvalue == pytest.approx(0.05, rel=1e-6)
     same = build(race({"a": 1.0, "b": 1.0}, seed=2), tmp_path)
-    assert split(*same)["time_share"] is None
+    assert split(*same).time_share is None
     for t in trials:
         t["estimated"] = "true"
-    assert split(*build(trials, tmp_path))["time_share"] is None
+    assert split(*build(trials, tmp_path)).time_share is None
 
 
 def split(table, settings):

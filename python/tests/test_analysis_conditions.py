@@ -2,7 +2,8 @@
 
 from test_analysis_made import build, race
 
-from analysis import conditions, findings, machine, questions, verdict
+from analysis import around, findings, machine, questions, verdict
+from analysis.table import Incomplete
 
 WARMUP = {
     "seconds": 60.25, "stopped": False, "threads": 8, "settled": False, "estimated": False,
@@ -57,24 +58,24 @@ def test_idle_power_its_drift_and_the_way_back_to_it_are_told(tmp_path):
     assert "16 cool-downs of 30.0 s on average ended at a mean of 20.8 W" in said[7]
     assert "1 of 16 were not back at idle, that is within 10% of it" in said[7]
     assert told[6].mark == "warn"
-    cooldowns = found.conditions["cooldowns"]
-    assert (cooldowns["judged"], cooldowns["not_back"]) == ("here", 1)
+    cooldowns = found.around.cooldowns
+    assert (cooldowns.judged, cooldowns.not_back) == ("here", 1)
 
 
 def test_the_experiments_own_judgement_of_a_cool_down_counts(tmp_path):
     trials = watched()
     for place, row in enumerate(trials):
         row["cooldown_reached_idle"] = float(place > 2)
-    cooldowns = conditions.cooldowns(build(trials, tmp_path)[0])
-    assert (cooldowns["judged"], cooldowns["known"], cooldowns["not_back"]) == ("host", 16, 3)
+    cooldowns = around.cooldowns(build(trials, tmp_path)[0])
+    assert (cooldowns.judged, cooldowns.known, cooldowns.not_back) == ("host", 16, 3)
 
 
 def test_disturbed_trials_are_counted_per_group_and_limit_the_answer(tmp_path):
     said, found, told = answers(watched(), tmp_path)
     assert "other processes kept processors busy in 1 and samples are missing in 1" in said[2]
-    rows = {r["group"]: r for r in found.conditions["during"]}
-    assert rows["b"]["other_cores_max"] == 1.5
-    assert rows["a"]["missed_samples"] == 3
+    rows = {r.group: r for r in found.around.during}
+    assert rows["b"].other_cores_max == 1.5
+    assert rows["a"].missed_samples == 3
     headings = [c.label for c in told[1].tables[0].columns]
     assert "Interference" in headings
     assert "Missed samples" in headings
@@ -84,13 +85,13 @@ def test_disturbed_trials_are_counted_per_group_and_limit_the_answer(tmp_path):
         c.startswith("Of 16 usable trials, other processes kept processors busy in 1; without such")
         for c in answer.cautions
     )
-    assert found.disturbed["trials"] == 2
+    assert found.disturbed.trials == 2
 
 
 def test_the_meters_own_cost_is_told_with_the_trials_and_without(tmp_path):
     said, found, _ = answers(watched(), tmp_path, **settled(overhead=OVERHEAD))
-    assert found.conditions["meter_overhead"]["per_second"] == 0.001
-    assert found.conditions["meter_overhead"]["trial_share"] == 0.0005
+    assert found.around.meter_overhead.per_second == 0.001
+    assert found.around.meter_overhead.trial_share == 0.0005
     assert "1.0 ms of processor time per second, 0.050% of the trials' own" in said[5]
     assert "0.40 W of idle power" in said[5]
     said, _, _ = answers(watched(), tmp_path, **settled(overhead=OVERHEAD | {"watts_se": 0.3}))
@@ -106,8 +107,8 @@ def test_an_experiment_that_knows_nothing_of_it_says_so(tmp_path):
         said, found, told = answers(plain, tmp_path, experiment=experiment)
         assert "idle power was not measured" in said[7]
         assert "The meter itself" not in said[5]
-        assert found.conditions["cooldowns"] is None
-        assert found.conditions["during"] == []
+        assert found.around.cooldowns is None
+        assert found.around.during == []
         assert told[6].mark == "unknown"
 
 
@@ -120,19 +121,17 @@ def test_a_pair_uses_every_block_in_which_both_of_it_are_usable(tmp_path):
     assert list(found_table.blocks("energy_j", ("a", "b")).index) == [1, 2, 3, 4, 5, 6, 8]
     found = findings.analyse(found_table, settings)
     paired = {
-        (r["a"], r["b"]): r["n"]
-        for r in found.pairs
-        if r["metric"] == "energy_j" and r["test"] == "paired-t-log"
+        (r.a, r.b): r.n for r in found.pairs if r.metric == "energy_j" and r.test == "paired-t-log"
     }
     assert paired == {("a", "b"): 7, ("a", "c"): 7, ("b", "c"): 7}
     unpaired = found.pair("a", "b", "welch")
-    assert (unpaired["n_a"], unpaired["n_b"]) == (8, 8)
-    omnibus = [r for r in found.omnibus if r["test"] == "friedman" and r["metric"] == "energy_j"]
-    assert omnibus[0]["blocks"] == 6, "tests of all groups at once need complete blocks"
+    assert (unpaired.n_a, unpaired.n_b) == (8, 8)
+    omnibus = [r for r in found.omnibus if r.test == "friedman" and r.metric == "energy_j"]
+    assert omnibus[0].blocks == 6, "tests of all groups at once need complete blocks"
     assert found_table.incomplete_blocks() == [
-        {"block": 4.0, "missing": {"c": "failed"}},
-        {"block": 7.0, "missing": {"b": "invalid"}},
-        {"block": 9.0, "missing": {"a": "no trial"}},
+        Incomplete(4.0, {"c": "failed"}),
+        Incomplete(7.0, {"b": "invalid"}),
+        Incomplete(9.0, {"a": "no trial"}),
     ]
     answer = questions.answer_all(found_table, found, settings)[1]
     listed = next(t for t in answer.tables if t.caption.startswith("Blocks that lack"))
@@ -154,14 +153,14 @@ def test_every_pair_says_whether_it_is_resolved_and_why_not(tmp_path):
     found_table, settings = build(trials, tmp_path, control=control)
     found = findings.analyse(found_table, settings)
     answer = verdict.decide(found_table, found, settings)
-    why = {frozenset((c["base"], c["group"])): c["why_not"] for c in answer.pairs}
+    why = {frozenset((c.base, c.group)): c.why_not for c in answer.pairs}
     assert why[frozenset("ab")] == "not significant after Holm"
     assert why[frozenset("ac")] is None
     assert why[frozenset("bc")] is None
     assert "; not resolved: " in answer.sentence
     few = build(race({"a": 1.0, "b": 1.5}, blocks=1), tmp_path)
     answer = verdict.decide(few[0], findings.analyse(*few), few[1])
-    assert [c["why_not"] for c in answer.pairs] == ["too few data"]
+    assert [c.why_not for c in answer.pairs] == ["too few data"]
 
 
 MACHINE = {
@@ -181,7 +180,7 @@ MACHINE = {
 
 
 def test_the_machine_is_described_in_words():
-    found = dict(machine.records({"machine": MACHINE}))
+    found = dict(machine.entries({"machine": MACHINE}))
     words = dict(found["Machine"])
     assert words["Cores"] == "1 socket, 8 cores, 16 threads"
     assert (words["Simultaneous multithreading"], words["Turbo"]) == ("on", "off")
@@ -236,7 +235,7 @@ def test_meter_software_and_data_are_described_and_strange_records_shown_as_they
         "variables": {"OMP_NUM_THREADS": "2"}, "settings": {"cpu_watts": {"idle_w": 10.0}},
         "machine": {"some_cpu": "old", "parts": [{"n": 1}, {"n": None}]},
     }  # fmt: skip
-    found = {heading: dict(entries) for heading, entries in machine.records(experiment)}
+    found = {heading: dict(entries) for heading, entries in machine.entries(experiment)}
     assert found["Meter"]["Domain package"] == "package-0, wraps after 262.1 kJ"
     assert found["Meter"]["RAPL read through"] == "perf events"
     assert found["Meter"]["GPU 0"] == (
@@ -254,7 +253,7 @@ def test_meter_software_and_data_are_described_and_strange_records_shown_as_they
     assert found["Environment variables"] == {"OMP_NUM_THREADS": "2"}
     assert found["Settings"] == {"cpu watts, idle w": "10.0"}
     assert found["Machine"] == {"some cpu": "old", "parts 1, n": "1"}
-    assert machine.records({}) == []
+    assert machine.entries({}) == []
 
 
 def test_where_hardly_a_trial_was_left_alone_nothing_is_said_of_the_rest(tmp_path):

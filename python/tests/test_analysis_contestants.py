@@ -5,6 +5,7 @@ from test_analysis_structure import pack
 
 import analysis
 from analysis import contestants, plain
+from analysis.experiment import Experiment
 
 LOCKS = ("a" * 64, "b" * 64)
 RECORD = {
@@ -56,9 +57,9 @@ def test_of_many_contestants_the_head_has_each_package_once_and_none_of_another_
     ]
     many += [{"treatment": "torch@new", "environment": "new", "packages": {"torch": "2.9"}}]
     record = {"contestants": many, "environment": own}
-    assert contestants.versions(record) == ["jax in 6 versions", "torch 2.9"]
+    assert contestants.versions(Experiment.parse(record)) == ["jax in 6 versions", "torch 2.9"]
     one = {"contestants": [{**many[-1]}], "environment": own}
-    assert contestants.versions(one) == ["torch@new: torch 2.9"]
+    assert contestants.versions(Experiment.parse(one)) == ["torch@new: torch 2.9"]
 
 
 def test_an_earlier_record_says_what_its_one_environment_holds():
@@ -67,22 +68,25 @@ def test_an_earlier_record_says_what_its_one_environment_holds():
         "environment": {"version": "3.11.7", "packages": {"keras": "3.8", "tensorflow": "2.19"}},
         "conditions": {"lock": LOCKS[0]},
     }
-    (row,) = contestants.table(earlier).rows
+    (row,) = contestants.table(Experiment.parse(earlier)).rows
     assert [c.text for c in row] == [
         "keras", "the script as it is", "keras 3.8, tensorflow 2.19", "3.11.7",
         "the experiment’s own", "aaaaaaaaaaaa…",
     ]  # fmt: skip
-    assert contestants.table({}) is None and contestants.method({}) == ""
+    assert (
+        contestants.table(Experiment.parse({})) is None
+        and contestants.method(Experiment.parse({})) == ""
+    )
 
 
 def test_a_program_of_its_own_is_told_with_its_version_and_lock():
     burn = {"treatment": "burn", "packages": {"burn": "0.20.1"}, "lock": "c" * 64}
     record = {"contestants": [{**burn, "program_lock": "d" * 64}]}
-    told = contestants.method(record)
+    told = contestants.method(Experiment.parse(record))
     assert "burn (burn 0.20.1)" in told
     assert "lock cccccccccccc…, its program’s dddddddddddd…" in told
 
 
 def test_of_many_the_method_points_to_the_table():
     many = {"contestants": [{"treatment": f"t{i}", "lock": LOCKS[i % 2]} for i in range(9)]}
-    assert contestants.method(many).startswith("9 treatments under 2 locks")
+    assert contestants.method(Experiment.parse(many)).startswith("9 treatments under 2 locks")

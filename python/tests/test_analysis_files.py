@@ -7,7 +7,7 @@ import pytest
 
 from analysis import files
 from analysis.settings import RequestError
-from analysis.summary import _cell
+from analysis.written import _cell
 
 
 @pytest.fixture

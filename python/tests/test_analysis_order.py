@@ -19,25 +19,25 @@ def analyse(table, settings):
 def test_drift_over_time_is_found_and_none_where_there_is_none(tmp_path):
     trials = race({"a": 1.0, "b": 1.2}, blocks=30)
     steady = analyse(*build(trials, tmp_path))
-    assert steady["time"]["p"] > 0.01
+    assert steady.time.p > 0.01
     for t in trials:
         t["energy_j"] *= 1.0 + 0.10 * (t["start_unix_s"] - 1.75e9) / 3600.0
     table, settings = build(trials, tmp_path)
-    drifting = analyse(table, settings)["time"]
-    assert drifting["p"] < 1e-6
-    assert drifting["ci_low"] < 9.6 < drifting["ci_high"]
+    drifting = analyse(table, settings).time
+    assert drifting.p < 1e-6
+    assert drifting.ci_low < 9.6 < drifting.ci_high
     # A block has one mean: the trials within it are not independent of each other.
     frame = table.usable.assign(log=np.log(table.usable["energy_j"]))
     blocks = frame.groupby("block")[["log", "start_unix_s"]].mean()
     direct = stats.linregress(blocks["start_unix_s"] / 3600.0, blocks["log"])
-    assert drifting["p"] == pytest.approx(direct.pvalue, rel=1e-6)
-    assert drifting["pct"] == pytest.approx(100 * np.expm1(direct.slope), rel=1e-6)
+    assert drifting.p == pytest.approx(direct.pvalue, rel=1e-6)
+    assert drifting.pct == pytest.approx(100 * np.expm1(direct.slope), rel=1e-6)
 
 
 def test_position_is_tested_beside_a_term_for_every_block(tmp_path):
     trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=12, block_noise=0.2)
     table, settings = build(trials, tmp_path)
-    found = analyse(table, settings)["position"]
+    found = analyse(table, settings).position
     frame = table.usable.assign(log=np.log(table.usable["energy_j"]))
 
     def residuals(*factors):
@@ -47,8 +47,8 @@ def test_position_is_tested_beside_a_term_for_every_block(tmp_path):
 
     beside = ("block", "group", "predecessor")
     f, p, df = residuals(*beside, "position").compare_f_test(residuals(*beside))
-    assert found["f"] == pytest.approx(f, rel=1e-6)
-    assert (found["p"], found["df1"]) == (pytest.approx(p, rel=1e-6), df)
+    assert found.f == pytest.approx(f, rel=1e-6)
+    assert (found.p, found.df1) == (pytest.approx(p, rel=1e-6), df)
 
 
 def test_the_mixed_models_degrees_of_freedom_are_those_of_balanced_blocks(tmp_path):
@@ -58,17 +58,17 @@ def test_the_mixed_models_degrees_of_freedom_are_those_of_balanced_blocks(tmp_pa
         t |= {"position": None, "predecessor": None, "run_order": None, "start_unix_s": None}
     table, settings = build(trials, tmp_path)
     found = sensitivity.mixed(table, settings)
-    assert found["terms"] == []
+    assert found.terms == []
     logs = np.log(table.wide("energy_j"))[list(table.groups)].to_numpy()
     rest = logs - logs.mean(axis=0) - logs.mean(axis=1, keepdims=True) + logs.mean()
     se = np.sqrt((rest**2).sum() / (13 * 2) * 2 / 14)
-    for pair in found["pairs"]:
-        i, j = (table.groups.index(pair[k]) for k in "ab")
+    for pair in found.pairs:
+        i, j = (table.groups.index(name) for name in (pair.a, pair.b))
         mean = (logs[:, j] - logs[:, i]).mean()
-        assert pair["df"] == pytest.approx(26, rel=0.01)
-        assert pair["pct_change"] == pytest.approx(100 * np.expm1(mean), rel=1e-6)
+        assert pair.df == pytest.approx(26, rel=0.01)
+        assert pair.pct_change == pytest.approx(100 * np.expm1(mean), rel=1e-6)
         low = mean - stats.t.ppf(0.975, 26) * se
-        assert pair["ci_low"] == pytest.approx(100 * np.expm1(low), rel=1e-3)
+        assert pair.ci_low == pytest.approx(100 * np.expm1(low), rel=1e-3)
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.0])
@@ -79,26 +79,26 @@ def test_of_many_blocks_the_mixed_model_is_the_same_as_of_few(tmp_path, monkeypa
     monkeypatch.setattr(sensitivity, "_MOST_BLOCKS", 39)
     many = sensitivity.mixed(table, settings)
     for key in ("block_sd_pct", "residual_sd_pct"):
-        assert many[key] == pytest.approx(few[key], rel=1e-3, abs=0.02)
-    for one, other in zip(few["pairs"], many["pairs"], strict=True):
+        assert getattr(many, key) == pytest.approx(getattr(few, key), rel=1e-3, abs=0.02)
+    for one, other in zip(few.pairs, many.pairs, strict=True):
         for key in ("pct_change", "ci_low", "ci_high"):
-            assert other[key] == pytest.approx(one[key], rel=1e-3)
+            assert getattr(other, key) == pytest.approx(getattr(one, key), rel=1e-3)
 
 
 def test_position_matters_when_the_first_trial_runs_cold(tmp_path):
     trials = race({"a": 1.0, "b": 1.2, "c": 1.3}, blocks=20)
     for t in trials:
         t["energy_j"] *= 1.05 if t["position"] == 1 else 1.0
-    found = analyse(*build(trials, tmp_path))["position"]
-    assert found["separable"] and found["p"] < 1e-6
-    assert found["largest_pct"] == pytest.approx(5, abs=1.5)
+    found = analyse(*build(trials, tmp_path)).position
+    assert found.separable and found.p < 1e-6
+    assert found.largest_pct == pytest.approx(5, abs=1.5)
 
 
 def test_a_fixed_order_cannot_be_told_from_the_groups(tmp_path):
     table, settings = build(race({"a": 1.0, "b": 1.2, "c": 1.3}, order="fixed"), tmp_path)
-    assert not analyse(table, settings)["position"]["separable"]
+    assert not analyse(table, settings).position.separable
     found = order.check(table, settings)
-    assert (found["verdict"], found["period"]) == ("cyclic", 1)
+    assert (found.verdict, found.repetition.period) == ("cyclic", 1)
 
 
 def test_a_missing_trial_makes_no_experiment_in_positions(tmp_path):
@@ -109,8 +109,8 @@ def test_a_missing_trial_makes_no_experiment_in_positions(tmp_path):
         if t["block"] == 4:
             t |= {"position": t["position"] - 1}
     found = analyse(*build(trials, tmp_path))
-    assert not found["position"]["separable"] and not found["predecessor"]["separable"]
-    assert found["adjusted"] == []
+    assert not found.position.separable and not found.predecessor.separable
+    assert found.adjusted == []
 
 
 def test_a_drift_that_all_share_is_told_and_limits_nothing(tmp_path):
@@ -130,12 +130,12 @@ def test_a_drift_of_one_group_alone_is_a_caution_with_its_slope(tmp_path):
     found = evidence.decided(table, settings)
     assert "trend" in found.cautions and found.level == "tentative"
     logs = np.log(table.wide("energy_j"))
-    for row in drift.analyse(table, settings, found)["trends"]:
-        own = stats.linregress(np.arange(20), logs[row["b"]] - logs[row["a"]])
+    for row in drift.analyse(table, settings, found).trends:
+        own = stats.linregress(np.arange(20), logs[row.b] - logs[row.a])
         change = 100 * np.expm1(19 * own.slope)
-        assert row["pct_over_experiment"] == pytest.approx(change, rel=1e-6)
-        assert (row["p_holm"] < 0.05) == ("c" in (row["a"], row["b"]))
-        assert own.pvalue <= row["p_holm"] <= 3 * own.pvalue + 1e-12
+        assert row.pct_over_experiment == pytest.approx(change, rel=1e-6)
+        assert (row.p_holm < 0.05) == ("c" in (row.a, row.b))
+        assert own.pvalue <= row.p_holm <= 3 * own.pvalue + 1e-12
 
 
 def test_a_cycle_of_four_orders_is_found_where_positions_are_balanced(tmp_path):
@@ -146,12 +146,16 @@ def test_a_cycle_of_four_orders_is_found_where_positions_are_balanced(tmp_path):
             place += 1
             trials.append(trial(name, block, 100.0 + place, position=position, run_order=place))
     found = order.check(*build(trials, tmp_path))
-    assert (found["verdict"], found["period"], found["distinct_orders"]) == ("cyclic", 4, 4)
+    assert (found.verdict, found.repetition.period, found.repetition.distinct_orders) == (
+        "cyclic",
+        4,
+        4,
+    )
 
 
 def test_random_orders_are_seldom_called_otherwise(tmp_path):
     names = [
-        order.check(*build(race({"a": 1, "b": 2, "c": 3}, seed=s), tmp_path))["verdict"]
+        order.check(*build(race({"a": 1, "b": 2, "c": 3}, seed=s), tmp_path)).verdict
         for s in range(20)
     ]
     assert names.count("random") >= 17
@@ -163,7 +167,7 @@ def test_groups_run_one_after_another_are_called_sequential(tmp_path):
     trials.sort(key=lambda t: (t["group"], t["block"]))
     for i, t in enumerate(trials):
         t["run_order"] = i
-    assert order.check(*build(trials, tmp_path))["verdict"] == "sequential"
+    assert order.check(*build(trials, tmp_path)).verdict == "sequential"
 
 
 def loose(groups, drift=0.0):
@@ -191,29 +195,29 @@ def shuffled(number):
 )
 def test_without_blocks_the_times_tell_whether_groups_were_mixed(groups, verdict, tmp_path):
     found = order.check(*build(loose(groups), tmp_path))
-    assert found["verdict"] == verdict
-    assert found["changes"] == sum(a != b for a, b in pairwise(groups))
+    assert found.verdict == verdict
+    assert found.changes.changes == sum(a != b for a, b in pairwise(groups))
     a, n = groups.count("a"), len(groups)
     # Each of the n - 1 neighbours differs with the chance of drawing both groups.
-    assert found["expected_changes"] == pytest.approx(2 * a * (n - a) / n, rel=0.05)
+    assert found.changes.expected_changes == pytest.approx(2 * a * (n - a) / n, rel=0.05)
 
 
 def test_a_trial_whose_time_is_not_known_leaves_the_order_unknown(tmp_path):
     trials = loose(shuffled(15))
     trials[4]["start_unix_s"] = None
-    assert order.check(*build(trials, tmp_path))["verdict"] == "unknown"
+    assert order.check(*build(trials, tmp_path)).verdict == "unknown"
 
 
 def test_without_blocks_the_drift_is_that_of_trials_beside_their_groups(tmp_path):
     groups = ["a"] * 9 + shuffled(6) + ["b"] * 9
     table, settings = build(loose(groups, drift=0.004), tmp_path)
-    found = analyse(table, settings)["time"]
+    found = analyse(table, settings).time
     frame = table.usable
     hours = (frame["start_unix_s"] - 1.75e9) / 3600.0
     design = np.column_stack([frame["group"] == "a", frame["group"] == "b", hours]).astype(float)
     direct = OLS(np.log(frame["energy_j"].to_numpy()), design).fit()
-    assert found["p"] == pytest.approx(direct.pvalues[2], rel=1e-6)
-    assert found["pct"] == pytest.approx(100 * np.expm1(direct.params[2]), rel=1e-6)
+    assert found.p == pytest.approx(direct.pvalues[2], rel=1e-6)
+    assert found.pct == pytest.approx(100 * np.expm1(direct.params[2]), rel=1e-6)
     change = 100 * np.expm1(direct.params[2] * hours.max())
-    assert found["pct_over_experiment"] == pytest.approx(change, rel=1e-6)
-    assert (found["of"], found["trials"]) == ("trials", 30)
+    assert found.pct_over_experiment == pytest.approx(change, rel=1e-6)
+    assert (found.of, found.trials) == ("trials", 30)

@@ -57,14 +57,12 @@ def test_the_published_recipe_agrees_with_scipy_to_nine_digits(tmp_path):
         values = {name: of(*raw[name].T) for name in raw}
         for a, b in (("a", "b"), ("a", "c"), ("b", "c")):
             name, direct, n = published_by_hand(values[a], values[b])
-            [mine] = [r for r in found["pairs"] if (r["metric"], r["a"], r["b"]) == (metric, a, b)]
-            assert mine["test"] == name
-            assert (mine["statistic"], mine["p"]) == (exact(direct.statistic), exact(direct.pvalue))
-            assert mine["n"] == n
+            [mine] = [r for r in found.pairs if (r.metric, r.a, r.b) == (metric, a, b)]
+            assert mine.test == name
+            assert (mine.statistic, mine.p) == (exact(direct.statistic), exact(direct.pvalue))
+            assert mine.n == n
             tests.add(name)
     assert tests == {"welch", "mann-whitney"}
-    dropped = {(d["group"], d["metric"]): d for d in found["dropped"]}
-    assert dropped["a", "energy_j"] == {
-        "group": "a", "metric": "energy_j", "negative_energy": 2, "beyond_3_sd": 1,
-    }  # fmt: skip
-    assert dropped["a", "time_s"]["negative_energy"] == 0
+    dropped = {(d.group, d.metric): d for d in found.dropped}
+    assert dropped["a", "energy_j"] == published.Dropped("a", "energy_j", 2, 1)
+    assert dropped["a", "time_s"].negative_energy == 0

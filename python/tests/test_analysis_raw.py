@@ -15,22 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_folder import program
 from scipy import stats
 
-PROJECT = Path(__file__).resolve().parents[2]
 GROUPS = {"slow": 30.0, "quick": 27.0, "odd": 29.8}
 BLOCKS = range(1, 9)
 RANGE_J = 65_536.0
 ALPHA = 0.05
-
-
-def program():
-    """The program that the tests were built with, or the last one that was built."""
-    named = os.environ.get("JOULERACE_TEST_PROGRAM")
-    found = Path(named) if named else PROJECT / "target/debug/joulerace"
-    if not found.exists():
-        pytest.skip("the program is not built; `cargo test --test python` builds it")
-    return found
 
 
 def write_samples(path, start_ms, watts, seconds, first_j):

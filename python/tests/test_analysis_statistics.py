@@ -68,30 +68,32 @@ def row(rows, test, metric="energy_j", **wanted):
     [found] = [
         r
         for r in rows
-        if r["test"] == test and r["metric"] == metric and all(r[k] == v for k, v in wanted.items())
+        if r.test == test
+        and r.metric == metric
+        and all(getattr(r, k) == v for k, v in wanted.items())
     ]
     return found
 
 
 def test_paired_t_on_logs_gives_students_published_result(sleep):
     found = row(pairs.compare(*sleep), pairs.PAIRED_T)
-    assert found["n"] == 10
-    assert found["statistic"] == pytest.approx(4.0621, abs=5e-5), "the second drug has more"
-    assert found["p"] == pytest.approx(0.002833, abs=5e-7)
+    assert found.n == 10
+    assert found.statistic == pytest.approx(4.0621, abs=5e-5), "the second drug has more"
+    assert found.p == pytest.approx(0.002833, abs=5e-7)
     direct = stats.ttest_rel(SLEEP_2, SLEEP_1)
-    assert (found["statistic"], found["p"]) == (exact(direct.statistic), exact(direct.pvalue))
+    assert (found.statistic, found.p) == (exact(direct.statistic), exact(direct.pvalue))
     low, high = direct.confidence_interval(0.95)
-    assert found["ci_low"] == exact(100 * math.expm1(low))
-    assert found["ci_high"] == exact(100 * math.expm1(high))
-    assert found["pct_change"] == exact(100 * math.expm1((SLEEP_2 - SLEEP_1).mean()))
+    assert found.ci_low == exact(100 * math.expm1(low))
+    assert found.ci_high == exact(100 * math.expm1(high))
+    assert found.pct_change == exact(100 * math.expm1((SLEEP_2 - SLEEP_1).mean()))
 
 
 def test_ties_and_zeros_leave_the_signed_rank_method_to_scipy(sleep):
     found = row(pairs.compare(*sleep), pairs.WILCOXON)
     # exp and log put the zero and the ties a rounding error apart, so the test is on the logs.
     logs = [np.log(np.exp(x)) for x in (SLEEP_1, SLEEP_2)]
-    direct = stats.wilcoxon(*logs, method="auto" if not found["exact"] else "exact")
-    assert found["p"] == exact(direct.pvalue)
+    direct = stats.wilcoxon(*logs, method="auto" if not found.exact else "exact")
+    assert found.p == exact(direct.pvalue)
     _, p, was_exact = ranks.signed_rank(SLEEP_2 - SLEEP_1)
     assert not was_exact
     assert p == exact(stats.wilcoxon(SLEEP_1, SLEEP_2).pvalue)
@@ -105,15 +107,15 @@ def test_unpaired_tests_are_scipys_on_the_values(sleep):
         (pairs.MANN_WHITNEY, stats.mannwhitneyu(b, a, alternative="two-sided")),
     ):
         result = row(found, test)
-        assert not result["paired"]
-        assert result["statistic"] == exact(direct.statistic)
-        assert result["p"] == exact(direct.pvalue)
+        assert not result.paired
+        assert result.statistic == exact(direct.statistic)
+        assert result.p == exact(direct.pvalue)
 
 
 def test_friedman_gives_the_published_result(rounding):
     found = row(omnibus.test(*rounding), "friedman")
-    assert found["statistic"] == pytest.approx(11.1429, abs=5e-5)
-    assert found["p"] == pytest.approx(0.003805, abs=5e-7)
+    assert found.statistic == pytest.approx(11.1429, abs=5e-5)
+    assert found.p == pytest.approx(0.003805, abs=5e-7)
 
 
 def test_repeated_measures_anova_agrees_with_statsmodels_and_corrects_it(rounding):
@@ -123,21 +125,21 @@ def test_repeated_measures_anova_agrees_with_statsmodels_and_corrects_it(roundin
         columns=["block", "group", "value"],
     )
     direct = AnovaRM(tidy, "value", "block", within=["group"]).fit().anova_table.iloc[0]
-    assert found["statistic"] == exact(direct["F Value"])
-    assert found["p_uncorrected"] == exact(direct["Pr > F"])
+    assert found.statistic == exact(direct["F Value"])
+    assert found.p_uncorrected == exact(direct["Pr > F"])
     epsilon = pingouin.epsilon(pd.DataFrame(np.log(ROUNDING)), correction="gg")
-    assert found["epsilon"] == exact(epsilon)
-    corrected = stats.f.sf(found["statistic"], 2 * epsilon, 42 * epsilon)
-    assert found["p"] == pytest.approx(corrected, rel=1e-6)
+    assert found.epsilon == exact(epsilon)
+    corrected = stats.f.sf(found.statistic, 2 * epsilon, 42 * epsilon)
+    assert found.p == pytest.approx(corrected, rel=1e-6)
 
 
 def test_holm_corrects_over_the_pairs_of_one_metric(rounding):
-    found = [r for r in pairs.compare(*rounding) if r["metric"] == "energy_j"]
+    found = [r for r in pairs.compare(*rounding) if r.metric == "energy_j"]
     for test in (pairs.PAIRED_T, pairs.WILCOXON, pairs.WELCH, pairs.MANN_WHITNEY):
-        own = [r for r in found if r["test"] == test]
+        own = [r for r in found if r.test == test]
         assert len(own) == 3
-        direct = multipletests([r["p"] for r in own], method="holm")[1]
-        assert [r["p_holm"] for r in own] == [exact(p) for p in direct]
+        direct = multipletests([r.p for r in own], method="holm")[1]
+        assert [r.p_holm for r in own] == [exact(p) for p in direct]
 
 
 def test_shapiro_wilk_is_scipys_and_absent_where_undefined():
@@ -165,21 +167,21 @@ def test_the_bootstrap_interval_is_scipys_up_to_its_noise():
 @pytest.mark.parametrize("paired", [True, False])
 def test_hedges_g_is_pingouins(paired):
     direct = pingouin.compute_effsize(SLEEP_2, SLEEP_1, paired=paired, eftype="hedges")
-    assert effects.standardised(SLEEP_1, SLEEP_2, paired)["hedges_g"] == exact(direct)
+    assert effects.standardised(SLEEP_1, SLEEP_2, paired).hedges_g == exact(direct)
 
 
 def test_cliffs_delta_counts_pairs_and_has_the_sign_of_the_change():
     found = effects.standardised(SLEEP_1, SLEEP_2, False)
     signs = np.sign(SLEEP_2[:, None] - SLEEP_1[None, :])
-    assert found["cliffs_delta"] == exact(signs.mean())
-    assert found["cliffs_delta"] > 0
+    assert found.cliffs_delta == exact(signs.mean())
+    assert found.cliffs_delta > 0
 
 
 def test_every_statistic_has_the_sign_of_its_effect(tmp_path):
     for row_ in pairs.compare(*build(race({"a": 1.0, "b": 1.3, "c": 1.31}), tmp_path, base="b")):
-        if row_["test"] in (pairs.PAIRED_T, pairs.WELCH) and row_["statistic"]:
-            assert np.sign(row_["statistic"]) == np.sign(row_["pct_change"]), row_
-            assert row_["hedges_g"] * row_["pct_change"] > 0
+        if row_.test in (pairs.PAIRED_T, pairs.WELCH) and row_.statistic:
+            assert np.sign(row_.statistic) == np.sign(row_.pct_change), row_
+            assert row_.hedges_g * row_.pct_change > 0
 
 
 @pytest.mark.parametrize("n", [6, 9, 30, 60])
@@ -214,16 +216,16 @@ def test_of_many_values_the_averages_are_chosen_without_a_list_of_all(decimals, 
 
 def test_a_known_effect_is_recovered_inside_its_interval(tmp_path):
     found = row(pairs.compare(*build(race({"a": 1.0, "b": 1.10}), tmp_path)), pairs.PAIRED_T)
-    assert (found["a"], found["b"]) == ("a", "b")
-    assert found["ci_low"] < 10 < found["ci_high"]
-    assert found["ci_high"] - found["ci_low"] < 3
-    assert found["p_holm"] < 1e-6
+    assert (found.a, found.b) == ("a", "b")
+    assert found.ci_low < 10 < found.ci_high
+    assert found.ci_high - found.ci_low < 3
+    assert found.p_holm < 1e-6
 
 
 def test_pairing_removes_what_the_blocks_share(tmp_path):
     rows = pairs.compare(*build(race({"a": 1.0, "b": 1.05}, block_noise=0.3), tmp_path))
-    assert row(rows, pairs.PAIRED_T)["p"] < 1e-6
-    assert row(rows, pairs.WELCH)["p"] > 0.05
+    assert row(rows, pairs.PAIRED_T).p < 1e-6
+    assert row(rows, pairs.WELCH).p > 0.05
 
 
 def test_below_six_blocks_the_paired_t_stays_and_ranks_say_that_they_cannot(tmp_path):
@@ -233,14 +235,14 @@ def test_below_six_blocks_the_paired_t_stays_and_ranks_say_that_they_cannot(tmp_
     five = pairs.compare(table, settings)
     logs = np.log(table.blocks("energy_j", ("a", "b")))
     t = row(five, pairs.PAIRED_T)
-    assert t["p"] == exact(stats.ttest_rel(logs["b"], logs["a"]).pvalue)
-    assert t["p_holm"] == t["p"] and t["ci_low"] > 0
+    assert t.p == exact(stats.ttest_rel(logs["b"], logs["a"]).pvalue)
+    assert t.p_holm == t.p and t.ci_low > 0
     rank = row(five, pairs.WILCOXON)
-    assert rank["note"] == "ranks cannot reach 0.05 with 5 blocks"
-    assert rank["p"] == exact(2 / 2**5)
+    assert rank.note == "ranks cannot reach 0.05 with 5 blocks"
+    assert rank.p == exact(2 / 2**5)
     six = pairs.compare(*build(race({"a": 1.0, "b": 2.0}, blocks=6), tmp_path))
-    assert row(six, pairs.WILCOXON)["p"] == exact(2 / 2**6)
-    assert row(six, pairs.WILCOXON)["note"] is None
+    assert row(six, pairs.WILCOXON).p == exact(2 / 2**6)
+    assert row(six, pairs.WILCOXON).note is None
 
 
 def test_groups_that_share_no_block_are_compared_unpaired(tmp_path):
@@ -248,10 +250,10 @@ def test_groups_that_share_no_block_are_compared_unpaired(tmp_path):
     for t in trials:
         t["block"] += 100 if t["group"] == "b" else 0
     rows = pairs.compare(*build(trials, tmp_path))
-    assert not [r for r in rows if r["test"] in (pairs.PAIRED_T, pairs.WILCOXON)]
+    assert not [r for r in rows if r.test in (pairs.PAIRED_T, pairs.WILCOXON)]
     decides = row(rows, pairs.WELCH_LOG)
-    assert decides["primary"] and decides["n"] == 20
-    assert decides["p"] < 1e-6
+    assert decides.primary and decides.n == 20
+    assert decides.p < 1e-6
 
 
 def test_a_thousand_trials_a_group_are_no_overflow():
@@ -263,5 +265,5 @@ def test_a_thousand_trials_a_group_are_no_overflow():
 def test_identical_values_have_no_p_value_and_say_so(tmp_path):
     trials = [trial(g, i, e) for i in range(8) for g, e in (("a", 5.0), ("b", 6.0))]
     found = row(pairs.compare(*build(trials, tmp_path)), pairs.PAIRED_T)
-    assert found["p"] is None
-    assert "identical" in found["note"]
+    assert found.p is None
+    assert "identical" in found.note

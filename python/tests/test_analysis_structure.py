@@ -58,8 +58,12 @@ def ranking(cells):
     _, levels = cells.shape[1:]
     logs = cells.reshape(len(cells), -1)
     found = decide(Trials(logs, [(i, levels + i) for i in range(levels)]))
-    at = [{"resolved": c.resolved, "pct_change": c.mean} for c in found.comparisons]
-    return factors.flip(at, "a", "b")
+    at = [
+        factors.AtLevels(levels={}, pct_change=100 * np.expm1(c.mean), ci_low=None, ci_high=None,
+                         p_holm=c.p, resolved=c.resolved)
+        for c in found.comparisons
+    ]  # fmt: skip
+    return factors.flip(at, "a", "b")[0]
 
 
 PARALLEL = np.array([[0.0, 0.3, 0.5], [0.02, 0.32, 0.52]])
@@ -72,7 +76,7 @@ def test_parallel_treatments_interact_or_flip_in_at_most_5_percent():
     for _ in range(EXPERIMENTS):
         cells = simulated(rng, PARALLEL)
         interacts += within.anova(cells)[0, 1].p < 0.05
-        flips += ranking(simulated(rng, np.zeros((2, 3))))["state"] == "flips"
+        flips += ranking(simulated(rng, np.zeros((2, 3)))) == "flips"
     assert interacts / EXPERIMENTS <= limit(0.05)
     assert flips / EXPERIMENTS <= limit(0.05)
 
@@ -83,14 +87,14 @@ def test_a_planted_interaction_and_flip_are_found():
     for _ in range(EXPERIMENTS):
         cells = simulated(rng, CROSSING)
         interacts += within.anova(cells)[0, 1].p < 0.05
-        flips += ranking(cells)["state"] == "flips"
+        flips += ranking(cells) == "flips"
     assert min(interacts, flips) / EXPERIMENTS > 0.95
 
 
 def test_less_at_every_level_is_not_said_where_one_level_has_no_difference():
     rng = np.random.default_rng(5)
     table = np.array([[0.0, 0.3, 0.5], [0.05, 0.35, 0.5]])
-    same = sum(ranking(simulated(rng, table))["state"] == "same" for _ in range(EXPERIMENTS))
+    same = sum(ranking(simulated(rng, table)) == "same" for _ in range(EXPERIMENTS))
     assert same / EXPERIMENTS <= limit(0.05)
 
 

@@ -23,14 +23,14 @@ def test_a_clear_difference_is_firm_and_leads_with_its_interval(tmp_path):
     assert "more energy than a (95% interval " in found.sentence
     assert "over 20 blocks, paired" in found.sentence
     [comparison] = found.comparisons
-    assert comparison["ci_low"] < 10 < comparison["ci_high"]
+    assert comparison.ci_low < 10 < comparison.ci_high
 
 
 def test_a_named_base_turns_the_sentence_around(tmp_path):
     found = answer(race({"a": 1.0, "b": 1.25}), tmp_path, base="b")
     assert found.sentence.startswith("a used ")
     assert "% less energy than b" in found.sentence
-    assert found.comparisons[0]["pct_change"] == pytest.approx(-20, abs=1)
+    assert found.comparisons[0].pct_change == pytest.approx(-20, abs=1)
 
 
 def test_three_groups_name_the_thriftiest_and_a_multiple_above_twice(tmp_path):
@@ -44,8 +44,8 @@ def test_what_is_resolved_and_what_is_not_are_told_apart(tmp_path):
     assert found.sentence.startswith("Against a, c used ")
     assert "; c used " in found.sentence, "the other resolved pair is named as well"
     assert "; not resolved: b against a (" in found.sentence
-    assert {c["group"]: c["resolved"] for c in found.comparisons} == {"b": False, "c": True}
-    assert [(r["first"], r["last"]) for r in found.ranking] == [(1, 2), (1, 2), (3, 3)]
+    assert {c.group: c.resolved for c in found.comparisons} == {"b": False, "c": True}
+    assert [(r.first, r.last) for r in found.ranking] == [(1, 2), (1, 2), (3, 3)]
 
 
 def test_no_difference_is_not_resolved_and_not_the_same_as_none(tmp_path):
@@ -68,7 +68,7 @@ def test_a_failed_a_a_control_makes_all_tentative_and_vetoes_nothing(tmp_path):
     without = answer([t for t in trials if t["group"] != "a-control"], tmp_path, experiment=GATE)
     assert without.level == "firm"
     found = answer(trials, tmp_path, control=control, experiment=GATE)
-    assert found.comparisons[0]["resolved"]
+    assert found.comparisons[0].resolved
     assert found.level == "tentative"
     assert any("The A/A control failed: a differs from itself" in c for c in found.cautions)
     assert "a caution below" in found.sure
@@ -80,7 +80,7 @@ def test_unlike_kinds_of_energy_are_not_comparable_and_say_what_would_be(tmp_pat
     assert found.level == "not comparable"
     assert found.sentence.startswith("Not comparable: ")
     assert "b 1502 J (system)" in found.sentence and "--domains" in found.sentence
-    assert not any(c["resolved"] for c in found.pairs)
+    assert not any(c.resolved for c in found.pairs)
     alike = {"kinds": {"a": "package", "b": "package"}, "compared": ["package"]}
     assert answer(race({"a": 1.0, "b": 1.5}), tmp_path, domains=alike).level == "tentative"
 
@@ -119,7 +119,7 @@ def test_a_conclusion_that_hangs_on_disturbed_trials_says_so(tmp_path):
         if t["group"] == "b" and t["block"] % 2:
             t |= {"energy_j": t["energy_j"] * 1.03, "flags": "interference"}
     found = answer(trials, tmp_path, experiment=GATE)
-    assert found.comparisons[0]["resolved"]
+    assert found.comparisons[0].resolved
     assert found.level == "tentative"
     assert any("without such trials the conclusion changes" in c for c in found.cautions)
 
@@ -131,11 +131,11 @@ def test_the_declared_comparisons_are_made_and_departures_told(tmp_path):
     }  # fmt: skip
     trials = race({"a": 1.2, "b": 1.0, "c": 1.0})
     found = answer(trials, tmp_path, experiment=GATE | {"protocol": protocol})
-    assert {(c["base"], c["group"]) for c in found.pairs} == {("a", "b"), ("a", "c")}
+    assert {(c.base, c.group) for c in found.pairs} == {("a", "b"), ("a", "c")}
     assert any("α: declared 0.01; 0.05 is used" in c for c in found.cautions)
     kept = answer(trials, tmp_path, alpha=0.01, experiment=GATE | {"protocol": protocol})
     assert not any("protocol" in c for c in kept.cautions)
-    assert kept.pairs[0]["margin_pct"] == 2.0
+    assert kept.pairs[0].margin_pct == 2.0
 
 
 def test_estimated_energy_changes_the_first_words(tmp_path):
@@ -168,7 +168,7 @@ def test_a_single_block_gives_numbers_but_no_conclusion(tmp_path):
     found = answer(race({"a": 1.0, "b": 1.10}, blocks=1), tmp_path)
     assert found.level == "too few"
     assert found.sentence.startswith("Too few data for a conclusion (")
-    assert found.comparisons[0]["p_parametric"] is None
+    assert found.comparisons[0].p_parametric is None
 
 
 def test_one_trial_per_group_says_so(tmp_path):
@@ -210,7 +210,7 @@ def test_a_missing_accuracy_is_no_obstacle(tmp_path):
     trials = race({"a": 1.0, "b": 1.1}, blocks=8)
     for i, t in enumerate(trials):
         t["accuracy"] = float("nan") if i % 2 else 0.98
-    assert answer(trials, tmp_path).comparisons[0]["resolved"]
+    assert answer(trials, tmp_path).comparisons[0].resolved
 
 
 def test_the_headline_names_the_domains_where_others_stand_beside(tmp_path):

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use super::error::AnalysisError;
 use crate::files::Dir;
@@ -34,16 +34,63 @@ impl Aside {
         self.folder.path()
     }
 
+    /// Every file in it, as `NAME` or `FOLDER/NAME`.
+    pub(super) fn files(&self) -> io::Result<Vec<String>> {
+        let mut files = Vec::new();
+        list(&Dir::open(self.folder.path())?, "", &mut files)?;
+        files.sort();
+        Ok(files)
+    }
+
     /// Moves every file to its place in `output`, each replacing an older one as a whole, and through no
-    /// link: the folder may be a stranger's. What else lies there stays.
-    pub(crate) fn put_in_place(self, output: &Path) -> Result<(), AnalysisError> {
+    /// link: the folder may be a stranger's. Of what else lies there, what an `earlier` analysis wrote and this
+    /// one did not is removed, so that no old picture passes for a new one; the rest stays.
+    pub(super) fn put_in_place(
+        self,
+        output: &Path,
+        earlier: &[String],
+    ) -> Result<(), AnalysisError> {
         let failed = |source| AnalysisError::Output { path: output.to_owned(), source };
+        let made = self.files().map_err(failed)?;
         let from = Dir::open(self.folder.path()).map_err(failed)?;
         let to = Dir::open(output).map_err(failed)?;
         // All places are looked at before the first is taken.
-        check(&from, &to).and_then(|()| move_into(&from, &to)).map_err(failed)
+        check(&from, &to).and_then(|()| move_into(&from, &to)).map_err(failed)?;
+        for old in earlier.iter().filter(|old| !made.contains(old)) {
+            // It may be gone, or something else by now.
+            let _ = remove(&to, old);
+        }
+        Ok(())
     }
 }
+
+fn list(folder: &Dir, before: &str, files: &mut Vec<String>) -> io::Result<()> {
+    for name in folder.names()? {
+        let shown = format!("{before}{}", name.to_string_lossy());
+        if folder.path().join(&name).is_dir() {
+            list(&folder.sub(&name)?, &format!("{shown}/"), files)?;
+        } else {
+            files.push(shown);
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file of an earlier analysis. Its name comes from a file that may be a stranger's, so that it has to be
+/// a plain one of a kind that an analysis writes.
+fn remove(output: &Dir, file: &str) -> io::Result<()> {
+    let kind = Path::new(file).extension().unwrap_or_default();
+    let parts: Vec<Component<'_>> = Path::new(file).components().collect();
+    match parts[..] {
+        _ if !WRITTEN.iter().any(|known| kind == *known) => Ok(()),
+        [Component::Normal(name)] => output.remove(name),
+        [Component::Normal(folder), Component::Normal(name)] => output.sub(folder)?.remove(name),
+        _ => Ok(()),
+    }
+}
+
+/// Endings of files that an analysis writes.
+const WRITTEN: [&str; 7] = ["csv", "html", "json", "md", "pdf", "png", "svg"];
 
 /// It begins like other half-written files, so that whoever sweeps knows it.
 const PREFIX: &str = HALF_WRITTEN;
@@ -84,13 +131,27 @@ mod tests {
         fs::create_dir(here(".joulerace-left")).unwrap();
         fs::write(here("notes.txt"), "mine").unwrap();
         fs::write(here("summary.json"), "old").unwrap();
+        fs::create_dir(here("plots")).unwrap();
+        for (file, text) in
+            [("plots/old.svg", "old"), ("plots/own.svg", "mine"), ("old.csv", "old")]
+        {
+            fs::write(here(file), text).unwrap();
+        }
+        fs::write(output.path().with_extension("csv"), "beside").unwrap();
+        let outside = format!("../{}.csv", output.path().file_stem().unwrap().display());
         let aside = Aside::make(output.path()).unwrap();
         assert!(!here(".joulerace-left").exists());
         fs::create_dir(aside.path().join("plots")).unwrap();
         fs::write(aside.path().join("plots/a.svg"), "a").unwrap();
         fs::write(aside.path().join("summary.json"), "new").unwrap();
         assert_eq!(fs::read_to_string(here("summary.json")).unwrap(), "old");
-        aside.put_in_place(output.path()).unwrap();
+        assert_eq!(aside.files().unwrap(), ["plots/a.svg", "summary.json"]);
+        let earlier = ["summary.json", "plots/old.svg", "old.csv", "gone.csv", "plots", &outside];
+        aside.put_in_place(output.path(), &earlier.map(str::to_owned)).unwrap();
+        assert!(output.path().with_extension("csv").exists(), "nothing outside is touched");
+        fs::remove_file(output.path().with_extension("csv")).unwrap();
+        assert!(!here("old.csv").exists() && !here("plots/old.svg").exists());
+        assert!(here("plots/own.svg").exists(), "it is not of an analysis");
         let text = |name: &str| fs::read_to_string(here(name)).unwrap();
         assert_eq!(
             (text("notes.txt"), text("summary.json"), text("plots/a.svg")),

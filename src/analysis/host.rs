@@ -2,7 +2,7 @@
 
 use crate::Remedy as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -23,17 +23,22 @@ use crate::files::{self, Scratch};
 use crate::worker::protocol::{Interpreter, Request};
 use crate::worker::{self, Called, Failure};
 
-/// The file beside the tables that keeps what was asked: [`AnalyzeSettings`].
+/// The file beside the tables that keeps what was asked, [`AnalyzeSettings`], and what was written.
 pub(crate) const ASKED: &str = "settings.json";
 
 /// Version of that file's layout.
 const SCHEMA: u32 = 1;
+
+/// Most bytes of it that are read.
+const LARGEST: u64 = 1 << 20;
 
 #[derive(serde::Serialize)]
 struct Kept<'a> {
     schema: u32,
     #[serde(flatten)]
     settings: &'a AnalyzeSettings,
+    /// Every other file of the analysis, so that the next one takes away what it does not make any more.
+    files: Vec<String>,
 }
 
 /// What an analysis came to.
@@ -117,7 +122,10 @@ pub async fn run(
     let mut analysis = Analysis { settings, aside, python, stop, progress };
     let heard = analysis.make(found).await;
     let Analysis { settings, aside, .. } = analysis;
-    let heard = heard.and_then(|heard| aside.put_in_place(&output).map(|()| heard));
+    let heard = heard.and_then(|heard| {
+        keep(&settings, &aside)?;
+        aside.put_in_place(&output, &written(&output, settings.audit)).map(|()| heard)
+    });
     if made && heard.is_err() {
         // The folder goes only where it is empty.
         let _ = fs::remove_dir(&output);
@@ -133,6 +141,26 @@ pub async fn run(
     files.insert(0, "trials.csv".into());
     let seconds = start.elapsed().as_secs_f64();
     Ok(AnalysisReport { output, sentence, files, source, told, broken, ignored, copies, seconds })
+}
+
+/// Keeps what was asked and what was written beside the rest.
+fn keep(settings: &AnalyzeSettings, aside: &Aside) -> Result<(), AnalysisError> {
+    let path = aside.path().join(ASKED);
+    let failed = |source| AnalysisError::Output { path: path.clone(), source };
+    let files = aside.files().map_err(failed)?;
+    files::replace_json(&path, &Kept { schema: SCHEMA, settings, files }).map_err(failed)
+}
+
+/// What an earlier analysis wrote into `output`, or an earlier audit where this is one, and where it kept that.
+fn written(output: &Path, audit: bool) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Earlier {
+        files: Vec<String>,
+        audit: bool,
+    }
+    let text = files::read(&output.join(ASKED), LARGEST).ok();
+    let earlier = text.and_then(|text| serde_json::from_slice::<Earlier>(&text).ok());
+    earlier.filter(|earlier| earlier.audit == audit).map_or_else(Vec::new, |earlier| earlier.files)
 }
 
 /// The folder's trials.
@@ -184,9 +212,6 @@ impl Analysis<'_> {
         table
             .write_csv(&trials)
             .map_err(|source| AnalysisError::Output { path: trials, source })?;
-        let asked = self.aside.path().join(ASKED);
-        files::replace_json(&asked, &Kept { schema: SCHEMA, settings: &self.settings })
-            .map_err(|source| AnalysisError::Output { path: asked, source })?;
         (self.progress)(Progress::Read(told.clone()));
         let broken = table.broken.clone();
         let temporary = std::env::temp_dir();

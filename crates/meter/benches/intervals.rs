@@ -1,11 +1,12 @@
 //! What reading costs at each interval: processor time of one session of the built-in meter at 200 ms, at 1 ms
 //! and at the edges alone, beside the least that any reader takes at the same intervals: a loop that wakes,
-//! reads the same packages and DRAM, and writes a line.
+//! reads the same packages and DRAM, and writes a line. At 200 ms stands beside them the least that has the columns
+//! of processors and memory as well: the same loop, which reads `/proc/stat` and `/proc/meminfo` once a second.
 //!
 //!     cargo bench -p joulerace-meter --bench intervals
 //!
 //! Each runs in a process of its own that measures itself, opening its files included and finding that they
-//! work not, ours and the least in turn. The counters are plain files that this bench advances, two sockets
+//! work not, in turn. The counters are plain files that this bench advances, two sockets
 //! with cores and DRAM; `JOULERACE_BENCH_POWERCAP` names others. `JOULERACE_BENCH_SECONDS` is how long a
 //! session is (30). Processor time is charged to whoever takes it, so that this can be run on a machine that
 //! does other things, with more noise.
@@ -25,14 +26,18 @@ use joulerace_meter::meter::{Choice, EDGES, Kind, MeterSettings, select};
 use nix::time::{ClockId, clock_gettime};
 
 const ROUNDS: usize = 5;
+/// So that the row of a whole second is never just too early.
+const ABOUT_A_SECOND: Duration = Duration::from_millis(950);
 
 /// Said by this program to itself.
 const SESSION: &str = "--session";
 const LEAST: &str = "--least";
+const WITH_COLUMNS: &str = "--least-with-columns";
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = env::args().collect();
-    if let Some(kind) = args.get(1).filter(|arg| *arg == SESSION || *arg == LEAST) {
+    let kinds = [SESSION, LEAST, WITH_COLUMNS];
+    if let Some(kind) = args.get(1).filter(|arg| kinds.contains(&arg.as_str())) {
         println!("{}", own_cpu_ms(kind, &args[2..])?);
         return Ok(());
     }
@@ -58,13 +63,21 @@ fn main() -> io::Result<()> {
     println!("a session of {seconds} s, milliseconds of CPU a second, {ROUNDS} of each in turn");
     let (short, shortest) = (Duration::from_millis(200), Duration::from_millis(1));
     for (name, interval) in [("200 ms", short), ("1 ms", shortest), ("edges", EDGES)] {
-        let (mut ours, mut least) = (Vec::new(), Vec::new());
+        let mut costs: [Vec<f64>; 3] = Default::default();
+        // Once a second is seldom at 200 ms alone.
+        let kinds = if interval == short { &kinds[..] } else { &kinds[..2] };
         for _ in 0..ROUNDS {
-            ours.push(charged(&line(SESSION, interval))? / seconds);
-            least.push(charged(&line(LEAST, interval))? / seconds);
+            for (kind, cost) in kinds.iter().zip(&mut costs) {
+                cost.push(charged(&line(kind, interval))? / seconds);
+            }
         }
+        let [ours, least, with_columns] = costs;
         let ratio = median(&ours) / median(&least);
         println!("{name}: rapl {}, the least {}, ratio {ratio:.2}", told(&ours), told(&least));
+        if !with_columns.is_empty() {
+            let ratio = median(&with_columns) / median(&least);
+            println!("{name}: the least with columns {}, ratio {ratio:.2}", told(&with_columns));
+        }
     }
     Ok(())
 }
@@ -102,8 +115,12 @@ fn charged(args: &[String]) -> io::Result<f64> {
 fn own_cpu_ms(kind: &str, args: &[String]) -> io::Result<f64> {
     let interval = Duration::from_micros(args[0].parse().map_err(io::Error::other)?);
     let time = Duration::from_secs_f64(args[1].parse().map_err(io::Error::other)?);
-    if kind == LEAST {
-        return the_least(interval, time, Path::new(&args[2]), &args[3..]);
+    if kind != SESSION {
+        let beside: &[&str] = match kind == WITH_COLUMNS {
+            true => &["/proc/stat", "/proc/meminfo"],
+            false => &[],
+        };
+        return the_least(interval, time, Path::new(&args[2]), &args[3..], beside);
     }
     let settings = MeterSettings {
         choice: Choice::only(Kind::Rapl),
@@ -119,12 +136,19 @@ fn own_cpu_ms(kind: &str, args: &[String]) -> io::Result<f64> {
     Ok(cpu_ms()? - before)
 }
 
-/// Reads counters into lines, and nothing else.
-fn the_least(interval: Duration, time: Duration, csv: &Path, files: &[String]) -> io::Result<f64> {
+/// Reads counters into lines, and what is `beside` them once a second, and does nothing else.
+fn the_least(
+    interval: Duration,
+    time: Duration,
+    csv: &Path,
+    files: &[String],
+    beside: &[&str],
+) -> io::Result<f64> {
     let (before, start) = (cpu_ms()?, Instant::now());
     let mut out = File::create(csv)?;
     let counters: Vec<File> = files.iter().map(File::open).collect::<io::Result<_>>()?;
-    let (mut line, mut ending) = (Vec::new(), false);
+    let beside: Vec<File> = beside.iter().map(File::open).collect::<io::Result<_>>()?;
+    let (mut line, mut ending, mut read, mut long) = (Vec::new(), false, None, vec![0; 1 << 14]);
     loop {
         line.clear();
         for counter in &counters {
@@ -132,6 +156,12 @@ fn the_least(interval: Duration, time: Duration, csv: &Path, files: &[String]) -
             let length = counter.read_at(&mut text, 0)?;
             line.extend_from_slice(text[..length].trim_ascii());
             line.push(b',');
+        }
+        if !beside.is_empty() && read.is_none_or(|at: Instant| at.elapsed() >= ABOUT_A_SECOND) {
+            read = Some(Instant::now());
+            for file in &beside {
+                file.read_at(&mut long, 0)?;
+            }
         }
         line.push(b'\n');
         out.write_all(&line)?;

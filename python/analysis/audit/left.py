@@ -29,17 +29,17 @@ class Comparison:
     paired: bool
 
     @property
-    def order(self) -> list[str]:
+    def ranked(self) -> list[str]:
         """The groups, the thriftiest first."""
         return sorted(self.means, key=lambda g: self.means[g])
 
     def __str__(self) -> str:
         """``a < b ≈ c``: ≈ where the neighbours' difference is not resolved."""
-        order = self.order
-        words = order[:1]
-        for a, b in pairwise(order):
+        ranked = self.ranked
+        words = ranked[:1]
+        for a, b in pairwise(ranked):
             words += ["<" if (a, b) in self.resolved else "≈", b]
-        if len(order) > 10:
+        if len(ranked) > 10:
             return f"{' '.join(words[:11])} … {' '.join(words[-3:])}"
         return " ".join(words)
 
@@ -47,7 +47,7 @@ class Comparison:
         """For JSON."""
         return {
             "ranking": str(self),
-            "order": self.order,
+            "order": self.ranked,
             "mean_j": self.means,
             "resolved": sorted([list(pair) for pair in self.resolved]),
             "trials": self.trials,
@@ -121,7 +121,7 @@ def _without(trials: Trials, published: Comparison, findings: list[Finding]) -> 
 
 def _difference(before: Comparison, after: Comparison) -> tuple[bool, str]:
     """Whether the ranking changes, and how."""
-    lost = [g for g in before.order if g not in after.means]
+    lost = [g for g in before.ranked if g not in after.means]
     turned = [(a, b) for a, b in before.resolved if (b, a) in after.resolved]
     both = set(after.means)
     gone = [p for p in before.resolved if set(p) <= both and p not in after.resolved]
@@ -140,7 +140,7 @@ def _difference(before: Comparison, after: Comparison) -> tuple[bool, str]:
         words.append(f"now resolved: {join([f'{a} < {b}' for a, b in sorted(came)], most=4)}")
     if words:
         return True, "; ".join(words)
-    if before.order != after.order:
+    if before.ranked != after.ranked:
         return False, "the same, but for groups whose difference was not resolved"
     return False, "the ranking stays"
 

@@ -1,6 +1,5 @@
 """``audit.json``, ``audit.md`` and ``audit.html``: the same findings three times."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from analysis.audit.trials import Trials
 from analysis.audit.words import join, plural
 from analysis.files import visible
 from analysis.files import write as write_text
-from analysis.report import environment
+from analysis.page import environment
 from analysis.text import quantity
+from analysis.written import json_text
 
 #: Changes when a field is renamed, removed or changes its meaning.
 SCHEMA = 1
@@ -47,8 +47,7 @@ def write(
         "findings": [_finding(finding) for finding in findings],
         "left": _left(remains),
     }
-    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(output / "audit.json", visible(text))
+    write_text(output / "audit.json", visible(json_text(content)))
     shown = content | {
         "means": _means(remains),
         "style": Markup((_HERE.parent / "templates/report.css").read_text("utf-8")),
@@ -137,16 +136,4 @@ def _means(remains: Remains) -> list[tuple[str, str]]:
     published = remains.published
     if published is None:
         return []
-    return [(group, quantity(published.means[group], "J")) for group in published.order]
-
-
-def _plain(value: Any) -> Any:
-    """Values as JSON has them: no NaN, no NumPy."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, bool) or value is None or isinstance(value, (str, int)):
-        return value
-    number = float(value)
-    return number if abs(number) < float("inf") else None
+    return [(group, quantity(published.means[group], "J")) for group in published.ranked]

@@ -40,7 +40,7 @@ def two_sided(t: np.ndarray, df: np.ndarray) -> np.ndarray:
         return 2.0 * stdtr(df, -np.abs(t))
 
 
-def quantile(level: float | np.ndarray, df: np.ndarray) -> np.ndarray:
+def quantile(level: float | np.ndarray, df: np.ndarray | float) -> np.ndarray:
     """Student's quantile, NaN without a degree of freedom."""
     df = np.asarray(df, float)
     return stdtrit(np.where(df > 0, df, np.nan), level)

@@ -1,7 +1,7 @@
 """Every item that the experiment declared before its first trial, held against what was done.
 
 Each check reads the trials and the decision, not the settings that led to them, so that an
-experiment whose record says one thing and whose trials another is found out.
+experiment that says one thing of itself and whose trials another is found out.
 """
 
 from collections.abc import Callable

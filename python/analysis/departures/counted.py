@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis import text
-from analysis.departures.item import Item, named, raw
+from analysis.departures.item import Item, named
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -15,10 +15,10 @@ _WINDOW_SHARE = 0.01
 
 def window(table: Table, found: Findings, settings: Settings) -> Item | None:
     """Whether the reported time is that of the declared phases, trial by trial."""
-    declared = raw(settings, "window")
-    if not isinstance(declared, list) or not declared:
+    declared = settings.protocol.window
+    if not declared:
         return None
-    words = " + ".join(str(p) for p in declared)
+    words = " + ".join(declared)
     columns = [f"phase_{p}_s" for p in declared]
     if any(c not in table.usable for c in columns):
         return Item("Window", words, "the trials carry no marks of these phases", None)
@@ -63,7 +63,7 @@ def _for_their_size(found: Findings, rules: tuple[str, ...]) -> list[str]:
     """What the published recipe drops for the size of its values, where that was ruled out."""
     if not found.published or not any("for the size" in rule for rule in rules):
         return []
-    dropped = sum(r["negative_energy"] + r["beyond_3_sd"] for r in found.published["dropped"])
+    dropped = sum(r.negative_energy + r.beyond_3_sd for r in found.published.dropped)
     if not dropped:
         return []
     return [f"the published recipe drops {text.count(dropped, 'value')} for their size"]

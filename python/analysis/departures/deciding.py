@@ -1,15 +1,15 @@
 """How it was to be decided: metric, comparisons, tests and levels."""
 
 from analysis import text
-from analysis.departures.item import Item, named, raw
+from analysis.departures.item import Item, named
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
 
 
 def metric(table: Table, found: Findings, settings: Settings) -> Item | None:
-    declared = raw(settings, "primary_metric")
-    if not isinstance(declared, str):
+    declared = settings.experiment.declared.primary_metric
+    if declared is None:
         return None
     kept = declared.startswith("energy_j") and "log" in declared
     done = "energy_j of the window, on logarithms, is concluded on"
@@ -92,14 +92,14 @@ _TESTS = {
 
 def tests(table: Table, found: Findings, settings: Settings) -> Item | None:
     """Whether every declared test was made; of two groups an omnibus test is the pair's own."""
-    declared = raw(settings, "tests")
-    if not isinstance(declared, list) or not declared:
+    declared = settings.experiment.declared.tests
+    if not declared:
         return None
-    made = {r["test"] for r in found.pairs if r["p"] is not None and not r.get("control")}
-    made |= {r["test"] for r in found.omnibus if r["p"] is not None}
-    made |= {"equivalence" for r in found.equivalence if r["p"] is not None}
+    made = {r.test for r in found.pairs if r.p is not None and not r.control}
+    made |= {r.test for r in found.omnibus if r.p is not None}
+    made |= {"equivalence" for r in found.equivalence if r.p is not None}
     lost = []
-    for name in map(str, declared):
+    for name in declared:
         word, test = next(((w, t) for w, t in _TESTS.items() if w in name), (None, None))
         two_alone = test in ("rm-anova-log", "friedman") and len(table.groups) < 3
         if test not in made and not two_alone:

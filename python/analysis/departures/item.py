@@ -1,11 +1,9 @@
-"""One declared item held against what was done, and how the experiment's record is read for it."""
+"""One declared item held against what was done."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from analysis import text
-from analysis.settings import Settings
 
 #: Of more names than this the number is told.
 _MOST_NAMED = 4
@@ -31,22 +29,8 @@ class Item:
         return f"{self.name}: declared {self.declared}; {self.done}"
 
 
-def raw(settings: Settings, name: str) -> Any:
-    protocol = (settings.experiment or {}).get("protocol")
-    return protocol.get(name) if isinstance(protocol, Mapping) else None
-
-
-def part(settings: Settings, name: str) -> Mapping[str, Any]:
-    found = (settings.experiment or {}).get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
 def named(names: Any) -> str:
     listed = [str(name) for name in names]
     if len(listed) > _MOST_NAMED:
         return f"{text.join(listed[:_MOST_NAMED], 'and')} and {len(listed) - _MOST_NAMED} more"
     return text.join(listed)
-
-
-def number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")

@@ -2,22 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from analysis import text
-from analysis.departures.item import Item, named, number, part, raw
+from analysis.departures.item import Item, named
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
 
 
 def design(table: Table, found: Findings, settings: Settings) -> Item | None:
-    declared = raw(settings, "design")
-    if not isinstance(declared, str) or not declared:
+    declared = settings.experiment.declared.design
+    if declared is None:
         return None
-    verdict = found.order["verdict"]
+    verdict = found.order.verdict
     said = {
         "random": "the order that was run was random and balanced, as far as can be tested",
         "unbalanced": "positions within blocks were not balanced",
@@ -34,8 +33,8 @@ def design(table: Table, found: Findings, settings: Settings) -> Item | None:
 
 def planned(table: Table, found: Findings, settings: Settings) -> Item | None:
     """Whether the planned trials are those that were run, no more and no fewer."""
-    plan = _trials(settings)
-    names = {str(t.get("name")) for t in plan}
+    plan = settings.experiment.plan.trials
+    names = {t.name for t in plan}
     if not names:
         return None
     ran = set(table.frame["trial"])
@@ -43,7 +42,7 @@ def planned(table: Table, found: Findings, settings: Settings) -> Item | None:
     if lost and settings.protocol.looks is not None:
         # Whole blocks that an early stop spared are no departure; where it stopped is another item.
         last = table.frame["block"].max()
-        spared = {str(t.get("name")) for t in plan if number(t.get("block")) > last}
+        spared = {t.name for t in plan if t.block is not None and t.block > last}
         lost = [name for name in lost if name not in spared]
     more = sorted(ran - names)
     parts = []
@@ -61,8 +60,8 @@ def _verb(names: list[str]) -> str:
 
 def order(table: Table, found: Findings, settings: Settings) -> Item | None:
     """Whether the trials began in the planned order, on each machine by itself."""
-    plan = _trials(settings)
-    place = {str(t.get("name")): number(t.get("run_order")) for t in plan}
+    plan = settings.experiment.plan
+    place = {t.name: math.nan if t.run_order is None else t.run_order for t in plan.trials}
     frame = table.frame[table.frame["trial"].isin(place)].dropna(subset=["start_unix_s"])
     if len(frame) < 2:
         return None
@@ -70,8 +69,8 @@ def order(table: Table, found: Findings, settings: Settings) -> Item | None:
     for _, rows in frame.groupby(frame["machine"].fillna(""), sort=False):
         ran = list(rows.sort_values("start_unix_s", kind="stable")["trial"])
         late += _out_of_order(ran, place)
-    order_seed = part(settings, "plan").get("order_seed")
-    declared = f"the plan of seed {order_seed}" if order_seed is not None else "the plan"
+    seed = plan.order_seed
+    declared = f"the plan of seed {seed}" if seed is not None else "the plan"
     done = "the trials ran in that order"
     if late:
         done = f"{text.count(len(late), 'trial')} ran out of it ({named(late)})"
@@ -98,12 +97,11 @@ def seeds(table: Table, found: Findings, settings: Settings) -> Item | None:
 
     That is its block's, which the plan lists, or the job's.
     """
-    rule, own = settings.protocol.seeds, part(settings, "settings")
-    if own.get("commands"):
+    rule, asked = settings.protocol.seeds, settings.experiment.asked
+    if asked.commands:
         return None
-    job = own.get("job")
-    one = number(job.get("seed")) if isinstance(job, Mapping) else math.nan
-    planned = {str(t.get("name")): number(t.get("seed")) for t in _trials(settings)}
+    one = math.nan if asked.seed is None else float(asked.seed)
+    planned = {t.name: t.seed for t in settings.experiment.plan.trials if t.seed is not None}
     used = table.usable.set_index("trial")["seed"].dropna()
     wanted = used.index.to_series().map(lambda name: planned.get(name, math.nan))
     if rule is None:
@@ -127,22 +125,17 @@ def seeds(table: Table, found: Findings, settings: Settings) -> Item | None:
     return Item("Training seeds", declared, done, not other)
 
 
-def _trials(settings: Settings) -> list[Mapping[str, Any]]:
-    """The planned trials."""
-    return [t for t in part(settings, "plan").get("trials") or [] if isinstance(t, Mapping)]
-
-
 def stopping(table: Table, found: Findings, settings: Settings) -> Item | None:
     """Whether it ran to its last block, or stopped at a planned look that said so."""
     blocks = int(table.frame["block"].nunique())
-    looks = [e for e in (settings.experiment or {}).get("looks") or [] if isinstance(e, Mapping)]
+    looks = settings.experiment.looks
     planned = settings.protocol.looks
     if planned is None:
         if looks:
             done = f"it was looked at {len(looks)} times in its middle"
             return Item("Stopping", "no look before the last block", done, False, True)
-        most = part(settings, "settings").get("iterations")
-        if not isinstance(most, int):
+        most = settings.experiment.asked.iterations
+        if most is None:
             return None
         done = f"{text.count(blocks, 'block')} ran"
         # Nobody can tell whether it was ended because of what was seen.
@@ -150,10 +143,8 @@ def stopping(table: Table, found: Findings, settings: Settings) -> Item | None:
     most = settings.protocol.most_blocks
     declared = f"at a planned look, or after {most} blocks"
     at = sorted({int(n) for n in planned.looks})
-    unplanned = sorted(
-        {int(e["blocks"]) for e in looks if isinstance(e.get("blocks"), int)} - set(at)
-    )
-    said = [e["blocks"] for e in looks if e.get("stop")]
+    unplanned = sorted({e.blocks for e in looks if e.blocks is not None} - set(at))
+    said = [e.blocks for e in looks if e.stop and e.blocks is not None]
     parts = []
     if unplanned:
         parts.append(f"it was looked at after {named(unplanned)} blocks, where no look was planned")
@@ -167,9 +158,8 @@ def stopping(table: Table, found: Findings, settings: Settings) -> Item | None:
 
 
 def control(table: Table, found: Findings, settings: Settings) -> Item | None:
-    twin = part(settings, "settings").get("control")
-    name = twin.get("name") if isinstance(twin, Mapping) else None
-    if not isinstance(name, str):
+    name = settings.experiment.asked.twin
+    if name is None:
         return None
     done = "it ran" if table.twin == name else "it has no usable trial"
     return Item("A/A control", name, done, table.twin == name, True)

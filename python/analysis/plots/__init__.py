@@ -28,9 +28,9 @@ _Painter = Callable[[Table, Findings, Settings, Palette], list[Figure]]
 
 def _machines(table: Table, found: Findings, settings: Settings, _: Palette) -> list[Figure]:
     """Each machine's interval, where there are several."""
-    if found.machines is None or not found.machines["pooled"]:
+    if found.machines is None or not found.machines.pooled:
         return []
-    shown = [o for o in found.machines["pooled"] if (o.a, o.b) in found.shown]
+    shown = [o for o in found.machines.pooled if (o.a, o.b) in found.shown]
     if not shown:
         return []
     most = max(len(o.parts) for o in shown)

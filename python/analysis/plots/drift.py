@@ -43,17 +43,17 @@ def _order(table: Table, frame, found: Findings, settings: Settings, palette: Pa
             rows["run_order"], rows["deviation"], s=13, marker=palette.markers[name],
             color=palette.colours[name], label=label(name), alpha=0.85, linewidths=0.8,
         )  # fmt: skip
-    slope = found.drift["run_order"]
+    slope = found.drift.run_order
     words = ""
-    if slope and "pct" in slope:
+    if slope:
         x = np.array([frame["run_order"].min(), frame["run_order"].max()])
-        rate = np.log1p(slope["pct"] / 100)
+        rate = np.log1p(slope.pct / 100)
         middle = frame["run_order"].mean()
         axes.plot(x, 100 * np.expm1(rate * (x - middle)), color=INK, linewidth=1.6)
         words = (
-            f" Line: the trend of the {'blocks’ means' if slope['of'] == 'blocks' else 'trials'}, "
-            f"{text.percent(slope['pct_over_experiment'], 2)} from the first trial to the "
-            f"last ({text.p_equation(slope['p'])})."
+            f" Line: the trend of the {'blocks’ means' if slope.of == 'blocks' else 'trials'}, "
+            f"{text.percent(slope.pct_over_experiment, 2)} from the first trial to the "
+            f"last ({text.p_equation(slope.p)})."
         )
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", integer=True))

@@ -1,12 +1,11 @@
 """Percentage changes with their intervals, one line per metric and pair."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.transforms import blended_transform_factory
 
 from analysis import metrics, text
 from analysis.findings import Findings
+from analysis.pair import Pair
 from analysis.plots import ratios
 from analysis.plots.style import INK, MUTED, PAPER, Figure, Palette, canvas, finish, label
 from analysis.settings import Settings
@@ -36,7 +35,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     for a, b in couples:
         for metric in shown:
             row = found.pair(a, b, metric=metric.name)
-            if row and row["ci_low"] is not None:
+            if row and row.ci_low is not None:
                 lines.append((a, b, metric, row))
     if not lines:
         return []
@@ -67,16 +66,16 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     ]
 
 
-def _words(row: dict[str, Any]) -> str:
+def _words(row: Pair) -> str:
     """A change with its interval, to the digits that the tables have."""
-    change, low, high = text.change(row["pct_change"], row["ci_low"], row["ci_high"])
+    change, low, high = text.change(row.pct_change, row.ci_low, row.ci_high)
     return f"{change} ({low} to {high})"
 
 
 def _lines(axes, lines, couples, palette: Palette) -> None:
     """Draw from top to bottom, a bold heading above the metrics of each pair."""
     y, places, names = 0.0, [], []
-    _axis(axes, [_ratio(r[k]) for *_, r in lines for k in ("ci_low", "ci_high")])
+    _axis(axes, [_ratio(end) for *_, r in lines for end in (r.ci_low, r.ci_high)])
     # The heading starts at the figure's left edge, whatever room the labels take.
     edge = blended_transform_factory(axes.figure.transFigure, axes.transData)
     for a, b in couples:
@@ -121,9 +120,9 @@ def _axis(axes, ends: list[float]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def _line(axes, y: float, row: dict[str, Any], colour: str, marker: str) -> None:
+def _line(axes, y: float, row: Pair, colour: str, marker: str) -> None:
     """One interval with its value beside the end further from zero."""
-    low, middle, high = row["ci_low"], row["pct_change"], row["ci_high"]
+    low, middle, high = row.ci_low, row.pct_change, row.ci_high
     axes.hlines(y, _ratio(low), _ratio(high), color=colour, linewidth=2.4, zorder=3)
     axes.plot([_ratio(middle)], [y], marker, color=colour, markersize=5, zorder=4)
     right = middle > 0

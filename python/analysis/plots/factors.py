@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import ticker
 
 from analysis import text
+from analysis.factors import Levels
 from analysis.findings import Findings
 from analysis.plots import style
 from analysis.plots.style import Figure, Palette
@@ -22,27 +23,25 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     factors = found.factors
     if factors is None:
         return []
-    drawn = {m["factor"] for m in factors["margins"]}
+    drawn = {m.factor for m in factors.margins}
     return [
-        _interaction(factors, one["factor"], one["levels"], settings)
-        for one in factors["factors"]
-        if one["factor"] in drawn and len(one["levels"]) > 1
+        _interaction(factors, one.factor, one.levels, settings)
+        for one in factors.factors
+        if one.factor in drawn and len(one.levels) > 1
     ]
 
 
-def _lines(factors: dict[str, Any], factor: str, levels: list[str]) -> dict[str, list[Any]]:
+def _lines(factors: Levels, factor: str, levels: list[str]) -> dict[str, list[Any]]:
     """By treatment, at each level: geometric mean and ends; None where there is none."""
     known = {
-        (m["of"], m["level"]): np.array([m["mean_j"], m["low_j"], m["high_j"]])
-        for m in factors["margins"]
-        if m["factor"] == factor
+        (m.of, m.level): np.array([m.mean_j, m.low_j, m.high_j])
+        for m in factors.margins
+        if m.factor == factor
     }
-    return {of: [known.get((of, level)) for level in levels] for of in factors["treatments"]}
+    return {of: [known.get((of, level)) for level in levels] for of in factors.treatments}
 
 
-def _interaction(
-    factors: dict[str, Any], factor: str, levels: list[str], settings: Settings
-) -> Figure:
+def _interaction(factors: Levels, factor: str, levels: list[str], settings: Settings) -> Figure:
     lines = dict(list(_lines(factors, factor, levels).items())[:_MOST_LINES])
     known = [p for points in lines.values() for p in points if p is not None]
     scale = text.Scale.fit([p[2] for p in known], "J")
@@ -86,7 +85,7 @@ def _colours(names: list[str]) -> Mapping[str, str]:
 
 
 def _words(
-    factors: dict[str, Any],
+    factors: Levels,
     factor: str,
     levels: list[str],
     lines: dict[str, Any],
@@ -98,7 +97,7 @@ def _words(
         "ratios. Lines that are not parallel speak of an interaction; the tests say whether it is "
         "more than chance."
     )
-    if len(factors["factors"]) > 1:
+    if len(factors.factors) > 1:
         caption += " Means over the levels of the other factors."
     said = []
     for name, points in lines.items():

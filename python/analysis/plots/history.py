@@ -1,12 +1,11 @@
 """Energy, time and power against the release, with intervals; resolved steps are marked."""
 
-from typing import Any
-
 from matplotlib.axes import Axes
 
 from analysis import text
 from analysis.findings import Findings
-from analysis.history import SHOWN, sentence
+from analysis.history import SHOWN, Release, Releases, sentence
+from analysis.metrics import Metric
 from analysis.plots import style
 from analysis.plots.style import Figure, Palette
 from analysis.settings import Settings
@@ -24,8 +23,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     history = found.history
     if history is None or settings.protocol.history is None:
         return []
-    releases = history["releases"]
-    shown = [m for m in SHOWN if any(r.get(m.name) for r in releases)]
+    releases = history.releases
+    shown = [m for m in SHOWN if any(r.level(m) for r in releases)]
     if not shown:
         return []
     wide = len(releases) > _MOST_NARROW
@@ -37,10 +36,10 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     _steps(panels[0], history)
     for axes in panels[1:]:
         _steps(axes, history, told=False)
-    names = [r["release"] for r in releases]
+    names = [r.release for r in releases]
     style.group_axis(panels[-1], names)
     panels[-1].set_xlim(-0.5, len(names) - 0.5)
-    panels[-1].set_xlabel(f"Release of {history['package']}")
+    panels[-1].set_xlabel(f"Release of {history.package}")
     caption = (
         "Geometric means with Student’s 95% intervals, each by itself, from ln y ~ release + "
         "block. Shaded: steps between neighbours whose change of energy is resolved after Holm’s "
@@ -55,29 +54,29 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     ]  # fmt: skip
 
 
-def _panel(axes: Axes, releases: list[dict[str, Any]], metric: Any, colour: str) -> None:
-    known = [(i, r[metric.name]) for i, r in enumerate(releases) if r.get(metric.name)]
-    scale = text.Scale.fit([v["high"] for _, v in known], metric.unit)
+def _panel(axes: Axes, releases: list[Release], metric: Metric, colour: str) -> None:
+    known = [(i, v) for i, r in enumerate(releases) if (v := r.level(metric))]
+    scale = text.Scale.fit([v.high for _, v in known], metric.unit)
     places = [i for i, _ in known]
-    means = [v["mean"] / scale.factor for _, v in known]
+    means = [v.mean / scale.factor for _, v in known]
     axes.plot(places, means, color=colour, linewidth=1.1, alpha=0.55)
     for i, v in known:
-        axes.vlines(i, v["low"] / scale.factor, v["high"] / scale.factor, color=colour, linewidth=2)
+        axes.vlines(i, v.low / scale.factor, v.high / scale.factor, color=colour, linewidth=2)
     axes.plot(places, means, "o", color=colour, markersize=4.5)
     axes.margins(y=0.18)
     axes.set_ylabel(f"{metric.label.removeprefix('Mean ').capitalize()} ({scale.unit})")
 
 
-def _steps(axes: Axes, history: dict[str, Any], told: bool = True) -> None:
+def _steps(axes: Axes, history: Releases, told: bool = True) -> None:
     """A band between two releases that differ, with the change above it."""
-    place = {r["treatment"]: i for i, r in enumerate(history["releases"])}
-    for row in history["neighbours"]:
-        if not row["resolved"]:
+    place = {r.treatment: i for i, r in enumerate(history.releases)}
+    for row in history.neighbours:
+        if not row.resolved:
             continue
-        left, right = place[row["a"]], place[row["b"]]
+        left, right = place[row.a], place[row.b]
         axes.axvspan(left, right, color=style.GRID, zorder=0)
         if told:
-            shown = text.change(row["pct_change"], row["ci_low"], row["ci_high"])[0]
+            shown = text.change(row.pct_change, row.ci_low, row.ci_high)[0]
             axes.annotate(
                 shown, ((left + right) / 2, 1.0), xycoords=("data", "axes fraction"), ha="center",
                 va="bottom", fontsize=8, xytext=(0, 1.5), textcoords="offset points",

@@ -24,9 +24,9 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     if len(table.groups) <= _MOST_IN_TABLE or not resolved:
         return []
     means = {
-        r["group"]: r["geometric_mean"] or np.inf
+        r.group: r.geometric_mean or np.inf
         for r in found.groups
-        if r["metric"] == "energy_j" and r["group"] in table.groups
+        if r.metric == "energy_j" and r.group in table.groups
     }
     names = sorted(means, key=lambda g: means[g])
     place = {name: i for i, name in enumerate(names)}

@@ -1,30 +1,18 @@
 """Is every trial accounted for, and does the result hang on what is left out?"""
 
-from typing import Any
-
-from analysis import checks, conditions, limits, provenance, robustness, stopping, tables, text
+from analysis import around, checks, limits, provenance, robustness, stopping, tables, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
+from analysis.robustness import Outliers
 from analysis.settings import Settings
 from analysis.table import Table
-
-_DISTURBANCES = {
-    "interference": "other processes kept processors busy",
-    "throttled": "the processor was slowed down for its heat",
-    "swapped": "memory was swapped",
-    "steal": "the hypervisor gave processor time to others",
-    "missed-samples": "samples are missing",
-    "clock-step": "the wall clock was set",
-    "suspended": "the machine was suspended",
-    "supply-change": "the machine went from mains to battery or back",
-}
 
 
 def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
     rows = provenance.integrity(table)
     left_out = provenance.exclusions(table, settings)
-    wrapped = sum(r["wrapped"] for r in rows)
-    retried = sum(r["retried"] for r in rows)
+    wrapped = sum(r.wrapped for r in rows)
+    retried = sum(r.retried for r in rows)
     short = (
         f"{len(table.usable)} of {text.count(len(table.frame), 'trial')} usable; {wrapped} wrapped "
         f"(corrected), {retried} retried, {len(left_out)} left out"
@@ -62,14 +50,14 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
     own = kept(
         checks.integrity(rows),
         checks.incomplete(table.incomplete_blocks(), bool(table.groups)),
-        checks.during(found.conditions["during"]),
+        checks.during(found.around.during),
     )
     return Answer(title, mark, short, lines, own)
 
 
 def _disturbed(table: Table) -> str:
     """How many trials were disturbed, by what; empty where none is known to have been."""
-    counts = {words: conditions.flagged(table, flag) for flag, words in _DISTURBANCES.items()}
+    counts = {words: around.flagged(table, flag) for flag, words in robustness.DISTURBED.items()}
     parts = [f"{words} in {n}" for words, n in counts.items() if n]
     if not parts:
         return ""
@@ -81,16 +69,16 @@ def _disturbed(table: Table) -> str:
 
 def robust(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Does the conclusion survive all data, rank tests and dropping any one block?"
-    tested = [r for r in found.leave_one_out if r["survives"] is not None]
-    lines = [found.outliers["rule"]]
-    if found.outliers["trials"]:
+    tested = [r for r in found.leave_one_out if r.survives is not None]
+    lines = [found.outliers.rule]
+    if found.outliers.trials:
         lines.append(_set_aside(found.outliers))
     else:
         lines.append("The rule names no trial.")
-    if found.disturbed["trials"]:
+    if found.disturbed.trials:
         without = robustness.conclusion_without(found.disturbed)
         lines.append(
-            f"Without the {text.count(found.disturbed['trials'], 'trial')} that something "
+            f"Without the {text.count(found.disturbed.trials, 'trial')} that something "
             f"disturbed, {without}."
         )
     extra = kept(
@@ -102,7 +90,7 @@ def robust(table: Table, found: Findings, settings: Settings) -> Answer:
     pairs = found.decision.comparisons
     disagree = [i for i, c in enumerate(pairs) if c.rank_agrees is False]
     silent = [c for c in pairs if c.paired and c.rank_agrees is None]
-    fragile = [r for r in tested if not r["survives"]]
+    fragile = [r for r in tested if not r.survives]
     if disagree:
         names = _names([found.compared[i] for i in disagree])
         lines.append(f"The t-test and ranks disagree for {names}.")
@@ -111,20 +99,20 @@ def robust(table: Table, found: Findings, settings: Settings) -> Answer:
         if note:
             lines.append(f"{note[0].upper()}{note[1:]}, so that they confirm nothing.")
     if fragile:
-        names = _names([(r["a"], r["b"]) for r in fragile])
+        names = _names([(r.a, r.b) for r in fragile])
         lines.append(f"Leaving out a single block changes the outcome of {names}.")
     good = not disagree and not fragile and not silent
     short = "Yes, for every pair" if good else "Not for every pair"
     if silent and not disagree and not fragile:
         short = "Every block can be left out; ranks cannot tell"
-    changed = not found.disturbed["same"] or not found.outliers["same"]
+    changed = not found.disturbed.same or not found.outliers.same
     return Answer(title, "good" if good and not changed else "warn", short, lines, extra)
 
 
-def _set_aside(outliers: dict[str, Any]) -> str:
-    blocks = outliers["blocks"]
+def _set_aside(outliers: Outliers) -> str:
+    blocks = outliers.blocks
     named = text.join([f"{b:g}" for b in blocks]) if len(blocks) <= 12 else f"{len(blocks)} of them"
-    same = "the conclusion is the same" if outliers["same"] else "the conclusion is another"
+    same = "the conclusion is the same" if outliers.same else "the conclusion is another"
     return f"The rule names {'block' if len(blocks) == 1 else 'blocks'} {named}; without, {same}."
 
 

@@ -1,8 +1,6 @@
 """Was the work the same, and what exactly was measured?"""
 
-from typing import Any
-
-from analysis import checks, conditions, metrics, provenance, text
+from analysis import around, checks, metrics, provenance, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -60,11 +58,11 @@ def domains(table: Table, found: Findings, settings: Settings) -> Answer:
         "Mains power is not measured: power supply losses, fans, disks and the display are missing "
         "from every figure. Core energy is part of package energy and is never added to it."
     )
-    if unusable := conditions.flagged(table, "core-unusable"):
+    if unusable := around.flagged(table, "core-unusable"):
         lines.append(
             f"Core counters made no sense in {text.count(unusable, 'trial')}: left out there."
         )
-    if cost := _overhead(found.conditions["meter_overhead"]):
+    if cost := _overhead(found.around.meter_overhead):
         lines.append(cost)
     if state != "none":
         what = "processor's part of the energy" if state == "part" else "energy"
@@ -74,17 +72,17 @@ def domains(table: Table, found: Findings, settings: Settings) -> Answer:
     return Answer(title, "good" if state == "none" else "warn", short, lines)
 
 
-def _overhead(cost: dict[str, Any] | None) -> str:
+def _overhead(cost: around.Overhead | None) -> str:
     """What the meter itself cost, in words."""
     if not cost:
         return ""
     parts = []
-    if (rate := cost["per_second"]) is not None:
-        share = cost["trial_share"]
+    if (rate := cost.per_second) is not None:
+        share = cost.trial_share
         of = "" if share is None else f", {_small_percent(100 * share)} of the trials' own"
         parts.append(f"{text.significant(1000 * rate, 2)} ms of processor time per second{of}")
-    if (watts := cost["watts"]) is not None:
-        parts.append(_power_of_sampling(watts, cost["watts_se"]))
+    if (watts := cost.watts) is not None:
+        parts.append(_power_of_sampling(watts, cost.watts_se))
     return f"The meter itself took {text.join(parts)}."
 
 

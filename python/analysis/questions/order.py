@@ -1,10 +1,8 @@
 """Was the order random, and does it matter?"""
 
-from collections.abc import Mapping
-from typing import Any
-
 from analysis import checks, text
 from analysis.cells import Column, Tabulation, number, p_cell, words
+from analysis.drift import When
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -13,11 +11,11 @@ from analysis.table import Table
 
 def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
     order, drift = found.order, found.drift
-    verdict = order["verdict"]
+    verdict = order.verdict
     short, mark = {
         "random": (_RANDOM.get(_planned(settings), _RANDOM[""]), "good"),
         "few": (
-            f"Too few {'trials' if 'changes' in order else 'complete blocks'} to test the order",
+            f"Too few {'trials' if order.changes else 'complete blocks'} to test the order",
             "unknown",
         ),
         "mixed": ("Mixed in time as random orders are; there were no blocks", "good"),
@@ -28,30 +26,31 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
         "unknown": ("The order is not known", "unknown"),
     }[verdict]
     lines = []
-    if "balance_p" in order:
+    balance, repeated, changes = order.balance, order.repetition, order.changes
+    if balance and repeated:
         lines.append(
-            f"Over {text.count(order['blocks'], 'complete block')}, position counts give "
-            f"χ² = {text.significant(order['balance_chi_square'])}; of random orders, a share of "
-            f"{text.significant(order['balance_p'], 2)} is at least as unbalanced. "
-            f"{order['distinct_orders']} of {_orders(order['possible_orders'])} possible orders "
+            f"Over {text.count(order.blocks, 'complete block')}, position counts give "
+            f"χ² = {text.significant(balance.balance_chi_square)}; of random orders, a share of "
+            f"{text.significant(balance.balance_p, 2)} is at least as unbalanced. "
+            f"{repeated.distinct_orders} of {_orders(repeated.possible_orders)} possible orders "
             f"occurred; "
-            f"{text.count(order['same_as_previous'], 'block')} repeated the one before."
+            f"{text.count(repeated.same_as_previous, 'block')} repeated the one before."
         )
-    if "changes" in order:
+    if changes:
         lines.append(
-            f"From one trial to the next the group changes {text.count(order['changes'], 'time')}; "
-            f"in random order it would some {order['expected_changes']:.0f} times (of random "
-            f"orders, a share of {text.significant(order['changes_p'], 2)} changes no more often)."
+            f"From one trial to the next the group changes {text.count(changes.changes, 'time')}; "
+            f"in random order it would some {changes.expected_changes:.0f} times (of random "
+            f"orders, a share of {text.significant(changes.changes_p, 2)} changes no more often)."
         )
-    if verdict == "cyclic":
-        chance = text.significant(order["period_chance"], 1)
-        cycle = "; ".join(" → ".join(one) for one in order["cycle"])
+    if repeated and repeated.cycle:
+        chance = text.significant(repeated.period_chance, 1)
+        cycle = "; ".join(" → ".join(one) for one in repeated.cycle)
         lines.append(
-            f"The orders follow a cycle of {text.count(order['period'], 'block')} ({cycle}); "
+            f"The orders follow a cycle of {text.count(repeated.period, 'block')} ({cycle}); "
             f"random orders would do that with a chance of {chance}."
         )
     lines.append(_slopes(drift))
-    lines.append("" if "changes" in order else _factors(drift))
+    lines.append("" if changes else _factors(drift))
     if found.decision.cautions:
         mark = "warn"
     return Answer(
@@ -81,50 +80,46 @@ def _orders(number: int) -> str:
 
 def _planned(settings: Settings) -> str:
     """The kind of order that the experiment planned; empty where that is not on record."""
-    experiment = settings.experiment or {}
-    for part in ("plan", "settings"):
-        own = experiment.get(part)
-        if isinstance(own, Mapping) and isinstance(own.get("order"), str):
-            return own["order"]
-    return ""
+    experiment = settings.experiment
+    return experiment.plan.order or experiment.asked.order or ""
 
 
-def _slopes(drift: dict[str, Any]) -> str:
-    slope = drift["time"] or drift["run_order"]
+def _slopes(drift: When) -> str:
+    slope = drift.time or drift.run_order
     if not slope:
         return "Drift over time cannot be estimated from these data."
     change, low, high = text.change(
-        slope["pct_over_experiment"], slope["low_over_experiment"], slope["high_over_experiment"]
+        slope.pct_over_experiment, slope.low_over_experiment, slope.high_over_experiment
     )
     whose = (
         "block to the last the blocks’ mean energy"
-        if slope["of"] == "blocks"
+        if slope.of == "blocks"
         else "trial to the last the energy, each against its group’s,"
     )
     told = (
         f"From the first {whose} changed by {change} (95% interval {low} to {high}, "
-        f"{text.p_equation(slope['p'])})"
+        f"{text.p_equation(slope.p)})"
     )
-    if drift["drifts"]:
+    if drift.drifts:
         told += "; pairing takes out what all groups share of it"
-    pairs = [row for row in drift["trends"] if row["p_holm"] is not None]
-    if pairs and "trend" not in drift["significant"]:
-        smallest = text.p_equation(min(row["p_holm"] for row in pairs))
+    pairs = [row for row in drift.trends if row.p_holm is not None]
+    if pairs and "trend" not in drift.significant:
+        smallest = text.p_equation(min(row.p_holm for row in pairs))
         told += f". No pair’s difference drifts over the blocks (smallest {smallest} after Holm)"
     return f"{told}."
 
 
-def _trends(drift: dict[str, Any]) -> Tabulation | None:
+def _trends(drift: When) -> Tabulation | None:
     """How much each pair's difference changes, where one does."""
-    if "trend" not in drift["significant"]:
+    if "trend" not in drift.significant:
         return None
     rows = [
         [
-            words(f"{r['b']} against {r['a']}"),
-            number(r["pct_over_experiment"], text.percent(r["pct_over_experiment"], 1)),
-            p_cell(r["p_holm"]),
+            words(f"{r.b} against {r.a}"),
+            number(r.pct_over_experiment, text.percent(r.pct_over_experiment, 1)),
+            p_cell(r.p_holm),
         ]
-        for r in sorted(drift["trends"], key=lambda r: r["p_holm"])[:_MOST_TRENDS]
+        for r in sorted(drift.trends, key=lambda r: r.p_holm)[:_MOST_TRENDS]
     ]
     columns = [Column("Pair", False), Column("First block to last"), Column("p (Holm)")]
     return Tabulation("Differences that drift over the blocks", columns, rows)
@@ -134,31 +129,30 @@ def _trends(drift: dict[str, Any]) -> Tabulation | None:
 _MOST_TRENDS = 15
 
 
-def _factors(drift: dict[str, Any]) -> str:
+def _factors(drift: When) -> str:
     lines = []
-    for name in ("position", "predecessor"):
-        part = drift[name]
+    for name, part in (("position", drift.position), ("predecessor", drift.predecessor)):
         if part is None:
             lines.append(f"The effect of {name} cannot be estimated from these data.")
-        elif not part["separable"]:
+        elif not part.separable:
             lines.append(f"The effect of {name} cannot be told from that of the group.")
         else:
             lines.append(
-                f"{name.capitalize()}, within blocks: F({part['df1']:g}, {part['df2']:g}) = "
-                f"{text.significant(part['f'])}, {text.p_equation(part['p'])}, largest difference "
-                f"{text.percent(part['largest_pct'], 2, sign=False)}."
+                f"{name.capitalize()}, within blocks: F({part.df1:g}, {part.df2:g}) = "
+                f"{text.significant(part.f)}, {text.p_equation(part.p)}, largest difference "
+                f"{text.percent(part.largest_pct, 2, sign=False)}."
             )
     return " ".join(lines)
 
 
-def _effects(table: Table, drift: dict[str, Any]) -> Tabulation | None:
+def _effects(table: Table, drift: When) -> Tabulation | None:
     """What each position and predecessor does, where one is significant."""
     rows = []
     known = table.usable["position"].dropna()
     first = int(known.min()) if len(known) else 1
-    for name in ("position", "predecessor"):
-        if name in drift["significant"]:
-            for level, pct in drift[name]["effects_pct"].items():
+    for name, part in (("position", drift.position), ("predecessor", drift.predecessor)):
+        if name in drift.significant and part:
+            for level, pct in (part.effects_pct or {}).items():
                 where = f"after {level}"
                 if name == "position":
                     where = f"{text.ordinal(int(level) - first + 1)} in the block"

@@ -1,9 +1,7 @@
 """Can somebody else do it again?"""
 
-from collections.abc import Mapping
-from typing import Any
-
 from analysis import checks, departures, text
+from analysis.experiment import Experiment
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.settings import Settings
@@ -12,7 +10,7 @@ from analysis.table import Table
 
 def reproducible(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "What reproduces it: hardware, versions, seeds, order, raw files, one command?"
-    experiment = settings.experiment or {}
+    experiment = settings.experiment
     known = [
         word
         for word, keys in (
@@ -22,14 +20,14 @@ def reproducible(table: Table, found: Findings, settings: Settings) -> Answer:
             ("revision", ("git",)),
             ("seeds", ("settings",)),
         )
-        if any(experiment.get(k) for k in keys)
+        if experiment.has(*keys)
     ]
     lines = [
         f"Analysis seed {settings.seed}, alpha {settings.alpha:g}, joulerace {settings.version}."
     ]
     if seeds := _seeds(experiment):
         lines.insert(0, seeds)
-    if (experiment.get("git") or {}).get("dirty"):
+    if experiment.dirty:
         lines.append("The code had changes that are not committed.")
     if settings.command:
         lines.append(f"Command: {settings.command}")
@@ -38,7 +36,7 @@ def reproducible(table: Table, found: Findings, settings: Settings) -> Answer:
         be = "item is" if len(told) == 1 else "items are"
         lines.append(f"Of what was declared before the first trial, {len(told)} {be} not as done.")
     own = kept(checks.protocol(declared))
-    if not experiment:
+    if not experiment.known:
         short = "The raw files and this command; the machine and versions are not on record"
         return Answer(title, "warn", short, lines)
     missing = [w for w in ("hardware", "versions") if w not in known]
@@ -46,18 +44,16 @@ def reproducible(table: Table, found: Findings, settings: Settings) -> Answer:
     return Answer(title, "warn" if missing or told else "good", short, lines, own)
 
 
-def _seeds(experiment: Mapping[str, Any]) -> str:
+def _seeds(experiment: Experiment) -> str:
     """The experiment's own seeds, and what drew its order."""
-    plan, own = experiment.get("plan"), experiment.get("settings")
-    plan, own = (part if isinstance(part, Mapping) else {} for part in (plan, own))
-    job = own.get("job") if isinstance(own.get("job"), Mapping) else {}
-    order, training = plan.get("order_seed", own.get("order_seed")), job.get("seed")
-    parts = []
+    plan, asked = experiment.plan, experiment.asked
+    order = plan.order_seed if plan.order_seed is not None else asked.order_seed
+    said = []
     if order is not None:
-        drawn = f" ({plan['generator']})" if plan.get("generator") else ""
-        parts.append(f"order seed {order}{drawn}")
-    if own.get("seed_per_block"):
-        parts.append("a training seed of its own for every block, the same for all its treatments")
-    elif training is not None:
-        parts.append(f"training seed {training}")
-    return f"The experiment: {text.join(parts)}." if parts else ""
+        drawn = f" ({plan.generator})" if plan.generator else ""
+        said.append(f"order seed {order}{drawn}")
+    if asked.seed_per_block:
+        said.append("a training seed of its own for every block, the same for all its treatments")
+    elif asked.seed is not None:
+        said.append(f"training seed {asked.seed}")
+    return f"The experiment: {text.join(said)}." if said else ""

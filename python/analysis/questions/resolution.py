@@ -10,54 +10,52 @@ from analysis.table import Table
 def floor(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "What is the noise floor and the smallest effect that this experiment could see?"
     own = kept(checks.detectable(found), tables.equivalence(found, settings))
-    seen = [r["pct_holm"] for r in found.detectable if r["pct_holm"] is not None]
+    seen = [r.pct_holm for r in found.detectable if r.pct_holm is not None]
     smallest = f"{text.detectable(max(seen))} would be resolved with 80% power" if seen else ""
     lines = _equivalence(found, settings)
     floor = found.floor
     if floor is None:
         short = f"No A/A control{'; ' + smallest if smallest else ''}"
         return Answer(title, "unknown", short, lines, own)
-    if floor["floor_pct"] is None:
-        return Answer(
-            title, "unknown", f"The A/A control says nothing: {floor['note']}", lines, own
-        )
-    decimals = text.percent_decimals(floor["ci_low"], floor["ci_high"])
-    low, high = (text.percent(floor[k], decimals) for k in ("ci_low", "ci_high"))
-    same = "are" if floor["tost_p"] < settings.alpha else "are not shown to be"
+    if floor.floor_pct is None:
+        return Answer(title, "unknown", f"The A/A control says nothing: {floor.note}", lines, own)
+    decimals = text.percent_decimals(floor.ci_low, floor.ci_high)
+    low, high = (text.percent(end, decimals) for end in (floor.ci_low, floor.ci_high))
+    same = "are" if floor.tost_p < settings.alpha else "are not shown to be"
     lines = [
         (
-            f"{floor['treatment']} ran twice in each of {floor['blocks']} blocks. The mean paired "
-            f"difference is {text.percent(floor['pct_change'], decimals)} (95% interval {low} to "
-            f"{high}); a single block may differ by {text.percent(floor['block_low'])} to "
-            f"{text.percent(floor['block_high'])}."
+            f"{floor.treatment} ran twice in each of {floor.blocks} blocks. The mean paired "
+            f"difference is {text.percent(floor.pct_change, decimals)} (95% interval {low} to "
+            f"{high}); a single block may differ by {text.percent(floor.block_low)} to "
+            f"{text.percent(floor.block_high)}."
         ),
         (
-            f"By two one-sided tests the two {same} equivalent within ±{floor['margin_pct']:g}% "
-            f"({text.p_equation(floor['tost_p'])}); they would be within "
-            f"{text.within(floor['equivalent_within_pct'])}."
+            f"By two one-sided tests the two {same} equivalent within ±{floor.margin_pct:g}% "
+            f"({text.p_equation(floor.tost_p)}); they would be within "
+            f"{text.within(floor.equivalent_within_pct)}."
         ),
         *lines,
     ]
-    if floor["fails"]:
+    if floor.fails:
         short = "The A/A control failed: a treatment differs from itself"
         return Answer(title, "warn", short, lines, own)
-    short = f"A/A control within ±{text.significant(floor['floor_pct'], 2)}%; {smallest}"
+    short = f"A/A control within ±{text.significant(floor.floor_pct, 2)}%; {smallest}"
     return Answer(title, "good", short, lines, own)
 
 
 def _equivalence(found: Findings, settings: Settings) -> list[str]:
     """What is equivalent within the margin, or within what it would be."""
-    known = [r for r in found.equivalence if r["within_pct"] is not None]
+    known = [r for r in found.equivalence if r.within_pct is not None]
     if not known:
         return []
     if settings.margin is None:
-        closest = min(known, key=lambda r: r["within_pct"])
+        closest = min(known, key=lambda r: r.within_pct)
         return [
-            f"No margin of equivalence was stated (--margin). The closest pair, {closest['b']} "
-            f"against {closest['a']}, would be equivalent within "
-            f"{text.within(closest['within_pct'])}, by itself."
+            f"No margin of equivalence was stated (--margin). The closest pair, {closest.b} "
+            f"against {closest.a}, would be equivalent within "
+            f"{text.within(closest.within_pct)}, by itself."
         ]
-    same = [f"{r['b']} and {r['a']}" for r in known if r["equivalent"]]
+    same = [f"{r.b} and {r.a}" for r in known if r.equivalent]
     listed = text.join(same) if len(same) <= 4 else f"{len(same)} of {len(known)} pairs"
     return [f"Equivalent within ±{settings.margin:g}%: {listed or 'no pair is shown to be'}."]
 
@@ -68,9 +66,9 @@ def size(table: Table, found: Findings, settings: Settings) -> Answer:
     if not found.compared:
         return Answer(title, "unknown", "A single group has no effect", [], own)
     parts = [
-        f"{r['b']} against {r['a']}: {_share(r['time_share'])}"
+        f"{r.b} against {r.a}: {_share(r.time_share)}"
         for r in found.split
-        if r["time_share"] is not None and r["a"] == table.base and (r["a"], r["b"]) in found.shown
+        if r.time_share is not None and r.a == table.base and (r.a, r.b) in found.shown
     ]
     practical = settings.practical
     lines = [
