@@ -47,6 +47,8 @@ pub struct AnalysisReport {
     pub output: PathBuf,
     /// The answer in a sentence.
     pub sentence: String,
+    /// What somebody who reads that sentence alone has to know besides.
+    pub cautions: Vec<String>,
     /// What was written, relative to `output`.
     pub files: Vec<String>,
     /// Where the trials come from.
@@ -136,10 +138,21 @@ pub async fn run(
         let (dir, told) = (settings.dir, Box::new(told));
         return Err(AnalysisError::NothingUsable { dir, told, report });
     }
-    let (sentence, mut files) = result.unwrap_or_default();
+    let Made { sentence, cautions, mut files } = result.unwrap_or_default();
     files.insert(0, "trials.csv".into());
     let seconds = start.elapsed().as_secs_f64();
-    Ok(AnalysisReport { output, sentence, files, source, told, broken, ignored, copies, seconds })
+    Ok(AnalysisReport {
+        output,
+        sentence,
+        cautions,
+        files,
+        source,
+        told,
+        broken,
+        ignored,
+        copies,
+        seconds,
+    })
 }
 
 /// Keeps what was asked and what was written beside the rest.
@@ -190,7 +203,15 @@ fn passed_over(settings: &AnalyzeSettings, found: &Scan) -> Vec<Kind> {
 struct Heard {
     told: Told,
     broken: Vec<Broken>,
-    result: Option<(String, Vec<String>)>,
+    result: Option<Made>,
+}
+
+/// The verdict, what has to be known besides, and the files that were written.
+#[derive(Default)]
+struct Made {
+    sentence: String,
+    cautions: Vec<String>,
+    files: Vec<String>,
 }
 
 /// An analysis under way.
@@ -267,10 +288,7 @@ impl Analysis<'_> {
     }
 
     /// Has a worker call Python, and gives its sentence and files.
-    async fn call(
-        &mut self,
-        request: Request,
-    ) -> Result<Option<(String, Vec<String>)>, AnalysisError> {
+    async fn call(&mut self, request: Request) -> Result<Option<Made>, AnalysisError> {
         let mut result = None;
         let mut complaint = None;
         let progress = &mut self.progress;
@@ -278,7 +296,9 @@ impl Analysis<'_> {
             // An event of a kind that only the Python side knows is none for this listener.
             match serde_json::from_value(event.clone()) {
                 Ok(AnalysisEvent::Progress { step }) => progress(Progress::Step(step)),
-                Ok(AnalysisEvent::Result { sentence, files }) => result = Some((sentence, files)),
+                Ok(AnalysisEvent::Result { sentence, cautions, files }) => {
+                    result = Some(Made { sentence, cautions, files });
+                }
                 Ok(AnalysisEvent::Refused { message }) => complaint = Some(refused(&message)),
                 Ok(AnalysisEvent::Place { place, known }) => {
                     complaint = Some(AnalysisError::UnknownPlace { place, known });
