@@ -1,5 +1,6 @@
 //! An analysis from the folder to the report: read here, worked out by Python in a worker.
 
+use crate::Remedy as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use super::copies::Copied;
 use super::error::AnalysisError;
 use super::guard;
 use super::kinds::{Kind, kinds};
-use super::request::{AnalysisEvent, argument, write_arrays};
+use super::request::{AnalysisMessage, argument, write_arrays};
 use super::scan::{GroupLine, Ignored, Scan, ScanError, Source, scan_with};
 use super::settings::AnalyzeSettings;
 use super::study::{Study, Told, study};
@@ -65,7 +66,7 @@ pub struct AnalysisReport {
     pub seconds: f64,
 }
 
-/// What an analysis tells on its way.
+/// What an analysis reports while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// What the folder holds, before anything is read; `by` says what the groups were found by.
@@ -76,9 +77,9 @@ pub enum Progress {
     },
     /// Files are being read.
     Reading {
-        /// So many were.
+        /// How many so far.
         done: usize,
-        /// Of so many.
+        /// How many in all.
         of: usize,
     },
     /// All files were read.
@@ -293,14 +294,14 @@ impl Analysis<'_> {
         let mut complaint = None;
         let progress = &mut self.progress;
         let called = worker::call(request, self.stop, |event| {
-            // An event of a kind that only the Python side knows is none for this listener.
+            // Python may emit other messages, which the host does not need.
             match serde_json::from_value(event.clone()) {
-                Ok(AnalysisEvent::Progress { step }) => progress(Progress::Step(step)),
-                Ok(AnalysisEvent::Result { sentence, cautions, files }) => {
+                Ok(AnalysisMessage::Progress { step }) => progress(Progress::Step(step)),
+                Ok(AnalysisMessage::Result { sentence, cautions, files }) => {
                     result = Some(Made { sentence, cautions, files });
                 }
-                Ok(AnalysisEvent::Refused { message }) => complaint = Some(refused(&message)),
-                Ok(AnalysisEvent::Place { place, known }) => {
+                Ok(AnalysisMessage::Refused { message }) => complaint = Some(refused(&message)),
+                Ok(AnalysisMessage::Place { place, known }) => {
                     complaint = Some(AnalysisError::UnknownPlace { place, known });
                 }
                 Err(_) => {}
@@ -321,7 +322,7 @@ impl Analysis<'_> {
             Some(Failure::Raised { error } | Failure::NoPython { error }) => {
                 Err(AnalysisError::Python { message: error, traceback })
             }
-            Some(failure) => Err(AnalysisError::Ended { why: failure.to_string(), log: printed }),
+            Some(failure) => Err(AnalysisError::Ended { why: failure.in_line(), log: printed }),
         }
     }
 
