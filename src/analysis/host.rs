@@ -48,6 +48,8 @@ pub struct AnalysisReport {
     pub output: PathBuf,
     /// The answer in a sentence.
     pub sentence: String,
+    /// What somebody who reads that sentence alone has to know besides.
+    pub cautions: Vec<String>,
     /// What was written, relative to `output`.
     pub files: Vec<String>,
     /// Where the trials come from.
@@ -137,10 +139,21 @@ pub async fn run(
         let (dir, told) = (settings.dir, Box::new(told));
         return Err(AnalysisError::NothingUsable { dir, told, report });
     }
-    let (sentence, mut files) = result.unwrap_or_default();
+    let Made { sentence, cautions, mut files } = result.unwrap_or_default();
     files.insert(0, "trials.csv".into());
     let seconds = start.elapsed().as_secs_f64();
-    Ok(AnalysisReport { output, sentence, files, source, told, broken, ignored, copies, seconds })
+    Ok(AnalysisReport {
+        output,
+        sentence,
+        cautions,
+        files,
+        source,
+        told,
+        broken,
+        ignored,
+        copies,
+        seconds,
+    })
 }
 
 /// Keeps what was asked and what was written beside the rest.
@@ -191,7 +204,15 @@ fn passed_over(settings: &AnalyzeSettings, found: &Scan) -> Vec<Kind> {
 struct Heard {
     told: Told,
     broken: Vec<Broken>,
-    result: Option<(String, Vec<String>)>,
+    result: Option<Made>,
+}
+
+/// The verdict, what has to be known besides, and the files that were written.
+#[derive(Default)]
+struct Made {
+    sentence: String,
+    cautions: Vec<String>,
+    files: Vec<String>,
 }
 
 /// An analysis under way.
@@ -268,10 +289,7 @@ impl Analysis<'_> {
     }
 
     /// Has a worker call Python, and gives its sentence and files.
-    async fn call(
-        &mut self,
-        request: Request,
-    ) -> Result<Option<(String, Vec<String>)>, AnalysisError> {
+    async fn call(&mut self, request: Request) -> Result<Option<Made>, AnalysisError> {
         let mut result = None;
         let mut complaint = None;
         let progress = &mut self.progress;
@@ -279,7 +297,9 @@ impl Analysis<'_> {
             // Python may emit other messages, which the host does not need.
             match serde_json::from_value(emitted.clone()) {
                 Ok(AnalysisMessage::Progress { step }) => progress(Progress::Step(step)),
-                Ok(AnalysisMessage::Result { sentence, files }) => result = Some((sentence, files)),
+                Ok(AnalysisMessage::Result { sentence, cautions, files }) => {
+                    result = Some(Made { sentence, cautions, files });
+                }
                 Ok(AnalysisMessage::Refused { message }) => complaint = Some(refused(&message)),
                 Ok(AnalysisMessage::Place { place, known }) => {
                     complaint = Some(AnalysisError::UnknownPlace { place, known });

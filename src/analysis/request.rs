@@ -29,6 +29,9 @@ pub enum AnalysisMessage {
     Result {
         /// The verdict, in one sentence.
         sentence: String,
+        /// What somebody who reads that sentence alone has to know besides.
+        #[serde(default)]
+        cautions: Vec<String>,
         /// The names of the files that were written, within the folder.
         files: Vec<String>,
     },

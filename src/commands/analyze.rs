@@ -192,7 +192,9 @@ fn counts(told: &Told) -> String {
 /// The answer, and what it rests on: a line for each kind of thing.
 fn closing_lines(report: &AnalysisReport) -> String {
     let told = &report.told;
-    let mut lines = vec![report.sentence.clone(), counts(told)];
+    let mut lines = vec![report.sentence.clone()];
+    lines.extend(report.cautions.iter().map(|caution| format!("caution: {caution}")));
+    lines.push(counts(told));
     lines.push(told.domains.clone());
     if report.source == Source::Csv && told.groups > 1 {
         lines.push(format!("Blocks: {}", told.pairing));
