@@ -237,14 +237,14 @@ fn locks_taken_over(scratch: &Scratch, archive: &Path) {
     std::fs::create_dir_all(theirs.join("locks")).unwrap();
     refused(&take(&theirs, &[]), 6, &["no locks of versions"]);
     for (name, text, word) in [
-        ("a@1.3.txt", lock("1.3") + "--index-url=http://x/?a==1\n", "no package at a version"),
+        ("a@1.3.txt", lock("1.3") + "--index-url=http://x/?a==1\n", "not a package at a version"),
         ("a@1.3.txt", lock("1.3").replace("3.11", "../3.11"), "its python"),
         (
             "a@1.3.txt",
             lock("1.3").replace("# as of: now", "# \r--index-url x"),
             "control character",
         ),
-        (" a@1.3.txt", lock("1.3"), "no framework at a version"),
+        (" a@1.3.txt", lock("1.3"), "not a framework at a version"),
     ] {
         let path = theirs.join("locks").join(name);
         std::fs::write(&path, text).unwrap();

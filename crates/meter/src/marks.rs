@@ -255,7 +255,7 @@ mod tests {
             ("train", "begin or end"),
             ("train start", "begin or end"),
             ("run begin", "the process itself"),
-            ("train begin soon", "no time"),
+            ("train begin soon", "not a time"),
             ("train begin 99", "not within"),
             ("train begin 1000201", "not within"),
             ("a/b begin", "cannot name a phase"),
