@@ -278,7 +278,7 @@ fn hostile(scratch: &Scratch, archive: &Path) {
         let mut files = good.clone();
         files.insert(name.to_owned(), b"theirs".to_vec());
         archive_of(&hostile, &files);
-        refused(&replay(scratch, &hostile), 6, &["hostile.zip cannot be used", "no path within"]);
+        refused(&replay(scratch, &hostile), 6, &["hostile.zip cannot be used", "not a path within"]);
         std::fs::remove_file(&hostile).unwrap();
         assert_eq!(names(&scratch.at(".")), before, "{name}");
     }
@@ -291,7 +291,7 @@ fn hostile(scratch: &Scratch, archive: &Path) {
     archive_of(&hostile, &files);
     refused(&replay(scratch, &hostile), 6, &["twice"]);
     std::fs::write(&hostile, "no archive").unwrap();
-    refused(&replay(scratch, &hostile), 6, &["no whole ZIP archive"]);
+    refused(&replay(scratch, &hostile), 6, &["not a whole ZIP archive"]);
     let mut files = good;
     files.remove("SHA256SUMS");
     archive_of(&hostile, &files);
