@@ -121,9 +121,12 @@ fn take(from: &Path, anew: bool, settings: &EnvSettings) -> Result<String, Error
         let standing = env::standing(settings, called, text)
             .map_err(|why| refused(format!("its lock of {called}: {why}"), Status::Environment))?;
         if standing == Standing::Other && !anew {
-            let why =
-                format!("another lock of {called} is used here; --anew puts its in that place");
-            return Err(refused(why, Status::Usage));
+            let from = crate::clean::path(from);
+            return Err(Error::advised(
+                Status::Usage,
+                format!("env lock: {from}: another lock of {called} is used here"),
+                "--anew takes this one instead",
+            ));
         }
     }
     let mut paths = String::new();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 pub enum ExperimentError {
     /// There is none.
     #[error("{0} holds no experiment: there is no experiment.json in it")]
+    #[diagnostic(help("name the folder of one, such as results/<date-time>"))]
     Missing(PathBuf),
     /// It cannot be read or is not ours.
     #[error("{path} cannot be read ({why}); it was not written by this version of joulerace or has been damaged",
