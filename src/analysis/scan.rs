@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::copies::{self, Copied};
+use super::grouping::runner::{self, RunTable};
 use super::grouping::{self, Choice, Grouping};
 use super::pairing::Counted;
 use super::tables::{self, Columns, TableRow, Tabled};
@@ -161,7 +162,11 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     }
     let copies = copies::take_out(&mut found.files);
     let paths: Vec<&str> = found.files.iter().map(|f| f.relative.as_str()).collect();
-    let grouping = group(&paths, dir, search)?;
+    let runs = match search.group_by {
+        None => of_runs(&paths, dir, &found.ignored),
+        Some(_) => None,
+    };
+    let grouping = runs.map_or_else(|| group(&paths, dir, search), Ok)?;
     let mut ignored = found.ignored;
     ignored.retain(|ignored| !is_written(dir, &ignored.file));
     for other in ignored.iter_mut().filter(|ignored| ignored.reason == walk::NO_SAMPLES) {
@@ -201,6 +206,19 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     let by = grouping.by;
     let renamed = Renamed::new();
     Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, counted, renamed })
+}
+
+/// The groups of files that lie in the folders of experiment-runner's runs, by the tables beside them.
+fn of_runs(paths: &[&str], dir: &Path, others: &[Ignored]) -> Option<Grouping> {
+    if !runner::any(paths) {
+        return None;
+    }
+    let tables = others.iter().filter(|other| other.reason == walk::NO_SAMPLES);
+    let tables = tables.filter_map(|other| {
+        let (factors, groups) = tables::runs(&other.file)?;
+        Some(RunTable { path: walk::relative(dir, &other.file), factors, groups })
+    });
+    runner::by_runs(paths, &tables.collect::<Vec<_>>())
 }
 
 /// The files below `dir` that may be trials.

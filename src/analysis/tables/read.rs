@@ -1,6 +1,6 @@
 //! Finding tables, and reading their rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,16 @@ pub(crate) fn is_table(path: &Path) -> bool {
             || names
                 .iter()
                 .any(|n| n.contains("energy") || n.contains("joule") || n.ends_with("wh")))
+}
+
+/// The columns of a run table's factors, with `+` between them, and each run's levels; `None` where a file is no
+/// table of experiment-runner's.
+pub(crate) fn runs(path: &Path) -> Option<(String, BTreeMap<String, String>)> {
+    let sheet = sheet(path).ok().filter(|sheet| sheet.kind == Kind::ExperimentRunner)?;
+    let id = sheet.column("__run_id")?;
+    let factors = Layout::factors_of_runs(&sheet)?;
+    let group = |row: &Line| Some((row.cell(id)?.to_owned(), sheet.group(row, &factors.group)));
+    Some((factors.told, sheet.rows.iter().filter_map(group).collect()))
 }
 
 fn kind(names: &[String]) -> Kind {
@@ -150,8 +160,25 @@ fn of_one_kind(files: &[PathBuf], ignored: &mut Vec<Ignored>) -> Option<Sheet> {
 /// Whether two tables are of one kind: the same tool wrote them, or they share a column of energy.
 fn alike(known: &Sheet, new: &Sheet) -> bool {
     known.kind == new.kind
-        && (known.kind != Kind::Own
-            || new.names.iter().any(|n| is_energy(n) && known.names.contains(n)))
+        && match known.kind {
+            Kind::Own => new.names.iter().any(|n| is_energy(n) && known.names.contains(n)),
+            Kind::ExperimentRunner => !prepared(known, new),
+            Kind::CodeCarbon => true,
+        }
+}
+
+/// Whether one of two run tables was made of the other: it has the same runs and other columns of energy.
+fn prepared(one: &Sheet, other: &Sheet) -> bool {
+    let runs = |sheet: &Sheet| -> BTreeSet<String> {
+        let id = sheet.column("__run_id");
+        id.map(|id| sheet.levels(id).into_iter().map(str::to_owned).collect()).unwrap_or_default()
+    };
+    let energies = |sheet: &Sheet| -> BTreeSet<String> {
+        sheet.names.iter().filter(|name| is_energy(name)).cloned().collect()
+    };
+    let (first, second) = (runs(one), runs(other));
+    let shared = first.intersection(&second).count();
+    2 * shared > first.len().min(second.len()) && energies(one) != energies(other)
 }
 
 fn block(sheet: &Sheet, row: &Line, layout: &Layout) -> Option<String> {
@@ -309,6 +336,31 @@ mod tests {
         assert_eq!((found.trials.len(), groups(&found)), (4, vec!["click", "scroll"]));
         let told: Vec<&str> = found.ignored.iter().map(|i| i.reason.as_str()).collect();
         assert_eq!(told, ["row 2 is a warm-up", "row 3 is a warm-up"]);
+    }
+
+    #[test]
+    fn a_table_prepared_from_another_does_not_count_its_runs_again() {
+        let header = "__run_id,__done,tool,dram_energy_j,package_energy_j,time_s";
+        let raw = "run_0,DONE,x,1.25,10.5,3\nrun_1,DONE,y,1.5,12.5,3\nrun_2,DONE,x,1.25,10.25,3\n\
+                   run_3,DONE,y,1.5,12.25,3\n";
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let prepared = "__run_id,tool,label,service_energy_j,package_energy_j,time_s\n\
+                        run_0,x,a x,5.5,10.5,3\nrun_1,y,a y,6.5,12.5,3\nrun_2,x,a x,5.25,10.25,3\n\
+                        run_3,y,a y,6.25,12.25,3\n";
+        let (raw, other) = (format!("{header}\n{raw}"), raw.replace(".25", ".75"));
+        let second = format!("{header}\n{other}").replace(".5,3", ".625,3");
+        let of = |files: &[PathBuf]| find(folder.path(), files, &Columns::default()).unwrap();
+        let made = of(&[put("run_table.csv", &raw), put("ready.csv", prepared)]);
+        assert_eq!((made.trials.len(), groups(&made)), (4, vec!["x", "y"]));
+        assert_eq!(made.ignored.len(), 1);
+        // The same plan on another machine has the same runs and numbers of its own.
+        let both = of(&[put("run_table.csv", &raw), put("second.csv", &second)]);
+        assert_eq!(both.trials.len(), 8);
     }
 
     #[test]
