@@ -90,7 +90,8 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
 
     Args:
         request: ``output``; ``parts``, of each ``name``, ``analysis`` (the folder that its analysis
-            wrote) and ``experiment`` (its ``experiment.json``); ``alpha``, ``command``, ``version``.
+            wrote) and ``experiment`` (its ``experiment.json``); ``alpha``, ``command`` and
+            ``version``.
         emit: as in :func:`analysis.run`.
 
     Raises:

@@ -55,7 +55,8 @@ def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
         reasons.append("part of the time was not measured")
     if not found.disturbed.same:
         reasons.append("it is another without the disturbed trials")
-    reasons += machines_report.caps(found.machines, found.decision, found.compared)
+    over = found.machines.pooled if found.machines else None
+    reasons += machines_report.caps(over, found.decision, found.compared)
     known = departures.items(table, found, settings)
     if any(item.kept is False and item.weakens for item in known):
         reasons.append("it departs from the protocol")

@@ -333,9 +333,9 @@ def test_the_ranking_is_told_with_and_without_each_finding():
     assert mean["c"][0] > mean["go"][0] and mean["c"][1] < mean["go"][1], "as planted"
     trials = made.trials()
     remains = left.without(trials, checks.all_of(trials))
-    assert remains.published.order[:2] == ["go", "c"]
+    assert remains.published.ranked[:2] == ["go", "c"]
     (change,) = [row for row in remains.each if row.changes]
-    assert change.kind == "estimate" and change.comparison.order[0] == "c"
+    assert change.kind == "estimate" and change.comparison.ranked[0] == "c"
     assert "turned round: c < go" in change.what
 
 
