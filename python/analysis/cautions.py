@@ -156,7 +156,7 @@ def _domains(table: Table, settings: Settings) -> list[str]:
     """Counters that are missing, and kinds of totals that are not comparable."""
     cautions = []
     if not settings.comparable:
-        kinds = settings.domains["kinds"]
+        kinds = settings.domains.kinds
         listed = text.join([f"{group}: {kind}" for group, kind in kinds.items()])
         cautions.append(
             f"The totals are not of one kind ({listed}). Comparable are groups measured by the "
@@ -164,11 +164,9 @@ def _domains(table: Table, settings: Settings) -> list[str]:
             "have with --domains."
         )
     for entry in settings.absent:
-        groups = entry.get("groups") or []
-        where = f" in {text.join([str(g) for g in groups])}" if groups else ""
-        trials = entry.get("trials")
-        count = f" ({text.count(trials, 'trial')})" if isinstance(trials, int) else ""
-        cautions.append(f"No counter{where}: {entry.get('column')} never moved{count}.")
+        where = f" in {text.join(list(entry.groups))}" if entry.groups else ""
+        count = "" if entry.trials is None else f" ({text.count(entry.trials, 'trial')})"
+        cautions.append(f"No counter{where}: {entry.column} never moved{count}.")
     return cautions
 
 
@@ -212,7 +210,7 @@ def _pairing(table: Table, found: Findings, settings: Settings) -> list[str]:
     loose = [c for c in found.decision.comparisons if not c.paired]
     if not loose:
         return []
-    why = str(settings.pairing.get("why") or "").strip().rstrip(".")
+    why = settings.pairing.why
     all_of_them = len(loose) == len(found.decision.comparisons)
     start = "The trials are compared one by one, not within blocks"
     if not all_of_them:

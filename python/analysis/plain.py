@@ -105,7 +105,7 @@ def _not(table: Table, answer: Verdict, settings: Settings) -> str:
     if (estimated := provenance.estimated(table)) != "none":
         which = "the processor's part of the energy" if estimated == "part" else "the energy"
         what += f"; {which} is worked out from processor time, not measured"
-    compared = text.domains(settings.domains.get("compared") or [])
+    compared = text.domains(settings.domains.compared)
     part = (
         f" Only the energy of {compared} was counted,"
         if compared

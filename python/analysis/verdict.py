@@ -137,9 +137,7 @@ def _sparse(table: Table) -> str:
 
 def _measured(settings: Settings) -> str:
     """Which domains were compared, where others were measured beside them; else nothing."""
-    compared, beside = (
-        [str(d) for d in settings.domains.get(part) or []] for part in ("compared", "beside")
-    )
+    compared, beside = list(settings.domains.compared), list(settings.domains.beside)
     if not compared or not beside or not settings.comparable:
         return ""
     were = "was" if len(beside) == 1 else "were"
@@ -148,7 +146,7 @@ def _measured(settings: Settings) -> str:
 
 def _unlike(table: Table, found: Findings, settings: Settings) -> str:
     """The answer where totals are of different kinds."""
-    kinds = settings.domains["kinds"]
+    kinds = settings.domains.kinds
     parts = []
     rows = {r.group: r for r in found.groups if r.metric == "energy_j"}
     scale = text.Scale.fit([rows[group].mean for group in table.groups], "J")

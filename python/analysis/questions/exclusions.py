@@ -39,8 +39,8 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
         )
     if table.sparse:
         lines.append(f"With a single usable trial, and so not compared: {text.join(table.sparse)}.")
-    if settings.pairing.get("why"):
-        lines.append(f"Pairing: {str(settings.pairing['why']).rstrip('.')}.")
+    if settings.pairing.why:
+        lines.append(f"Pairing: {settings.pairing.why}.")
     if stopped := stopping.told(settings.experiment):
         lines.append(stopped)
     if disturbed := _disturbed(table):
