@@ -224,8 +224,8 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
     """What the numbers themselves say against their p-values."""
     decision, cautions = found.decision, []
     for name in ("position", "predecessor"):
-        if name in decision.cautions:
-            part = found.drift.position if name == "position" else found.drift.predecessor
+        part = found.drift.position if name == "position" else found.drift.predecessor
+        if name in decision.cautions and part:
             what = "the position in the block" if name == "position" else "what ran before"
             cautions.append(
                 f"Energy depends on {what} ({text.p_equation(part.p)}, up to "
@@ -254,8 +254,8 @@ def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
             f"{_named(table, weak)} {'is' if len(weak) == 1 else 'are'} not resolved once position "
             "and predecessor are taken into account: p-values may look surer than they are."
         )
-    if "control" in decision.cautions:
-        floor = found.floor
+    floor = found.floor
+    if "control" in decision.cautions and floor:
         decimals = text.percent_decimals(floor.ci_low, floor.ci_high)
         low, high = (text.percent(end, decimals) for end in (floor.ci_low, floor.ci_high))
         cautions.append(

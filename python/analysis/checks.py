@@ -55,7 +55,7 @@ def leave_one_out(found: Findings) -> Tabulation | None:
         low, high = (c.ci_low, c.ci_high) if c else (None, None)
         *_, least, most = text.change(c.pct_change if c else None, low, high, r.pct_low, r.pct_high)
         name = "resolved" if r.resolved else "not resolved"
-        undone = [f"{b:g}" for b in r.undone_by]
+        undone = [f"{b:g}" for b in r.undone_by or []]
         which = text.join(undone) if len(undone) <= 4 else f"any of {len(undone)}"
         cells.append(
             [

@@ -114,7 +114,7 @@ def _structure(table: Table, found: Findings, settings: Settings) -> list[Sectio
     """A section for each of: history, factors, machines; of those that there are."""
     sections = []
     if found.history is not None and settings.protocol.history is not None:
-        said = history.sentence(found.history, settings.protocol.history)
+        said = history.sentence(found.history)
         told = history.tables(found.history, table)
         sections.append(Section("history", "Release by release", said, ("history",), told))
     if found.factors is not None:

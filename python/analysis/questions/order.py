@@ -42,7 +42,7 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
             f"in random order it would some {changes.expected_changes:.0f} times (of random "
             f"orders, a share of {text.significant(changes.changes_p, 2)} changes no more often)."
         )
-    if repeated and repeated.cycle:
+    if repeated and repeated.period and repeated.cycle:
         chance = text.significant(repeated.period_chance, 1)
         cycle = "; ".join(" → ".join(one) for one in repeated.cycle)
         lines.append(
