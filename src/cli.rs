@@ -1,7 +1,9 @@
 //! The command line: what may be typed.
 
+mod after;
 mod analyze;
 mod audit;
+mod chosen;
 mod cluster;
 mod compare;
 mod design;
@@ -16,13 +18,17 @@ mod measure;
 mod meter;
 mod pack;
 mod pairs;
+mod python;
 mod resume;
 mod run;
 mod shell;
 mod verify;
+mod work;
 
+pub(crate) use after::AfterArgs;
 pub(crate) use analyze::AnalyzeArgs;
 pub(crate) use audit::AuditArgs;
+pub(crate) use chosen::ChosenArgs;
 pub(crate) use cluster::{MergeArgs, StatusArgs, SubmitArgs, sorted};
 pub(crate) use compare::CompareArgs;
 pub(crate) use design::{DesignArgs, FailureArgs};
@@ -36,10 +42,12 @@ pub(crate) use measure::MeasureArgs;
 pub(crate) use meter::MeterArgs;
 pub(crate) use pack::{PackArgs, ReplayArgs};
 pub(crate) use pairs::PairArgs;
+pub(crate) use python::PythonArgs;
 pub(crate) use resume::ResumeArgs;
 pub(crate) use run::RaceArgs;
 pub(crate) use shell::{CompletionsArgs, ManArgs};
 pub(crate) use verify::VerifyArgs;
+pub(crate) use work::{DEFAULT_TREATMENTS, WorkArgs};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -91,16 +99,7 @@ pub(crate) enum Command {
     /// power, statistics and report as for frameworks.
     #[command(
         after_help = examples::COMPARE,
-        // Commands are short, and not all load the machine.
-        mut_arg("warmup", |arg| arg.default_value("3s")),
-        mut_arg("cooldown", |arg| arg.default_value("500ms")),
-        mut_arg("baseline", |arg| arg.default_value("3s")),
-        mut_arg("output", |arg| arg.help("The experiment's folder [default: results/<date-time>, here]")),
-        mut_arg("retries", |arg| arg.default_value("0")),
-        mut_arg("control", |arg| arg.value_name("NAME")),
-        mut_arg("compare_to", |arg| arg.value_name("NAME")),
-        mut_arg("until_precise", |arg| arg.help(compare::UNTIL_PRECISE)),
-    )]
+)]
     Compare(Box<CompareArgs>),
     /// Run an experiment that a file describes: joulerace run FILE [FLAGS]
     ///
@@ -146,14 +145,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
     /// Check this machine for what spoils an energy measurement: joulerace doctor [EXPERIMENT'S FLAGS]
-    #[command(
-        after_help = examples::DOCTOR,
-        mut_arg("dry_run", |arg| arg.hide(true)),
-        mut_arg("resume", |arg| arg.hide(true)),
-        mut_arg("accept_changes", |arg| arg.hide(true)),
-        mut_arg("strict", |arg| arg.hide(true)),
-        mut_arg("save", |arg| arg.hide(true)),
-    )]
+    #[command(after_help = examples::DOCTOR)]
     Doctor(Box<DoctorArgs>),
     /// Measure any command: joulerace measure -- COMMAND
     #[command(after_help = examples::MEASURE)]
@@ -214,8 +206,22 @@ pub(crate) enum Service {
     },
 }
 
-/// What is compared where nothing is named.
-pub(crate) const DEFAULT_FRAMEWORKS: [&str; 3] = ["keras", "torch", "jax"];
+/// The variable that says where the data set is, where no flag does.
+const DATA_DIR: &str = "JOULERACE_DATA_DIR";
+
+/// The variable that says where RAPL's zones are, where no flag does.
+const POWERCAP: &str = "JOULERACE_POWERCAP";
+
+/// How many blocks, runs or shards there may be.
+fn blocks() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=100_000)
+}
+
+/// After how many failures it may stop.
+fn failures() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
+}
+
 /// `NAME=DIR`, the folder in full.
 pub(crate) fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
     let (name, folder) = text.split_once('=').ok_or("write it like mine=/path/to/folder")?;
@@ -242,9 +248,9 @@ mod tests {
     fn the_studys_settings_are_the_defaults() {
         let run = Cli::parse_from(["joulerace"]).run;
         assert_eq!((run.iterations, run.epochs, run.job.batch_size, run.job.seed), (30, 3, 64, 42));
-        assert_eq!(run.treatments, ["keras", "torch", "jax"]);
+        assert_eq!(run.work.treatments, ["keras", "torch", "jax"]);
         let before = Cli::parse_from(["joulerace", "--frameworks", "torch,jax"]).run;
-        assert_eq!(before.treatments, ["torch", "jax"]);
+        assert_eq!(before.work.treatments, ["torch", "jax"]);
         assert_eq!((run.design.warmup.as_secs(), run.design.cooldown.as_secs()), (300, 60));
         assert_eq!(run.meter.interval.as_millis(), 200);
     }

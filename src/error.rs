@@ -41,64 +41,84 @@ pub(crate) enum Status {
 }
 
 /// An error on its way to the user.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum Error {
     /// See [`crate::settings::SettingsError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Settings(#[from] crate::settings::SettingsError),
     /// See [`crate::settings::DeviceError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Device(#[from] crate::settings::DeviceError),
     /// See [`crate::settings::RaceError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Race(#[from] crate::settings::RaceError),
     /// See [`crate::paths::NoProject`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Project(#[from] crate::paths::NoProject),
     /// See [`crate::workload::WorkloadError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Workload(#[from] crate::workload::WorkloadError),
     /// See [`crate::env::EnvError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Env(#[from] crate::env::EnvError),
     /// See [`crate::worker::WorkerError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Worker(#[from] crate::worker::WorkerError),
     /// See [`crate::meter::MeterError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Meter(#[from] crate::meter::MeterError),
     /// See [`crate::dataset::DatasetError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Dataset(#[from] crate::dataset::DatasetError),
     /// See [`crate::store::ExperimentError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Experiment(#[from] crate::store::ExperimentError),
     /// See [`crate::cluster::MergeError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Merge(#[from] crate::cluster::MergeError),
     /// See [`crate::cluster::SlurmError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Slurm(#[from] crate::cluster::SlurmError),
     /// See [`crate::cluster::StudyError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Study(#[from] crate::cluster::StudyError),
     /// See [`crate::store::journal::JournalError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Journal(#[from] crate::store::journal::JournalError),
     /// See [`crate::store::lock::LockError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Lock(#[from] crate::store::lock::LockError),
     /// See [`crate::analysis::AnalysisError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Analysis(#[from] crate::analysis::AnalysisError),
     /// See [`crate::pack::PackError`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Pack(#[from] crate::pack::PackError),
     /// Said already, in full; only the status remains.
     #[error("{message}")]
     Told {
-        /// In one line.
+        /// What happened.
         message: String,
+        /// What to do about it.
+        #[help]
+        remedy: Option<String>,
         /// With which status to end.
         status: Status,
     },
@@ -108,6 +128,20 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What happened, in words, and the status to end with.
+    pub(crate) fn told(status: Status, message: impl Into<String>) -> Error {
+        Error::Told { message: message.into(), remedy: None, status }
+    }
+
+    /// The same with what to do about it.
+    pub(crate) fn advised(
+        status: Status,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Error {
+        Error::Told { message: message.into(), remedy: Some(remedy.into()), status }
+    }
+
     /// The exit status that this error ends the program with.
     pub(crate) fn status(&self) -> Status {
         match self {

@@ -1,4 +1,8 @@
 //! What the run loop tells whoever listens: the terminal, the log.
+//!
+//! These are the events of this code. Files say `event` too, and keep that key: a journal's line is an
+//! [`EntryKind`](crate::store::journal::EntryKind) here, what a script emits a
+//! [`WorkloadMessage`](crate::worker::protocol::WorkloadMessage). RAPL's events are the kernel's.
 
 use crate::dataset::Dataset;
 use crate::meter::MeterDescription;

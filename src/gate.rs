@@ -2,6 +2,7 @@
 
 pub(crate) mod commands;
 
+use crate::Remedy as _;
 use crate::account::{Account, Training};
 use crate::dataset::Dataset;
 use crate::settings::{Device, Job, Levels, Settings, of_the_work};
@@ -73,7 +74,7 @@ fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), St
         return Err("the script returned without a result".to_owned());
     };
     let training = account.training()?;
-    let job = &expected.job.at(&record.levels).map_err(|error| error.to_string())?;
+    let job = &expected.job.at(&record.levels).map_err(|error| error.in_line())?;
     losses(&training, job)?;
     loaded(&training, &record.framework)?;
     as_expected(account, &training, record, job)?;
@@ -225,7 +226,7 @@ fn far_off(
     if accuracies.is_empty() {
         return; // work that has none
     }
-    let (_, _, median) = crate::units::summary(&accuracies);
+    let (_, _, median) = crate::units::mean_sd_median(&accuracies);
     let tolerance = accuracy_tolerance(median, test_images);
     for &i in alike {
         let accuracy = records[i].accuracy.unwrap_or(f64::NAN);

@@ -34,6 +34,6 @@ mod workload;
 
 pub use joulerace_energy::phase;
 pub use joulerace_energy::{energy, samples, units};
-pub use joulerace_files::clean;
 pub(crate) use joulerace_files::files;
+pub use joulerace_files::{Remedy, clean};
 pub use joulerace_meter::{meter, process, snapshot};

@@ -14,19 +14,23 @@ pub(crate) struct Project {
 }
 
 /// The project's files cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum NoProject {
     /// They are not where they were looked for.
-    #[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}, where {why}",
+    #[error("joulerace's own files (python/workloads, poetry.lock) are not in {looked_in}, where {who}",
         looked_in = looked_in.display())]
+    #[diagnostic(help("{remedy}"))]
     Missing {
         /// Where they were looked for.
         looked_in: PathBuf,
-        /// Who said so, and the remedy.
-        why: &'static str,
+        /// Who said so: `JOULERACE_HOME says`.
+        who: &'static str,
+        /// What to do.
+        remedy: &'static str,
     },
     /// See [`NotPlaced`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Place(#[from] NotPlaced),
 }
 
@@ -40,21 +44,22 @@ impl Project {
     /// [`NoProject`] where that folder does not hold the project, or the files cannot be put there.
     pub(crate) fn find() -> Result<Project, NoProject> {
         let named = std::env::var_os("JOULERACE_HOME").filter(|named| !named.is_empty());
-        let (root, why) = match named {
+        let (root, who, remedy) = match named {
             Some(named) => {
-                (named.into(), "JOULERACE_HOME says; name a clone's folder, or leave it out")
+                (named.into(), "JOULERACE_HOME says", "name a clone's folder, or leave it out")
             }
             None => match shipped::folder()? {
                 Some(folder) => return Ok(Project { root: folder }),
                 None => (
                     PathBuf::from(env!("CARGO_MANIFEST_DIR")),
-                    "this development build was made; build with --release, or set JOULERACE_HOME",
+                    "this development build was made",
+                    "build with --release, or set JOULERACE_HOME",
                 ),
             },
         };
         match root.join("python/workloads").is_dir() {
             true => Ok(Project { root }),
-            false => Err(NoProject::Missing { looked_in: root, why }),
+            false => Err(NoProject::Missing { looked_in: root, who, remedy }),
         }
     }
 

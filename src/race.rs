@@ -128,8 +128,7 @@ fn known<'c>(
         return Err(RaceError::NotOfIt { file, key: name });
     }
     let names = keys(command).filter(|arg| !arg.is_hide_set()).map(key);
-    let near = crate::screen::hints::nearest(&name.replace('_', "-"), names)
-        .map_or(".".to_owned(), |near| format!("; did you mean '{near}'?"));
+    let near = crate::screen::hints::nearest(&name.replace('_', "-"), names);
     let help = if compares { "joulerace compare --help" } else { "joulerace --help" };
     Err(RaceError::Unknown { file, key: name, near, help })
 }
@@ -158,6 +157,7 @@ mod tests {
     use super::save::text;
     use super::value::Kind;
     use super::*;
+    use crate::Remedy as _;
     use clap::{ArgAction, ArgMatches};
     use toml::Value;
 
@@ -270,7 +270,7 @@ mod tests {
                 "meter has to be text in quotes, such as \"5m\", and is a table",
             ),
         ] {
-            let said = line(file, &[]).unwrap_err().to_string();
+            let said = line(file, &[]).unwrap_err().in_line();
             assert!(said.starts_with("race.toml: ") && said.contains(told), "{file}: {said}");
         }
     }

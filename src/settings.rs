@@ -20,7 +20,7 @@ pub(crate) use choose::{STUDY, treatments};
 pub(crate) use command_line::CommandLine;
 pub(crate) use commands::{Commands, Shell};
 pub(crate) use device::{Device, DeviceError};
-pub(crate) use error::SettingsError;
+pub(crate) use error::{Problem, SettingsError};
 pub(crate) use factors::{Factor, check_factors, of_the_work};
 pub(crate) use history::History;
 pub(crate) use label::{folder_of, is_label, is_name};
@@ -31,6 +31,7 @@ pub use shard::Shard;
 pub use treatment::Treatment;
 pub(crate) use treatment::{Levels, Order, at_levels, environment_key};
 
+use crate::Remedy as _;
 use crate::dataset::Choice as DatasetChoice;
 use crate::meter::{Choice, CpuWatts, Gpus, MeterSettings};
 use crate::paths::Project;
@@ -158,7 +159,7 @@ pub struct Settings {
     /// The A/A twin's name, where there is one.
     pub control: Option<Treatment>,
     /// Which job is done: the ending of the scripts' names.
-    #[serde(default = "cnn")]
+    #[serde(default = "default_workload")]
     pub workload: String,
     /// The training job; of commands there is none.
     #[serde(default, skip_serializing_if = "Job::is_none")]
@@ -227,9 +228,11 @@ pub struct Settings {
     pub shard: Option<Shard>,
 }
 
-/// What every experiment ran before there was a choice.
-pub(crate) fn cnn() -> String {
-    "cnn".to_owned()
+/// The workload where none is named, and of every experiment from before there was a choice.
+pub(crate) const DEFAULT_WORKLOAD: &str = "cnn";
+
+pub(crate) fn default_workload() -> String {
+    DEFAULT_WORKLOAD.to_owned()
 }
 
 impl Settings {
@@ -318,7 +321,7 @@ impl Settings {
         if environment.as_ref().is_some_and(|environment| place(environment).is_none()) {
             return Err(format!("{name:?} runs in no environment that there could be"));
         }
-        self.job.at(levels).map(drop).map_err(|why| why.to_string())
+        self.job.at(levels).map(drop).map_err(|why| why.in_line())
     }
 
     /// The job of each treatment, in their order; a command has the experiment's.

@@ -34,13 +34,11 @@ impl Default for About {
 }
 
 /// A workload that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum WorkloadError {
     /// Neither one of the project's nor a folder.
-    #[error(
-        "--workload: there is no workload '{given}'; there are: {known}; or name a folder of your own scripts \
-         by its path"
-    )]
+    #[error("--workload: there is no workload '{given}'; there are: {known}")]
+    #[diagnostic(help("or name a folder of your own scripts by its path"))]
     Unknown {
         /// As it was typed.
         given: String,
@@ -48,9 +46,8 @@ pub(crate) enum WorkloadError {
         known: String,
     },
     /// A folder without a script of the workload's.
-    #[error(
-        "--workload: {folder} holds no script; call them <framework>_{name}.py, as the folder is called {name}"
-    )]
+    #[error("--workload: {folder} holds no script")]
+    #[diagnostic(help("call them <framework>_{name}.py, as the folder is called {name}"))]
     Empty {
         folder: String,
         /// What the scripts have to be called by.
@@ -165,6 +162,7 @@ fn names(workloads: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
 
     fn project() -> Project {
         Project { root: env!("CARGO_MANIFEST_DIR").into() }
@@ -180,7 +178,7 @@ mod tests {
         let own = scratch.path().join("sorting");
         std::fs::create_dir(&own).unwrap();
         let typed = own.to_str().unwrap();
-        let empty = Workload::find(typed, &project()).unwrap_err().to_string();
+        let empty = Workload::find(typed, &project()).unwrap_err().in_line();
         assert!(empty.contains("<framework>_sorting.py"), "{empty}");
         std::fs::write(own.join("list_sorting.py"), "").unwrap();
         let found = Workload::find(typed, &project()).unwrap();
@@ -189,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_named_beside_what_there_is() {
-        let told = Workload::find("rnn", &project()).unwrap_err().to_string();
+        let told = Workload::find("rnn", &project()).unwrap_err().in_line();
         assert!(told.contains("'rnn'") && told.contains("cnn"), "{told}");
     }
 
@@ -209,7 +207,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("workload.toml"), "windows = [\"train\"]").unwrap();
         let workload = Workload { name: "x".into(), folder: folder.path().into() };
-        let told = workload.about().unwrap_err().to_string();
+        let told = workload.about().unwrap_err().in_line();
         assert!(told.contains("workload.toml") && told.contains("windows"), "{told}");
     }
 }

@@ -1,6 +1,7 @@
 //! Folders as people keep them: which files are trials of which group, which trials form a block, and what
 //! is compared.
 
+use joulerace::Remedy as _;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -60,7 +61,7 @@ impl Folder {
         let mut settings = AnalyzeSettings::new(self.path(), "python");
         set(&mut settings);
         let found = scan_with(self.path(), &settings.output(), &settings.search);
-        study(&settings, &found.map_err(|e| e.to_string())?, &|_| {})
+        study(&settings, &found.map_err(|e| e.in_full())?, &|_| {})
     }
 
     fn plain(&self) -> Study {

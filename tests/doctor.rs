@@ -310,7 +310,7 @@ fn steady(finding: &Finding, folders: &[(&Path, &str)]) -> Finding {
 fn screen(report: &Report, columns: usize) -> String {
     let groups = report.findings.chunk_by(|a, b| a.group == b.group);
     let groups = groups.map(|own| show::group(own[0].group, own, columns)).collect::<String>();
-    groups + &show::fix_first(report, columns) + &show::summary(report, columns)
+    groups + &show::fix_first(report, columns) + &show::counts_line(report, columns)
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod energibridge;
 #[path = "common/powercap.rs"]
 mod powercap;
 
+use joulerace::Remedy as _;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -265,7 +266,7 @@ fn a_command_that_does_not_exist_is_named_and_leaves_no_file() {
     ] {
         let error = run(&settings, Some(&csv), argv(&[program])).unwrap_err();
         assert!(matches!(&error, MeasureError::Start { .. }), "{error}");
-        assert!(error.to_string().contains(program), "{error}");
+        assert!(error.in_line().contains(program), "{error}");
         assert!(!csv.exists(), "{program}");
     }
     assert!(matches!(run(&estimate(), None, Vec::new()), Err(MeasureError::NoCommand)));

@@ -5,6 +5,7 @@
 #[path = "common/energibridge.rs"]
 mod energibridge;
 
+use joulerace::Remedy as _;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -121,8 +122,8 @@ fn a_panic_in_the_middle_is_told_while_the_command_runs_on() {
     let (run, mut group) = scratch.start(&meter, "sleep 60");
     let failure = run.failure(group.wait(), &scratch.log()).unwrap();
     assert!(matches!(&failure, MeterError::EnergibridgeLate { .. }), "{failure}");
-    assert!(failure.to_string().contains("overflow when subtracting durations"), "{failure}");
-    assert!(failure.to_string().contains("--interval"), "{failure}");
+    assert!(failure.in_line().contains("overflow when subtracting durations"), "{failure}");
+    assert!(failure.in_line().contains("--interval"), "{failure}");
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn a_frozen_counter_is_noticed_while_it_runs() {
         }
     };
     assert!(matches!(&fault, MeterError::Frozen { .. }), "{fault}");
-    assert!(fault.to_string().contains("CPU_ENERGY (J)"), "{fault}");
+    assert!(fault.in_line().contains("CPU_ENERGY (J)"), "{fault}");
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn a_register_that_the_processor_lacks_is_told_and_is_no_fault() {
 fn where_nothing_moves_it_is_refused_with_what_it_looks_like() {
     let error = Scratch::new().select(Mode::Dead).unwrap_err();
     assert!(matches!(&error, MeterError::EnergibridgeUnusable { .. }), "{error}");
-    let error = error.to_string();
+    let error = error.in_line();
     assert!(error.contains("and 'PACKAGE_ENERGY (J)' is 2000 J in all"), "{error}");
 }
 
@@ -188,10 +189,10 @@ fn what_does_not_work_here_is_refused_with_its_own_words() {
     let scratch = Scratch::new();
     let error = scratch.select(Mode::PanicsAtStart).unwrap_err();
     assert!(matches!(&error, MeterError::EnergibridgeFails { exit: Exit::Code(101), .. }));
-    assert!(error.to_string().contains("src/cpu/amd.rs:20:76"), "{error}");
+    assert!(error.in_line().contains("src/cpu/amd.rs:20:76"), "{error}");
     let error = scratch.select(Mode::Old).unwrap_err();
     assert!(matches!(&error, MeterError::EnergibridgeTooOld { .. }), "{error}");
-    assert!(error.to_string().contains("0.0.6"), "{error}");
+    assert!(error.in_line().contains("0.0.6"), "{error}");
     let error = scratch.select(Mode::NoEnergy).unwrap_err();
     assert!(matches!(&error, MeterError::EnergibridgeUnusable { .. }), "{error}");
 }
@@ -201,7 +202,7 @@ fn what_is_no_energibridge_is_refused() {
     let error = select(&settings(Path::new("/bin/true"))).unwrap_err();
     assert!(matches!(&error, MeterError::EnergibridgeUnusable { .. }), "{error}");
     let error = select(&settings(Path::new("/bin/no-such-program"))).unwrap_err();
-    assert!(error.to_string().contains("/bin/no-such-program"), "{error}");
+    assert!(error.in_line().contains("/bin/no-such-program"), "{error}");
 }
 
 #[test]

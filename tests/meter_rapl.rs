@@ -5,6 +5,7 @@
 #[path = "common/powercap.rs"]
 mod powercap;
 
+use joulerace::Remedy as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,7 +101,7 @@ fn a_frozen_counter_is_noticed_while_the_processors_work() {
     tree.freeze();
     let found = fault(&session);
     assert!(matches!(&found, MeterError::Frozen { .. }), "{found}");
-    assert!(found.to_string().contains("intel-rapl:0/energy_uj"), "{found}");
+    assert!(found.in_line().contains("intel-rapl:0/energy_uj"), "{found}");
     assert!(session.finish().is_err());
 }
 
@@ -254,7 +255,7 @@ fn without_permission_the_error_names_the_command_that_grants_it() {
             "sudo chmod a+r {shown}/intel-rapl*/energy_uj {shown}/intel-rapl*/intel-rapl*/energy_uj"
         )
     );
-    assert!(error.to_string().contains("until the next reboot"), "{error}");
+    assert!(error.in_line().contains("until the next reboot"), "{error}");
     // What it says works.
     let chmod = command.strip_prefix("sudo ").unwrap();
     assert!(std::process::Command::new("sh").args(["-c", chmod]).status().unwrap().success());
@@ -269,7 +270,7 @@ fn without_permission_the_error_names_the_command_that_grants_it() {
 #[test]
 fn without_zones_the_error_names_the_folder_and_the_flag() {
     let empty = tempfile::tempdir().unwrap();
-    let error = select(&settings(empty.path())).unwrap_err().to_string();
+    let error = select(&settings(empty.path())).unwrap_err().in_line();
     assert!(error.contains(&empty.path().display().to_string()), "{error}");
     assert!(error.contains("--powercap"), "{error}");
 }

@@ -2,6 +2,7 @@
 //! at the very end, each row stamped with its own instant.
 #![cfg(target_os = "linux")]
 
+use joulerace::Remedy as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -143,7 +144,7 @@ fn a_file_that_cannot_be_made_is_named() {
     let csv = Path::new("/nonexistent-folder/t.csv");
     let error = estimate(Duration::from_millis(20)).start(csv).unwrap_err();
     assert!(matches!(&error, MeterError::Create { .. }));
-    assert!(error.to_string().contains("/nonexistent-folder/t.csv"), "{error}");
+    assert!(error.in_line().contains("/nonexistent-folder/t.csv"), "{error}");
 }
 
 /// A small disk of its own; none where this user may not mount one.
@@ -201,8 +202,8 @@ fn a_file_that_cannot_be_continued_is_noticed_while_it_runs() {
         }
     };
     assert!(matches!(&fault, MeterError::Write { .. }), "{fault}");
-    assert!(fault.to_string().contains(&disk.csv().display().to_string()), "{fault}");
-    assert_eq!(session.finish().unwrap_err().to_string(), fault.to_string());
+    assert!(fault.in_line().contains(&disk.csv().display().to_string()), "{fault}");
+    assert_eq!(session.finish().unwrap_err().in_line(), fault.in_line());
 }
 
 #[test]
@@ -214,7 +215,7 @@ fn what_is_no_plain_file_is_not_written_to() {
 #[test]
 fn an_interval_of_nothing_is_refused() {
     let settings = MeterSettings { interval: Duration::ZERO, ..MeterSettings::default() };
-    assert!(select(&settings).unwrap_err().to_string().contains("--interval"));
+    assert!(select(&settings).unwrap_err().in_line().contains("--interval"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What people's files of samples hold beside energy: registers that are not there, holes, other units,
 //! other texts. Every truth is worked out from how the file is made, by hand.
 
+use joulerace::Remedy as _;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -262,7 +263,7 @@ fn seconds_are_recognised_and_other_units_refused() {
     assert!(near(seconds.whole.total_j, 234.0) && near(seconds.whole.seconds, 9.0));
     assert!(seconds.notes[0].contains("in seconds"), "{:?}", seconds.notes);
     for (factor, word) in [(1e3, "microseconds"), (1e6, "nanoseconds")] {
-        let error = scaled(factor).read().unwrap_err().to_string();
+        let error = scaled(factor).read().unwrap_err().in_line();
         assert!(error.contains(word), "{error}");
     }
     // From some other beginning: Delta says that it is milliseconds.
@@ -270,7 +271,7 @@ fn seconds_are_recognised_and_other_units_refused() {
     let relative = File::new(relative).read().unwrap();
     assert!(near(relative.whole.total_j, 234.0) && near(relative.whole.seconds, 9.0));
     let unknown = plain.replace("1765432", "").replace("\n250,", "\n0,");
-    let error = File::new(unknown).read().unwrap_err().to_string();
+    let error = File::new(unknown).read().unwrap_err().in_line();
     assert!(error.contains("no 'Delta' says in which unit"), "{error}");
 }
 
@@ -304,7 +305,7 @@ fn rows_that_grow_are_counted_from_the_right_where_that_is_safe() {
     ];
     for file in unsafe_ones {
         let error = file.read().unwrap_err();
-        let text = error.to_string();
+        let text = error.in_line();
         assert!(text.contains("which is which cannot be told"), "{text}");
         assert!(!text.contains("killed"), "{text}");
     }
@@ -346,7 +347,7 @@ fn what_may_be_a_broken_row_is_never_passed_over() {
     let with = |at: usize, line: &str| {
         let mut lines: Vec<&str> = plain.lines().collect();
         lines.insert(at, line);
-        File::new(lines.join("\n") + "\n").read().unwrap_err().to_string()
+        File::new(lines.join("\n") + "\n").read().unwrap_err().in_line()
     };
     let broken = with(9, "250,176543");
     assert!(broken.contains("row 10") && broken.contains("more rows follow"), "{broken}");
@@ -362,7 +363,7 @@ fn what_may_be_a_broken_row_is_never_passed_over() {
 fn numbers_as_people_write_them_are_refused_with_the_remedy() {
     let with = |number: &str| {
         let text = format!("Time;{PACKAGE}\n1765432100000;1.5\n1765432100250;{number}\n");
-        File::new(text).read().unwrap_err().to_string()
+        File::new(text).read().unwrap_err().in_line()
     };
     assert!(with("2,5").contains("decimal comma: write"), "{}", with("2,5"));
     for grouped in ["1 000,000", "1\u{202f}000,5", "1.234,5", "1'234,5"] {

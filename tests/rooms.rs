@@ -221,6 +221,33 @@ fn no_room_comes_back_to_itself() {
     }
 }
 
+#[test]
+fn no_file_of_a_crate_comes_back_to_itself() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let circles: Vec<String> = std::fs::read_dir(crates)
+        .unwrap()
+        .filter_map(|each| House::of(&each.unwrap().path().join("src")).circle())
+        .map(|circle| circle.join("\n  "))
+        .collect();
+    assert!(circles.is_empty(), "circles:\n  {}", circles.join("\n  "));
+}
+
+/// The head of `src/run/mod.rs` tells a reader where each step is.
+#[test]
+fn the_way_of_a_trial_leads_to_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let head = std::fs::read_to_string(root.join("src/run/mod.rs")).unwrap();
+    let paths: Vec<&str> = head
+        .lines()
+        .filter(|line| line.starts_with("//! |"))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(paths.len() > 20, "{paths:?}");
+    for path in paths {
+        assert!(root.join(path).is_file(), "there is no {path}");
+    }
+}
+
 /// What circle these files make.
 fn circle_of(files: &[(&str, &str)]) -> Option<String> {
     let src = tempfile::tempdir().unwrap();

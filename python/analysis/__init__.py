@@ -24,7 +24,8 @@ def run(
         arrays: numeric columns, one float64 per trial with NaN for missing, and the power traces;
             see :mod:`analysis.table`.
         emit: called with ``{"event": "progress", "step": str}`` on the way and once with
-            ``{"event": "result", "sentence": str, "files": [str, ...]}`` at the end.
+            ``{"event": "result", "sentence": str, "cautions": [str, ...], "files": [str, ...]}``
+            at the end.
 
     Raises:
         analysis.settings.RequestError: the request or the arrays are not usable; says which part.

@@ -3,7 +3,17 @@
 import re
 from typing import Any
 
-from analysis import departures, effects, machines_report, provenance, repeats, robustness, text
+from analysis import (
+    departures,
+    durations,
+    effects,
+    machines_report,
+    periods,
+    provenance,
+    repeats,
+    robustness,
+    text,
+)
 from analysis.findings import Findings
 from analysis.settings import Settings
 from analysis.table import Table
@@ -31,11 +41,14 @@ _FIXED = (
 _DOUBTS = {
     "unknown": "the order of the trials is not known",
     "sequential": "the order of the trials was not by blocks",
+    "apart": "not all groups ran at the same time",
     "cyclic": "the order of the trials was not random",
     "stretches": "the order of the trials was not random",
     "unbalanced": "the order of the trials was not balanced",
 }
 
+#: Orders in which time is part of the difference.
+_NOT_RANDOM = ("sequential", "apart", "stretches")
 
 ESTIMATED_PART = "The processor's part of the energy is estimated from its load, not measured."
 
@@ -55,6 +68,8 @@ def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
         reasons.append("part of the time was not measured")
     if not found.disturbed.same:
         reasons.append("it is another without the disturbed trials")
+    if not found.durations.same:
+        reasons.append("it is another without the trials of an odd length")
     over = found.machines.pooled if found.machines else None
     reasons += machines_report.caps(over, found.decision, found.compared)
     known = departures.items(table, found, settings)
@@ -98,10 +113,20 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
     cautions += _coverage(table, settings)
+    cautions += durations.told(found.durations)
     cautions += _repeated(table)
     cautions += _disturbances(table, found)
     cautions += _protocol(table, found, settings)
     return cautions
+
+
+def of_the_answer(table: Table, found: Findings) -> list[str]:
+    """The cautions without which the first sentence alone would mislead; a terminal shows them."""
+    if len(table.groups) < 2:
+        return []
+    own = _order(found) if found.order.verdict in _NOT_RANDOM else []
+    own += durations.told(found.durations)
+    return own + _repeated(table)
 
 
 def _data(settings: Settings) -> list[str]:
@@ -197,6 +222,12 @@ def _repeated(table: Table) -> list[str]:
 
 def _order(found: Findings) -> list[str]:
     order = found.order
+    if order.verdict == "apart":
+        when = periods.told(order.apart, order.periods)
+        return [
+            f"Not all groups ran at the same time: {when}; whatever changed over time is part of "
+            "their difference."
+        ]
     if order.verdict != "cyclic":
         return [_ORDER[order.verdict]] if order.verdict in _ORDER else []
     if order.repetition and (order.repetition.period or 0) > 1:

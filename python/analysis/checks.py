@@ -112,6 +112,28 @@ def disturbed(found: Findings) -> Tabulation | None:
     return _with_and_without(found, found.disturbed.pairs, "disturbed trials", caption)
 
 
+def durations(found: Findings) -> list[Tabulation]:
+    """The trials of an odd length, and the result with and without them."""
+    rows = found.durations.trials
+    if not rows:
+        return []
+    cells = [
+        [words(r.trial), words(r.group), number(r.time_s), number(r.median_s)]
+        for r in rows[:_MOST_TRIALS]
+    ]
+    columns = [
+        Column("Trial", False), Column("Group", False), Column("Time (s)"), Column("Median (s)"),
+    ]  # fmt: skip
+    more = len(rows) - _MOST_TRIALS
+    notes = [found.durations.rule]
+    if more > 0:
+        notes.append(f"{more} more are in summary.json.")
+    named = Tabulation("Trials of an odd length", columns, cells, notes)
+    caption = "With and without trials of an odd length"
+    pairs = found.durations.pairs
+    return [named, _with_and_without(found, pairs, "trials of an odd length", caption)]
+
+
 def _with_and_without(
     found: Findings, rows: Sequence[Beside], what: str, caption: str
 ) -> Tabulation:

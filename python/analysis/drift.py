@@ -160,7 +160,7 @@ def _trend(table: Table, column: str, scale: float, unit: str, settings: Setting
     if not len(wide):
         return _trend_of_trials(table, column, scale, unit, settings)
     at = table.usable.groupby("block")[column].mean().reindex(wide.index)
-    if not len(wide) or at.isna().any():
+    if not len(wide) or at.isna().any() or _paused(at):
         return None
     x = ((at - at.min()) / scale).to_numpy(float)
     machines = evidence.strata(table, wide)
@@ -171,13 +171,19 @@ def _trend(table: Table, column: str, scale: float, unit: str, settings: Setting
     return _told(found, unit, settings, "blocks", blocks=blocks)
 
 
+def _paused(at: pd.Series) -> bool:
+    """Whether one pause makes up most of the time: a slope over it would be of what nobody saw."""
+    steps = np.diff(np.sort(at.to_numpy(float)))
+    return len(steps) > 1 and steps.max() > steps.sum() / 2
+
+
 def _trend_of_trials(
     table: Table, column: str, scale: float, unit: str, settings: Settings
 ) -> Slope | None:
     """One slope for all trials, every group (on every machine) with a level of its own."""
     rows = table.usable[table.usable["group"].isin(table.all_groups)]
     at, energy = rows[column], rows["energy_j"]
-    if not len(rows) or at.isna().any() or energy.isna().any():
+    if not len(rows) or at.isna().any() or energy.isna().any() or _paused(at):
         return None
     x = ((at - at.min()) / scale).to_numpy(float)
     levels = rows["group"].astype(str) + "\0" + rows["machine"].fillna("").astype(str)

@@ -10,6 +10,7 @@ from analysis import (
     around,
     decomposition,
     drift,
+    durations,
     evidence,
     factors,
     groups,
@@ -29,6 +30,7 @@ from analysis.around import Around
 from analysis.decision import Decision
 from analysis.decomposition import Split
 from analysis.drift import When
+from analysis.durations import Durations
 from analysis.factors import Levels
 from analysis.groups import Group
 from analysis.history import Releases
@@ -65,6 +67,7 @@ class Findings:
     leave_one_out: list[LeftOut]
     outliers: Outliers
     disturbed: Disturbed
+    durations: Durations
     split: list[Split]
     practical: list[Worth]
     above_idle: AboveIdle
@@ -107,6 +110,7 @@ def analyse(
         leave_one_out=robustness.leave_one_out(table, settings, decision),
         outliers=robustness.without_outliers(table, settings, decision),
         disturbed=robustness.without_disturbed(table, settings, decision),
+        durations=durations.analyse(table, settings, decision),
         split=decomposition.split(table, settings, decision),
         practical=practical.worth(table, settings, decision),
         above_idle=idle.above(table, settings, decision),

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import written
+from analysis import periods, written
+from analysis.periods import MIN_TRIALS, Apart, Period
 from analysis.settings import Settings
 from analysis.table import Table
 from analysis.written import WHERE_KNOWN
@@ -25,9 +26,6 @@ _DRAWS = 4999
 
 #: Orders drawn to see how often chance keeps the trials of a group together.
 _SHUFFLES = 1999
-
-#: Fewer trials a group stand together by chance, too.
-_MIN_TRIALS = 3
 
 #: Fewer where blocks and groups are many, for so many places at most are drawn.
 _FEWEST_DRAWS, _MOST_CELLS = 499, 4_000_000
@@ -81,8 +79,8 @@ class Ran:
 
     ``verdict`` is one of ``unknown``, ``sequential`` (groups ran one after another, not in blocks),
     ``cyclic`` (the order repeats), ``unbalanced`` (positions are), ``random`` and ``few``. Without
-    blocks, but with the times of all trials, it is ``sequential``, ``stretches`` (a group went on
-    for long), ``mixed`` or ``few``.
+    blocks, but with the times of all trials, it is ``sequential``, ``apart`` (some groups ran
+    before others), ``stretches`` (a group went on for long), ``mixed`` or ``few``.
     """
 
     groups: list[str]
@@ -92,12 +90,17 @@ class Ran:
     balance: Balance | None = None
     repetition: Repetition | None = None
     changes: Changes | None = None
+    #: Without blocks: the groups that did not run at the same time, and when they did.
+    apart: list[Apart] = field(default_factory=list)
+    periods: list[Period] = field(default_factory=list)
 
     def written(self) -> dict[str, Any]:
         """For summary.json, where the parts are not told apart."""
         row: dict[str, Any] = {"groups": self.groups, "blocks": self.blocks}
         for part in (self.balance, self.repetition, self.changes):
             row |= written.fields(part) if part is not None else {}
+        if self.changes is not None:
+            row |= {"apart": self.apart, "periods": self.periods}
         return row | {"verdict": self.verdict}
 
 
@@ -133,15 +136,18 @@ def _without_blocks(table: Table, known: pd.DataFrame, settings: Settings) -> Ra
     if len(groups) < 2 or table.usable["run_order"].isna().any():
         return Ran(groups, 0, "unknown")
     found = Changes(*changes(frame["group"].to_numpy(), settings.seed))
+    apart, when = periods.apart(frame), periods.periods(frame)
     if _sequential(frame):
         verdict = "sequential"
-    elif len(frame) < _MIN_TRIALS * len(groups):
+    elif len(frame) < MIN_TRIALS * len(groups):
         verdict = "few"
+    elif len(when) > 1:
+        verdict = "apart"
     elif found.changes_p < _UNLIKELY and found.changes <= found.expected_changes / 2:
         verdict = "stretches"
     else:
-        verdict = "mixed"
-    return Ran(groups, 0, verdict, changes=found)
+        verdict = "apart" if apart else "mixed"
+    return Ran(groups, 0, verdict, changes=found, apart=apart, periods=when)
 
 
 def changes(groups: np.ndarray, seed: int) -> tuple[int, float, float]:
@@ -167,7 +173,7 @@ def _sequential(frame: pd.DataFrame) -> bool:
     """Whether a group changes so seldom that the groups must have run one after another."""
     seen = int((frame["group"] != frame["group"].shift()).sum()) - 1
     groups = frame["group"].nunique()
-    return len(frame) >= _MIN_TRIALS * groups and seen == groups - 1
+    return len(frame) >= MIN_TRIALS * groups and seen == groups - 1
 
 
 def _balance(positions: np.ndarray, groups: int, seed: int) -> Balance:

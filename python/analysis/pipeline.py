@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from analysis import findings, plots, report, summary, table, verdict
+from analysis import cautions, findings, plots, report, summary, table, verdict
 from analysis.settings import Settings
 
 Emit = Callable[[dict[str, Any]], None]
@@ -27,4 +27,11 @@ def run(request: Mapping[str, Any], arrays: Mapping[str, Any], emit: Emit) -> No
     written = report.write(trials, found, answer, figures, settings)
     names = ["groups.csv", "pairs.csv", "summary.json"]
     names += [name for figure in figures for name in figure.files]
-    emit({"event": "result", "sentence": answer.sentence, "files": names + written})
+    emit(
+        {
+            "event": "result",
+            "sentence": answer.sentence,
+            "cautions": cautions.of_the_answer(trials, found),
+            "files": names + written,
+        }
+    )

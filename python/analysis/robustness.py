@@ -177,13 +177,13 @@ def without_outliers(table: Table, settings: Settings, found: Decision) -> Outli
     """Every pair's result with all data and without the outlying blocks."""
     trials = outlying(table)
     blocks = sorted({row.block for row in trials})
-    other = _again(table.without_blocks(blocks), settings) if blocks else None
+    other = decided_again(table.without_blocks(blocks), settings) if blocks else None
     return Outliers(
         rule=OUTLIER_RULE,
         trials=trials,
         blocks=blocks,
-        pairs=_beside(table, settings, found, other),
-        same=other is None or _outcome(found) == _outcome(other),
+        pairs=beside(table, settings, found, other),
+        same=other is None or outcome(found) == outcome(other),
     )
 
 
@@ -193,12 +193,12 @@ def without_disturbed(table: Table, settings: Settings, found: Decision) -> Dist
     disturbed = words.map(lambda own: any(w.strip() in DISTURBED for w in own))
     other = None
     if disturbed.any():
-        other = _again(table.without_trials(table.usable.index[disturbed]), settings)
+        other = decided_again(table.without_trials(table.usable.index[disturbed]), settings)
     return Disturbed(
         flags=list(DISTURBED),
         trials=int(disturbed.sum()),
-        pairs=_beside(table, settings, found, other),
-        same=other is None or _outcome(found) == _outcome(other),
+        pairs=beside(table, settings, found, other),
+        same=other is None or outcome(found) == outcome(other),
     )
 
 
@@ -212,19 +212,19 @@ def conclusion_without(disturbed: Disturbed) -> str:
     return "the conclusion is the same"
 
 
-def _again(table: Table, settings: Settings) -> Decision | None:
+def decided_again(table: Table, settings: Settings) -> Decision | None:
     """The decision on fewer trials; None where hardly any is left."""
     return evidence.decided(table, settings) if len(table.usable) else None
 
 
-def _outcome(found: Decision | None) -> list[float]:
+def outcome(found: Decision | None) -> list[float]:
     """What a decision comes to: which pairs are resolved, and which way."""
     if found is None:
         return []
     return [float(np.sign(c.mean)) if c.resolved else 0.0 for c in found.comparisons]
 
 
-def _beside(
+def beside(
     table: Table, settings: Settings, found: Decision, other: Decision | None
 ) -> list[Beside]:
     return [

@@ -219,8 +219,9 @@ def _modelled(
 def _satterthwaite(model: _Model, variances: np.ndarray, contrast: np.ndarray, v: float) -> float:
     """Satterthwaite's degrees of freedom; those of the residuals where blocks vary by nothing."""
     residual = float(len(model.y) - model.x.shape[1])
-    steps = np.full(2, _STEP * variances.sum())
-    if variances[0] == 0:
+    # Twice a step down, a variance still stays above zero.
+    steps = np.minimum(_STEP * variances.sum(), variances / 4.0)
+    if variances.min() <= 0:
         return max(residual, 1.0)
     gradient = _gradient(lambda at: model.variance(at, contrast), variances, steps)
     curvature = _curvature(model.likelihood, variances, steps)

@@ -89,6 +89,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "leave_one_out": found.leave_one_out,
         "outliers": found.outliers,
         "disturbed": found.disturbed,
+        "durations": found.durations,
         "equivalence": found.equivalence,
         "above_idle": found.above_idle,
         "mixed_model": found.mixed,

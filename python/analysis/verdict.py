@@ -132,7 +132,8 @@ def _single(table: Table) -> str:
 def _sparse(table: Table) -> str:
     if not table.sparse:
         return ""
-    return f" {_single(table)}{'' if len(table.sparse) == 1 else ' each'}: no comparison with it."
+    each, them = ("", "it") if len(table.sparse) == 1 else (" each", "them")
+    return f" {_single(table)}{each}: no comparison with {them}."
 
 
 def _measured(settings: Settings) -> str:

@@ -17,7 +17,14 @@ def sentence(groups: Sequence[str], comparisons: list[Outcome], level: str) -> s
     """
     if level == "too few":
         note = next((c.note for c in comparisons if c.note), None) or sizes(comparisons)
-        observed = text.join([_observed(c) for c in comparisons])
+        # Of many groups those with the base: every pair would fill a page.
+        own = comparisons
+        if len(groups) > _MOST_NAMED:
+            own = [c for c in comparisons if c.base == comparisons[0].base][:_MOST_NAMED]
+        listed = [_observed(c) for c in own]
+        if len(comparisons) > len(own):
+            listed.append(f"{len(comparisons) - len(own)} more")
+        observed = text.join(listed)
         return f"too few data for a conclusion ({note}). Observed: {observed}."
     over = f", over {sizes(comparisons)}."
     if len(comparisons) == 1:

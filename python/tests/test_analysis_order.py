@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 from test_analysis_made import build, race, trial
 
-from analysis import drift, evidence, order, sensitivity
+from analysis import drift, evidence, order, periods, sensitivity
 
 
 def analyse(table, settings):
@@ -221,3 +221,55 @@ def test_without_blocks_the_drift_is_that_of_trials_beside_their_groups(tmp_path
     change = 100 * np.expm1(direct.params[2] * hours.max())
     assert found.pct_over_experiment == pytest.approx(change, rel=1e-6)
     assert (found.of, found.trials) == ("trials", 30)
+
+
+def unpaired(groups, starts):
+    """Trials without blocks, in the order given, each beginning at its second."""
+    rng = np.random.default_rng(3)
+    return [
+        trial(g, i, 1000 * np.exp(rng.normal(0, 0.02)), start_unix_s=1.75e9 + s, run_order=i)
+        | {"block": None}
+        for i, (g, s) in enumerate(zip(groups, starts, strict=True), 1)
+    ]
+
+
+def test_groups_of_two_days_did_not_run_at_the_same_time(tmp_path):
+    rng = np.random.default_rng(8)
+    first = [str(g) for g in rng.permutation(["a"] * 12 + ["b"] * 12)]
+    later = [str(g) for g in rng.permutation(["c"] * 12 + ["d"] * 12)]
+    starts = [*range(0, 24 * 60, 60), *range(7 * 86400, 7 * 86400 + 24 * 60, 60)]
+    table, settings = build(unpaired(first + later, starts), tmp_path)
+    found = order.check(table, settings)
+    assert found.verdict == "apart"
+    assert [sorted(p.groups) for p in found.periods] == [["a", "b"], ["c", "d"]]
+    assert {(p.first, p.later) for p in found.apart} == {(x, y) for x in "ab" for y in "cd"}
+    assert {p.share for p in found.apart} == {1.0}
+    said = periods.told(found.apart, found.periods)
+    assert "(2025-06-15), then" in said and "(2025-06-22)" in said
+    # A slope over the week between would be of what nobody saw.
+    assert analyse(table, settings).time is None
+    assert analyse(table, settings).run_order is not None
+
+
+def test_a_group_that_mostly_ran_later_is_named_with_its_share(tmp_path):
+    # All of a's 20 trials and 5 of b's are mixed, then 15 of b's follow.
+    rng = np.random.default_rng(2)
+    groups = [str(g) for g in rng.permutation(["a"] * 20 + ["b"] * 5)] + ["b"] * 15
+    table, settings = build(unpaired(groups, range(0, 40 * 60, 60)), tmp_path)
+    found = order.check(table, settings)
+    places = {g: [i for i, own in enumerate(groups) if own == g] for g in "ab"}
+    share = np.mean([[later > first for later in places["b"]] for first in places["a"]])
+    (pair,) = found.apart
+    assert (pair.first, pair.later) == ("a", "b")
+    assert pair.share == pytest.approx(share)
+    assert f"{share:.0%}" in periods.told(found.apart, found.periods)
+    assert found.verdict in ("apart", "stretches")
+
+
+def test_random_orders_are_not_called_apart(tmp_path):
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        groups = [str(g) for g in rng.permutation(["a"] * 8 + ["b"] * 8 + ["c"] * 8)]
+        table, _ = build(unpaired(groups, range(0, 24 * 60, 60)), tmp_path)
+        trials = table.frame.sort_values("run_order")
+        assert periods.apart(trials) == [] and len(periods.periods(trials)) == 1

@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import re
+import statistics
 
 import numpy as np
 import pytest
@@ -110,6 +111,7 @@ def expected(summary, made):
     outliers = {t["trial"] for t in made.usable
                 if t["block"] in {o["block"] for o in made.outlying()}}  # fmt: skip
     disturbed = {t["trial"] for t in made.usable if t["disturbed"]}
+    odd = odd_lengths(made)
     grams = summary["settings"]["practical"]["carbon_intensity"]
     return {
         "ranking": ranking(made, decision),
@@ -131,6 +133,7 @@ def expected(summary, made):
             "trials": made.outlying(), "blocks": sorted({o["block"] for o in made.outlying()}),
         },
         "disturbed": beside(made, disturbed) | {"trials": len(disturbed)},
+        "durations": beside(made, {o["trial"] for o in odd}) | {"trials": odd},
         "equivalence": list(equivalence.values()),
         "above_idle": made.above_idle(),
         "mixed_model": made.mixed(),
@@ -148,6 +151,22 @@ def expected(summary, made):
         "baseline": {"before_w": IDLE[0], "after_w": IDLE[1], "drift_w": IDLE[1] - IDLE[0]},
         "settings": {"blocks_needed": 6},
     }  # fmt: skip
+
+
+def odd_lengths(made):
+    """Trials of less than half or more than twice their group's median time, and far out."""
+    found = []
+    for group in {t["group"]: None for t in made.usable}:
+        own = [t for t in made.usable if t["group"] == group]
+        middle = statistics.median(t["time_s"] for t in own)
+        away = [abs(math.log(t["time_s"] / middle)) for t in own]
+        spread = statistics.median(away)
+        found += [
+            {"trial": t["trial"], "time_s": t["time_s"], "median_s": middle}
+            for t, by in zip(own, away, strict=True)
+            if by > math.log(2) and 0.6745 * by > 10 * spread
+        ]
+    return found
 
 
 def pairs(summary, made):

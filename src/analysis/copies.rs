@@ -19,8 +19,8 @@ pub struct Copied {
     pub same_as: String,
 }
 
-/// Takes the copies out of `files`. Of files with the same content the one with the shortest name, the
-/// first in the alphabet, stays. Empty files are none: each is a meter that wrote nothing.
+/// Takes the copies out of `files`. Of files with the same content the one with the shortest name, the first in
+/// the alphabet, stays. Empty files are not copies of each other: in each case a meter wrote nothing.
 pub(super) fn take_out(files: &mut Vec<Found>) -> Vec<Copied> {
     let mut alike: BTreeMap<(u64, u64), Vec<&Found>> = BTreeMap::new();
     for file in files.iter().filter(|f| f.head.0 > 0) {
@@ -30,7 +30,7 @@ pub(super) fn take_out(files: &mut Vec<Found>) -> Vec<Copied> {
     for group in alike.into_values().filter(|group| group.len() > 1) {
         let mut by_content: BTreeMap<Vec<u8>, Vec<&Found>> = BTreeMap::new();
         for file in group {
-            // What cannot be read will be told of as a trial.
+            // A file that cannot be read is reported as a trial.
             if let Ok(digest) = digest(&file.path) {
                 by_content.entry(digest).or_default().push(file);
             }

@@ -38,7 +38,7 @@ pub(crate) struct Measured<'a> {
     pub usable: bool,
     /// The domains in its file.
     pub present: Vec<Domain>,
-    /// Those of its own total.
+    /// The domains of its own total.
     pub total: &'a [Domain],
 }
 
@@ -65,7 +65,7 @@ fn unlike(kinds: &BTreeMap<String, String>, compared: &[Domain]) -> String {
 /// Why these are compared; `beside` are those that only some trials have.
 fn alike(compared: &[Domain], beside: &[Domain], judged: &[&Measured<'_>]) -> String {
     if beside.is_empty() && compared == [Domain::Estimated] {
-        // Nothing was measured, and no word here may say so.
+        // Nothing was measured, and the sentence must not claim that.
         "an estimate from processor time; nothing was measured".to_owned()
     } else if beside.is_empty() && compared.contains(&Domain::Estimated) {
         format!("{}; the processor's part is an estimate", list(compared))
@@ -163,7 +163,7 @@ fn group_kinds(trials: &[&Measured<'_>]) -> BTreeMap<String, String> {
     for trial in trials {
         *counts.entry(trial.group).or_default().entry(kind(trial.total)).or_default() += 1;
     }
-    let settle = |kinds: BTreeMap<String, usize>| {
+    let choose = |kinds: BTreeMap<String, usize>| {
         let all: usize = kinds.values().sum();
         let most = kinds.iter().find(|(_, n)| **n as f64 >= KIND_FROM * all as f64);
         match most {
@@ -171,7 +171,7 @@ fn group_kinds(trials: &[&Measured<'_>]) -> BTreeMap<String, String> {
             None => kinds.into_keys().collect::<Vec<_>>().join("+"),
         }
     };
-    counts.into_iter().map(|(group, kinds)| (group.to_owned(), settle(kinds))).collect()
+    counts.into_iter().map(|(group, kinds)| (group.to_owned(), choose(kinds))).collect()
 }
 
 fn lacks(domain: Domain, trials: &[&Measured<'_>]) -> String {

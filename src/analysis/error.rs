@@ -1,17 +1,18 @@
 //! Why an analysis could not be made.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::kinds::Kind;
 use super::scan::ScanError;
 use super::study::Told;
 
 /// Why an analysis could not be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum AnalysisError {
     /// The folder cannot be read.
-    #[error("{} cannot be read ({source}). Name an experiment's folder, or one of EnergiBridge's CSV files", dir.display())]
+    #[error("{} cannot be read ({source})", dir.display())]
+    #[diagnostic(help("Name an experiment's folder, or one of EnergiBridge's CSV files"))]
     Folder {
         /// The folder.
         dir: PathBuf,
@@ -20,27 +21,32 @@ pub enum AnalysisError {
     },
     /// The Python of the environment for analysis does not run.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Environment(crate::env::EnvError),
     /// It is an experiment's, and not as one has to be.
     #[error("{} is not analysed: {why}", dir.display())]
     Unfit {
         /// The folder.
         dir: PathBuf,
-        /// What is wrong with it, and what can be done.
+        /// What is wrong with it.
         why: String,
+        /// What can be done.
+        #[help]
+        remedy: Option<String>,
     },
     /// Somebody asked this program to end.
-    #[error("the analysis was interrupted, and nothing of it was written; make it with: joulerace analyze {}", dir.display())]
+    #[error("the analysis was interrupted, and nothing of it was written")]
+    #[diagnostic(help("make it with: joulerace analyze {}", dir.display()))]
     Interrupted {
         /// The folder.
         dir: PathBuf,
     },
     /// There is nothing to analyse.
     #[error(
-        "{} holds no trials: no CSV file with EnergiBridge's columns, in no folder below it{}. \
-         Name a folder that has some, such as <group>/<name>_<number>.csv",
+        "{} holds no trials: no CSV file with EnergiBridge's columns, in no folder below it{}",
         dir.display(), passed(ignored)
     )]
+    #[diagnostic(help("Name a folder that has some, such as <group>/<name>_<number>.csv"))]
     NoTrials {
         /// The folder.
         dir: PathBuf,
@@ -49,6 +55,7 @@ pub enum AnalysisError {
     },
     /// What the groups are is not clear, or a flag's pattern cannot be used.
     #[error("{}: {source}", dir.display())]
+    #[diagnostic(forward(source))]
     Groups {
         /// The folder.
         dir: PathBuf,
@@ -57,9 +64,10 @@ pub enum AnalysisError {
     },
     /// There are trials, and none can be used.
     #[error(
-        "none of the {} trials in {} can be used. {}{}{}",
-        told.trials, dir.display(), reasons(&told.unused), hint(told), report.as_ref().map_or(String::new(), |r| format!("\nReport: {}", r.display()))
+        "none of the {} trials in {} can be used. {}",
+        told.trials, dir.display(), reasons(&told.unused)
     )]
+    #[diagnostic(help("{}", hint(told, report.as_deref())))]
     NothingUsable {
         /// The folder.
         dir: PathBuf,
@@ -69,7 +77,8 @@ pub enum AnalysisError {
         report: Option<PathBuf>,
     },
     /// The results cannot be written.
-    #[error("{} cannot be written ({source}). Name another folder with --output", path.display())]
+    #[error("{} cannot be written ({source})", path.display())]
+    #[diagnostic(help("Name another folder with --output"))]
     Output {
         /// The file or folder.
         path: PathBuf,
@@ -77,10 +86,8 @@ pub enum AnalysisError {
         source: io::Error,
     },
     /// The place is not in the table of carbon intensities.
-    #[error(
-        "--carbon-intensity: no figure for '{place}'. Give grams of CO2e per kWh, or one of {}",
-        known.join(", ")
-    )]
+    #[error("--carbon-intensity: no figure for '{place}'")]
+    #[diagnostic(help("Give grams of CO2e per kWh, or one of {}", known.join(", ")))]
     UnknownPlace {
         /// What was asked for.
         place: String,
@@ -131,9 +138,10 @@ fn reasons(unused: &[Kind]) -> String {
     }
 }
 
-fn hint(told: &Told) -> String {
-    let hint = told.hint();
-    if hint.is_empty() { hint } else { format!("\n{hint}") }
+fn hint(told: &Told, report: Option<&Path>) -> String {
+    let report = report.map(|report| format!("Report: {}", report.display()));
+    let lines = [Some(told.hint()).filter(|hint| !hint.is_empty()), report];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 fn passed(ignored: &[Kind]) -> String {

@@ -94,7 +94,7 @@ pub(super) fn by_names(paths: &[&str], root: &str) -> Result<Grouping, Vec<Choic
             stamp: kept[at].parts.iter().any(|p| p.kind == Kind::Stamp),
         })
         .collect();
-    settle_numbers(&mut placed, &kept, &roles);
+    choose_numbers(&mut placed, &kept, &roles);
     let by = match chosen.map(|f| factors[f].level) {
         None => "one group: nothing in the files' names tells them apart",
         Some(None) => "the files' names",
@@ -287,7 +287,7 @@ fn session(
     (!all.is_empty()).then(|| all.join("/"))
 }
 
-/// Of a folder's name what counts: `docker_session_2` and `podman_session_2` are the same session.
+/// The part of a folder's name that counts: `docker_session_2` and `podman_session_2` are the same session.
 fn counted(name: &str) -> String {
     let all = parts(name);
     let from = all.iter().rposition(|p| p.kind == Kind::Word).unwrap_or(0);
@@ -296,7 +296,7 @@ fn counted(name: &str) -> String {
 
 /// A number that is the same for all trials of a group counts nothing; where each session holds one
 /// trial, the session's number is the trial's.
-fn settle_numbers(placed: &mut [Placed], files: &[&File<'_>], roles: &Numbers) {
+fn choose_numbers(placed: &mut [Placed], files: &[&File<'_>], roles: &Numbers) {
     if roles.counter.is_none() {
         let mut seen = BTreeSet::new();
         let once = placed.iter().all(|p| seen.insert((p.group.clone(), p.session.clone())));

@@ -2,6 +2,7 @@
 
 use super::error::AnalysisError;
 use super::settings::AnalyzeSettings;
+use crate::Remedy as _;
 use crate::files::{self, Dir};
 use crate::plan::Plan;
 use crate::settings::{Settings, Shard};
@@ -26,20 +27,21 @@ const LARGEST: u64 = 1 << 30;
 ///
 /// [`AnalysisError::Unfit`].
 pub(crate) fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisError> {
-    let unfit = |why: String| AnalysisError::Unfit { dir: settings.dir.clone(), why };
+    let unfit = |why: String| AnalysisError::Unfit { dir: settings.dir.clone(), why, remedy: None };
     let named = OsStr::new("experiment.json");
-    // What cannot be opened is told of by whoever reads it.
+    // A folder that cannot be opened is reported when it is read.
     let Ok(dir) = Dir::open(&settings.dir) else { return Ok(Vec::new()) };
     if !dir.has(named) {
         return Ok(Vec::new());
     }
     files::only_plain(&settings.dir).map_err(|e| unfit(e.to_string()))?;
     let text = dir.read(named, LARGEST).map_err(|e| unfit(format!("experiment.json: {e}")))?;
-    let damaged = |why: String| {
-        unfit(format!(
-            "experiment.json cannot be used ({why}), so it is not known what was done; bring it back \
-             from a copy, or move it away to analyse the samples alone"
-        ))
+    let damaged = |why: String| AnalysisError::Unfit {
+        dir: settings.dir.clone(),
+        why: format!("experiment.json cannot be used ({why}), so it is not known what was done"),
+        remedy: Some(
+            "bring it back from a copy, or move it away to analyse the samples alone".to_owned(),
+        ),
     };
     let (head, _) = Experiment::look(&text).map_err(damaged)?;
     let experiment = match Experiment::parse(&text) {
@@ -66,11 +68,11 @@ pub(crate) fn check(settings: &AnalyzeSettings) -> Result<Vec<String>, AnalysisE
     Ok(experiment.shards.par_iter().flat_map(agrees_itself).collect())
 }
 
-/// What of journal, records and samples does not agree, a sentence each.
+/// Where journal, records and samples disagree, a sentence each.
 fn agrees(plan: &Plan, folder: &Folder) -> Vec<String> {
     let journal = match journal::read(&folder.journal()) {
         Ok(journal) => journal,
-        Err(error) => return vec![error.to_string()],
+        Err(error) => return vec![error.in_line()],
     };
     let damages = audit(plan, &journal, folder);
     damages.into_iter().map(|d| format!("{}: {}", d.trial.name, d.why)).collect()

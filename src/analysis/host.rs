@@ -1,5 +1,6 @@
 //! An analysis from the folder to the report: read here, worked out by Python in a worker.
 
+use crate::Remedy as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use super::copies::Copied;
 use super::error::AnalysisError;
 use super::guard;
 use super::kinds::{Kind, kinds};
-use super::request::{AnalysisEvent, argument, write_arrays};
+use super::request::{AnalysisMessage, argument, write_arrays};
 use super::scan::{GroupLine, Ignored, Scan, ScanError, Source, scan_with};
 use super::settings::AnalyzeSettings;
 use super::study::{Study, Told, study};
@@ -47,6 +48,8 @@ pub struct AnalysisReport {
     pub output: PathBuf,
     /// The answer in a sentence.
     pub sentence: String,
+    /// What somebody who reads that sentence alone has to know besides.
+    pub cautions: Vec<String>,
     /// What was written, relative to `output`.
     pub files: Vec<String>,
     /// Where the trials come from.
@@ -63,7 +66,7 @@ pub struct AnalysisReport {
     pub seconds: f64,
 }
 
-/// What an analysis tells on its way.
+/// What an analysis reports while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// What the folder holds, before anything is read; `by` says what the groups were found by.
@@ -74,9 +77,9 @@ pub enum Progress {
     },
     /// Files are being read.
     Reading {
-        /// So many were.
+        /// How many so far.
         done: usize,
-        /// Of so many.
+        /// How many in all.
         of: usize,
     },
     /// All files were read.
@@ -136,10 +139,21 @@ pub async fn run(
         let (dir, told) = (settings.dir, Box::new(told));
         return Err(AnalysisError::NothingUsable { dir, told, report });
     }
-    let (sentence, mut files) = result.unwrap_or_default();
+    let Made { sentence, cautions, mut files } = result.unwrap_or_default();
     files.insert(0, "trials.csv".into());
     let seconds = start.elapsed().as_secs_f64();
-    Ok(AnalysisReport { output, sentence, files, source, told, broken, ignored, copies, seconds })
+    Ok(AnalysisReport {
+        output,
+        sentence,
+        cautions,
+        files,
+        source,
+        told,
+        broken,
+        ignored,
+        copies,
+        seconds,
+    })
 }
 
 /// Keeps what was asked and what was written beside the rest.
@@ -190,7 +204,15 @@ fn passed_over(settings: &AnalyzeSettings, found: &Scan) -> Vec<Kind> {
 struct Heard {
     told: Told,
     broken: Vec<Broken>,
-    result: Option<(String, Vec<String>)>,
+    result: Option<Made>,
+}
+
+/// The verdict, what has to be known besides, and the files that were written.
+#[derive(Default)]
+struct Made {
+    sentence: String,
+    cautions: Vec<String>,
+    files: Vec<String>,
 }
 
 /// An analysis under way.
@@ -267,20 +289,19 @@ impl Analysis<'_> {
     }
 
     /// Has a worker call Python, and gives its sentence and files.
-    async fn call(
-        &mut self,
-        request: Request,
-    ) -> Result<Option<(String, Vec<String>)>, AnalysisError> {
+    async fn call(&mut self, request: Request) -> Result<Option<Made>, AnalysisError> {
         let mut result = None;
         let mut complaint = None;
         let progress = &mut self.progress;
         let called = worker::call(request, self.stop, |event| {
-            // An event of a kind that only the Python side knows is none for this listener.
+            // Python may emit other messages, which the host does not need.
             match serde_json::from_value(event.clone()) {
-                Ok(AnalysisEvent::Progress { step }) => progress(Progress::Step(step)),
-                Ok(AnalysisEvent::Result { sentence, files }) => result = Some((sentence, files)),
-                Ok(AnalysisEvent::Refused { message }) => complaint = Some(refused(&message)),
-                Ok(AnalysisEvent::Place { place, known }) => {
+                Ok(AnalysisMessage::Progress { step }) => progress(Progress::Step(step)),
+                Ok(AnalysisMessage::Result { sentence, cautions, files }) => {
+                    result = Some(Made { sentence, cautions, files });
+                }
+                Ok(AnalysisMessage::Refused { message }) => complaint = Some(refused(&message)),
+                Ok(AnalysisMessage::Place { place, known }) => {
                     complaint = Some(AnalysisError::UnknownPlace { place, known });
                 }
                 Err(_) => {}
@@ -301,7 +322,7 @@ impl Analysis<'_> {
             Some(Failure::Raised { error } | Failure::NoPython { error }) => {
                 Err(AnalysisError::Python { message: error, traceback })
             }
-            Some(failure) => Err(AnalysisError::Ended { why: failure.to_string(), log: printed }),
+            Some(failure) => Err(AnalysisError::Ended { why: failure.in_line(), log: printed }),
         }
     }
 

@@ -26,7 +26,7 @@ mod walk;
 pub(crate) use error::AnalysisError;
 pub use host::run;
 pub(crate) use host::{ASKED, AnalysisReport, Progress};
-pub use request::AnalysisEvent;
+pub use request::AnalysisMessage;
 pub(crate) use settings::CarbonIntensity;
 pub use settings::{AnalyzeSettings, Method};
 pub(crate) use study::Told;

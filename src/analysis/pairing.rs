@@ -1,8 +1,8 @@
 //! Which trials form a block: those that ran beside each other, as far as the files show it.
 //!
-//! An experiment of ours has its blocks on record. Of anybody else's files only names and times are
-//! known, and the same number in two groups' names may be chance. So numbers are blocks only where the
-//! trials that share one also ran one after the other:
+//! An experiment of joulerace's own records its blocks. Of other files only names and times are known, and the
+//! same number in two groups' names may be chance. So numbers are blocks only where the trials that share one
+//! also ran one after the other:
 //!
 //! - All trials are put in the order in which they began. A number's trials are *neighbours* where no other
 //!   trial lies between the first and the last of them. Of the numbers that several groups share,
@@ -104,7 +104,7 @@ pub(crate) struct Known<'a> {
 ///
 /// # Errors
 ///
-/// What was asked for cannot be had.
+/// The files do not show the blocks that were asked for.
 pub(crate) fn pair(trials: &[Known<'_>], asked: Asked, named: bool) -> Result<Pairing, String> {
     let times = Times::of(trials);
     let numbered = Numbered::of(trials);

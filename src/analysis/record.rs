@@ -12,9 +12,9 @@ use crate::phase::PhaseMark;
 use crate::store::interference::Interference;
 use crate::store::pauses::Cooldown;
 
-/// Columns for what the machine did beside a trial, in the order of [`TrialFacts::conditions`]. A
+/// Columns for what was watched beside a trial, in the order of [`TrialFacts::watched`]. A
 /// table has those that any of its trials knows.
-pub(crate) const CONDITIONS: [&str; 15] = [
+pub(crate) const WATCHED: [&str; 15] = [
     "attempt",
     "idle_w",
     "trial_cpu_s",
@@ -80,8 +80,8 @@ pub struct TrialFacts {
     pub cooldown: Option<Cooldown>,
 }
 
-/// A script's account of its trial as far as the analysis needs it. Scripts of other people write it, so
-/// that what is no account at all is one that tells nothing.
+/// A script's account of its trial as far as the analysis needs it. Other people's scripts write it: what cannot
+/// be read as an account counts as an empty one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Value")]
 pub struct Told {
@@ -118,8 +118,8 @@ impl TrialFacts {
     }
 
     /// The numbers about the machine during and after the trial, by their columns' names: those of
-    /// [`CONDITIONS`] that are known. Powers are in W, times in s, frequencies in MHz.
-    pub(crate) fn conditions(&self) -> impl Iterator<Item = (&'static str, f64)> {
+    /// [`WATCHED`] that are known. Powers are in W, times in s, frequencies in MHz.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let watch = self.interference.as_ref();
         let sampler = self.sampler.as_ref();
         let cooldown = self.cooldown.as_ref();
@@ -141,7 +141,7 @@ impl TrialFacts {
             cooldown.and_then(|c| c.watts),
             cooldown.and_then(|c| c.reached_idle).map(f64::from),
         ];
-        CONDITIONS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?)))
+        WATCHED.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// What is known about the counters' ranges: our own meters undo wraps before they write.

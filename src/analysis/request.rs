@@ -16,10 +16,10 @@ use crate::clean;
 use crate::store::settling::When;
 use crate::worker::protocol::Arrays;
 
-/// What Python tells; what else it says is for others.
+/// What Python reports to the host; other messages are ignored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub enum AnalysisEvent {
+pub enum AnalysisMessage {
     /// A step begins.
     Progress {
         /// What is done, for a terminal.
@@ -29,6 +29,9 @@ pub enum AnalysisEvent {
     Result {
         /// The verdict, in one sentence.
         sentence: String,
+        /// What somebody who reads that sentence alone has to know besides.
+        #[serde(default)]
+        cautions: Vec<String>,
         /// The names of the files that were written, within the folder.
         files: Vec<String>,
     },
@@ -98,7 +101,7 @@ struct Baseline {
 }
 
 /// The argument for a table that is to be analysed into `output`. Names, reasons and commands may be a
-/// stranger's; nothing of them acts where they are shown.
+/// stranger's, so they are cleaned before they are shown.
 pub(super) fn argument(
     settings: &AnalyzeSettings,
     output: &Path,

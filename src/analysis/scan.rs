@@ -2,6 +2,7 @@
 
 mod own;
 
+use crate::Remedy as _;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -86,7 +87,7 @@ pub struct Scan {
 pub(crate) type Renamed = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Why a folder's trials could not be found.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ScanError {
     /// It cannot be read.
     #[error(transparent)]
@@ -95,18 +96,20 @@ pub enum ScanError {
     #[error("{0}")]
     Refused(String),
     /// The groups may be one thing or another.
-    #[error(
-        "it is not clear what is to be compared. Name one of these:\n{}",
-        .0.iter().map(|c| format!("  {c}")).collect::<Vec<_>>().join("\n")
-    )]
+    #[error("it is not clear what is to be compared")]
+    #[diagnostic(help("Name one of these:\n{}", listed(_0)))]
     Ambiguous(Vec<Choice>),
+}
+
+fn listed(choices: &[Choice]) -> String {
+    choices.iter().map(|choice| format!("  {choice}")).collect::<Vec<_>>().join("\n")
 }
 
 impl From<ScanError> for io::Error {
     fn from(error: ScanError) -> io::Error {
         match error {
             ScanError::Folder(error) => error,
-            other => io::Error::other(other.to_string()),
+            other => io::Error::other(other.in_full()),
         }
     }
 }
@@ -180,7 +183,7 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
         });
     }
     shorten(&mut inputs);
-    inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     let blocks_named = search.group_by.as_ref().is_some_and(|p| p.contains("<block>"));
     let by = grouping.by;
     let renamed = Renamed::new();
@@ -253,7 +256,7 @@ fn of_table(row: Tabled) -> Input {
     }
 }
 
-fn order(input: &Input) -> (&str, Option<&str>, Option<u64>, &str) {
+fn sort_key(input: &Input) -> (&str, Option<&str>, Option<u64>, &str) {
     (&input.group, input.session.as_deref(), input.block, &input.trial)
 }
 

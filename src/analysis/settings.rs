@@ -158,11 +158,11 @@ impl AnalyzeSettings {
         }
     }
 
-    /// What no analysis could be made with, naming the flag.
+    /// Refuses values that no analysis can use.
     ///
     /// # Errors
     ///
-    /// The complaint.
+    /// The flag, and what is wrong with it.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (flag, value) in
             [("runs-per-year", self.runs_per_year), ("price-per-kwh", self.price_per_kwh)]
@@ -180,11 +180,11 @@ impl AnalyzeSettings {
         Ok(())
     }
 
-    /// What cannot be asked of an experiment of ours, naming the flag.
+    /// Refuses flags that do not apply to an experiment of joulerace's own.
     ///
     /// # Errors
     ///
-    /// The complaint.
+    /// The flag, and what is wrong with it.
     pub(crate) fn check_for_experiment(&self) -> Result<(), String> {
         let plain =
             "it is for other files: an experiment has its groups, blocks and trials on record";

@@ -130,7 +130,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// None that is known: memory takes all that is written.
+    /// None in practice: it writes to memory.
     pub fn row(&self, row: usize, columns: &[String]) -> io::Result<Vec<u8>> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(columns.iter().map(|name| self.cell(row, name)))?;

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Folders below the named one that are searched.
+/// How many levels of folders are searched.
 const DEEPEST: usize = 24;
 
-/// As many files are looked at; more is no study.
+/// The most files that are looked at; no study has more.
 const MOST_FILES: usize = 200_000;
 
 /// How much of a file is looked at to see whether it holds samples, in bytes.
@@ -55,7 +55,7 @@ pub(super) struct Walk {
 ///
 /// # Errors
 ///
-/// `root` cannot be read. A folder below it that cannot be is told of in [`Walk::ignored`].
+/// `root` cannot be read. A folder below it that cannot be read is listed in [`Walk::ignored`].
 pub(super) fn walk(
     root: &Path,
     skip: impl Fn(&Path) -> Option<String>,
@@ -110,7 +110,7 @@ pub(super) fn walk(
     Ok(walk)
 }
 
-/// Of a CSV file that holds something else.
+/// Why a CSV file that holds something else is passed over.
 pub(super) const NO_SAMPLES: &str =
     "no file of samples: neither Time nor energy in its first lines";
 
@@ -128,7 +128,7 @@ impl Walk {
         if self.files.len() == MOST_FILES {
             return self.pass_over(path, format!("is beyond the first {MOST_FILES} files"));
         }
-        // Of one that cannot be read, reading it will say what is wrong.
+        // Reading a file that cannot be opened will say what is wrong.
         let head = head(&path).unwrap_or_default();
         if !holds_samples(&head.1) {
             return self.pass_over(path, NO_SAMPLES.into());
@@ -148,13 +148,12 @@ fn head(path: &Path) -> io::Result<(u64, Vec<u8>)> {
     Ok((length, head))
 }
 
-/// Whether what begins like this may hold samples. What holds nothing at all is a trial whose meter
-/// wrote nothing, and no other table.
+/// Whether what begins like this may hold samples. An empty file counts as a trial whose meter wrote nothing.
 fn holds_samples(head: &[u8]) -> bool {
     // In UTF-16 every second byte of plain letters is zero.
     let plain: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
     let text = String::from_utf8_lossy(&plain);
-    // What is no text at all is a file that was spoilt, and no other table either.
+    // A file that is not text was damaged; it counts as a trial, too.
     if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) {
         return true;
     }

@@ -1,5 +1,6 @@
 //! `joulerace analyze`: what may be typed.
 
+use super::{ChosenArgs, PythonArgs};
 use crate::analysis::pairing::Asked;
 use crate::analysis::tables::Columns;
 use crate::analysis::{CarbonIntensity, Method, settings};
@@ -46,17 +47,10 @@ pub(crate) struct AnalyzeArgs {
     /// Groups whose difference lies surely within PCT per cent count as equivalent
     #[arg(long, value_name = "PCT", value_parser = margin)]
     pub margin: Option<f64>,
-    /// What belongs to which group: a regular expression for a file's path below DIR, with
-    /// (?P<group>…) and, where wanted, (?P<block>…) and (?P<session>…)
-    #[arg(long, value_name = "REGEX", help_heading = "Files that are no experiment's")]
-    pub group_by: Option<String>,
     /// Of a table with a run in each row, which columns hold what: group=…,energy=…,unit=J|Wh|kWh,
     /// time=…,block=… [default: guessed]
     #[arg(long, value_name = "KEY=COLUMN", help_heading = "Files that are no experiment's")]
     pub columns: Option<Columns>,
-    /// Leaves out files and folders whose path below DIR, or name, matches; may be repeated
-    #[arg(long, value_name = "GLOB", help_heading = "Files that are no experiment's")]
-    pub exclude: Vec<String>,
     /// Blocks: auto (numbers or times, on evidence), number, time or none
     #[arg(
         long,
@@ -71,12 +65,12 @@ pub(crate) struct AnalyzeArgs {
     /// What totals hold: package, dram, gpu, system, … [default: what all usable trials have]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub domains: Option<Vec<String>>,
-    /// The environment with the analysis packages [default: joulerace's own]
-    #[arg(long, value_name = "DIR")]
-    pub python_env: Option<PathBuf>,
-    /// Take --python-env although its versions differ from the lock, and note that in the report
-    #[arg(long, requires = "python_env")]
-    pub allow_unlocked: bool,
+    /// What Python analyses.
+    #[command(flatten)]
+    pub python: PythonArgs,
+    /// Which files, in which groups.
+    #[command(flatten, next_help_heading = "Files that are no experiment's")]
+    pub chosen: ChosenArgs,
 }
 
 fn method(text: &str) -> Result<Method, String> {

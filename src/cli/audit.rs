@@ -1,5 +1,6 @@
 //! `joulerace audit`: what may be typed.
 
+use super::{ChosenArgs, PythonArgs};
 use crate::analysis::tables::Columns;
 use std::path::PathBuf;
 
@@ -23,16 +24,10 @@ pub(crate) struct AuditArgs {
     /// Where to write [default: audit, in the folder; NAME-audit, beside a table]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// What belongs to which group: a regular expression for a file's path, as for analyze
-    #[arg(long, value_name = "REGEX")]
-    pub group_by: Option<String>,
-    /// Leaves out files and folders whose path, or name, matches; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
-    /// The environment with the analysis packages [default: joulerace's own]
-    #[arg(long, value_name = "DIR")]
-    pub python_env: Option<PathBuf>,
-    /// Take --python-env although its versions differ from the lock, and note that in the report
-    #[arg(long, requires = "python_env")]
-    pub allow_unlocked: bool,
+    /// Which files, in which groups.
+    #[command(flatten)]
+    pub chosen: ChosenArgs,
+    /// What Python analyses.
+    #[command(flatten)]
+    pub python: PythonArgs,
 }

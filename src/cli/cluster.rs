@@ -1,5 +1,6 @@
 //! `joulerace submit`, `status` and `merge`: what may be typed.
 
+use super::AfterArgs;
 use crate::cluster::Prepare;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ pub(crate) fn sorted(words: Vec<OsString>) -> Vec<OsString> {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SubmitArgs {
     /// How many tasks the blocks are dealt to, each on a machine of its own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", value_parser = super::blocks())]
     pub shards: u32,
     /// Where environment and data are prepared: once in a cache that all machines see, or by each task on
     /// its own node
@@ -90,9 +91,9 @@ pub(crate) struct MergeArgs {
     /// Merge although the work differs between shards, and record what
     #[arg(long)]
     pub accept_changes: bool,
-    /// Do not analyse at the end
-    #[arg(long)]
-    pub no_analysis: bool,
+    /// What is done at the end.
+    #[command(flatten)]
+    pub after: AfterArgs,
 }
 
 #[cfg(test)]

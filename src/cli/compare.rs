@@ -3,11 +3,22 @@
 use super::{DesignArgs, FailureArgs, MeterArgs, PairArgs};
 
 /// [`PairArgs::until_precise`] where the most is another flag.
-pub(super) const UNTIL_PRECISE: &str = "Stop at the first block at which each comparison is resolved, or known to \
+const UNTIL_PRECISE: &str = "Stop at the first block at which each comparison is resolved, or known to \
     within ±PCT percent; --runs is the most";
 
 /// `joulerace compare`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(
+    // Commands are short, and not all load the machine.
+    mut_arg("warmup", |arg| arg.default_value("3s")),
+    mut_arg("cooldown", |arg| arg.default_value("500ms")),
+    mut_arg("baseline", |arg| arg.default_value("3s")),
+    mut_arg("output", |arg| arg.help("The experiment's folder [default: results/<date-time>, here]")),
+    mut_arg("retries", |arg| arg.default_value("0")),
+    mut_arg("control", |arg| arg.value_name("NAME")),
+    mut_arg("compare_to", |arg| arg.value_name("NAME")),
+    mut_arg("until_precise", |arg| arg.help(UNTIL_PRECISE)),
+)]
 pub(crate) struct CompareArgs {
     /// What is compared, each command in quotes
     #[arg(value_name = "COMMAND", required = true, num_args = 1.., help_heading = "Arguments")]
@@ -20,7 +31,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "SHELL", default_value = "auto")]
     pub shell: String,
     /// Blocks; each runs every command once, in an order of its own
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = super::blocks())]
     pub runs: u32,
     /// Run a command so many times within a trial, the same for all; joules are told for one
     /// [default: as many as the meter needs, found by a run before]

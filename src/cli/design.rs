@@ -1,5 +1,6 @@
 //! How an experiment is laid out, and what is done about failures: the same for frameworks and commands.
 
+use super::AfterArgs;
 use crate::plan::Order;
 use crate::settings::Shard;
 use std::path::PathBuf;
@@ -51,9 +52,9 @@ pub(crate) struct DesignArgs {
     /// Refuse to start where `joulerace doctor` would warn
     #[arg(long, help_heading = "Experiment")]
     pub strict: bool,
-    /// Do not analyse at the end
-    #[arg(long, help_heading = "Experiment")]
-    pub no_analysis: bool,
+    /// What is done at the end.
+    #[command(flatten, next_help_heading = "Experiment")]
+    pub after: AfterArgs,
 }
 
 /// What is done about failures.
@@ -72,6 +73,6 @@ pub(crate) struct FailureArgs {
     #[arg(long, value_name = "DURATION", value_parser = super::duration, help_heading = "Failures")]
     pub trial_timeout: Option<Duration>,
     /// Failed attempts after which the experiment stops
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Failures")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = super::failures(), help_heading = "Failures")]
     pub max_failures: u32,
 }

@@ -3,6 +3,15 @@
 use super::{CompareArgs, RunArgs};
 use clap::Subcommand;
 
+/// Flags of an experiment that change nothing in what is judged.
+const UNASKED: [&str; 5] = ["dry_run", "resume", "accept_changes", "strict", "save"];
+
+/// They may stand in the line, as it is an experiment's, and are not shown.
+fn hide_unasked(arg: clap::Arg) -> clap::Arg {
+    let unasked = UNASKED.contains(&arg.get_id().as_str());
+    if unasked { arg.hide(true) } else { arg }
+}
+
 /// How much is expected, and how it is told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct JudgeArgs {
@@ -17,7 +26,7 @@ pub(crate) struct JudgeArgs {
 
 /// `joulerace doctor`: put the word in front of an experiment's flags, and that experiment is judged.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, mut_args(hide_unasked))]
 pub(crate) struct DoctorArgs {
     /// How it is told.
     #[command(flatten)]
@@ -34,22 +43,12 @@ pub(crate) struct DoctorArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DoctorOf {
     /// Check this machine for a comparison of commands: joulerace doctor compare CMD CMD …
-    #[command(
-        mut_arg("warmup", |arg| arg.default_value("3s")),
-        mut_arg("cooldown", |arg| arg.default_value("500ms")),
-        mut_arg("baseline", |arg| arg.default_value("3s")),
-        mut_arg("retries", |arg| arg.default_value("0")),
-        mut_arg("dry_run", |arg| arg.hide(true)),
-        mut_arg("resume", |arg| arg.hide(true)),
-        mut_arg("accept_changes", |arg| arg.hide(true)),
-        mut_arg("strict", |arg| arg.hide(true)),
-        mut_arg("save", |arg| arg.hide(true)),
-    )]
     Compare(Box<DoctorCompareArgs>),
 }
 
 /// `joulerace doctor compare`.
 #[derive(Debug, clap::Args)]
+#[command(mut_args(hide_unasked))]
 pub(crate) struct DoctorCompareArgs {
     /// How it is told.
     #[command(flatten)]

@@ -1,25 +1,20 @@
 //! `joulerace` without a subcommand: what may be typed.
 
-use super::{DesignArgs, FailureArgs, JobArgs, MeterArgs, PairArgs, named_folder};
+use super::python;
+use super::{DesignArgs, FailureArgs, JobArgs, MeterArgs, PairArgs, PythonArgs, WorkArgs};
 use crate::settings::Factor;
 use clap::Args;
-use std::path::PathBuf;
 
 /// The experiment.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("python_env", |arg| arg.help(python::TRAINING)))]
 pub(crate) struct RunArgs {
     /// Blocks; each runs every treatment once, in an order of its own
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = super::blocks())]
     pub iterations: u32,
-    /// What to compare, each NAME[:VARIANT][@ENVIRONMENT]: torch, torch:compile, torch@current, torch@2.4.1
-    #[arg(
-        long,
-        alias = "frameworks",
-        value_name = "LIST",
-        default_value = "keras,torch,jax",
-        value_delimiter = ','
-    )]
-    pub treatments: Vec<String>,
+    /// What is compared, and at which job.
+    #[command(flatten)]
+    pub work: WorkArgs,
     /// Show what --treatments can name, and end
     #[arg(long)]
     pub list_treatments: bool,
@@ -32,12 +27,6 @@ pub(crate) struct RunArgs {
     /// Vary this too, over all treatments: batch-size=32,64,128; may stand several times
     #[arg(long, value_name = "FACTOR=LEVELS", value_parser = Factor::parse)]
     pub vary: Vec<Factor>,
-    /// An environment of your own: a folder with pyproject.toml and poetry.lock
-    #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
-    pub environment: Vec<(String, PathBuf)>,
-    /// The job: cnn, mlp, inference, or a folder of your own scripts
-    #[arg(long, value_name = "NAME|DIR", default_value = "cnn")]
-    pub workload: String,
     /// Which pairs, and how exactly.
     #[command(flatten)]
     pub pairs: PairArgs,
@@ -51,12 +40,9 @@ pub(crate) struct RunArgs {
     /// Train each block from a seed of its own, the same for all its treatments, drawn from --seed
     #[arg(long, help_heading = "Training job")]
     pub seed_per_block: bool,
-    /// The virtual environment to embed [default: an active one that fits the lock, else joulerace's own]
-    #[arg(long, value_name = "DIR", help_heading = "Training job")]
-    pub python_env: Option<PathBuf>,
-    /// Take --python-env although its versions differ from the lock, and record that
-    #[arg(long, requires = "python_env", help_heading = "Training job")]
-    pub allow_unlocked: bool,
+    /// What Python it runs in.
+    #[command(flatten, next_help_heading = "Training job")]
+    pub python: PythonArgs,
 
     /// How the experiment is laid out.
     #[command(flatten)]
@@ -69,8 +55,4 @@ pub(crate) struct RunArgs {
     /// What is done about failures.
     #[command(flatten)]
     pub failures: FailureArgs,
-
-    /// Another folder of the workload's scripts
-    #[arg(long, value_name = "DIR", hide = true)]
-    pub workloads: Option<PathBuf>,
 }

@@ -32,6 +32,6 @@ pub(crate) struct JobArgs {
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DatasetChoice::Auto)]
     pub dataset: DatasetChoice,
     /// Where MNIST's four IDX files are or go [default: the user's cache]
-    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = super::DATA_DIR)]
     pub data_dir: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub(crate) struct MeasureArgs {
     /// Measure the command N times, and give mean, SD, least and most
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(short, long, value_name = "N", value_parser = super::blocks())]
     pub runs: Option<u32>,
     /// Run the command N times before, unmeasured
     #[arg(short, long, value_name = "N", default_value_t = 0)]

@@ -32,8 +32,8 @@ pub(crate) struct MeterArgs {
     #[arg(
         long,
         value_name = "DIR",
-        default_value = "/sys/class/powercap",
-        env = "JOULERACE_POWERCAP",
+        default_value = crate::meter::POWERCAP,
+        env = super::POWERCAP,
         hide_env = true
     )]
     pub powercap: PathBuf,

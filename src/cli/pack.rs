@@ -1,5 +1,6 @@
 //! `joulerace pack` and `joulerace replay`: what may be typed.
 
+use super::PythonArgs;
 use std::path::PathBuf;
 
 /// `joulerace pack`.
@@ -29,12 +30,9 @@ pub(crate) struct ReplayArgs {
     /// Plan the same experiment on this machine, with the same order, and run nothing
     #[arg(long)]
     pub plan: bool,
-    /// The environment with the analysis packages [default: joulerace's own]
-    #[arg(long, value_name = "DIR")]
-    pub python_env: Option<PathBuf>,
-    /// Take --python-env although its versions differ from the lock
-    #[arg(long, requires = "python_env")]
-    pub allow_unlocked: bool,
+    /// What Python analyses.
+    #[command(flatten)]
+    pub python: PythonArgs,
 }
 
 fn spdx(text: &str) -> Result<String, String> {

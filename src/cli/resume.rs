@@ -1,6 +1,6 @@
 //! `joulerace resume`: what may be typed.
 
-use super::named_folder;
+use super::{AfterArgs, named_folder};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -22,13 +22,13 @@ pub(crate) struct ResumeArgs {
     #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
     pub environment: Vec<(String, PathBuf)>,
     /// Where the data set's files are, where the experiment named a folder
-    #[arg(long, value_name = "DIR", env = "JOULERACE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = super::DATA_DIR)]
     pub data_dir: Option<PathBuf>,
     /// EnergiBridge's binary, where the experiment named one
     #[arg(long, value_name = "PATH")]
     pub energibridge: Option<PathBuf>,
     /// Where RAPL's zones are, where the experiment named a folder
-    #[arg(long, value_name = "DIR", env = "JOULERACE_POWERCAP", hide_env = true)]
+    #[arg(long, value_name = "DIR", env = super::POWERCAP, hide_env = true)]
     pub powercap: Option<PathBuf>,
     /// The folder of the workload's scripts, where the experiment named one
     #[arg(long = "workload", value_name = "DIR", alias = "workloads")]
@@ -36,10 +36,10 @@ pub(crate) struct ResumeArgs {
     /// Run the commands that the experiment compares: they are whatever its maker wrote there
     #[arg(long)]
     pub run_commands: bool,
-    /// Do not analyse at the end
-    #[arg(long)]
-    pub no_analysis: bool,
+    /// What is done at the end.
+    #[command(flatten)]
+    pub after: AfterArgs,
     /// Failed attempts before it stops, counted anew
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::failures())]
     pub max_failures: Option<u32>,
 }

@@ -207,7 +207,7 @@ fn machines(parts: &[Part]) -> (Vec<MachineSeen>, Renamed) {
             }
         }
     }
-    // A machine on which no trial ended has nothing to say.
+    // A machine on which no trial ended is left out.
     all.retain(|machine| machine.trials > 0);
     (all, renamed)
 }

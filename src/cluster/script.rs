@@ -86,7 +86,7 @@ impl Options {
         self.0.iter().any(|option| is(option, long, short))
     }
 
-    /// The seconds of a `--signal`, whose kind is ours to say.
+    /// The seconds of a `--signal`; which signal it is, joulerace decides.
     fn warning_s(&self) -> Option<u64> {
         let signal = self.0.iter().rev().find(|option| is(option, "--signal", "--signal"))?;
         signal.join("=").rsplit_once('@')?.1.parse().ok()
@@ -248,7 +248,7 @@ impl Job {
     }
 }
 
-/// As long is a line of a script at most, where words let it.
+/// The longest line of a script, unless a single word is longer.
 const LONGEST: usize = 100;
 
 /// Whether a value may stand behind this word.

@@ -1,4 +1,4 @@
-//! Slurm's own programs: jobs are submitted and looked at with them, and with nothing else.
+//! Slurm's own programs, which submit jobs and show them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,12 +6,16 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Slurm that is not there, or refuses.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum SlurmError {
     /// A program is missing.
     #[error(
-        "{program} cannot be run ({source}): this machine has no Slurm, or is not one that submits jobs. Without Slurm start each shard by hand: --shard 1/5 … 5/5, then joulerace merge"
+        "{program} cannot be run ({source}): this machine has no Slurm, or is not one that \
+         submits jobs"
     )]
+    #[diagnostic(help(
+        "Without Slurm start each shard by hand: --shard 1/5 … 5/5, then joulerace merge"
+    ))]
     Missing {
         /// Which.
         program: &'static str,
@@ -73,7 +77,7 @@ pub struct Queued {
 ///
 /// # Errors
 ///
-/// [`SlurmError`]; a job that the queue has forgotten is none.
+/// [`SlurmError`]; a job that the queue has forgotten is no error.
 pub fn queue(job: u64) -> Result<BTreeMap<u32, Queued>, SlurmError> {
     let mut command = Command::new("squeue");
     command.args(["--noheader", "--array", "--format=%K|%T|%N|%r"]).arg(format!("--jobs={job}"));

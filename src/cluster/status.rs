@@ -9,7 +9,7 @@ use crate::plan::Outcome;
 use crate::settings::{Settings, Shard};
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
-use crate::store::journal::{self, Event};
+use crate::store::journal::{self, EntryKind};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -114,11 +114,11 @@ fn line(root: &Path, settings: &Settings, shard: Shard, queued: Option<Option<&Q
     let done = last.values().filter(|outcome| **outcome == Outcome::Done).count() as u32;
     let trials = settings.trials() as u32;
     let present = so_far.entries.iter().rev().find_map(|entry| match &entry.event {
-        Event::TrialStarted { trial, .. } => Some(trial.clone()),
+        EntryKind::TrialStarted { trial, .. } => Some(trial.clone()),
         _ => None,
     });
     let stopped = so_far.entries.iter().rev().find_map(|entry| match &entry.event {
-        Event::Stopped { reason } => Some(reason.clone()),
+        EntryKind::Stopped { reason } => Some(reason.clone()),
         _ => None,
     });
     let running = || folder.open().ok().and_then(|dir| FolderLock::look(&dir)).is_some();

@@ -52,10 +52,11 @@ pub struct Study {
 }
 
 /// A study that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum StudyError {
     /// It cannot be read or is not ours.
-    #[error("{path} cannot be read ({why}); bring it back from a copy", path = path.display())]
+    #[error("{path} cannot be read ({why})", path = path.display())]
+    #[diagnostic(help("bring it back from a copy"))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -63,7 +64,8 @@ pub enum StudyError {
         why: String,
     },
     /// It cannot be written.
-    #[error("{path} cannot be written: {source}; free space or name another folder with --output", path = path.display())]
+    #[error("{path} cannot be written: {source}", path = path.display())]
+    #[diagnostic(help("free space or name another folder with --output"))]
     Write {
         /// The file.
         path: PathBuf,
@@ -82,7 +84,7 @@ impl Study {
     /// Its file's name, in the study's folder.
     pub const FILE: &str = "study.json";
 
-    /// Reads a study; none where the folder holds none, as where shards were started by hand.
+    /// Reads a study; `None` where the folder has no `study.json`, as when shards were started by hand.
     ///
     /// # Errors
     ///

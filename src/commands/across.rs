@@ -1,6 +1,6 @@
 //! `joulerace analyze DIR DIR …`: several experiments of one plan, each by itself and then together.
 
-use crate::analysis::{AnalysisError, AnalysisEvent, AnalyzeSettings};
+use crate::analysis::{AnalysisError, AnalysisMessage, AnalyzeSettings};
 use crate::clean;
 use crate::env::Environment;
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::screen::Terminal;
 use crate::screen::{shown, width};
 use crate::store::experiment::Experiment;
 use crate::store::folder::Folder;
-use serde::{Deserialize as _, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ struct Part {
     name: String,
     /// Where its own analysis wrote its tables.
     analysis: PathBuf,
-    /// Its `experiment.json`, fit to be shown.
+    /// Its `experiment.json`, fit to be shown: every text in it is cleaned, whichever field holds it.
     experiment: Value,
 }
 
@@ -90,26 +90,20 @@ pub(super) async fn together(
         command: &settings.command,
         version: env!("CARGO_PKG_VERSION"),
     };
-    let argument = serde_json::to_value(argument).map_err(|e| Error::Other(e.into()))?;
     let stop = prepare::token()?;
     let (python, path) = (environment.interpreter()?, vec![settings.python_dir.clone()]);
-    let events =
-        prepare::call(&python, path, "analysis.across", "serve", argument, &stop, |event| {
-            if let Ok(AnalysisEvent::Progress { step }) = AnalysisEvent::deserialize(event) {
-                terminal.on(&Event::Preparing(&step));
-            }
-        })
+    let (mut answer, mut refused) = (String::new(), None);
+    let hear = |message| match message {
+        AnalysisMessage::Progress { step } => terminal.on(&Event::Preparing(&step)),
+        AnalysisMessage::Refused { message } => refused = Some(message),
+        AnalysisMessage::Result { sentence, .. } => answer = sentence,
+        AnalysisMessage::Place { .. } => {}
+    };
+    prepare::call(&python, path, ("analysis.across", "serve"), &argument, &stop, hear)
         .await
         .map_err(|why| Error::Other(anyhow::anyhow!("the experiments together: {why}")))?;
-    let mut answer = String::new();
-    for told in events.iter().filter_map(|event| AnalysisEvent::deserialize(event).ok()) {
-        match told {
-            AnalysisEvent::Refused { message } => {
-                return Err(AnalysisError::Refused(message).into());
-            }
-            AnalysisEvent::Result { sentence, .. } => answer = sentence,
-            AnalysisEvent::Progress { .. } | AnalysisEvent::Place { .. } => {}
-        }
+    if let Some(message) = refused {
+        return Err(AnalysisError::Refused(message).into());
     }
     let report = shown(&output.join("report.html"));
     let wide = usize::from(width()).clamp(40, 100);

@@ -21,7 +21,7 @@ use crate::stop::Stopper;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// As many groups are shown before an analysis, and as many kinds of reasons after it; the report has all.
+/// How many groups are shown before an analysis, and how many kinds of reasons after it; the report has all.
 pub(super) const MOST_LINES: usize = 20;
 
 /// `joulerace analyze`.
@@ -41,8 +41,8 @@ pub(crate) fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> 
     settings.carbon_intensity = args.carbon_intensity.unwrap_or_default();
     settings.seed = args.seed;
     settings.search = Search {
-        exclude: args.exclude,
-        group_by: args.group_by,
+        exclude: args.chosen.exclude,
+        group_by: args.chosen.group_by,
         columns: args.columns.unwrap_or_default(),
     };
     settings.pairing = args.pairing;
@@ -50,7 +50,7 @@ pub(crate) fn analyze(args: AnalyzeArgs, talk: Talk) -> Result<ExitCode, Error> 
     settings.split_gaps = args.split_gaps;
     settings.margin_pct = args.margin;
     settings.command = command_line();
-    let environment = (args.python_env, args.allow_unlocked);
+    let environment = (args.python.python_env, args.python.allow_unlocked);
     let more: Vec<PathBuf> = args.more.iter().map(|dir| prepare::absolute(dir)).collect();
     let work = async {
         let _heard = Stopper::listen(terminal.teller()).map_err(|e| Error::Other(e.into()))?;
@@ -120,7 +120,7 @@ async fn make(
     let stop = prepare::token()?;
     let mut tell = |progress| tell(progress, terminal);
     let report = analysis::run(&settings, &environment, &stop, &mut tell).await?;
-    Ok(summary(&report))
+    Ok(closing_lines(&report))
 }
 
 /// Tells how an analysis goes on.
@@ -190,9 +190,11 @@ fn counts(told: &Told) -> String {
 }
 
 /// The answer, and what it rests on: a line for each kind of thing.
-fn summary(report: &AnalysisReport) -> String {
+fn closing_lines(report: &AnalysisReport) -> String {
     let told = &report.told;
-    let mut lines = vec![report.sentence.clone(), counts(told)];
+    let mut lines = vec![report.sentence.clone()];
+    lines.extend(report.cautions.iter().map(|caution| format!("caution: {caution}")));
+    lines.push(counts(told));
     lines.push(told.domains.clone());
     if report.source == Source::Csv && told.groups > 1 {
         lines.push(format!("Blocks: {}", told.pairing));

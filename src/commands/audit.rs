@@ -61,8 +61,8 @@ pub(crate) fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
         let environment = prepare::environment(
             &project,
             Profile::Analysis,
-            args.python_env.clone(),
-            args.allow_unlocked,
+            args.python.python_env.clone(),
+            args.python.allow_unlocked,
             &terminal,
         )
         .await?;
@@ -100,7 +100,7 @@ pub(crate) fn audit(args: AuditArgs, talk: Talk) -> Result<ExitCode, Error> {
 struct Audited {
     /// Where it was written.
     output: PathBuf,
-    /// Its `audit.json`.
+    /// Its `audit.json`, which `--json` prints as it stands.
     value: Value,
     /// Files, and rows of tables, that are no trials, with the reasons.
     passed_over: Vec<String>,
@@ -121,8 +121,8 @@ async fn one(
         output.push(path.file_stem().unwrap_or_default());
     }
     settings.search = Search {
-        exclude: args.exclude.clone(),
-        group_by: args.group_by.clone(),
+        exclude: args.chosen.exclude.clone(),
+        group_by: args.chosen.group_by.clone(),
         columns: args.columns.clone().unwrap_or_default(),
     };
     settings.command = command_line();

@@ -39,7 +39,7 @@ pub(crate) fn doctor(args: DoctorArgs, talk: Talk) -> Result<ExitCode, Error> {
     };
     let subject = Subject {
         spread: judge.spread / 100.0,
-        ..subject(&settings, &project, &results, !design.no_analysis)
+        ..subject(&settings, &project, &results, !design.after.no_analysis)
     };
     let report = if judge.json { as_json(&subject)? } else { on_screen(&subject, talk) };
     Ok(report.worst.status().map_or(ExitCode::SUCCESS, ExitCode::from))
@@ -71,10 +71,10 @@ pub(crate) fn strict(
     let text: String = bad.map(|finding| show::one(finding, usize::from(width()))).collect();
     let text = anstream::adapter::strip_str(&text);
     let message = format!(
-        "--strict: not started, and nothing was written, for what joulerace doctor finds here:\n{text}\
-         Remedy these, or leave --strict out"
+        "--strict: not started, and nothing was written, for what joulerace doctor finds here:\n{}",
+        text.to_string().trim_end()
     );
-    Err(Error::Told { message, status })
+    Err(Error::advised(status, message, "Remedy these, or leave --strict out"))
 }
 
 /// What doctor finds here for that experiment.
@@ -143,7 +143,7 @@ fn as_json(subject: &Subject<'_>) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// Shows each group as soon as it is known, and on a terminal that something is going on meanwhile.
+/// Shows each group as soon as it is known; until then a terminal shows that the program is busy.
 fn on_screen(subject: &Subject<'_>, talk: Talk) -> Report {
     let columns = usize::from(width());
     // Takes the colours out where standard output is no terminal or NO_COLOR is set.
@@ -161,7 +161,7 @@ fn on_screen(subject: &Subject<'_>, talk: Talk) -> Report {
         // A terminal that has gone is no reason to fail.
         let _ = write!(out, "{}", fitting(&show::group(group, findings, columns)));
     });
-    let end = show::fix_first(&report, columns) + &show::summary(&report, columns);
+    let end = show::fix_first(&report, columns) + &show::counts_line(&report, columns);
     let _ = write!(out, "{}", fitting(&end)).and_then(|()| out.flush());
     report
 }

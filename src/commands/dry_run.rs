@@ -5,7 +5,7 @@ use crate::plan::duration::{Expected, IMAGES_PER_CORE_SECOND};
 use crate::plan::sequential::FIRST_LOOK;
 use crate::plan::{Order, Plan};
 use crate::screen::{say, shown, width};
-use crate::settings::{Settings, cnn};
+use crate::settings::{DEFAULT_WORKLOAD, Settings};
 use crate::store::folder::Folder;
 use crate::units;
 use std::process::ExitCode;
@@ -73,7 +73,7 @@ fn trials(settings: &Settings, expected: &Expected, most: &str) -> String {
              run.\nExpected in all: {most}roughly {}, and what the commands take.\n",
             units::duration(expected.total_s()),
         ),
-        None if settings.workload != cnn() => {
+        None if settings.workload != DEFAULT_WORKLOAD => {
             "Trials: how long one takes is known after the first block.\n".to_owned()
         }
         None => format!(

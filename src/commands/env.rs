@@ -10,7 +10,7 @@ use crate::prepare::known::{known, project_environments};
 use crate::prepare::{self, environments};
 use crate::screen::Terminal;
 use crate::screen::say;
-use crate::settings::{Known, cnn, treatments};
+use crate::settings::{DEFAULT_WORKLOAD, Known, treatments};
 use crate::store::folder::Folder;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,9 +38,9 @@ pub(crate) fn env(args: EnvArgs, talk: Talk) -> Result<ExitCode, Error> {
         }
         EnvCommand::Lock { versions, anew, workloads, from: None } => {
             let terminal = Terminal::new(talk);
-            let cnn = cnn();
-            let scripts = workloads.unwrap_or_else(|| project.workloads().join(&cnn));
-            let known = known(&[scripts], &cnn, &project, &[])?;
+            let cnn = DEFAULT_WORKLOAD;
+            let scripts = workloads.unwrap_or_else(|| project.workloads().join(cnn));
+            let known = known(&[scripts], cnn, &project, &[])?;
             let locked = prepare::block_on(lock(&versions, anew, &known, &settings, &terminal))?;
             terminal.finish();
             say(&locked?);
@@ -71,7 +71,7 @@ fn asked_for(name: &str, project: &Project) -> Result<EnvSettings, Error> {
                 "env sync: there is no environment '{name}'; there are: training, analysis, {}",
                 known.join(", ")
             );
-            Error::Told { message, status: Status::Usage }
+            Error::told(Status::Usage, message)
         }),
     }
 }
@@ -102,7 +102,7 @@ fn take(from: &Path, anew: bool, settings: &EnvSettings) -> Result<String, Error
     let refused = |why: String, status| {
         let message =
             format!("env lock: {}: {}", crate::clean::path(from), crate::clean::line(&why));
-        Error::Told { message, status }
+        Error::told(status, message)
     };
     // An archive's files go with it.
     let (folder, _unpacked) = match from.is_dir() {

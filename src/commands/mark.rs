@@ -15,13 +15,13 @@ pub(crate) fn mark(args: &MarkArgs) -> Result<ExitCode, Error> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) => Err(Error::Told {
-            message: format!(
-                "the mark cannot be made: {}: {error}; {} names a file only while a command is measured",
-                std::env::var(marks::VARIABLE).unwrap_or_default(),
-                marks::VARIABLE
-            ),
-            status: Status::Output,
-        }),
+        Err(error) => {
+            let file = std::env::var(marks::VARIABLE).unwrap_or_default();
+            Err(Error::advised(
+                Status::Output,
+                format!("the mark cannot be made: {file}: {error}"),
+                format!("{} names a file only while a command is measured", marks::VARIABLE),
+            ))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `joulerace measure`: the meter on its own, around any command, once or in a series.
 
 use super::resolve::meter_of;
+use crate::Remedy as _;
 use crate::cli::MeasureArgs;
 use crate::cli::Talk;
 use crate::error::{Error, Status};
@@ -95,8 +96,8 @@ fn warm_up(
     Ok(None)
 }
 
-/// On standard error, so that the command's own output stays clean. A result is told whatever is
-/// said of talking: it is what was asked for.
+/// On standard error, so that the command's own output stays clean. A result is shown even with `--quiet`: it is
+/// what was asked for.
 fn tell(text: &str) {
     let _ = std::io::stderr().write_all(fitting(text).as_bytes());
 }
@@ -129,7 +130,7 @@ fn explain(measurer: &Measurer) {
     tell(&text);
 }
 
-/// Says why there is no more, and gives the status to end with.
+/// Says why the series ends, and gives the status to end with.
 fn gave_up(measured: &Measured, what: &str) -> ExitCode {
     let why = if measured.asked_to_stop {
         "was stopped".to_owned()
@@ -157,10 +158,10 @@ fn pass_on(csv: &Path) -> Result<(), Error> {
         .and_then(|mut file| std::io::copy(&mut file, &mut std::io::stdout().lock()));
     match copied {
         // Whoever reads may have had enough.
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Told {
-            message: format!("--output -: the samples cannot be written: {e}"),
-            status: Status::Output,
-        }),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            let message = format!("--output -: the samples cannot be written: {e}");
+            Err(Error::told(Status::Output, message))
+        }
         _ => Ok(()),
     }
 }
@@ -180,55 +181,56 @@ enum Target {
 
 impl Target {
     fn of(args: &MeasureArgs) -> Result<Target, Error> {
-        let usage = |message: String| Error::Told { message, status: Status::Usage };
+        let usage =
+            |message: String, remedy: String| Error::advised(Status::Usage, message, remedy);
         let to_stdout = args.output.as_deref() == Some(Path::new("-"));
         if args.runs.is_none_or(|n| n == 1) && args.name.is_none() {
             return match &args.output {
                 None => Ok(Target::Fresh),
                 Some(_) if to_stdout && args.json => Err(usage(
-                    "--output -: --json writes the result to standard output; \
-                     name a file for the samples"
-                        .to_owned(),
+                    "--output -: --json writes the result to standard output".to_owned(),
+                    "name a file for the samples".to_owned(),
                 )),
                 Some(_) if to_stdout => Ok(Target::Stdout),
-                Some(path) if path.is_dir() => Err(usage(format!(
-                    "--output: {0} is a folder; name a file in it, or add --name NAME to have \
-                     {0}/NAME/NAME_<n>.csv",
-                    path.display()
-                ))),
+                Some(path) if path.is_dir() => {
+                    let path = path.display();
+                    Err(usage(
+                        format!("--output: {path} is a folder"),
+                        format!(
+                            "name a file in it, or add --name NAME to have {path}/NAME/NAME_<n>.csv"
+                        ),
+                    ))
+                }
                 Some(path) => Ok(Target::File(path.clone())),
             };
         }
         if to_stdout {
             return Err(usage(
-                "--output -: the samples of several runs do not go to standard output; name a folder"
-                    .to_owned(),
+                "--output -: the samples of several runs do not go to standard output".to_owned(),
+                "name a folder".to_owned(),
             ));
         }
         let name = match &args.name {
             Some(name) if is_name(name) => name.clone(),
             Some(name) => {
-                return Err(usage(format!(
-                    "--name: {name:?} cannot name a folder of results; use letters, digits, '_', '-', \
-                     '@' and '.'"
-                )));
+                return Err(usage(
+                    format!("--name: {name:?} cannot name a folder of results"),
+                    "use letters, digits, '_', '-', '@' and '.'".to_owned(),
+                ));
             }
             None => name_of(&args.command[0]),
         };
         let root = args.output.clone().unwrap_or_else(|| SERIES.into());
         let folder = root.join(&name);
         if root.is_file() {
-            return Err(usage(format!(
-                "--output: {} is a file, and several runs or a --name need a folder",
-                root.display()
-            )));
+            return Err(usage(
+                format!("--output: {} is a file", root.display()),
+                "name a folder for several runs or a --name".to_owned(),
+            ));
         }
-        std::fs::create_dir_all(&folder).map_err(|e| Error::Told {
-            message: format!(
-                "--output: {} cannot be made: {e}; name another folder",
-                folder.display()
-            ),
-            status: Status::Output,
+        std::fs::create_dir_all(&folder).map_err(|e| {
+            let message = format!("--output: {} cannot be made: {e}", folder.display());
+            Error::advised(Status::Output, message, "name another folder")
         })?;
         Ok(Target::Series { folder, name })
     }
@@ -242,12 +244,9 @@ impl Target {
 
     /// The file of the next run; where nobody named it, it is made, so that it is this run's alone.
     fn next_file(&self, scratch: &Path) -> Result<PathBuf, Error> {
-        let unmade = |path: &Path, e: std::io::Error| Error::Told {
-            message: format!(
-                "{} cannot be made: {e}; name another place with --output",
-                path.display()
-            ),
-            status: Status::Output,
+        let unmade = |path: &Path, e: std::io::Error| {
+            let message = format!("{} cannot be made: {e}", path.display());
+            Error::advised(Status::Output, message, "name another place with --output")
         };
         match self {
             Target::Fresh => {
@@ -295,38 +294,39 @@ fn check_command(command: &[OsString]) -> Result<(), Error> {
         return Ok(());
     }
     let near = crate::screen::hints::nearest_flag(&word, "measure")
-        .map_or(String::new(), |flag| format!(" Did you mean {flag}?"));
-    Err(Error::Told {
-        message: format!(
-            "measure: there is no flag '{word}'.{near} Flags stand before the command: \
-             joulerace measure [FLAGS] -- COMMAND"
-        ),
-        status: Status::Usage,
-    })
+        .map_or(String::new(), |flag| format!("Did you mean {flag}? "));
+    Err(Error::advised(
+        Status::Usage,
+        format!("measure: there is no flag '{word}'"),
+        format!("{near}Flags stand before the command: joulerace measure [FLAGS] -- COMMAND"),
+    ))
 }
 
 /// The error as the user may mend it, and the status that a shell would give.
 fn refused(error: MeasureError, command: &[OsString]) -> Error {
     let MeasureError::Start { command: program, source } = &error else {
-        return Error::Told { message: error.to_string(), status: Status::Meter };
+        return Error::told(Status::Meter, error.in_full());
     };
     if source.kind() != std::io::ErrorKind::NotFound {
-        let message = format!(
-            "'{program}' cannot be run: {source}. Make it executable (chmod +x), or name what runs \
-             it, such as: joulerace measure -- sh {program}"
+        return Error::advised(
+            Status::NotExecutable,
+            format!("'{program}' cannot be run: {source}"),
+            format!(
+                "Make it executable (chmod +x), or name what runs it, such as: joulerace measure -- sh \
+                 {program}"
+            ),
         );
-        return Error::Told { message, status: Status::NotExecutable };
     }
-    let message = if command.len() == 1 && program.contains(char::is_whitespace) {
-        format!(
-            "there is no program '{program}': in quotes, a command and its arguments are one word. \
-             Write: joulerace measure -- {program}\nor, for pipes and variables: \
+    let missing = format!("there is no program '{program}'");
+    if command.len() == 1 && program.contains(char::is_whitespace) {
+        let cause = missing + ": in quotes, a command and its arguments are one word";
+        let remedy = format!(
+            "Write: joulerace measure -- {program}\nor, for pipes and variables: \
              joulerace measure -- sh -c '{program}'"
-        )
-    } else {
-        format!("there is no program '{program}'. Check its name, or give its path")
-    };
-    Error::Told { message, status: Status::NotFound }
+        );
+        return Error::advised(Status::NotFound, cause, remedy);
+    }
+    Error::advised(Status::NotFound, missing, "Check its name, or give its path")
 }
 
 #[cfg(test)]

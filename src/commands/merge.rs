@@ -30,7 +30,7 @@ pub(crate) fn merge(args: MergeArgs, talk: Talk) -> Result<ExitCode, Error> {
         terminal.on(&Event::Warning(&format!("accepted: {remark}")));
     }
     say(&told(&merged, &root));
-    if !args.no_analysis && merged.done().0 > 0 {
+    if !args.after.no_analysis && merged.done().0 > 0 {
         let work = async {
             let _heard = Stopper::listen(terminal.teller()).map_err(|e| Error::Other(e.into()))?;
             analyse_experiment(&project, &root, &terminal).await
@@ -59,12 +59,11 @@ fn whole(merged: &Merged, root: &Path) -> Result<ExitCode, Error> {
     let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
     let named: Vec<String> = absent.into_iter().take(MOST_NAMED).collect();
     let message = format!(
-        "{done} of {all} planned trials are there; missing:\n  {}{more}\n\
-         when they are there, merge again: joulerace merge {}",
+        "{done} of {all} planned trials are there; missing:\n  {}{more}",
         named.join("\n  "),
-        shown(root)
     );
-    Err(Error::Told { message, status: Status::Stopped })
+    let remedy = format!("when they are there, merge again: joulerace merge {}", shown(root));
+    Err(Error::advised(Status::Stopped, message, remedy))
 }
 
 /// Each machine with what it ran.

@@ -24,6 +24,7 @@ mod submit;
 mod verify;
 mod versions;
 
+use crate::Remedy as _;
 use crate::cli::{Cli, Command, RaceArgs, Service, Talk, WorkerArgs, joined, sorted};
 use crate::error::{Error, Status};
 use crate::prepare::limits;
@@ -40,23 +41,23 @@ pub fn main() -> ExitCode {
         Err(error) => return screen::misread(&error),
     };
     let is_worker = matches!(cli.command, Some(Command::Worker(_)));
-    // Within what is measured, nothing is done beside.
+    // Within a measured command, nothing else is done.
     let is_mark = matches!(cli.command, Some(Command::Mark(_)));
     if is_worker {
         screen::out::directly();
     }
     screen::logging(cli.talk);
-    // A file that grows beyond its limit is an error to be told, and ends nothing.
+    // A file that grows beyond its limit is reported as an error and does not end the program.
     process::ignore_file_size_signal();
     let enough = if is_worker || is_mark { Ok(()) } else { limits::enough() };
     let code = match enough.and_then(|()| dispatch(cli, &matches)) {
         Ok(code) => code,
         Err(error) => {
-            screen::out::line(&format!("error: {error}"));
+            screen::out::line(&format!("error: {}", error.in_full()));
             error.status().into()
         }
     };
-    screen::out::settle();
+    screen::out::flush();
     code
 }
 
@@ -126,10 +127,8 @@ fn worker(args: WorkerArgs) -> Result<ExitCode, Error> {
             0
         }
         (None, None) => {
-            return Err(Error::Told {
-                message: "a worker is started by its host, not by hand".to_owned(),
-                status: Status::Usage,
-            });
+            let message = "a worker is started by its host, not by hand";
+            return Err(Error::told(Status::Usage, message));
         }
     };
     Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))

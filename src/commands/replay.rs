@@ -64,7 +64,7 @@ pub(crate) fn replay(args: ReplayArgs, talk: Talk) -> Result<ExitCode, Error> {
         let other = compared.iter().filter(|table| !table.differences.is_empty()).count();
         format!("{other} of {} tables differ from those in the archive", compared.len())
     };
-    Err(Error::Told { message, status: Status::Differs })
+    Err(Error::told(Status::Differs, message))
 }
 
 /// Makes the tables again, as they were asked for, and compares them with those that were packed.
@@ -78,8 +78,8 @@ async fn again(
     let environment = prepare::environment(
         project,
         Profile::Analysis,
-        args.python_env.clone(),
-        args.allow_unlocked,
+        args.python.python_env.clone(),
+        args.python.allow_unlocked,
         terminal,
     )
     .await?;
@@ -110,14 +110,14 @@ fn unfit(args: &ReplayArgs, why: String) -> Error {
 /// a stranger's, and none of it names a file or a program of this machine.
 fn asked(then: &Path, unpacked: &Unpacked, project: &Project) -> Result<AnalyzeSettings, String> {
     let asked: AnalyzeSettings = read(then, ASKED)?;
-    let Summary { settings: Reported { output: place } } = read(then, "summary.json")?;
+    let SummaryFile { settings: Reported { output: place } } = read(then, "summary.json")?;
     let (dir, python_dir) = (unpacked.folder.clone(), project.python());
     Ok(AnalyzeSettings { dir, python_dir, place, output: None, audit: false, ..asked })
 }
 
 /// As much of `summary.json` as is asked of it.
 #[derive(Deserialize)]
-struct Summary {
+struct SummaryFile {
     #[serde(default)]
     settings: Reported,
 }
@@ -200,12 +200,10 @@ fn plan(
     let recorded = without_places(&experiment.settings);
     let settings = match Cli::try_parse_from(joined(words.iter().map(Into::into))) {
         Ok(Cli { command: None, run, .. }) => resolve(&run, project)?,
-        // Commands, or a file that is not in the archive: the plan is the record's, and nothing is
+        // Commands, or a file that is not in the archive: the plan is the archive's, and nothing is
         // run on its word.
         Ok(_) => {
-            tell(
-                "The plan is the archive's record; its commands, or its file, are yours to bring.",
-            );
+            tell("The plan is the archive's own; its commands, or its file, are yours to bring.");
             recorded.clone()
         }
         Err(error) => {
@@ -213,7 +211,7 @@ fn plan(
                 "its command line cannot be repeated with this joulerace: {}",
                 clean::lines(&error.to_string())
             );
-            return Err(Error::Told { message, status: Status::Usage });
+            return Err(Error::told(Status::Usage, message));
         }
     };
     for difference in changed_settings(&recorded, &without_places(&settings), true) {

@@ -4,7 +4,7 @@ mod again;
 pub(super) mod commands;
 
 use super::versions::versions;
-use crate::cli::{DEFAULT_FRAMEWORKS, DesignArgs, FailureArgs, JobArgs, MeterArgs, RunArgs};
+use crate::cli::{DEFAULT_TREATMENTS, DesignArgs, FailureArgs, JobArgs, MeterArgs, RunArgs};
 use crate::dataset;
 use crate::error::Error;
 use crate::meter::MeterSettings;
@@ -23,11 +23,11 @@ use std::path::{Path, PathBuf};
 
 /// Checks the flags against each other and fills in what was left out.
 pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Error> {
-    let workload = workload(&args.workload, args.workloads.as_deref(), project)?;
+    let workload = workload(&args.work.workload, args.work.workloads.as_deref(), project)?;
     let known = known_to(args, &workload, project)?;
     let typed = match &args.versions {
         Some(typed) => versions(typed, args.releases, &known, project)?,
-        None => asked(&args.treatments, &workload),
+        None => asked(&args.work.treatments, &workload),
     };
     let (treatments, control) =
         treatments(&typed, args.pairs.control.as_deref(), &args.vary, &known)?;
@@ -40,7 +40,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     check_factors(&args.vary, &job, cores())?;
     let settings = Settings {
         iterations: args.iterations,
-        environments: used(&treatments, &args.environment),
+        environments: used(&treatments, &args.work.environment),
         treatments,
         factors: args.vary.clone(),
         control,
@@ -52,8 +52,8 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
         until_precise: args.pairs.until_precise,
         dataset: args.job.dataset,
         data_dir: args.job.data_dir.clone(),
-        python_env: args.python_env.clone(),
-        allow_unlocked: args.allow_unlocked,
+        python_env: args.python.python_env.clone(),
+        allow_unlocked: args.python.allow_unlocked,
         workloads: Some(workload.folder.clone())
             .filter(|folder| *folder != project.workloads().join(&workload.name)),
         ..common(&args.design, &args.meter, &args.failures)
@@ -63,7 +63,7 @@ pub(super) fn resolve(args: &RunArgs, project: &Project) -> Result<Settings, Err
     Ok(settings)
 }
 
-/// What frameworks and commands are asked alike; all else is left out.
+/// The settings that frameworks and commands share; all others are left empty.
 fn common(design: &DesignArgs, meter: &MeterArgs, failures: &FailureArgs) -> Settings {
     Settings {
         iterations: 0,
@@ -174,7 +174,9 @@ pub(super) fn workload(
 /// What is compared: what was named, or all that a workload has which lacks what is compared by default.
 pub(super) fn asked(named: &[String], workload: &Workload) -> Vec<String> {
     let known = workload.frameworks();
-    match named.iter().eq(DEFAULT_FRAMEWORKS) && !named.iter().all(|name| known.contains(name)) {
+    match named.iter().eq(DEFAULT_TREATMENTS.split(','))
+        && !named.iter().all(|name| known.contains(name))
+    {
         true => known,
         false => named.to_vec(),
     }
@@ -191,7 +193,7 @@ pub(super) fn known_to(
     project: &Project,
 ) -> Result<Known, SettingsError> {
     let folders = std::slice::from_ref(&workload.folder);
-    known(folders, &workload.name, project, &args.environment)
+    known(folders, &workload.name, project, &args.work.environment)
 }
 
 /// Those of the named environments that a treatment runs in.
@@ -263,12 +265,12 @@ pub(super) fn check_shard(settings: &Settings, design: &DesignArgs) -> Result<()
     }
     if settings.until_precise.is_some() {
         let why = "--until-precise looks at all blocks, and each shard knows its own only";
-        return Err(SettingsError::Shard(why.to_owned()));
+        return Err(SettingsError::Shard(why.into()));
     }
-    shard.check(settings.iterations).map_err(SettingsError::Shard)
+    shard.check(settings.iterations).map_err(|why| SettingsError::Shard(why.into()))
 }
 
-/// A folder that was named and is not there is a typing error more often than a wish.
+/// A named folder that does not exist is more often a typing error than a request to make it.
 fn data_dir(args: &RunArgs) -> Result<(), SettingsError> {
     let Some(dir) = &args.job.data_dir else { return Ok(()) };
     if args.job.dataset == dataset::Choice::Digits || dir.is_dir() {
@@ -286,12 +288,12 @@ pub(super) fn check_samples(
     test_samples: Option<u32>,
 ) -> Result<(), SettingsError> {
     let wanted = dataset_settings(dataset, data_dir);
-    // What is no plain file may hang whoever opens it, and is looked at where that can be stopped.
+    // Opening something else than a plain file may hang, so that happens later, where it can be stopped.
     let plain = |dir: &&Path| wanted.files.iter().all(|file| dir.join(file.name).is_file());
     let named = data_dir.filter(plain);
     let (train, test) = match named.map(|_| dataset::find(&wanted)) {
         Some(Ok(dataset::Found::Ready(found))) => (found.train_images, found.test_images),
-        // What is wrong with the files is said when they are prepared.
+        // Faults of the files are reported when they are prepared.
         _ => (wanted.files[0].items, wanted.files[2].items),
     };
     let limit = |flag: &'static str, asked: Option<u32>, most: u32| match asked {

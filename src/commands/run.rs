@@ -8,6 +8,7 @@ use super::resolve::{
     changed_settings, check_samples, here, known_to, own_or_named, resolve, workload,
 };
 use super::shard::{self, Place};
+use crate::Remedy as _;
 use crate::analysis::AnalysisError;
 use crate::clean;
 use crate::cli::{DesignArgs, ResumeArgs, RunArgs, Talk};
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 pub(super) fn run(args: RunArgs, talk: Talk) -> Result<ExitCode, Error> {
     let project = Project::find()?;
     if args.list_treatments {
-        let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+        let workload = workload(&args.work.workload, args.work.workloads.as_deref(), &project)?;
         say(&list(&known_to(&args, &workload, &project)?)?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -58,7 +59,7 @@ pub(super) fn begin(
 ) -> Result<ExitCode, Error> {
     let place = Place::of(design, &settings);
     let folder = place.folder.clone();
-    let analyse = !design.no_analysis && place.study.is_none();
+    let analyse = !design.after.no_analysis && place.study.is_none();
     if design.dry_run {
         if settings.commands.is_none() {
             can_be_had(&settings, &project, talk)?;
@@ -96,15 +97,17 @@ fn can_be_had(settings: &Settings, project: &Project, talk: Talk) -> Result<(), 
 /// `joulerace resume`.
 pub(crate) fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     let folder = Folder::at(prepare::followed(&args.dir));
-    let then = recorded(&folder)?;
+    let then = stored(&folder)?;
     let project = Project::find()?;
     if !then.shards.is_empty() {
-        let message = format!(
-            "{} was merged from shards, and they are what runs: resume those that it misses \
-             (joulerace status {0} names them), and merge again",
-            shown(folder.root())
-        );
-        return Err(Error::Told { message, status: Status::Usage });
+        let shown = shown(folder.root());
+        return Err(Error::advised(
+            Status::Usage,
+            format!("{shown} was merged from shards, and they are what runs"),
+            format!(
+                "resume those that it misses (joulerace status {shown} names them), and merge again"
+            ),
+        ));
     }
     let settings = here(own_or_named(&then.settings, &args, &project, &folder)?)?;
     let of_study = settings.shard.is_some();
@@ -117,7 +120,7 @@ pub(crate) fn resume(args: ResumeArgs, talk: Talk) -> Result<ExitCode, Error> {
     if of_study && let Some(root) = session.folder.root().ancestors().nth(2).map(Path::to_owned) {
         session.findings = shard::fit(&session, &root, false, &Terminal::new(talk))?;
     }
-    conduct(session, !args.no_analysis && !of_study, talk)
+    conduct(session, !args.after.no_analysis && !of_study, talk)
 }
 
 fn anew(project: Project, folder: Folder, settings: Settings) -> Session {
@@ -142,13 +145,13 @@ fn same_again(
     folder: Folder,
     settings: Settings,
 ) -> Result<Session, ExperimentError> {
-    let then = recorded(&folder)?;
+    let then = stored(&folder)?;
     let differences = changed_settings(&then.settings, &settings, design.order_seed.is_some());
     if !differences.is_empty() && !design.accept_changes {
         let folder = folder.root().display().to_string();
         return Err(ExperimentError::Changed { folder, differences });
     }
-    // What is run and read outside the folder is what this command line says, whatever was accepted.
+    // What is run and read outside the folder comes from this command line, whatever changes were accepted.
     let settings = Settings {
         failures: settings.failures,
         python_env: settings.python_env,
@@ -176,8 +179,8 @@ fn same_again(
     })
 }
 
-/// An experiment that anyone may have recorded, in a folder of plain files.
-fn recorded(folder: &Folder) -> Result<Experiment, ExperimentError> {
+/// Reads an experiment that anyone may have written, in a folder of plain files.
+fn stored(folder: &Folder) -> Result<Experiment, ExperimentError> {
     if folder.root().is_dir() {
         files::only_plain(folder.root()).map_err(ExperimentError::NotPlain)?;
     }
@@ -243,12 +246,8 @@ fn stopped(session: &Session, outcome: &Outcome) -> Result<(), Error> {
     let Ending::Stopped { reason, .. } = &outcome.ending else { return Ok(()) };
     let (done, all) = (outcome.records.len(), session.settings.trials());
     let most = if session.settings.until_precise.is_some() { "at most " } else { "" };
-    let message = format!(
-        "stopped after {done} of {most}{all} trials: {reason}\n\
-         nothing is lost; go on with: {}",
-        resumed(session)
-    );
-    Err(Error::Told { message, status: Status::Stopped })
+    let message = format!("stopped after {done} of {most}{all} trials: {reason}\nnothing is lost");
+    Err(Error::advised(Status::Stopped, message, format!("go on with: {}", resumed(session))))
 }
 
 /// # Errors
@@ -262,14 +261,13 @@ fn unwritten<T>(
     if outcome.unwritten.is_empty() {
         return Ok(analysed);
     }
-    let told = analysed.err().map_or(String::new(), |error| format!("{error}\n"));
+    let told = analysed.err().map_or(String::new(), |error| error.in_full() + "\n");
     let message = format!(
-        "{told}the trials are safe, but could not be written at the end: {}\n\
-         free space, and have them written with: {}",
+        "{told}the trials are safe, but could not be written at the end: {}",
         outcome.unwritten.join("; "),
-        resumed(session)
     );
-    Err(Error::Told { message, status: Status::Output })
+    let remedy = format!("Free space, and have them written with: {}", resumed(session));
+    Err(Error::advised(Status::Output, message, remedy))
 }
 
 /// # Errors
@@ -286,20 +284,20 @@ fn failed(
         return analysed.map(|()| ExitCode::SUCCESS);
     }
     let (done, shown) = (records.len(), shown(session.folder.root()));
-    let mut message =
-        format!("{bad} of {done} trials failed or are invalid; see {shown}/trials.csv");
+    let message = format!("{bad} of {done} trials failed or are invalid");
+    let mut remedy = format!("see {shown}/trials.csv");
     let unmeasured = records.iter().filter(|r| r.unmeasured).count();
     if unmeasured > 0 {
-        message += &format!(
+        remedy += &format!(
             "\n{unmeasured} of them could not be measured and are not done; when what was \
              missing is back, run them with: {}",
             resumed(session)
         );
     }
     if let Err(error) = analysed {
-        out::line(&format!("error: {error}"));
+        out::line(&format!("error: {}", error.in_full()));
     }
-    Err(Error::Told { message, status: Status::Trials })
+    Err(Error::advised(Status::Trials, message, remedy))
 }
 
 /// # Errors
@@ -309,12 +307,13 @@ async fn analysis(session: &Session, terminal: &Terminal) -> Result<(), Error> {
     let folder = session.folder.root();
     let begin = super::analyze::analyse_experiment(&session.project, folder, terminal);
     let told = begin.await.map_err(|error| {
-        let again = match &error {
-            Error::Analysis(AnalysisError::Interrupted { .. }) => String::new(),
-            _ => format!("\nmake it with: joulerace analyze {}", shown(folder)),
+        let remedy = match &error {
+            Error::Analysis(AnalysisError::Interrupted { .. }) => None,
+            _ => Some(format!("Make it with: joulerace analyze {}", shown(folder))),
         };
-        let message = format!("the trials are measured and safe, but not analysed: {error}{again}");
-        Error::Told { message, status: error.status() }
+        let why = error.in_full();
+        let message = format!("the trials are measured and safe, but not analysed: {why}");
+        Error::Told { message, remedy, status: error.status() }
     });
     say(&told?);
     Ok(())

@@ -57,7 +57,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// It is not what was planned, or this machine cannot measure it.
+    /// The settings are not those that were planned, or this machine cannot measure.
     pub(crate) fn look(
         &self,
         session: &mut Session,
@@ -117,14 +117,13 @@ pub(super) fn fit(
     let text: String = bad.map(|finding| show::one(finding, usize::from(width()))).collect();
     if !text.is_empty() {
         let message = format!(
-            "shard {shard} is not run on {}, for what joulerace doctor finds there:\n{}\
-             Remedy these, or run it on another machine",
+            "shard {shard} is not run on {}, for what joulerace doctor finds there:\n{}",
             here::name(),
-            anstream::adapter::strip_str(&text)
+            anstream::adapter::strip_str(&text).to_string().trim_end()
         );
         let failure = report.findings.iter().any(|f| f.level == Level::Failure);
         let status = if failure { Status::Unfit } else { Status::Warnings };
-        return Err(Error::Told { message, status });
+        return Err(Error::advised(status, message, "Remedy these, or run it on another machine"));
     }
     let remark = |finding: &doctor::Finding| Remark {
         level: if finding.level == Level::Failure { "failure" } else { "warning" }.to_owned(),

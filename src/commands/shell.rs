@@ -27,9 +27,9 @@ pub(crate) fn man(args: ManArgs) -> Result<ExitCode, Error> {
         Some(dir) => {
             let written = std::fs::create_dir_all(&dir)
                 .and_then(|()| clap_mangen::generate_to(command, &dir));
-            written.map_err(|e| Error::Told {
-                message: format!("{} cannot be written: {e}; name another folder", dir.display()),
-                status: Status::Output,
+            written.map_err(|e| {
+                let message = format!("{} cannot be written: {e}", dir.display());
+                Error::advised(Status::Output, message, "name another folder")
             })?;
         }
     }

@@ -1,5 +1,6 @@
 //! `joulerace status`: how far a study's shards have come; `submit --wait` follows them with it.
 
+use crate::Remedy as _;
 use crate::cli::{StatusArgs, Talk};
 use crate::cluster::status::{Line, Status as Found};
 use crate::cluster::{MergeError, status as of_study};
@@ -15,13 +16,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often a study is looked at that is waited for. Slurm's controller is everybody's.
+/// How often a study that is waited for is looked at; all users share Slurm's controller.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// How soon somebody who will not wait any longer is heard.
+/// How soon Ctrl-C is noticed.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// As many shards have a line of their own; those that are done are left out first.
+/// How many shards have a line of their own; those that are done are left out first.
 const MOST_LINES: usize = 40;
 
 /// `joulerace status`: ends well where all is done or under way.
@@ -30,7 +31,7 @@ pub(super) fn status(args: StatusArgs, _talk: Talk) -> Result<ExitCode, Error> {
     let found = look(&root)?;
     say(&table(&found, width()));
     if let Some(error) = &found.unasked {
-        say(&format!("The queue could not be asked: {error}\n"));
+        say(&format!("The queue could not be asked: {}\n", error.in_line()));
     }
     say(&ahead(&found, &root));
     let idle = found.lines.iter().any(|line| line.idle);
@@ -54,9 +55,10 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
     let mut told = String::new();
     loop {
         let found = look(root)?;
-        // A controller that is busy for once is no end.
-        let unheard = found.unasked.as_ref().map(|error| format!("; the queue: {error}"));
-        let now = summary(&found) + &unheard.clone().unwrap_or_default();
+        // A controller that is busy once does not end the waiting.
+        let unheard =
+            found.unasked.as_ref().map(|error| format!("; the queue: {}", error.in_line()));
+        let now = progress_line(&found) + &unheard.clone().unwrap_or_default();
         if now != told {
             terminal.on(&Event::Preparing(&now));
             told = now;
@@ -67,11 +69,9 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
         for _ in 0..AGAIN.as_millis() / LOOK.as_millis() {
             std::thread::sleep(LOOK);
             if stop::requests() > before {
-                let message = format!(
-                    "no longer waited for; the jobs go on: joulerace status {}",
-                    shown(root)
-                );
-                return Err(Error::Told { message, status: Status::Stopped });
+                let message = "no longer waited for; the jobs go on";
+                let remedy = format!("look at them with: joulerace status {}", shown(root));
+                return Err(Error::advised(Status::Stopped, message, remedy));
             }
         }
     }
@@ -84,12 +84,12 @@ pub(super) fn follow(root: &Path, terminal: &Terminal) -> Result<ExitCode, Error
         return Ok(ExitCode::SUCCESS);
     }
     let logs = shown(&root.join("logs"));
-    let message = format!("{done} of {all} trials are done; what happened is in {logs}");
-    Err(Error::Told { message, status: Status::Stopped })
+    let message = format!("{done} of {all} trials are done");
+    Err(Error::advised(Status::Stopped, message, format!("what happened is in {logs}")))
 }
 
 /// `7 of 18 trials; shards: 2 run, 1 waits, 2 done`.
-fn summary(found: &Found) -> String {
+fn progress_line(found: &Found) -> String {
     let (done, all) = found.done();
     let count = |word: &str| found.lines.iter().filter(|l| l.state.starts_with(word)).count();
     let idle = found.lines.iter().filter(|line| line.idle).count();
@@ -124,7 +124,7 @@ pub(super) fn table(found: &Found, columns: u16) -> String {
     let lines: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     let more = found.lines.len() - chosen.len();
     let more = if more > 0 { format!(" … and {more} more shards\n") } else { String::new() };
-    format!("{lines}{more}{}\n", summary(found))
+    format!("{lines}{more}{}\n", progress_line(found))
 }
 
 /// What happens next, or what to do.

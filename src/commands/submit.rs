@@ -2,6 +2,7 @@
 
 use super::resolve::{self, check_samples, resolve};
 use super::status;
+use crate::Remedy as _;
 use crate::cli::{Cli, Command, CompareArgs, DesignArgs, RunArgs, SubmitArgs, Talk, joined};
 use crate::cluster::script::{self, Job, Options};
 use crate::cluster::study::SHARDS;
@@ -63,19 +64,17 @@ pub(crate) fn submit(args: SubmitArgs, talk: Talk) -> Result<ExitCode, Error> {
     let merge = slurm::submit(&root.join("merge.sh"), Some(shards));
     study.jobs = Some(Jobs { shards, merge: merge.as_ref().ok().copied() });
     study.write(&root)?;
-    let merge = merge.map_err(|error| Error::Told {
-        message: format!(
-            "{error}\nThe shards run as job {shards} all the same; when they are done: joulerace merge {}",
-            shown(&root)
-        ),
-        status: Status::Environment,
+    let merge = merge.map_err(|error| {
+        let message = format!("{}\nThe shards run as job {shards} all the same", error.in_full());
+        let remedy = format!("when they are done: joulerace merge {}", shown(&root));
+        Error::advised(Status::Environment, message, remedy)
     })?;
     say(&submitted(&study, &root, shards, merge));
     if args.wait { status::follow(&root, &terminal) } else { Ok(ExitCode::SUCCESS) }
 }
 
 fn told(message: String) -> Error {
-    Error::Told { message, status: Status::Usage }
+    Error::told(Status::Usage, message)
 }
 
 /// What is to be run: frameworks, or commands.
@@ -212,7 +211,7 @@ const CACHE: &str = "JOULERACE_CACHE_DIR";
 
 /// A node's own disk; not `TMPDIR`, which many clusters empty after each job.
 fn node_cache() -> PathBuf {
-    // Slurm's machines are Unix' own; elsewhere only the letter's text is made.
+    // Slurm runs on Unix; elsewhere only the script's text is made.
     #[cfg(unix)]
     let user = nix::unistd::geteuid().to_string();
     #[cfg(not(unix))]
@@ -231,13 +230,11 @@ fn free(root: &Path) -> Result<(), Error> {
     match Study::read(root)? {
         None => Err(ExperimentError::NotEmpty(shown).into()),
         Some(study) if study.jobs.is_none() && empty(&root.join(SHARDS)) => Ok(()),
-        Some(_) => Err(Error::Told {
-            message: format!(
-                "--output: {shown} already holds a study; name another folder, or have what is left of \
-                 it run: sbatch {shown}/job.sh"
-            ),
-            status: Status::Output,
-        }),
+        Some(_) => Err(Error::advised(
+            Status::Output,
+            format!("--output: {shown} already holds a study"),
+            format!("name another folder, or have what is left of it run: sbatch {shown}/job.sh"),
+        )),
     }
 }
 

@@ -17,20 +17,19 @@ use crate::process;
 use crate::screen::Terminal;
 use crate::screen::{say, width};
 use crate::settings::{Job, Treatment, treatments};
-use crate::worker::protocol::Interpreter;
 use crate::workload::{Workload, uses_images};
-use serde::{Deserialize as _, Serialize};
+use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 pub(super) use table::{Comparison, table};
-use tokio_util::sync::CancellationToken;
 
 /// `joulerace verify`.
 pub(crate) fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     let job = checked_job(&args.job, 1)?;
     let project = Project::find()?;
-    let workload = workload(&args.workload, args.workloads.as_deref(), &project)?;
+    let workload = workload(&args.work.workload, args.work.workloads.as_deref(), &project)?;
     let images = uses_images(&workload, &project)?;
     if images {
         let data_dir = args.job.data_dir.as_deref();
@@ -54,7 +53,7 @@ pub(crate) fn verify(args: VerifyArgs, talk: Talk) -> Result<ExitCode, Error> {
     }
     let reasons = found.reasons.join("\n  ");
     let message = format!("the frameworks do not do the same work:\n  {reasons}");
-    Err(Error::Told { message, status: Status::Trials })
+    Err(Error::told(Status::Trials, message))
 }
 
 /// What is told to `verify.collect`.
@@ -68,8 +67,15 @@ struct Collect<'a> {
     output: &'a Path,
 }
 
+/// What is told to `verify.compare`.
+#[derive(Serialize)]
+struct Compare {
+    /// What each treatment did, by its name; the order says which is the first, so this is no `BTreeMap`.
+    files: Map<String, Value>,
+}
+
 fn failed(what: &str, why: String) -> Error {
-    Error::Told { message: format!("{what}: {why}"), status: Status::Trials }
+    Error::told(Status::Trials, format!("{what}: {why}"))
 }
 
 async fn compare(
@@ -82,15 +88,15 @@ async fn compare(
 ) -> Result<Comparison, Error> {
     let own = project.workloads();
     let path = search_path(workload, project);
-    let known = known(&path, &workload.name, project, &args.environment)?;
-    let typed = asked(&args.treatments, workload);
+    let known = known(&path, &workload.name, project, &args.work.environment)?;
+    let typed = asked(&args.work.treatments, workload);
     let (treatments, _) = treatments(&typed, None, &[], &known)?;
     known.suit(args.job.device, &treatments)?;
     let wanted = Wanted {
         treatments: &treatments,
-        python_env: args.python_env.clone(),
-        allow_unlocked: args.allow_unlocked,
-        folders: &args.environment.iter().cloned().collect(),
+        python_env: args.python.python_env.clone(),
+        allow_unlocked: args.python.allow_unlocked,
+        folders: &args.work.environment.iter().cloned().collect(),
         known: &known,
         kept: None,
         analysed: false,
@@ -146,8 +152,10 @@ impl Collection<'_> {
             terminal.on(&Event::Preparing(&format!("{name}: training in a fresh process")));
             let made = self.environments.of_treatment(treatment);
             let made = made.ok_or_else(|| failed(name, "it has no environment".to_owned()))?;
-            let argument = self.argument(treatment, &output)?;
-            self.call(&made.python, "collect", argument, &stop)
+            let argument = self.argument(treatment, &output);
+            let path = self.path.to_vec();
+            let collect = ("verify", "collect");
+            prepare::call(&made.python, path, collect, &argument, &stop, |_: IgnoredAny| ())
                 .await
                 .map_err(|why| failed(name, why))?;
             last = Some(&made.python);
@@ -155,32 +163,23 @@ impl Collection<'_> {
         }
         let nothing = || failed("the comparison", "nothing was trained".to_owned());
         let python = last.ok_or_else(nothing)?;
-        let argument = json!({ "files": files });
-        let compared = self.call(python, "compare", argument, &stop).await;
-        let events = compared.map_err(|why| failed("the comparison", why))?;
-        let told = events.iter().rev().find_map(|event| Comparison::deserialize(event).ok());
+        let mut told = None;
+        let hear = |comparison: Comparison| told = Some(comparison);
+        let (path, compare) = (self.path.to_vec(), ("verify", "compare"));
+        prepare::call(python, path, compare, &Compare { files }, &stop, hear)
+            .await
+            .map_err(|why| failed("the comparison", why))?;
         told.ok_or_else(|| failed("the comparison", "it gave no result".to_owned()))
     }
 
-    fn argument(&self, treatment: &Treatment, output: &Path) -> Result<Value, Error> {
+    fn argument<'a>(&'a self, treatment: &'a Treatment, output: &'a Path) -> Collect<'a> {
         let argument = Argument {
             framework: &treatment.framework,
             workload: &self.workload.name,
             job: self.work.clone(),
             variant: treatment.variant.as_deref(),
         };
-        let argument = Collect { argument, steps: self.args.steps, output };
-        serde_json::to_value(argument).map_err(|e| Error::Other(e.into()))
-    }
-
-    async fn call(
-        &self,
-        python: &Interpreter,
-        function: &str,
-        argument: Value,
-        stop: &CancellationToken,
-    ) -> Result<Vec<Value>, String> {
-        prepare::call(python, self.path.to_vec(), "verify", function, argument, stop, |_| ()).await
+        Collect { argument, steps: self.args.steps, output }
     }
 }
 

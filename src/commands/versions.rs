@@ -4,7 +4,7 @@ use crate::env;
 use crate::error::Error;
 use crate::paths::Project;
 use crate::prepare::{self, environments};
-use crate::settings::{Known, Place, SettingsError, place};
+use crate::settings::{Known, Place, Problem, SettingsError, place};
 use pep508_rs::pep440_rs::Version;
 use std::str::FromStr as _;
 
@@ -26,8 +26,8 @@ pub(super) fn versions(
     known: &Known,
     project: &Project,
 ) -> Result<Vec<String>, Error> {
-    let told = |problem: String| SettingsError::Versions { typed: typed.to_owned(), problem };
-    let range = parse(typed).map_err(told)?;
+    let told = |problem: Problem| SettingsError::Versions { typed: typed.to_owned(), problem };
+    let range = parse(typed).map_err(|problem| told(problem.into()))?;
     let framework = range.way.split(':').next().unwrap_or_default();
     let script = known.script(framework).ok_or_else(|| SettingsError::UnknownFramework {
         name: framework.to_owned(),
@@ -44,7 +44,7 @@ pub(super) fn versions(
                 _ => "one",
             },
             env::around(&range.from.to_string(), all).join(", ")
-        ))
+        ).into())
         .into());
     }
     let chosen = thinned(&between, most as usize);

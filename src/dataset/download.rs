@@ -12,7 +12,7 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use super::error::Attempt;
 use super::mnist::Published;
-use super::{DataEvent, DatasetError};
+use super::{DataProgress, DatasetError};
 use crate::clean::hex;
 
 /// What encrypts: the system's own on Windows (Schannel) and macOS (Secure Transport), Rustls elsewhere.
@@ -25,7 +25,7 @@ const PROVIDER: TlsProvider = match cfg!(any(windows, target_os = "macos")) {
 const CONNECT: Duration = Duration::from_secs(15);
 /// For its first words.
 const ANSWER: Duration = Duration::from_secs(30);
-/// Without a byte for this long, a mirror is given up.
+/// A mirror that sends nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
 /// For one file from one mirror: 10 MB at 33 kB/s.
 const WHOLE: Duration = Duration::from_secs(300);
@@ -36,7 +36,7 @@ pub(super) fn fetch(
     dir: &Path,
     mirrors: &[String],
     cancel: &CancellationToken,
-    progress: &mut dyn FnMut(DataEvent),
+    progress: &mut dyn FnMut(DataProgress),
 ) -> Result<(), DatasetError> {
     fs::create_dir_all(dir).map_err(DatasetError::io("make the folder", dir))?;
     let tls =
@@ -56,11 +56,11 @@ pub(super) fn fetch(
     let mut attempts = Vec::new();
     for mirror in mirrors {
         let url = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
-        progress(DataEvent::Downloading { url: url.clone(), bytes: file.bytes });
+        progress(DataProgress::Downloading { url: url.clone(), bytes: file.bytes });
         match try_fetch(&agent, &url, file, dir, cancel)? {
             Ok(()) => return Ok(()),
             Err(reason) => {
-                progress(DataEvent::MirrorFailed { url: url.clone(), reason: reason.clone() });
+                progress(DataProgress::MirrorFailed { url: url.clone(), reason: reason.clone() });
                 attempts.push(Attempt { url, reason });
             }
         }
@@ -74,7 +74,7 @@ pub(super) fn fetch(
     Err(DatasetError::Download { file: file.name.into(), dir: dir.into(), attempts, hint })
 }
 
-/// The outer error ends the download, the inner one speaks for the next mirror.
+/// The outer error ends the download; after the inner one the next mirror is tried.
 fn try_fetch(
     agent: &Agent,
     url: &str,

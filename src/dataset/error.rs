@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use super::idx::IdxError;
 
 /// Why there is no data set.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum DatasetError {
     /// A file is not what its name says.
-    #[error(
-        "{}: {source}\nGet the file again (delete it, and joulerace downloads it), \
-         or name another folder with --data-dir",
-        path.display()
-    )]
+    #[error("{}: {source}", path.display())]
+    #[diagnostic(help(
+        "Get the file again (delete it, and joulerace downloads it), or name another folder with \
+         --data-dir"
+    ))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -24,10 +24,12 @@ pub enum DatasetError {
     },
     /// Images and labels do not belong together.
     #[error(
-        "{}: it holds {images} images, but {} holds {labels} labels\n\
-         The two do not belong together: get both again, or name another folder with --data-dir",
+        "{}: it holds {images} images, but {} holds {labels} labels",
         images_file.display(), labels_file.display()
     )]
+    #[diagnostic(help(
+        "The two do not belong together: get both again, or name another folder with --data-dir"
+    ))]
     Disagree {
         images_file: PathBuf,
         /// How many it holds.
@@ -38,11 +40,13 @@ pub enum DatasetError {
     },
     /// No mirror gave the file.
     #[error(
-        "{file} is not in {} and could not be downloaded:\n{}\n\
-         Put MNIST's four files there yourself or name their folder with --data-dir{hint}; \
-         without MNIST, --dataset digits needs no download",
+        "{file} is not in {} and could not be downloaded:\n{}",
         dir.display(), Attempts(attempts)
     )]
+    #[diagnostic(help(
+        "Put MNIST's four files there yourself or name their folder with --data-dir{hint}; \
+         without MNIST, --dataset digits needs no download"
+    ))]
     Download {
         /// The file's name.
         file: String,
@@ -54,12 +58,11 @@ pub enum DatasetError {
         hint: String,
     },
     /// The digits could not be made.
-    #[error(
-        "the digits data set could not be made in {}: {reason}\n\
-         Name a folder with MNIST's four files with --data-dir, or look at the environment: \
-         joulerace doctor",
-        dir.display()
-    )]
+    #[error("the digits data set could not be made in {}: {reason}", dir.display())]
+    #[diagnostic(help(
+        "Name a folder with MNIST's four files with --data-dir, or look at the environment: \
+         joulerace doctor"
+    ))]
     Digits {
         /// Where it should go.
         dir: PathBuf,
@@ -70,7 +73,8 @@ pub enum DatasetError {
     #[error("stopped while {file} was fetched or read; nothing half-done was kept")]
     Cancelled { file: String },
     /// A file or folder could not be read or written.
-    #[error("{}: cannot {action}: {source}\nName another folder with --data-dir", path.display())]
+    #[error("{}: cannot {action}: {source}", path.display())]
+    #[diagnostic(help("Name another folder with --data-dir"))]
     Io {
         /// What was tried.
         action: &'static str,

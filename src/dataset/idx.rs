@@ -12,7 +12,7 @@ use flate2::bufread::GzDecoder;
 pub const SIDE: u32 = 28;
 /// Labels are below this.
 pub(crate) const CLASSES: u8 = 10;
-/// More items than this are taken for a damaged header. MNIST has 60,000, EMNIST 814,255.
+/// A header with more items than this counts as damaged. MNIST has 60,000, EMNIST 814,255.
 pub const MOST_ITEMS: u32 = 1_000_000;
 
 /// What a file is to hold.

@@ -126,7 +126,7 @@ pub struct DataFile {
 
 /// What [`prepare`] tells while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DataEvent {
+pub enum DataProgress {
     /// A download begins.
     Downloading {
         /// From where.

@@ -1,5 +1,6 @@
 //! Finds, fetches or makes the four files, and checks them.
 
+use crate::Remedy as _;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::idx::{self, IdxError};
 use super::mnist::Published;
 use super::{
-    Choice, DIGITS_FOLDER, DataEvent, DataFile, Dataset, DatasetError, DatasetSettings, Name,
+    Choice, DIGITS_FOLDER, DataFile, DataProgress, Dataset, DatasetError, DatasetSettings, Name,
     download,
 };
 use crate::clean::hex;
@@ -26,7 +27,7 @@ use crate::clean::hex;
 pub fn prepare(
     settings: &DatasetSettings,
     make_digits: &mut dyn FnMut(&Path) -> Result<(), String>,
-    progress: &mut dyn FnMut(DataEvent),
+    progress: &mut dyn FnMut(DataProgress),
 ) -> Result<Dataset, DatasetError> {
     match settings.name {
         Choice::Mnist => mnist(settings, progress),
@@ -36,7 +37,8 @@ pub fn prepare(
                 let mut dataset = digits(settings, make_digits, progress)?;
                 dataset.warning = Some(format!(
                     "MNIST cannot be had, so the digits data set takes its place: accuracies and \
-                     losses are not comparable with MNIST's. The reason: {error}"
+                     losses are not comparable with MNIST's. The reason: {}",
+                    error.in_line()
                 ));
                 Ok(dataset)
             }
@@ -110,7 +112,7 @@ fn mnist_dir(settings: &DatasetSettings) -> Result<(PathBuf, bool), DatasetError
 
 fn mnist(
     settings: &DatasetSettings,
-    progress: &mut dyn FnMut(DataEvent),
+    progress: &mut dyn FnMut(DataProgress),
 ) -> Result<Dataset, DatasetError> {
     let (dir, ours) = mnist_dir(settings)?;
     let there = dir.exists();
@@ -125,12 +127,12 @@ fn mnist_in(
     dir: &Path,
     ours: bool,
     settings: &DatasetSettings,
-    progress: &mut dyn FnMut(DataEvent),
+    progress: &mut dyn FnMut(DataProgress),
 ) -> Result<Dataset, DatasetError> {
     let mut checked = Vec::new();
     for file in &settings.files {
         let path = dir.join(file.name);
-        let fetch = |progress: &mut dyn FnMut(DataEvent)| {
+        let fetch = |progress: &mut dyn FnMut(DataProgress)| {
             download::fetch(file, dir, &settings.mirrors, &settings.cancel, progress)?;
             look(&path, file)
         };
@@ -138,7 +140,7 @@ fn mnist_in(
             State::Good(found) => found,
             State::Absent => fetch(progress)?,
             State::Damaged(reason) => {
-                progress(DataEvent::Replacing { path: path.clone(), reason });
+                progress(DataProgress::Replacing { path: path.clone(), reason });
                 fetch(progress)?
             }
         };
@@ -164,7 +166,7 @@ fn state(path: &Path, file: &Published, ours: bool) -> Result<State, DatasetErro
         Ok(found) if ours && !found.file.published => {
             Ok(State::Damaged("not the published file".to_owned()))
         }
-        Err(error) if ours => Ok(State::Damaged(error.to_string())),
+        Err(error) if ours => Ok(State::Damaged(error.in_line())),
         other => other.map(State::Good),
     }
 }
@@ -196,7 +198,7 @@ fn with_warning(
 fn digits(
     settings: &DatasetSettings,
     make_digits: &mut dyn FnMut(&Path) -> Result<(), String>,
-    progress: &mut dyn FnMut(DataEvent),
+    progress: &mut dyn FnMut(DataProgress),
 ) -> Result<Dataset, DatasetError> {
     let root = data_root(settings);
     let dir = root.join(DIGITS_FOLDER);
@@ -204,12 +206,12 @@ fn digits(
         match digits_in(&dir, &settings.files) {
             Ok(dataset) => return Ok(dataset),
             Err(error) => {
-                progress(DataEvent::Replacing { path: dir.clone(), reason: error.to_string() });
+                progress(DataProgress::Replacing { path: dir.clone(), reason: error.in_line() });
                 fs::remove_dir_all(&dir).map_err(DatasetError::io("remove", &dir))?;
             }
         }
     }
-    progress(DataEvent::MakingDigits { dir: dir.clone() });
+    progress(DataProgress::MakingDigits { dir: dir.clone() });
     fs::create_dir_all(&root).map_err(DatasetError::io("make the folder", &root))?;
     let scratch = tempfile::Builder::new()
         .prefix(".digits-")

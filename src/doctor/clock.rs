@@ -1,5 +1,5 @@
-//! Whether somebody keeps the wall clock right. A clock that is set during a trial moves samples that
-//! are stamped with it.
+//! Whether a program keeps the wall clock right. A clock that is set during a trial moves samples that are
+//! stamped with it.
 
 use super::finding::{Finding, Level};
 use crate::process;
@@ -55,8 +55,8 @@ pub(super) struct Clock {
     source: Option<String>,
 }
 
-/// systemd asks the kernel (`adjtimex`, the flag `STA_UNSYNC`), whoever keeps the clock; without
-/// systemd, chrony is asked; systemd's own keeper leaves a file.
+/// systemd asks the kernel (`adjtimex`, the flag `STA_UNSYNC`), whichever program keeps the clock. Without
+/// systemd, chrony is asked; systemd's own program leaves a file.
 pub(super) fn read(roots: &Roots, ask: Ask<'_>, machine: &Machine) -> Clock {
     let by_systemd =
         || match ask(&["timedatectl", "show", "-p", "NTPSynchronized", "--value"])?.trim() {

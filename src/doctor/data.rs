@@ -1,8 +1,9 @@
 //! The data set, and room for what will be written.
 
 use super::Subject;
-use super::finding::{Finding, Level, shown, split};
+use super::finding::{Finding, Level, shown};
 use super::python::Looked;
+use crate::Remedy as _;
 use crate::dataset::{self, Choice, Dataset, DatasetError, Found};
 use crate::env::{self, Profile};
 use crate::plan::duration::Expected;
@@ -86,12 +87,8 @@ fn data(choice: Choice, found: &Result<Found, DatasetError>) -> Finding {
             new(Level::Note, format!("digits are made at the start, in {}", shown(dir)))
         }
         Err(error) => {
-            let (found, remedy) = split(&error.to_string());
-            let finding = new(Level::Failure, found);
-            match remedy {
-                Some(remedy) => finding.remedy(remedy),
-                None => finding,
-            }
+            let finding = new(Level::Failure, error.to_string().replace('\n', " "));
+            error.remedy().into_iter().fold(finding, Finding::remedy)
         }
     }
 }

@@ -13,7 +13,7 @@ pub enum Level {
     Ok,
     /// Neither good nor bad for this experiment, but worth knowing.
     Note,
-    /// It cannot be told from here; never taken for good.
+    /// It cannot be found out here; that never counts as good.
     Unknown,
     /// The experiment can run, and its numbers are worse for this.
     Warning,
@@ -91,7 +91,7 @@ pub struct Finding {
     pub found: String,
     /// What to do, where something can be done. Lines that begin with two spaces are commands.
     pub remedy: Option<String>,
-    /// The numbers behind it. Units are in the names.
+    /// The numbers and words behind it, for programs: each check has its own. Units are in the names.
     pub details: Map<String, Value>,
 }
 
@@ -170,14 +170,6 @@ impl Report {
 pub(super) fn shown(path: &Path) -> String {
     let home = std::env::var("HOME").ok();
     crate::snapshot::without_home(&path.display().to_string(), home.as_deref())
-}
-
-/// Splits a message whose last line says what to do.
-pub(super) fn split(message: &str) -> (String, Option<String>) {
-    match message.rsplit_once('\n') {
-        Some((found, remedy)) => (found.replace('\n', " "), Some(remedy.to_owned())),
-        None => (message.to_owned(), None),
-    }
 }
 
 #[cfg(test)]

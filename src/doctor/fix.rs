@@ -1,4 +1,4 @@
-//! What to put right first: the findings that matter, with causes that are one told as one.
+//! What to put right first: the findings that matter, those of the same cause together.
 
 use super::finding::{Finding, Level, Report};
 

@@ -120,7 +120,7 @@ fn effect(settings: &Settings, spread: f64) -> Finding {
     new(Level::Ok, found)
 }
 
-/// What difference of so many percent shows, and under which conditions.
+/// The difference in percent that shows, and what that assumes.
 fn sentence(settings: &Settings, holm: f64, spread: f64) -> String {
     let (blocks, comparisons) = (settings.iterations, settings.comparisons().len());
     let corrected = match comparisons {

@@ -1,15 +1,16 @@
 //! The Python that trains, and the environments that workers would run in.
 
-use super::finding::{Finding, Level, shown, split};
+use super::finding::{Finding, Level, shown};
+use crate::Remedy as _;
 use crate::env::{
-    self, EnvError, EnvEvent, EnvSettings, Environment, Found, Packages, Profile, Source,
+    self, EnvError, EnvProgress, EnvSettings, Environment, Found, Packages, Profile, Source,
 };
 use crate::worker::protocol::Interpreter;
 
 /// An environment that was looked for.
 pub(super) struct Looked {
     pub profile: Profile,
-    /// What a treatment calls it, where it is none of the study's.
+    /// What treatments call it, where it is not the study's own.
     pub called: Option<String>,
     pub found: Result<Found, EnvError>,
     passed_over: Option<String>,
@@ -19,7 +20,7 @@ pub(super) struct Looked {
 pub(super) fn look(settings: &EnvSettings) -> Looked {
     let mut passed_over = None;
     let found = env::find(settings, &mut |event| {
-        if let EnvEvent::Rejected { prefix, why } = event {
+        if let EnvProgress::Rejected { prefix, why } = event {
             passed_over = Some(format!("the active {} is passed over: {why}", shown(&prefix)));
         }
     });
@@ -62,9 +63,9 @@ fn python(looked: &Looked) -> Option<Finding> {
                     new(Level::Ok, version, found)
                 }
                 Err(error) => {
-                    let (found, remedy) = split(&error.to_string());
+                    let found = error.to_string().replace('\n', " ");
                     let finding = new(Level::Failure, version, found);
-                    remedy.into_iter().fold(finding, Finding::remedy)
+                    error.remedy().into_iter().fold(finding, Finding::remedy)
                 }
             })
         }
@@ -109,12 +110,9 @@ fn environment(Looked { profile, called, found, passed_over }: &Looked) -> Findi
             new(Level::Failure, found).remedy(remedy.clone()).with("ready", false)
         }
         Err(error) => {
-            let (found, remedy) = split(&error.to_string());
+            let found = error.to_string().replace('\n', " ");
             let finding = new(Level::Failure, found).with("ready", false);
-            match remedy {
-                Some(remedy) => finding.remedy(remedy),
-                None => finding,
-            }
+            error.remedy().into_iter().fold(finding, Finding::remedy)
         }
     }
 }

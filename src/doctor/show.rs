@@ -132,7 +132,7 @@ pub fn fix_first(report: &Report, columns: usize) -> String {
 }
 
 /// How many of each there are, in one line.
-pub fn summary(report: &Report, columns: usize) -> String {
+pub fn counts_line(report: &Report, columns: usize) -> String {
     let count = |level: Level, one: &str, many: &str| {
         let n = report.count(level);
         (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { many }))

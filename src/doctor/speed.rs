@@ -7,7 +7,7 @@ use crate::snapshot::{Cpu, Machine, Roots, throttle_events};
 
 /// At rest, a processor hotter than this (in °C) has not cooled down, or cannot.
 const WARM: f64 = 70.0;
-/// Frequencies closer than this share are one; the files round.
+/// Frequencies that differ by less than this share count as equal, as the files round.
 const SAME: f64 = 0.01;
 const CPUFREQ: &str = "/sys/devices/system/cpu/cpu*/cpufreq";
 

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{EnvError, EnvEvent, Step};
+use super::{EnvError, EnvProgress, Step};
 
 /// How many of the last lines an error shows.
 const TAIL: usize = 12;
@@ -23,7 +23,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 /// What a run of commands shares: where output goes and whether to stop.
 pub(super) struct Context<'a> {
-    pub progress: &'a mut dyn FnMut(EnvEvent),
+    pub progress: &'a mut dyn FnMut(EnvProgress),
     pub cancel: &'a CancellationToken,
     pub log: PathBuf,
     /// The environment that is being made, for messages.
@@ -54,7 +54,7 @@ impl Context<'_> {
     ) -> Result<(), EnvError> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let mut log = log.map_err(EnvError::io("write the log", &self.log))?;
-        // The log is a help, not a result: a disk too full for it shows in the command itself.
+        // The log only helps. A disk that is too full for it makes the command fail as well.
         let _ = writeln!(log, "$ {}", shown(command));
         let mut tail = VecDeque::new();
         let (status, network, full) = {
@@ -65,7 +65,7 @@ impl Context<'_> {
                 each(&line);
                 network |= speaks_of_network(&line);
                 full |= speaks_of_full_disk(&line);
-                progress(EnvEvent::Output { step, line: line.clone() });
+                progress(EnvProgress::Output { step, line: line.clone() });
                 if tail.len() == TAIL {
                     tail.pop_front();
                 }
@@ -106,7 +106,7 @@ impl Context<'_> {
         &mut self,
         step: Step,
         command: &mut Command,
-        mut line: impl FnMut(&str, &mut dyn FnMut(EnvEvent)),
+        mut line: impl FnMut(&str, &mut dyn FnMut(EnvProgress)),
     ) -> Result<ExitStatus, EnvError> {
         let program = PathBuf::from(command.get_program());
         let (reader, writer) = std::io::pipe().map_err(EnvError::io("open a pipe", &program))?;

@@ -31,27 +31,28 @@ impl fmt::Display for Difference {
 }
 
 /// Why there is no environment to run in.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum EnvError {
     /// `--python-env` names something that is not a virtual environment.
-    #[error(
-        "--python-env {}: not a virtual environment: {why}\n\
-         Name a folder made by `python3 -m venv`, `uv venv` or Poetry, or leave the flag out: \
-         joulerace then makes an environment of its own.",
-        path.display()
-    )]
+    #[error("--python-env {}: not a virtual environment: {why}", path.display())]
+    #[diagnostic(help(
+        "Name a folder made by `python3 -m venv`, `uv venv` or Poetry, or leave the flag out: \
+         joulerace then makes an environment of its own"
+    ))]
     NotVirtualEnv {
         /// The folder that was named.
         path: PathBuf,
         /// What it lacks.
         why: String,
     },
-    /// The environment's Python is none that the lock is for.
+    /// The lock is not for the environment's Python.
     #[error(
-        "--python-env {}: it has Python {found}, but poetry.lock is for Python {wanted}\n\
-         Name an environment of such a Python, or leave the flag out: joulerace then makes one",
+        "--python-env {}: it has Python {found}, but poetry.lock is for Python {wanted}",
         path.display()
     )]
+    #[diagnostic(help(
+        "Name an environment of such a Python, or leave the flag out: joulerace then makes one"
+    ))]
     PythonVersion {
         /// The environment.
         path: PathBuf,
@@ -61,13 +62,13 @@ pub enum EnvError {
         wanted: String,
     },
     /// No Python on this machine can be used to make an environment.
-    #[error(
-        "no Python {wanted} was found to make {whose} with{1}\n\
-         Install one (uv python install {0}, pyenv install {0}, apt install python{0} python{0}-venv) and put \
-         it on PATH, or name it: JOULERACE_PYTHON=/path/to/python3; or name a ready environment of such a Python with --python-env",
-        a_minor(wanted),
-        Tried(tried)
-    )]
+    #[error("no Python {wanted} was found to make {whose} with{}", Tried(tried))]
+    #[diagnostic(help(
+        "Install one (uv python install {minor}, pyenv install {minor}, apt install python{minor} \
+         python{minor}-venv) and put it on PATH, or name it: JOULERACE_PYTHON=/path/to/python3; or name a \
+         ready environment of such a Python with --python-env",
+        minor = a_minor(wanted)
+    ))]
     NoPython {
         /// Which: `the environment current`.
         whose: String,
@@ -77,7 +78,8 @@ pub enum EnvError {
         tried: Vec<(PathBuf, String)>,
     },
     /// An environment's Python does not run.
-    #[error("{}: {why}\nMake the environment anew, or name another one with --python-env", python.display())]
+    #[error("{}: {why}", python.display())]
+    #[diagnostic(help("Make the environment anew, or name another one with --python-env"))]
     Broken {
         /// The interpreter.
         python: PathBuf,
@@ -86,11 +88,13 @@ pub enum EnvError {
     },
     /// Debian and its relatives ship `venv` apart from Python.
     #[error(
-        "{}: Python has no `{module}` module, so it cannot make an environment\n\
-         Debian and Ubuntu: apt install python3-venv. Elsewhere: install a complete Python, \
-         or name a ready environment with --python-env",
+        "{}: Python has no `{module}` module, so it cannot make an environment",
         python.display()
     )]
+    #[diagnostic(help(
+        "Debian and Ubuntu: apt install python3-venv. Elsewhere: install a complete Python, or \
+         name a ready environment with --python-env"
+    ))]
     NoVenvModule {
         /// The interpreter.
         python: PathBuf,
@@ -98,21 +102,20 @@ pub enum EnvError {
         module: String,
     },
     /// There is no lock where the project is.
-    #[error(
-        "{}: no such file; it says which Python packages the experiment needs\n\
-         Run joulerace from its repository (git checkout poetry.lock pyproject.toml)",
-        path.display()
-    )]
+    #[error("{}: no such file; it says which Python packages the experiment needs", path.display())]
+    #[diagnostic(help(
+        "Run joulerace from its repository (git checkout poetry.lock pyproject.toml)"
+    ))]
     LockMissing {
         /// Where it was looked for.
         path: PathBuf,
     },
     /// The lock cannot be understood.
-    #[error(
-        "{}: not a lock file that joulerace can read: {reason}\n\
-         Restore it (git checkout poetry.lock), or write it anew with Poetry 2.1 or later: poetry lock",
-        path.display()
-    )]
+    #[error("{}: not a lock file that joulerace can read: {reason}", path.display())]
+    #[diagnostic(help(
+        "Restore it (git checkout poetry.lock), or write it anew with Poetry 2.1 or later: \
+         poetry lock"
+    ))]
     LockInvalid {
         /// The lock.
         path: PathBuf,
@@ -120,11 +123,8 @@ pub enum EnvError {
         reason: String,
     },
     /// The lock of a version cannot be used.
-    #[error(
-        "{}: not a lock of a version that can be used here: {reason}\n\
-         Remove it, and it is made anew",
-        path.display()
-    )]
+    #[error("{}: not a lock of a version that can be used here: {reason}", path.display())]
+    #[diagnostic(help("Remove it, and it is made anew"))]
     PinnedInvalid {
         /// The lock.
         path: PathBuf,
@@ -132,11 +132,8 @@ pub enum EnvError {
         reason: String,
     },
     /// A version that cannot be had here.
-    #[error(
-        "{name}: {package} {version} cannot be installed here{}\n{}",
-        Attempts(tried),
-        Releases(package, known)
-    )]
+    #[error("{name}: {package} {version} cannot be installed here{}", Attempts(tried))]
+    #[diagnostic(help("{}", Releases(package, known)))]
     NoVersion {
         /// What it was called: `jax@0.4.30`.
         name: String,
@@ -150,9 +147,8 @@ pub enum EnvError {
         known: Vec<String>,
     },
     /// A version brings a package that is older than what its script works with.
-    #[error(
-        "{name}: it comes with {package} {found}, and the script needs {oldest} or later; choose a later release"
-    )]
+    #[error("{name}: it comes with {package} {found}, and the script needs {oldest} or later")]
+    #[diagnostic(help("choose a later release"))]
     TooOld {
         /// What it was called: `keras@tensorflow-cpu==2.16.1`.
         name: String,
@@ -164,11 +160,13 @@ pub enum EnvError {
     },
     /// There is not enough space for what would have to be installed.
     #[error(
-        "{}: {needed_gb:.1} GB are needed for {}, and {free_gb:.1} GB are free\n\
-         Free some, remove environments that no lock needs any more (joulerace env prune), compare fewer \
-         at a time, or put the cache elsewhere: JOULERACE_CACHE_DIR=/larger/disk",
+        "{}: {needed_gb:.1} GB are needed for {}, and {free_gb:.1} GB are free",
         path.display(), what
     )]
+    #[diagnostic(help(
+        "Free some, remove environments that no lock needs any more (joulerace env prune), \
+         compare fewer at a time, or put the cache elsewhere: JOULERACE_CACHE_DIR=/larger/disk"
+    ))]
     TooSmall {
         /// Where it would be installed.
         path: PathBuf,
@@ -181,9 +179,10 @@ pub enum EnvError {
     },
     /// The installed packages are not the locked ones.
     #[error(
-        "{}: {} of the {} packages that poetry.lock asks for differ\n{}\n{remedy}",
+        "{}: {} of the {} packages that poetry.lock asks for differ\n{}",
         prefix.display(), differences.len(), profile, List(differences)
     )]
+    #[diagnostic(help("{remedy}"))]
     Differs {
         /// The environment.
         prefix: PathBuf,
@@ -196,12 +195,15 @@ pub enum EnvError {
     },
     /// Packages could not be fetched.
     #[error(
-        "while {step}: the package index could not be reached. The last lines were:\n{}\n\
-         The whole output is in {}. Check the network and pip's settings (pip config list; PIP_INDEX_URL, \
-         PIP_PROXY, PIP_CERT and uv's UV_* are honoured), then run the same command again. \
-         Without a network, name a ready environment with --python-env",
+        "while {step}: the package index could not be reached. The last lines were:\n{}\nThe \
+         whole output is in {}",
         Tail(tail), log.display()
     )]
+    #[diagnostic(help(
+        "Check the network and pip's settings (pip config list; PIP_INDEX_URL, PIP_PROXY, \
+         PIP_CERT and uv's UV_* are honoured), then run the same command again. Without a \
+         network, name a ready environment with --python-env"
+    ))]
     Network {
         /// What was being done.
         step: Step,
@@ -211,12 +213,12 @@ pub enum EnvError {
         tail: Vec<String>,
     },
     /// No space is left where the environment goes.
-    #[error(
-        "while {step}: no space is left for {}\n\
-         Free some, remove environments that no lock needs any more (joulerace env prune), \
-         or put the cache elsewhere: JOULERACE_CACHE_DIR=/larger/disk. The whole output is in {}",
-        path.display(), log.display()
-    )]
+    #[error("while {step}: no space is left for {}", path.display())]
+    #[diagnostic(help(
+        "Free some, remove environments that no lock needs any more (joulerace env prune), or \
+         put the cache elsewhere: JOULERACE_CACHE_DIR=/larger/disk. The whole output is in {}",
+        log.display()
+    ))]
     DiskFull {
         /// What was being done.
         step: Step,
@@ -280,7 +282,7 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// A version that would do: the first that is named in what is wanted.
+/// A version that would do: the first one named in `wanted`.
 fn a_minor(wanted: &str) -> String {
     let digits = wanted.trim_start_matches(|c: char| !c.is_ascii_digit());
     digits.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect()

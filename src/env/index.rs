@@ -1,4 +1,4 @@
-//! Tells uv what pip already knows: which index to use, through which proxy, trusting whom.
+//! Gives uv the settings that pip has: which index to use, through which proxy, and which certificates.
 //!
 //! uv reads none of pip's settings. A machine that reaches packages through a mirror says so to
 //! pip, so its settings are handed on, unless uv's own are set.

@@ -27,7 +27,7 @@ pub(crate) struct VirtualEnv {
 }
 
 impl VirtualEnv {
-    /// Looks at the folder `prefix`; an error is what it lacks, in words.
+    /// Looks at the folder `prefix`; the error says in words what it lacks.
     pub(crate) fn open(prefix: &Path) -> Result<Self, String> {
         let prefix = std::path::absolute(prefix).map_err(|error| error.to_string())?;
         if !prefix.exists() {

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::child::{Context, POLL};
-use super::{EnvError, EnvEvent, Step};
+use super::{EnvError, EnvProgress, Step};
 
 /// Holds a lock until it is dropped.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Lease {
                 return Ok(lease);
             }
             if !told {
-                (context.progress)(EnvEvent::Waiting { lock: path.to_path_buf() });
+                (context.progress)(EnvProgress::Waiting { lock: path.to_path_buf() });
                 told = true;
             }
             if context.stopped() {
@@ -43,7 +43,7 @@ impl Lease {
         }
     }
 
-    /// No lock at all, for whoever holds a stronger one already.
+    /// No lock, for a caller that already holds a stronger one.
     pub(super) fn none() -> Self {
         Self { file: None }
     }

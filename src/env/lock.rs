@@ -91,9 +91,9 @@ impl Lock {
         Self::parse(&text).map_err(|reason| EnvError::LockInvalid { path: path.into(), reason })
     }
 
-    /// Reads requirements with hashes, of a version that was locked for one Python (`3.11`); an error is
-    /// the reason in words. The text may be a stranger's, and uv is given it: whatever else a file of
-    /// requirements may hold, such as another index, is none of ours.
+    /// Reads requirements with hashes, of a version that was locked for one Python (`3.11`); an error is the
+    /// reason in words. The text may be a stranger's, and uv is given it: anything else that such a file may
+    /// hold, such as another index, is refused.
     pub(crate) fn pinned(text: &str, python: &str) -> Result<Self, String> {
         // uv ends lines where others do not.
         if text.replace("\r\n", "\n").chars().any(|c| c.is_control() && c != '\n') {
@@ -131,7 +131,7 @@ impl Lock {
         Ok(Self { packages, pythons })
     }
 
-    /// Those of a profile's groups that it has packages of.
+    /// The groups of a profile for which the lock has packages.
     pub(super) fn groups(&self, profile: Profile) -> Vec<&'static str> {
         let has = |group: &&str| {
             self.packages.iter().any(|package| package.groups.iter().any(|own| own == group))
@@ -221,7 +221,7 @@ fn is_hash(text: &str) -> bool {
         && text.starts_with("sha")
 }
 
-/// Whether these are a package's name and one version, and nothing beside.
+/// Whether this is a package's name and one version, and nothing else.
 fn is_one(name: &str, version: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     name.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -266,7 +266,7 @@ impl fmt::Display for Step {
 
 /// What [`resolve`] tells while it works.
 #[derive(Debug, Clone, PartialEq)]
-pub enum EnvEvent {
+pub enum EnvProgress {
     /// The active environment is passed over.
     Rejected {
         /// Its folder.

@@ -17,7 +17,7 @@ use super::child::Context;
 use super::lock::Lock;
 use super::names::{can_run, minor_version, normalise};
 use super::tools::Tools;
-use super::{EnvError, EnvEvent, EnvSettings};
+use super::{EnvError, EnvProgress, EnvSettings};
 pub(crate) use elsewhere::{Standing, standing, take};
 pub(crate) use releases::around;
 pub use releases::releases;
@@ -171,7 +171,7 @@ pub fn lock(
     settings: &EnvSettings,
     version: &Version,
     anew: bool,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<(PathBuf, PinnedLock), EnvError> {
     let bases = bases(settings)?;
     for base in &bases {
@@ -196,7 +196,7 @@ pub fn lock(
     let mut tried = Vec::new();
     for base in &bases {
         let tools = Tools::ensure(&root, base, context)?;
-        (context.progress)(EnvEvent::Locking {
+        (context.progress)(EnvProgress::Locking {
             name: version.name.clone(),
             python: base.version.clone(),
         });
@@ -251,6 +251,7 @@ fn bases(settings: &EnvSettings) -> Result<Vec<Base>, EnvError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
 
     fn text(platform: &str) -> String {
         format!(
@@ -269,7 +270,7 @@ mod tests {
         assert!(PinnedLock::parse("a==1\n").is_err());
         let oldest = |version: &str| [("B".to_owned(), version.to_owned())].into();
         assert!(lock.is_recent_enough("a@1", &oldest("2.0")).is_ok());
-        let told = lock.is_recent_enough("a@1", &oldest("2.10")).unwrap_err().to_string();
+        let told = lock.is_recent_enough("a@1", &oldest("2.10")).unwrap_err().in_line();
         assert!(told.contains("a@1") && told.contains("2.10 or later"), "{told}");
         assert!(PinnedLock::parse(&text(&platform()).replace("--hash", "#")).is_err());
     }

@@ -13,13 +13,13 @@ use super::installed::{VirtualEnv, differences};
 use super::lock::Lock;
 use super::stamp::{self, Stamp};
 use super::tools::Tools;
-use super::{EnvError, EnvEvent, Profile, Step};
+use super::{EnvError, EnvProgress, Profile, Step};
 
 /// What to make, and from what.
 pub(super) struct Wanted<'a> {
     pub profile: Profile,
     pub project: &'a Path,
-    /// The lock of a version, where it is one that Poetry has no part in.
+    /// The lock of a version, which does not come from Poetry.
     pub pinned: Option<&'a Path>,
     pub lock: &'a Lock,
     /// Poetry's groups that are installed.
@@ -43,7 +43,7 @@ pub(super) fn make(wanted: &Wanted, context: &mut Context) -> Result<(), EnvErro
     create(wanted, &tools, &scratch.0, context)?;
     install(wanted, &tools, &scratch.0, context)?;
 
-    (context.progress)(EnvEvent::Step { step: Step::Check });
+    (context.progress)(EnvProgress::Step { step: Step::Check });
     let made = VirtualEnv::open(wanted.prefix)
         .map_err(|why| EnvError::NotVirtualEnv { path: wanted.prefix.into(), why })?;
     let packages = made.packages().map_err(EnvError::io("list the packages of", wanted.prefix))?;
@@ -64,7 +64,7 @@ pub(super) fn make(wanted: &Wanted, context: &mut Context) -> Result<(), EnvErro
     Stamp::of_environment(wanted.base, wanted.profile, wanted.lock_hash, packages, seconds)
         .with_lock(wanted.pinned.map_or_else(|| wanted.project.join("poetry.lock"), Path::to_owned))
         .write(wanted.prefix)?;
-    (context.progress)(EnvEvent::Made { prefix: wanted.prefix.into(), seconds });
+    (context.progress)(EnvProgress::Made { prefix: wanted.prefix.into(), seconds });
     Ok(())
 }
 
@@ -99,7 +99,7 @@ fn export(
         let to = scratch.join("requirements.txt");
         return fs::copy(pinned, &to).map(drop).map_err(EnvError::io("read", pinned));
     }
-    (context.progress)(EnvEvent::Step { step: Step::Export });
+    (context.progress)(EnvProgress::Step { step: Step::Export });
     for name in ["pyproject.toml", "poetry.lock"] {
         let from = wanted.project.join(name);
         fs::copy(&from, scratch.join(name)).map_err(EnvError::io("read", from))?;
@@ -121,7 +121,7 @@ fn create(
     scratch: &Path,
     context: &mut Context,
 ) -> Result<(), EnvError> {
-    (context.progress)(EnvEvent::Step { step: Step::Create });
+    (context.progress)(EnvProgress::Step { step: Step::Create });
     let mut uv = tools.uv(scratch);
     uv.args(["venv", "--no-project", "--prompt", "joulerace", "--python"]).arg(&wanted.base.python);
     context.run(Step::Create, uv.arg(wanted.prefix))
@@ -133,7 +133,7 @@ fn install(
     scratch: &Path,
     context: &mut Context,
 ) -> Result<(), EnvError> {
-    (context.progress)(EnvEvent::Step { step: Step::Install });
+    (context.progress)(EnvProgress::Step { step: Step::Install });
     let mut uv = tools.uv(scratch);
     uv.args(["pip", "install", "--require-hashes", "--no-deps"]);
     // Compiled now, or the first trial of each framework would pay for it while it is measured.

@@ -1,5 +1,6 @@
 //! Which environment to use: the named one, the active one, or joulerace's own.
 
+use crate::Remedy as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::names::{can_run, minor_version};
 use super::provision::{self, Wanted};
 use super::room;
 use super::stamp::Stamp;
-use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
+use super::{EnvError, EnvProgress, EnvSettings, Environment, Packages, Source};
 
 /// Finds the environment to use, making joulerace's own if it is needed and not there.
 ///
@@ -25,7 +26,7 @@ use super::{EnvError, EnvEvent, EnvSettings, Environment, Packages, Source};
 /// `allow_unlocked` says otherwise.
 pub fn resolve(
     settings: &EnvSettings,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Environment, EnvError> {
     let lock = settings.read_lock()?;
     match given(settings, &lock, progress)? {
@@ -49,7 +50,7 @@ pub(crate) enum Found {
         version: String,
         /// How many packages it would hold.
         packages: usize,
-        /// Why what is there, if anything, is of no use.
+        /// Why the present one, if any, cannot be used.
         why: &'static str,
     },
 }
@@ -60,7 +61,7 @@ pub(crate) enum Found {
 /// As [`resolve`], as far as looking tells.
 pub(crate) fn find(
     settings: &EnvSettings,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Found, EnvError> {
     let lock = settings.read_lock()?;
     if let Some(environment) = given(settings, &lock, progress)? {
@@ -87,7 +88,7 @@ pub(crate) fn find(
 fn given(
     settings: &EnvSettings,
     lock: &Lock,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Option<Environment>, EnvError> {
     if let Some(path) = &settings.python_env {
         return named(settings, lock, path).map(Some);
@@ -96,7 +97,7 @@ fn given(
     match active(settings, lock, path) {
         Ok(environment) => Ok(Some(environment)),
         Err(why) => {
-            progress(EnvEvent::Rejected { prefix: path.clone(), why });
+            progress(EnvProgress::Rejected { prefix: path.clone(), why });
             Ok(None)
         }
     }
@@ -109,7 +110,7 @@ fn given(
 /// As [`resolve`].
 pub fn sync(
     settings: &EnvSettings,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Environment, EnvError> {
     own(settings, &settings.read_lock()?, progress)
 }
@@ -148,7 +149,7 @@ fn active(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environmen
         return Err(format!("it has Python {has}, but poetry.lock is for {wanted}"));
     }
     let environment =
-        describe(settings, lock, found, Source::Active, None).map_err(|error| error.to_string())?;
+        describe(settings, lock, found, Source::Active, None).map_err(|error| error.in_line())?;
     match environment.differences.as_slice() {
         [] => Ok(environment),
         [first, rest @ ..] => Err(match rest.len() {
@@ -161,7 +162,7 @@ fn active(settings: &EnvSettings, lock: &Lock, path: &Path) -> Result<Environmen
 fn own(
     settings: &EnvSettings,
     lock: &Lock,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Environment, EnvError> {
     let base = Base::find(settings, lock)?;
     let (root, lock_hash) = (settings.root(), lock.hash(settings.profile));
@@ -183,7 +184,7 @@ fn own(
     if ready(settings, lock, &prefix, Lease::none())?.is_none() {
         room::suffices(settings, &prefix)?;
         let packages = lock.required(settings.profile, &base.version).len();
-        (context.progress)(EnvEvent::Making { prefix: prefix.clone(), packages });
+        (context.progress)(EnvProgress::Making { prefix: prefix.clone(), packages });
         provision::make(
             &Wanted {
                 profile: settings.profile,

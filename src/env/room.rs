@@ -12,7 +12,7 @@ const WITHOUT_CUDA: f64 = 3e9;
 /// What the analysis's takes, in bytes, installers included.
 pub const ANALYSIS: f64 = 6e8;
 
-/// What an environment takes about, in bytes: locks of Poetry say no sizes.
+/// About how much an environment takes, in bytes; Poetry's locks do not say.
 pub fn about(settings: &EnvSettings) -> f64 {
     if settings.profile == Profile::Analysis {
         return ANALYSIS;

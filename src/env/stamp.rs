@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::Base;
 use super::child::Context;
-use super::{EnvError, EnvEvent, Profile};
+use super::{EnvError, EnvProgress, Profile};
 
 /// The stamp's name in an environment's folder.
 const NAME: &str = "joulerace.json";
@@ -99,7 +99,7 @@ pub(super) fn remove(prefix: &Path, context: &mut Context) -> Result<(), EnvErro
     if fs::symlink_metadata(prefix).is_err() {
         return Ok(());
     }
-    (context.progress)(EnvEvent::Removed { prefix: prefix.to_path_buf() });
+    (context.progress)(EnvProgress::Removed { prefix: prefix.to_path_buf() });
     remove_all(prefix).map_err(EnvError::io("remove", prefix))
 }
 

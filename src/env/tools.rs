@@ -17,7 +17,7 @@ use super::installed::{python_in, script_in};
 use super::lease::lock_file;
 use super::lease::{Kind, Lease};
 use super::stamp::{self, Stamp};
-use super::{EnvError, EnvEvent, Step};
+use super::{EnvError, EnvProgress, Step};
 use crate::clean::hex;
 
 /// Exact versions and hashes of the installers and all they need. Made with
@@ -123,7 +123,7 @@ fn usable(prefix: &Path) -> bool {
 fn make(prefix: &Path, base: &Base, context: &mut Context) -> Result<(), EnvError> {
     base.can_make_environments()?;
     stamp::remove(prefix, context)?;
-    (context.progress)(EnvEvent::Step { step: Step::Tools });
+    (context.progress)(EnvProgress::Step { step: Step::Tools });
     context.run(
         Step::Tools,
         clean(Command::new(&base.python).args([

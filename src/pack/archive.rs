@@ -102,7 +102,7 @@ pub(crate) fn pack(
 fn name(folder: &Folder) -> String {
     let root = folder.root().canonicalize().unwrap_or_else(|_| folder.root().to_owned());
     let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // What the archive itself has at its root, and what would not unpack everywhere, is no name.
+    // Refuses names that the archive itself has at its root, and those that not every system can unpack.
     let plain = |c: char| c.is_alphanumeric() || "._-+@ ".contains(c);
     let taken = [METADATA, SUMS, SCRIPTS, LOCKS, CITATION].contains(&name.as_str());
     let fits = !name.starts_with('.') && !name.is_empty() && name.chars().all(plain) && !taken;
@@ -123,7 +123,7 @@ impl<W: Write + Seek> Pen<W> {
         Pen { zip: ZipWriter::new(to), entries, struck: Struck::default(), changed }
     }
 
-    /// The time is that of ZIP's beginning, the mode a plain file's: neither is the folder's own.
+    /// Every file has ZIP's first date and a plain file's mode, whatever the folder's files have.
     fn put(&mut self, path: &str, content: &[u8]) -> io::Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
@@ -136,8 +136,7 @@ impl<W: Write + Seek> Pen<W> {
         Ok(())
     }
 
-    /// The content without what is nobody's business. Samples stay as they are: their checksum is in
-    /// the record.
+    /// The content without what is private. Samples stay as they are: their checksum is in the record.
     fn struck(&mut self, path: &str, kind: Kind, content: Vec<u8>) -> Result<Vec<u8>, PackError> {
         if kind == Kind::Picture {
             return Ok(content);

@@ -30,7 +30,8 @@ pub(super) struct Described<'a> {
 const PROFILE: &str = "https://w3id.org/ro/wfrun/process/0.5";
 const CRATE: &str = "https://w3id.org/ro/crate/1.1";
 
-/// The description, in an order of its own that is always the same.
+/// The description, in an order of its own that is always the same. It is JSON-LD, whose entities have any fields:
+/// there is no type for them.
 pub(super) fn metadata(of: &Described<'_>) -> Value {
     let mut graph = vec![
         json!({

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why there is no archive, or nothing to be had from one.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum PackError {
     /// A file could not be read or written.
     #[error("{path}: {source}", path = path.display())]
@@ -15,17 +15,21 @@ pub(crate) enum PackError {
         source: io::Error,
     },
     /// The folder has no report, or one that nobody can make again.
-    #[error(
-        "{folder} has no report that can be made again; make it with: joulerace analyze {folder}"
-    )]
+    #[error("{folder} has no report that can be made again")]
+    #[diagnostic(help("make it with: joulerace analyze {folder}"))]
     NoReport {
         /// The experiment's folder.
         folder: String,
     },
     /// The locks at hand are not those that the experiment ran with.
     #[error(
-        "{folder} ran in an environment of another lock than this program's, so its lock cannot be packed; use the joulerace that made it ({version}), or set JOULERACE_HOME to a folder with its poetry.lock and pyproject.toml"
+        "{folder} ran in an environment of another lock than this program's, so its lock cannot \
+         be packed"
     )]
+    #[diagnostic(help(
+        "use the joulerace that made it ({version}), or set JOULERACE_HOME to a folder with its \
+         poetry.lock and pyproject.toml"
+    ))]
     OtherLock {
         /// The experiment's folder.
         folder: String,
@@ -33,9 +37,8 @@ pub(crate) enum PackError {
         version: String,
     },
     /// Raw samples are packed as they are, or not at all.
-    #[error(
-        "{path} is a file of samples and holds text that should not be published ({what}); remove it from there"
-    )]
+    #[error("{path} is a file of samples and holds text that should not be published ({what})")]
+    #[diagnostic(help("remove it from there"))]
     NotSamples {
         /// Which.
         path: String,
@@ -43,12 +46,22 @@ pub(crate) enum PackError {
         what: &'static str,
     },
     /// The archive's name is taken.
-    #[error("{path} is there already; remove it, or name another file with --output", path = path.display())]
+    #[error("{path} is there already", path = path.display())]
+    #[diagnostic(help("remove it, or name another file with --output"))]
     Taken {
         /// The archive.
         path: PathBuf,
     },
-    /// The archive is damaged, or is none of ours.
+    /// The archive was damaged on its way.
+    #[error("{path} cannot be used: {why}", path = path.display())]
+    #[diagnostic(help("copy it again"))]
+    Damaged {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The archive is none of ours.
     #[error("{path} cannot be used: {why}", path = path.display())]
     Unfit {
         /// The archive.

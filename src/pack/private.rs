@@ -1,8 +1,8 @@
 //! What is struck out before a text is published: home folders and what looks like a secret.
 //!
-//! Records leave out their maker's home folder when they are written; a script's exception, a folder from
-//! another machine or a command line may still hold one. The same change in a record and in the table
-//! made from it leaves both in agreement.
+//! Written files leave out their maker's home folder when they are written; a script's exception, a folder from
+//! another machine or a command line may still hold one. The same change in a record and in the table made from
+//! it leaves both in agreement.
 
 use crate::clean;
 use regex::{Captures, Regex};

@@ -46,26 +46,45 @@ impl Unpacked {
 /// [`PackError::Unfit`] where it is none of ours, or holds what no archive of ours holds.
 pub(crate) fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
     let unfit = |why: String| PackError::Unfit { path: archive.to_owned(), why: clean::line(&why) };
+    let damaged =
+        |why: String| PackError::Damaged { path: archive.to_owned(), why: clean::line(&why) };
     let file = File::open(archive).map_err(PackError::io(archive))?;
     let plain = file.metadata().map_err(PackError::io(archive))?.is_file();
     if !plain {
         return Err(unfit("it is not a file".to_owned()));
     }
-    let mut zip = ZipArchive::new(file)
-        .map_err(|e| unfit(format!("it is no whole ZIP archive ({e}); copy it again")))?;
+    let mut zip =
+        ZipArchive::new(file).map_err(|e| damaged(format!("it is no whole ZIP archive ({e})")))?;
     if zip.len() > MOST_FILES {
         return Err(unfit(format!("it holds more than {MOST_FILES} files")));
     }
     let scratch = Scratch::new().map_err(PackError::io(std::env::temp_dir()))?;
-    let sums = files(&mut zip, scratch.path()).map_err(&unfit)?;
+    let sums = files(&mut zip, scratch.path()).map_err(|refused| match refused {
+        Refused::Damaged(why) => damaged(why),
+        Refused::Unfit(why) => unfit(why),
+    })?;
     let root = experiment(&sums).map_err(&unfit)?;
     let altered = altered(scratch.path(), &sums);
     let folder = scratch.path().join(root);
     Ok(Unpacked { folder, altered, scratch })
 }
 
+/// Why a file of the archive is not written.
+enum Refused {
+    /// A fresh copy of the archive may be better.
+    Damaged(String),
+    /// No archive of ours holds such a thing.
+    Unfit(String),
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Refused {
+        Refused::Unfit(why)
+    }
+}
+
 /// Writes all files below `root`, and gives their checksums.
-fn files(zip: &mut ZipArchive<File>, root: &Path) -> Result<BTreeMap<String, String>, String> {
+fn files(zip: &mut ZipArchive<File>, root: &Path) -> Result<BTreeMap<String, String>, Refused> {
     let mut sums = BTreeMap::new();
     // A file system that knows no case has one file for two such names.
     let mut seen = HashSet::new();
@@ -77,12 +96,12 @@ fn files(zip: &mut ZipArchive<File>, root: &Path) -> Result<BTreeMap<String, Str
             continue;
         }
         if !seen.insert(path.to_lowercase()) {
-            return Err(format!("it holds {path} twice"));
+            return Err(format!("it holds {path} twice").into());
         }
         let (bytes, sum) =
             write(&mut entry, root, &path, left.min(LARGEST)).map_err(|e| match e.kind() {
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => damaged(&path, &e),
-                _ => format!("{path}: {e}"),
+                _ => format!("{path}: {e}").into(),
             })?;
         left -= bytes;
         sums.insert(path, sum);
@@ -91,8 +110,8 @@ fn files(zip: &mut ZipArchive<File>, root: &Path) -> Result<BTreeMap<String, Str
 }
 
 /// Its checksum is wrong, or it ends too soon.
-fn damaged(path: &str, why: &dyn std::error::Error) -> String {
-    format!("{path} in it is damaged ({why}); copy it again")
+fn damaged(path: &str, why: &dyn std::error::Error) -> Refused {
+    Refused::Damaged(format!("{path} in it is damaged ({why})"))
 }
 
 /// A name that stays below any folder on any system, of a plain file or a folder.

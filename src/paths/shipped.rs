@@ -31,9 +31,9 @@ const WORKER: Option<&[u8]> = None;
 const WORKER: Option<&[u8]> = Some(include_bytes!(env!("JOULERACE_WORKER_LIBRARY")));
 
 /// The carried files could not be put where they can be used.
-#[derive(Debug, thiserror::Error)]
-#[error("joulerace's own files cannot be put into {folder}: {why}; set JOULERACE_CACHE_DIR to a folder of your own",
-    folder = folder.display())]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("joulerace's own files cannot be put into {folder}: {why}", folder = folder.display())]
+#[diagnostic(help("set JOULERACE_CACHE_DIR to a folder of your own"))]
 pub(crate) struct NotPlaced {
     /// Where they were to go.
     pub folder: PathBuf,
@@ -165,6 +165,7 @@ fn closed(path: &Path) -> io::Result<()> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn files() -> Vec<Carried> {
@@ -197,7 +198,7 @@ mod tests {
         let own = place(cache.path(), &files()).unwrap();
         assert_ne!(own, folder);
         std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o720)).unwrap();
-        let error = place(cache.path(), &files()).unwrap_err().to_string();
+        let error = place(cache.path(), &files()).unwrap_err().in_line();
         assert!(
             error.contains("others can write") && error.contains("JOULERACE_CACHE_DIR"),
             "{error}"

@@ -32,8 +32,8 @@ impl Expected {
     /// `--cooldown-until-idle`) counts with its set time.
     pub(crate) fn of(settings: &Settings) -> Expected {
         let trials = settings.trials();
-        // Nothing is measured after the last trial without a baseline, and nothing has warmed the
-        // machine before the first without a warm-up.
+        // Without a baseline nothing is measured after the last trial, and nothing has warmed the machine before
+        // the first without a warm-up.
         let last = usize::from(settings.baseline.is_zero());
         let first = usize::from(!settings.warmup.is_zero());
         let cooldowns = (trials + first).saturating_sub(last) as f64;

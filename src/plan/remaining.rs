@@ -48,7 +48,7 @@ mod tests {
         /// Whatever the journal holds, each trial is either done or still to do, never both,
         /// and what is to do keeps the planned order.
         #[test]
-        fn settled_and_remaining_split_the_plan(
+        fn done_and_remaining_split_the_plan(
             log in prop::collection::vec((0usize..18, outcome()), 0..80)
         ) {
             let plan = plan();

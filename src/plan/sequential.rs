@@ -20,13 +20,13 @@ pub(crate) const FIRST_LOOK: u32 = 3;
 /// What is spent by `n` of `N` blocks: (n/N) to this power. 1 spends so fast that the last look is at a
 /// third of the level, 2 and more so slowly that no difference is found in the first blocks.
 const SPENDING: f64 = 1.5;
-/// Beyond [`bounds::EXACT`] blocks the next look comes after so large a share of them.
+/// Beyond [`bounds::EXACT`] blocks, each look comes after this share of blocks more.
 const FURTHER: f64 = 0.05;
 /// Overall levels for which nominal ones are worked out, beside those that decide.
 const LEAST: f64 = 1e-6;
 const STEPS: u32 = 24;
 
-/// When it is looked and what then holds; fixed before the first trial and written down with it.
+/// When to look at the experiment and at which levels; fixed before the first trial and written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sequential {
     /// The rule, in words.
@@ -35,9 +35,9 @@ pub struct Sequential {
     pub precision_pct: f64,
     /// The most blocks.
     pub most: u32,
-    /// After how many blocks it is looked; for a pair, how many blocks it has.
+    /// The numbers of blocks after which to look; for a pair, how many blocks it has.
     pub looks: Vec<u32>,
-    /// Chances, over all looks, to find a difference where there is none; falling.
+    /// Chances, over all looks, of finding a difference where there is none; falling.
     pub overall: Vec<f64>,
     /// For each look the nominal two-sided levels that come to the overall ones.
     pub nominal: Vec<Vec<f64>>,

@@ -116,7 +116,7 @@ impl<'a> Wanted<'a> {
 ///
 /// # Errors
 ///
-/// A version that cannot be had, a disk that is too small, an installation that fails.
+/// A version is not available, the disk is too small, or an installation fails.
 pub(crate) async fn environments(
     project: &Project,
     wanted: &Wanted<'_>,
@@ -125,8 +125,8 @@ pub(crate) async fn environments(
     are_built(wanted)?;
     let mut ready = Environments::default();
     let scripts = wanted.treatments.iter().filter(|t| t.command.is_none());
-    let orders = orders(project, wanted, scripts, &mut ready.locks, observer).await?;
-    let mut made = make(orders, observer).await?;
+    let needed = needed(project, wanted, scripts, &mut ready.locks, observer).await?;
+    let mut made = make(needed, observer).await?;
     ready.own = made.remove(&None);
     ready.others = made.into_iter().filter_map(|(key, made)| Some((key?, made))).collect();
     Ok(ready)
@@ -136,7 +136,7 @@ pub(crate) async fn environments(
 ///
 /// # Errors
 ///
-/// A version that cannot be had, a disk that is too small.
+/// A version is not available, or the disk is too small.
 pub(crate) async fn versions(
     project: &Project,
     wanted: &Wanted<'_>,
@@ -147,7 +147,7 @@ pub(crate) async fn versions(
         matches!(t.environment.as_deref().and_then(place), Some(Place::Version { .. }))
     };
     let versions = wanted.treatments.iter().filter(version);
-    orders(project, wanted, versions, &mut BTreeMap::new(), observer).await.map(drop)
+    needed(project, wanted, versions, &mut BTreeMap::new(), observer).await.map(drop)
 }
 
 /// Refuses a disk that is too small for the environment of the analysis that follows commands.
@@ -170,21 +170,21 @@ fn are_built(wanted: &Wanted<'_>) -> Result<(), SettingsError> {
 }
 
 /// An environment by its key, how it is found or made, and what its lock takes, in bytes.
-type Order = (Option<String>, EnvSettings, f64);
+type Needed = (Option<String>, EnvSettings, f64);
 
 /// The environments that treatments run in, each once: locked, and weighed against the disk.
-async fn orders<'t>(
+async fn needed<'t>(
     project: &Project,
     wanted: &Wanted<'_>,
     treatments: impl Iterator<Item = &'t Treatment>,
     locks: &mut BTreeMap<String, String>,
     observer: &dyn Observer,
-) -> Result<Vec<Order>, Error> {
-    let mut orders: Vec<Order> = Vec::new();
+) -> Result<Vec<Needed>, Error> {
+    let mut needed: Vec<Needed> = Vec::new();
     let mut weighed = BTreeSet::new();
     for treatment in treatments {
         let key = treatment.environment_key();
-        if orders.iter().any(|(other, ..)| *other == key) {
+        if needed.iter().any(|(other, ..)| *other == key) {
             continue;
         }
         let settings = settings_of(project, wanted, treatment, locks, observer).await?;
@@ -195,14 +195,14 @@ async fn orders<'t>(
             }
             _ => UNKNOWN,
         };
-        orders.push((key, settings, bytes));
+        needed.push((key, settings, bytes));
     }
-    let mut missing = missing(&orders, observer).await?;
+    let mut missing = missing(&needed, observer).await?;
     if wanted.analysed {
         missing.extend(of_analysis(project, observer).await);
     }
     enough_space(&missing, observer)?;
-    Ok(orders)
+    Ok(needed)
 }
 
 /// How the environment of a treatment is found or made; a version is locked for it.

@@ -1,7 +1,7 @@
 //! What treatments can be made of here: the scripts that there are, what they declare, and environments.
 
 use crate::paths::Project;
-use crate::settings::{Known, Place, STUDY, Script, SettingsError, place};
+use crate::settings::{Known, Place, Problem, STUDY, Script, SettingsError, place};
 use crate::workload;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,22 +29,22 @@ pub(crate) fn known(
     }
     let mut environments = project_environments(project);
     for (name, folder) in named {
-        let told = |problem: String| SettingsError::Environment { name: name.clone(), problem };
+        let told = |problem: Problem| SettingsError::Environment { name: name.clone(), problem };
         if !matches!(place(name), Some(Place::Folder(_))) {
-            return Err(told(
-                "call it by a word of letters, digits, '_' and '-' that begins with a letter"
-                    .into(),
-            ));
+            return Err(told(Problem::advised(
+                "an environment cannot be called so",
+                "call it by a word of letters, digits, '_' and '-' that begins with a letter",
+            )));
         }
         if environments.insert(name.clone(), folder.clone()).is_some() {
-            return Err(told("there is one of this name already".to_owned()));
+            return Err(told("there is one of this name already".into()));
         }
         for file in ["pyproject.toml", "poetry.lock"] {
             if !folder.join(file).is_file() {
                 let folder = crate::clean::path(folder);
-                return Err(told(format!(
-                    "there is no {file} in {folder}; Poetry makes it (poetry init, poetry lock)"
-                )));
+                let missing = format!("there is no {file} in {folder}");
+                let remedy = "Poetry makes it (poetry init, poetry lock)";
+                return Err(told(Problem::advised(missing, remedy)));
             }
         }
     }

@@ -11,20 +11,20 @@ const FEWEST_FILES: u64 = 64;
 /// Threads that are started at once: output, sampler, signals, and what prepares.
 const THREADS: usize = 6;
 
-/// Sees that there are files and threads to be had, so that a limit is told by its name and not by a
-/// panic in the middle.
+/// Checks that enough files and threads can be had, so that a limit is named and does not show as a panic in the
+/// middle.
 ///
 /// # Errors
 ///
 /// Names the limit and how it is raised.
 pub(crate) fn enough() -> Result<(), Error> {
-    let told = |message: String| Error::Told { message, status: Status::Usage };
     let files = raise_files();
     if files < FEWEST_FILES {
-        return Err(told(format!(
-            "this shell lets a program open {files} files, and {FEWEST_FILES} are needed; raise the \
-             limit: ulimit -n {FILES}"
-        )));
+        return Err(Error::advised(
+            Status::Usage,
+            format!("this shell lets a program open {files} files, and {FEWEST_FILES} are needed"),
+            format!("raise the limit: ulimit -n {FILES}"),
+        ));
     }
     let threads: Result<Vec<_>, _> = (0..THREADS)
         .map(|_| std::thread::Builder::new().stack_size(64 << 10).spawn(std::thread::yield_now))
@@ -36,10 +36,11 @@ pub(crate) fn enough() -> Result<(), Error> {
             }
             Ok(())
         }
-        Err(error) => Err(told(format!(
-            "this user may start no more threads or processes ({error}); raise the limit (ulimit -u) \
-             or end what else runs"
-        ))),
+        Err(error) => Err(Error::advised(
+            Status::Usage,
+            format!("this user may start no more threads or processes ({error})"),
+            "raise the limit (ulimit -u) or end what else runs",
+        )),
     }
 }
 

@@ -7,15 +7,17 @@ pub(crate) mod known;
 pub(crate) mod limits;
 pub(crate) mod ready;
 
-use crate::dataset::{self, DataEvent, Dataset, DatasetSettings};
-use crate::env::{self, EnvEvent, EnvSettings, Environment, Packages, Profile};
+use crate::Remedy as _;
+use crate::dataset::{self, DataProgress, Dataset, DatasetSettings};
+use crate::env::{self, EnvProgress, EnvSettings, Environment, Packages, Profile};
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::paths::{self, Project};
 use crate::stop;
 use crate::worker;
 use crate::worker::protocol::{Interpreter, Request};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -40,8 +42,8 @@ pub(crate) async fn own_environment(
     resolve(settings, env::sync, observer).await
 }
 
-/// How an environment is had: [`env::resolve`] or [`env::sync`].
-type Way = fn(&EnvSettings, &mut dyn FnMut(EnvEvent)) -> Result<Environment, env::EnvError>;
+/// How to get an environment: [`env::resolve`] or [`env::sync`].
+type Way = fn(&EnvSettings, &mut dyn FnMut(EnvProgress)) -> Result<Environment, env::EnvError>;
 
 async fn resolve(
     settings: EnvSettings,
@@ -52,9 +54,9 @@ async fn resolve(
     in_background(move |progress| way(&settings, progress), observer).await
 }
 
-/// Does what takes its time and is not to hold up this thread, telling `observer` what happens.
+/// Runs slow work on another thread, telling `observer` what happens.
 async fn in_background<T: Send + 'static>(
-    work: impl FnOnce(&mut dyn FnMut(EnvEvent)) -> Result<T, env::EnvError> + Send + 'static,
+    work: impl FnOnce(&mut dyn FnMut(EnvProgress)) -> Result<T, env::EnvError> + Send + 'static,
     observer: &dyn Observer,
 ) -> Result<T, Error> {
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
@@ -93,25 +95,25 @@ pub(crate) fn env_settings(
     }
 }
 
-fn tell(event: &EnvEvent, observer: &dyn Observer) {
+fn tell(event: &EnvProgress, observer: &dyn Observer) {
     match event {
-        EnvEvent::Rejected { prefix, why } => observer.on(&Event::Preparing(&format!(
+        EnvProgress::Rejected { prefix, why } => observer.on(&Event::Preparing(&format!(
             "the active environment {} is passed over: {why}",
             prefix.display()
         ))),
-        EnvEvent::Making { prefix, packages } => observer.on(&Event::Preparing(&format!(
+        EnvProgress::Making { prefix, packages } => observer.on(&Event::Preparing(&format!(
             "making a Python environment of {packages} packages in {} (once)",
             prefix.display()
         ))),
-        EnvEvent::Locking { name, python } => observer.on(&Event::Preparing(&format!(
+        EnvProgress::Locking { name, python } => observer.on(&Event::Preparing(&format!(
             "locking {name} for Python {python} (once, with hashes)"
         ))),
-        EnvEvent::Step { step } => observer.on(&Event::Preparing(&step.to_string())),
-        EnvEvent::Waiting { .. } => {
+        EnvProgress::Step { step } => observer.on(&Event::Preparing(&step.to_string())),
+        EnvProgress::Waiting { .. } => {
             observer
                 .on(&Event::Preparing("waiting for another joulerace that makes the environment"));
         }
-        EnvEvent::Output { line, .. } => tracing::info!("{line}"),
+        EnvProgress::Output { line, .. } => tracing::info!("{line}"),
         other => tracing::info!("{other:?}"),
     }
 }
@@ -136,7 +138,7 @@ impl Digits {
             Digits::Ready(python) => Ok(python.clone()),
             Digits::Study(settings) => env::resolve(settings, &mut |_| ())
                 .and_then(|environment| environment.interpreter())
-                .map_err(|error| error.to_string()),
+                .map_err(|error| error.in_line()),
         }
     }
 }
@@ -157,9 +159,9 @@ pub(crate) async fn data(
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         let mut make_digits = |into: &Path| {
-            // A loop of its own: this thread is none of the event loop's.
+            // An event loop of its own, as this thread does not belong to the other one.
             let python = python.python()?;
-            block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.to_string())?
+            block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.in_line())?
         };
         dataset::prepare(&settings, &mut make_digits, &mut |event| drop(sender.send(event)))
     });
@@ -186,12 +188,14 @@ pub(crate) async fn data(
 /// How long the preparation of data may take to end once it is asked to.
 const ENOUGH: Duration = Duration::from_secs(2);
 
-fn tell_of_data(event: &DataEvent, observer: &dyn Observer) {
+fn tell_of_data(event: &DataProgress, observer: &dyn Observer) {
     match event {
-        DataEvent::Downloading { url, .. } => {
+        DataProgress::Downloading { url, .. } => {
             observer.on(&Event::Preparing(&format!("downloading {url}")));
         }
-        DataEvent::MirrorFailed { url, reason } => tracing::info!("{url} is of no use: {reason}"),
+        DataProgress::MirrorFailed { url, reason } => {
+            tracing::info!("{url} is of no use: {reason}")
+        }
         other => tracing::info!("{other:?}"),
     }
 }
@@ -207,42 +211,45 @@ pub(crate) fn followed(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| absolute(path))
 }
 
-/// Calls a function of a Python module in a fresh worker that nobody measures, and returns the events
-/// it emitted.
+/// Calls a function of a Python module in a fresh worker that nobody measures, and hands on what it emits, as far
+/// as that is a `T`.
 ///
 /// # Errors
 ///
 /// In words, with the end of what it printed.
-pub(crate) async fn call(
+pub(crate) async fn call<T: DeserializeOwned>(
     python: &Interpreter,
     sys_path: Vec<PathBuf>,
-    module: &str,
-    function: &str,
-    argument: Value,
+    (module, function): (&str, &str),
+    argument: &impl Serialize,
     stop: &CancellationToken,
-    mut on_event: impl FnMut(&Value),
-) -> Result<Vec<Value>, String> {
+    mut hear: impl FnMut(T),
+) -> Result<(), String> {
     let request = Request {
         python: python.clone(),
         sys_path,
         module: module.to_owned(),
         function: function.to_owned(),
-        argument,
+        argument: serde_json::to_value(argument).map_err(|e| e.to_string())?,
         arrays: None,
     };
-    let mut events = Vec::new();
     let called = worker::call(request, stop, |event| {
-        on_event(event);
-        events.push(event.clone());
+        if let Ok(told) = T::deserialize(event) {
+            hear(told);
+        }
         Ok(())
     });
     let called = called.await.map_err(|e| e.to_string())?;
     match called.failure {
-        None => Ok(events),
+        None => Ok(()),
         Some(_) if stop.is_cancelled() => Err("interrupted".to_owned()),
         Some(failure) => {
             let lines: Vec<&str> = called.printed.lines().collect();
-            Err(format!("{failure}\n{}", lines[lines.len().saturating_sub(12)..].join("\n")))
+            Err(format!(
+                "{}\n{}",
+                failure.in_line(),
+                lines[lines.len().saturating_sub(12)..].join("\n")
+            ))
         }
     }
 }
@@ -252,6 +259,14 @@ pub(crate) fn token() -> Result<CancellationToken, Error> {
     stop::token().map_err(|e| Error::Other(e.into()))
 }
 
+/// What `data.make_digits` is given.
+#[derive(Serialize)]
+struct DigitsArgument<'a> {
+    /// The folder to write to.
+    output: &'a Path,
+    seed: u64,
+}
+
 /// What makes the digits data set, in the training environment.
 async fn make_digits(
     python: &Interpreter,
@@ -259,9 +274,9 @@ async fn make_digits(
     into: &Path,
     stop: &CancellationToken,
 ) -> Result<(), String> {
-    let argument = json!({ "output": into, "seed": dataset::DIGITS_SEED });
+    let argument = DigitsArgument { output: into, seed: dataset::DIGITS_SEED };
     let path = vec![workloads.to_owned()];
-    call(python, path, "data", "make_digits", argument, stop, |_| ()).await.map(drop)
+    call(python, path, ("data", "make_digits"), &argument, stop, |_: IgnoredAny| ()).await
 }
 
 /// Runs `future` on this thread. A current-thread runtime, so that no idle worker threads wake up

@@ -23,7 +23,7 @@ pub(crate) struct Ready {
     pub meter: Meter,
     /// Which meters do not work here, and why.
     pub rejected: Vec<(meter::Kind, String)>,
-    /// All this, as an experiment has to have it from its first trial to its last.
+    /// What has to stay equal from the experiment's first trial to its last.
     pub conditions: Conditions,
 }
 

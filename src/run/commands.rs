@@ -1,6 +1,7 @@
 //! What commands need before and after their trials: what sets them up and cleans up after them, and a run
 //! of each that shows that it works and how often it has to be repeated for the meter to resolve it.
 
+use crate::Remedy as _;
 use crate::account::{CommandAccount, Output};
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer};
@@ -11,7 +12,7 @@ use crate::process;
 use crate::settings::commands::MOST_REPETITIONS;
 use crate::settings::{CommandLine, Commands, Settings, Treatment};
 use crate::units;
-use crate::worker::protocol::WorkloadEvent;
+use crate::worker::protocol::WorkloadMessage;
 use crate::worker::{self, Around, CommandRequest};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -40,11 +41,11 @@ pub(crate) fn request(commands: &Commands, command: &CommandLine) -> CommandRequ
     }
 }
 
-/// Sees that every program is there, before anything is run.
+/// Checks that every program is there, before anything is run.
 ///
 /// # Errors
 ///
-/// Names the first that is not, with the status that a shell gives.
+/// Names the first program that is missing, with the status that a shell gives.
 pub(crate) fn check_found(settings: &Settings) -> Result<(), Error> {
     let Some(commands) = &settings.commands else { return Ok(()) };
     for (treatment, command) in commands_of(settings) {
@@ -56,12 +57,16 @@ pub(crate) fn check_found(settings: &Settings) -> Result<(), Error> {
             }
             let at = commands.folder.join(program);
             if program.contains('/') && at.exists() {
-                let message = format!(
-                    "'{program}', which '{}' runs, cannot be run. Make it executable (chmod +x), or name \
-                     what runs it, such as: sh {program}; nothing was run",
-                    treatment.name
-                );
-                return Err(Error::Told { message, status: Status::NotExecutable });
+                return Err(Error::advised(
+                    Status::NotExecutable,
+                    format!(
+                        "'{program}', which '{}' runs, cannot be run; nothing was run",
+                        treatment.name
+                    ),
+                    format!(
+                        "Make it executable (chmod +x), or name what runs it, such as: sh {program}"
+                    ),
+                ));
             }
             let single = commands_of(settings).all(|(_, c)| !c.line.contains(char::is_whitespace));
             let hint = match line.contains(char::is_whitespace) {
@@ -71,12 +76,14 @@ pub(crate) fn check_found(settings: &Settings) -> Result<(), Error> {
                 }
                 false => "",
             };
-            let message = format!(
-                "there is no program '{program}', which '{}' runs. Check its name, or give its path{hint}; \
-                 nothing was run",
-                treatment.name
-            );
-            return Err(Error::Told { message, status: Status::NotFound });
+            return Err(Error::advised(
+                Status::NotFound,
+                format!(
+                    "there is no program '{program}', which '{}' runs; nothing was run",
+                    treatment.name
+                ),
+                format!("Check its name, or give its path{hint}"),
+            ));
         }
     }
     Ok(())
@@ -99,13 +106,14 @@ pub(crate) async fn set_up(
     around(settings, "--setup", |command| command.setup.as_ref(), stop, observer).await
 }
 
-/// Runs what cleans up after each command. What fails is told and keeps nothing else from being cleaned up.
+/// Runs what cleans up after each command. A failure is reported, and the other commands are cleaned up all the
+/// same.
 pub(crate) async fn clean_up(settings: &Settings, observer: &dyn Observer) {
     // Also where the user stopped the experiment; asked to stop again, it ends.
     let Ok(stop) = crate::stop::token() else { return };
     let cleaned = around(settings, "--cleanup", |c| c.cleanup.as_ref(), &stop, observer).await;
     if let Err(error) = cleaned {
-        observer.on(&Event::Warning(&error.to_string()));
+        observer.on(&Event::Warning(&error.in_line()));
     }
 }
 
@@ -152,9 +160,9 @@ async fn run_once(
 ) -> Result<Once, Error> {
     let (mut marks, mut account) = (Vec::<PhaseMark>::new(), None);
     let called = worker::call(request.clone(), stop, |event| {
-        match WorkloadEvent::read(event.clone()) {
-            WorkloadEvent::Phase(mark) => marks.push(mark),
-            WorkloadEvent::Result(told) => account = Some(told.command()?),
+        match WorkloadMessage::read(event.clone()) {
+            WorkloadMessage::Phase(mark) => marks.push(mark),
+            WorkloadMessage::Result(told) => account = Some(told.command()?),
             _ => {}
         }
         Ok(())
@@ -162,11 +170,11 @@ async fn run_once(
     let called = called.await.map_err(|error| Error::Other(error.into()))?;
     if stop.is_cancelled() {
         let message = "stopped before the first trial; nothing was measured".to_owned();
-        return Err(Error::Told { message, status: Status::Stopped });
+        return Err(Error::told(Status::Stopped, message));
     }
     if let Some(failure) = called.failure {
         let printed: Vec<&str> = called.printed.lines().collect();
-        let failure = failure.to_string();
+        let failure = failure.in_line();
         // The worker writes its own words last.
         let own = printed.last().is_some_and(|line| failure.contains(line));
         let printed = &printed[..printed.len() - usize::from(own)];
@@ -180,15 +188,15 @@ async fn run_once(
             format!("{what}{failure}, before the first trial{said}\nNothing was measured");
         let gone = failure.contains("exit status 127");
         let status = if gone { Status::NotFound } else { Status::Trials };
-        return Err(Error::Told { message, status });
+        return Err(Error::told(status, message));
     }
     Ok(Once { seconds: seconds(&marks), account })
 }
 
-/// As many lines of what a command printed are shown where it failed.
+/// How many lines of a failed command's output are shown.
 const TAIL: usize = 12;
 
-/// Seconds of the window that these marks tell.
+/// Seconds of the window between these marks.
 fn seconds(marks: &[PhaseMark]) -> f64 {
     let window = Phase::window(marks);
     let mut begun: BTreeMap<Phase, i64> = BTreeMap::new();
@@ -227,9 +235,11 @@ pub(crate) async fn try_out(
         observer.on(&Event::Preparing(&format!("{name}: a run before the first trial")));
         let (request, what) = (request(&once, command), format!("'{name}'"));
         let hint = |error: Error| match error {
-            Error::Told { message, status: Status::Trials } if message.contains(" ended with ") => {
-                let message = format!("{message}; --ignore-failure measures it all the same");
-                Error::Told { message, status: Status::Trials }
+            Error::Told { message, remedy: None, status: Status::Trials }
+                if message.contains(" ended with ") =>
+            {
+                let remedy = "--ignore-failure measures it all the same";
+                Error::advised(Status::Trials, message, remedy)
             }
             error => error,
         };
@@ -272,7 +282,7 @@ const SHORT: f64 = 2.0;
 
 fn other_work(why: &str) -> Error {
     let message = format!("{why}; so there is nothing to compare, and nothing was measured");
-    Error::Told { message, status: Status::Trials }
+    Error::told(Status::Trials, message)
 }
 
 fn ends(values: &[f64]) -> (f64, f64) {
@@ -320,7 +330,7 @@ mod tests {
     fn short_commands_are_repeated_until_the_meter_resolves_them_and_long_ones_are_not() {
         assert_eq!(repetitions(0.01, 0.02, 0.5), 50);
         assert_eq!(repetitions(0.7, 0.9, 0.5), 1);
-        // Of a command of a minute no trial is made longer for the other's sake.
+        // A command that takes a minute is not repeated because another one is short.
         assert_eq!(repetitions(0.01, 61.0, 0.5), 1);
         assert_eq!(repetitions(0.01, 3.0, 0.5), 20);
         assert_eq!(repetitions(0.0, 0.0, 0.5), 1);

@@ -4,6 +4,7 @@ use super::look;
 use super::pauses::Pauses;
 use super::table::Rows;
 use super::trial::{Bench, pause};
+use crate::Remedy as _;
 use crate::events::Event;
 use crate::gate::Expected;
 use crate::plan::Trial;
@@ -105,8 +106,8 @@ impl<'a, 'b> Run<'a, 'b> {
             return Err(self.stopped("the user asked to stop", true).await);
         }
         self.write(match self.unmeasured {
-            0 => journal::Event::Finished,
-            n => journal::Event::Stopped {
+            0 => journal::EntryKind::Finished,
+            n => journal::EntryKind::Stopped {
                 reason: format!("{n} of the trials could not be measured"),
             },
         })
@@ -131,7 +132,7 @@ impl<'a, 'b> Run<'a, 'b> {
     ) -> Result<bool, Halt> {
         let bench = self.bench;
         let mut attempt = earlier.begun;
-        // Asked for again, a trial has all its attempts again.
+        // A trial that is asked for again has all its attempts again.
         let mut failed_before = match bench.again {
             Again::Unmeasured => earlier.failed,
             Again::Failed => 0,
@@ -142,7 +143,7 @@ impl<'a, 'b> Run<'a, 'b> {
             let failed = record.status == Status::Failed;
             let retry = failed && failed_before < bench.settings.failures.retries;
             failed_before += u32::from(failed);
-            if !settle(bench, self.journal, trial, &record, retry).await {
+            if !write_attempt(bench, self.journal, trial, &record, retry).await {
                 return Err(unwritten());
             }
             if !retry {
@@ -178,7 +179,7 @@ impl<'a, 'b> Run<'a, 'b> {
         if let Err(reason) = still_there(bench) {
             return Err(Halt::Ended(Ending::Stopped { reason, by_user: false }));
         }
-        self.write(journal::Event::TrialStarted { trial: trial.name.clone(), attempt }).await?;
+        self.write(journal::EntryKind::TrialStarted { trial: trial.name.clone(), attempt }).await?;
         bench.observer.on(&Event::TrialStarted { trial, attempt });
         let Ok(mut record) = bench.run(trial, attempt, idle_w).await else {
             set_interrupted_aside(bench, self.journal, trial, attempt).await;
@@ -227,12 +228,15 @@ impl<'a, 'b> Run<'a, 'b> {
         let so_far = journal::read(&bench.folder.journal())?;
         let look = look::look(bench, &so_far, blocks, self.expected, protocol, design);
         let (most, stop) = (design.most, look.stop);
-        self.write(journal::Event::Looked(look.clone())).await?;
+        self.write(journal::EntryKind::Looked(look.clone())).await?;
         let treatments = bench.settings.treatments.len();
         bench.observer.on(&Event::Looked { look: &look, most, treatments });
         self.experiment.looks.push(look);
         if let Err(error) = self.experiment.write(bench.folder) {
-            tracing::warn!(%error, "what a look found is in the journal only, until the next step");
+            tracing::warn!(
+                error = error.in_line(),
+                "what a look found is in the journal only, until the next step"
+            );
         }
         Ok(stop)
     }
@@ -242,15 +246,15 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     /// Writes to the journal, however long that takes.
-    async fn write(&mut self, event: journal::Event) -> Result<(), Halt> {
+    async fn write(&mut self, event: journal::EntryKind) -> Result<(), Halt> {
         let journal = &mut *self.journal;
         let written = persist(self.bench, || journal.write(event.clone()).map_err(to_io)).await;
         if written { Ok(()) } else { Err(unwritten()) }
     }
 
     async fn stopped(&mut self, reason: &str, by_user: bool) -> Halt {
-        // What cannot be written now is seen from the trials when it goes on.
-        let _ = self.write(journal::Event::Stopped { reason: reason.to_owned() }).await;
+        // If this cannot be written, the trials show it when the experiment goes on.
+        let _ = self.write(journal::EntryKind::Stopped { reason: reason.to_owned() }).await;
         Halt::Ended(Ending::Stopped { reason: reason.to_owned(), by_user })
     }
 }
@@ -279,7 +283,7 @@ fn still_there(bench: &Bench<'_>) -> Result<(), String> {
 }
 
 /// Writes an attempt that is done or failed: record first, then the journal's word that it is there.
-async fn settle(
+async fn write_attempt(
     bench: &Bench<'_>,
     journal: &mut Journal,
     trial: &Trial,
@@ -301,7 +305,7 @@ async fn settle(
             return false;
         }
     }
-    let ended = journal::Event::TrialEnded {
+    let ended = journal::EntryKind::TrialEnded {
         trial: trial.name.clone(),
         attempt: record.attempt,
         status: record.status,
@@ -330,9 +334,12 @@ async fn set_interrupted_aside(
         Ok(_) => format!("{}/interrupted", trial.folder()),
         Err(error) => format!("nowhere ({error})"),
     };
-    let event = journal::Event::TrialInterrupted { trial: trial.name.clone(), kept };
+    let event = journal::EntryKind::TrialInterrupted { trial: trial.name.clone(), kept };
     if let Err(error) = journal.write(event) {
-        tracing::warn!(%error, "the journal does not know that the trial was interrupted");
+        tracing::warn!(
+            error = error.in_line(),
+            "the journal does not know that the trial was interrupted"
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 /// How long EnergiBridge may take to its first sample, and to its last one once it is told to end,
 /// beside two intervals.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it is looked whether the first sample is there.
+/// How often to look for the first sample.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// A measurement without a trial. Dropping it ends it; nothing of it is left.

@@ -218,7 +218,7 @@ mod tests {
         put("AC/online", "0");
         put("BAT0/status", "Discharging");
         assert_eq!(flags(watch), ["supply-change"]);
-        // All of it on the battery is no change; doctor warns of that.
+        // A trial that ran on battery throughout saw no change; doctor warns of batteries.
         assert_eq!(flags(Watch::start(&roots)), [""; 0]);
         let desktop = tempfile::tempdir().unwrap();
         let seen = Watch::start(&Roots::under(desktop.path())).finish(0.0);

@@ -90,8 +90,7 @@ pub(crate) fn whole_blocks(plan: &Plan, so_far: &journal::Read) -> u32 {
     open.iter().map(|trial| trial.block).min().unwrap_or(blocks)
 }
 
-/// Reads the done trials and looks at them. The work gate has its say first: what did other work is
-/// not compared.
+/// Reads the done trials and looks at them. The work gate comes first: what did other work is not compared.
 pub(crate) fn look(
     bench: &Bench<'_>,
     so_far: &journal::Read,

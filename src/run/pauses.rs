@@ -8,6 +8,7 @@ use super::gauge::Gauge;
 use super::interference::Watch;
 use super::settle::{self, CoolDown, Readings, Tick, WarmUp};
 use super::trial::Bench;
+use crate::Remedy as _;
 use crate::events::{Event, IDLE_POWER};
 use crate::meter::Meter;
 use crate::snapshot::Thermometer;
@@ -106,7 +107,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         }
         self.note(
             journal,
-            journal::Event::WarmedUp { seconds: report.seconds, settled: report.settled },
+            journal::EntryKind::WarmedUp { seconds: report.seconds, settled: report.settled },
         );
         experiment.settling.warmups.push(report);
         self.keep(experiment);
@@ -143,7 +144,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         let what = format!("idle power {}", when.word());
         let baseline = self.idle(&what, self.bench.meter).await;
         if let Some(watts) = baseline.watts {
-            let event = journal::Event::Baseline {
+            let event = journal::EntryKind::Baseline {
                 when: when.word().to_owned(),
                 watts,
                 seconds: baseline.seconds,
@@ -216,7 +217,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
             }
             Ok(report) => (came_to, report.total_j.map(|joules| (joules, report.seconds))),
             Err(error) => {
-                self.unmeasured(pause.file, &error.to_string());
+                self.unmeasured(pause.file, &error.in_line());
                 (came_to, None)
             }
         }
@@ -231,7 +232,7 @@ impl<'a, 'b> Pauses<'a, 'b> {
         }
         Gauge::start(pause.meter, &self.bench.program, &csv, pause.longest)
             .await
-            .inspect_err(|error| self.unmeasured(pause.file, &error.to_string()))
+            .inspect_err(|error| self.unmeasured(pause.file, &error.in_line()))
             .ok()
     }
 
@@ -249,16 +250,16 @@ impl<'a, 'b> Pauses<'a, 'b> {
         self.bench.stopper.reached(Stop::AfterTrial).await;
     }
 
-    /// A pause that is not in the journal is no reason to lose the trials.
-    fn note(&self, journal: &mut Journal, event: journal::Event) {
+    /// A pause that the journal lacks must not cost the trials.
+    fn note(&self, journal: &mut Journal, event: journal::EntryKind) {
         if let Err(error) = journal.write(event) {
-            tracing::warn!(%error, "the journal does not know of a pause");
+            tracing::warn!(error = error.in_line(), "the journal does not know of a pause");
         }
     }
 
     fn keep(&self, experiment: &Experiment) {
         if let Err(error) = experiment.write(self.bench.folder) {
-            tracing::warn!(%error, "what the pause showed is not on the disk yet");
+            tracing::warn!(error = error.in_line(), "what the pause showed is not on the disk yet");
         }
     }
 }

@@ -5,6 +5,7 @@ mod opening;
 use super::execute::{Ending, execute};
 use super::trial::Bench;
 use super::{commands, look, table};
+use crate::Remedy as _;
 use crate::dataset::Dataset;
 use crate::error::{Error, Status};
 use crate::events::{Event, Observer, Planned};
@@ -114,7 +115,7 @@ impl Session {
         outcome
     }
 
-    /// Sets the commands up, sees that they are what they were, and tries them out where they begin.
+    /// Sets the commands up, checks that they are unchanged, and tries them out where the experiment begins.
     async fn ready_commands(
         &mut self,
         ready: &mut Ready,
@@ -195,7 +196,7 @@ impl Session {
         }));
     }
 
-    /// Whether it is seen that all do the same: of scripts always, of commands where that was asked for.
+    /// Whether equal work is checked: always for scripts, for commands where that was asked for.
     fn looked_at_work(&self) -> bool {
         let checked = |t: &Treatment| t.command.as_ref().is_some_and(|c| c.check.is_some());
         self.settings
@@ -253,7 +254,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// That this machine's joules would be an estimate where others' are measured.
+    /// This machine's joules would be an estimate beside other machines' measured ones.
     pub(crate) fn may_estimate(&self, rejected: &[(Kind, String)]) -> Result<(), Error> {
         let Some(shard) = self.settings.shard else { return Ok(()) };
         let before = self.then.as_ref().and_then(|then| then.machines.last());
@@ -264,11 +265,12 @@ impl Session {
         let why: String = rejected.iter().map(|(kind, why)| format!("\n  {kind}: {why}")).collect();
         let message = format!(
             "shard {shard} is not run on {}: no energy sensor works here, and an estimate would stand \
-             beside other machines' measurements.{why}\n\
-             Run it on another machine, or have every shard estimated with --meter estimate",
+             beside other machines' measurements.{why}",
             here::name(),
         );
-        Err(Error::Told { message, status: Status::Meter })
+        let remedy =
+            "Run it on another machine, or have every shard estimated with --meter estimate";
+        Err(Error::advised(Status::Meter, message, remedy))
     }
 
     /// Refuses what does not agree, unless that is accepted.
@@ -300,7 +302,7 @@ impl Session {
         let (changed, verdict) = expected.compare(&mut records);
         // The trials are safe. What is added here can be added again, and a disk that is still full
         // must not hide how the run ended.
-        let mut tell = |error: ExperimentError| unwritten.push(error.to_string());
+        let mut tell = |error: ExperimentError| unwritten.push(error.in_line());
         for place in changed {
             let record = &records[place];
             let trial = experiment.plan.trials.iter().find(|t| record.is_of(t));

@@ -165,8 +165,8 @@ pub(crate) async fn warm_up(
         settled,
         why,
         estimated: readings.estimated,
-        watts: log.watts.summary(),
-        celsius: log.celsius.summary(),
+        watts: log.watts.trend(),
+        celsius: log.celsius.trend(),
     }
 }
 
@@ -248,10 +248,10 @@ pub(crate) async fn baseline(
         |elapsed| until(duration, elapsed),
     )
     .await;
-    let summary = log.watts.summary();
+    let power = log.watts.trend();
     Baseline {
-        watts: summary.as_ref().map(|power| power.mean),
-        sd_w: summary.and_then(|power| power.sd),
+        watts: power.as_ref().map(|trend| trend.mean),
+        sd_w: power.and_then(|trend| trend.sd),
         seconds,
         samples: log.watts.len(),
         celsius: log.celsius.last(),

@@ -59,7 +59,7 @@ impl Rows {
                 return Err(io::ErrorKind::NotFound.into());
             }
             let mut file = folder.append(&name)?;
-            // In one piece: who reads it meanwhile finds whole rows.
+            // In one write, so that a reader finds whole rows only.
             file.write_all(&row)
         };
         match append() {

@@ -6,6 +6,7 @@ mod joules;
 mod task;
 
 use super::interference;
+use crate::Remedy as _;
 use crate::account::Account;
 use crate::clean;
 use crate::events::Observer;
@@ -48,7 +49,7 @@ pub(crate) struct Bench<'a> {
     pub roots: Roots,
     /// What this machine is called, where the experiment's blocks are dealt to several.
     pub machine: Option<String>,
-    /// Beyond what a trial is flagged for what else the machine did.
+    /// Limits beyond which a trial is flagged for what else the machine did.
     pub limits: crate::store::interference::Limits,
     /// Which trials are run again that ended without a measurement.
     pub again: Again,
@@ -73,7 +74,7 @@ impl Bench<'_> {
         let mut watch = interference::Watch::start(&self.roots);
         let began = clock::together();
         let outcome = self.measure(trial, &mut record, &mut watch).await;
-        // Before anything else is looked at: what that takes grows with the machine's processes.
+        // First of all, because looking at the machine takes longer the more processes it has.
         let (wall_s, steady_s) = clock::since(began);
         record.wall_seconds = steady_s;
         let seen = watch.finish(record.cpu_seconds);
@@ -104,19 +105,24 @@ impl Bench<'_> {
         record: &mut TrialRecord,
         watch: &mut interference::Watch,
     ) -> Result<(), Trouble> {
-        let lost = |e: &dyn std::fmt::Display| Trouble::Unmeasured(e.to_string());
+        let lost = Trouble::Unmeasured;
         let csv = self.folder.file(trial, "csv");
         let log = self.folder.file(trial, "log");
         let listener = Listener::bind().map_err(|e| {
-            lost(&format_args!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
+            lost(format!("there is no place for the worker's socket: {e}; set TMPDIR to a folder that can be written"))
         })?;
-        let mut run = self.meter.run(&csv, self.worker(&listener)).map_err(|e| lost(&e))?;
+        let mut run =
+            self.meter.run(&csv, self.worker(&listener)).map_err(|e| lost(e.in_line()))?;
         let argv = run.line().to_vec();
         let launch = self.launch(trial, argv, &log).map_err(Trouble::Unmeasured)?;
         let mut heard = Heard::default();
         let work = worker::run(launch, &listener, |seen| match seen {
             Seen::Message(Message::Event { event }) => {
-                self.hear(protocol::WorkloadEvent::read(event.clone()), run.session(), &mut heard);
+                self.hear(
+                    protocol::WorkloadMessage::read(event.clone()),
+                    run.session(),
+                    &mut heard,
+                );
                 Ok(())
             }
             Seen::Message(_) => Ok(()),
@@ -138,11 +144,11 @@ impl Bench<'_> {
         record.samples = self.folder.samples(trial).ok();
         // A batch system that ends a task may tell all its processes at once, the worker as well.
         let told = self.stopper.level() > Stop::No || crate::stop::requests() > 0;
-        if self.stopper.level() == Stop::Now || (told && ended.exit.is_by_order()) {
+        if self.stopper.level() == Stop::Now || (told && ended.exit.is_asked_for()) {
             return Err(Trouble::Interrupted);
         }
         self.account(&csv, report, record, ended.failure.is_none()).or_else(|trouble| {
-            // What the worker did wrong comes before what its samples lack in consequence.
+            // The worker's own failure matters more than samples that it left incomplete.
             if ended.failure.is_some() { Ok(()) } else { Err(trouble) }
         })?;
         match ended.failure {
@@ -177,7 +183,7 @@ pub(crate) struct Interrupted;
 enum Trouble {
     /// The trial went wrong.
     Failed(String),
-    /// What measuring takes was not there: the trial was not tried, whatever it did.
+    /// Something that measuring needs was missing, so the trial does not count as tried.
     Unmeasured(String),
     Interrupted,
 }

@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use crate::store::experiment::Verdict;
 use crate::store::record::TrialRecord;
 use crate::store::settling::Settling;
-use crate::units::{mean_sd, summary};
+use crate::units::{mean_sd, mean_sd_median};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ fn table(records: &[TrialRecord], names: &[&str], width: usize) -> String {
     for name in names {
         text += &if beside { format!("{name:indent$}") } else { format!("{name}\n{:indent$}", "") };
         for metric in metrics {
-            let (mean, sd, _) = summary(&values(records, name, metric));
+            let (mean, sd, _) = mean_sd_median(&values(records, name, metric));
             text += &format!(
                 "{:>CELL$}",
                 if mean.is_nan() { "–".to_owned() } else { mean_sd(mean, sd) }
@@ -85,7 +85,7 @@ fn less(records: &[TrialRecord], one: &str, other: &str) -> Option<Less> {
     if logs.len() < 2 {
         return None;
     }
-    let (mean, sd, _) = summary(&logs);
+    let (mean, sd, _) = mean_sd_median(&logs);
     let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
     let half = t * sd / n.sqrt();
     let pct = |log: f64| 100.0 * (1.0 - log.exp());
@@ -96,7 +96,7 @@ fn less(records: &[TrialRecord], one: &str, other: &str) -> Option<Less> {
 fn differences(records: &[TrialRecord], names: &[&str]) -> String {
     let means = names.iter().filter_map(|name| {
         let joules: Vec<f64> = joules(records, name).into_values().map(f64::ln).collect();
-        (joules.len() >= 2).then(|| (*name, summary(&joules).0))
+        (joules.len() >= 2).then(|| (*name, mean_sd_median(&joules).0))
     });
     let mut means: Vec<(&str, f64)> = means.collect();
     means.sort_by(|a, b| a.1.total_cmp(&b.1));

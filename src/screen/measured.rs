@@ -3,12 +3,13 @@
 mod run;
 
 use crate::energy::Energy;
-use crate::meter::MeterDescription;
+use crate::meter::{MeterDescription, Sensors};
 use crate::paths::shown;
-use crate::units::{digits, mean_sd, summary};
+use crate::units::{digits, mean_sd, mean_sd_median};
 pub(crate) use run::Run;
-use run::{Part, by, missed};
-use serde_json::{Value, json};
+use run::{Part, ToldRun, by, missed};
+use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
@@ -68,7 +69,7 @@ impl Result<'_> {
         let wide = rows.iter().map(|(name, _)| name.chars().count() + 1).max().unwrap_or(0).max(14);
         text += &format!("{:wide$}{:>18}{:>12}{:>12}\n", "", "mean ± SD", "min", "max");
         for (name, values) in rows {
-            let (mean, sd, _) = summary(&values);
+            let (mean, sd, _) = mean_sd_median(&values);
             let (least, most) = ends(&values);
             text += &format!(
                 "{name:wide$}{:>18}{:>12}{:>12}\n",
@@ -99,20 +100,56 @@ impl Result<'_> {
     /// The same for programs; layout in `docs/columns.md`.
     pub(crate) fn json(&self, meter: &MeterDescription) -> String {
         let command: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
-        let runs: Vec<Value> = self.runs.iter().map(Run::json).collect();
-        let value = json!({
-            "schema": SCHEMA,
-            "version": env!("CARGO_PKG_VERSION"),
-            "name": self.name,
-            "command": command,
-            "meter": meter.kind,
-            "estimated": meter.estimated,
-            "energy_j": numbers(&self.joules()),
-            "time_s": numbers(&self.seconds()),
-            "power_w": numbers(&self.watts()),
-            "runs": runs,
-        });
-        format!("{value:#}\n")
+        let told = Told {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            name: self.name,
+            command,
+            meter: meter.kind,
+            estimated: meter.estimated,
+            energy_j: Numbers::of(&self.joules()),
+            time_s: Numbers::of(&self.seconds()),
+            power_w: Numbers::of(&self.watts()),
+            runs: self.runs.iter().map(Run::json).collect(),
+        };
+        // Numbers and texts alone, which JSON can always hold.
+        serde_json::to_string_pretty(&told).unwrap_or_default() + "\n"
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Told<'a> {
+    schema: u32,
+    version: &'static str,
+    name: Option<&'a str>,
+    command: Vec<Cow<'a, str>>,
+    meter: Sensors,
+    estimated: bool,
+    energy_j: Numbers,
+    time_s: Numbers,
+    power_w: Numbers,
+    runs: Vec<ToldRun<'a>>,
+}
+
+/// What a series came to. JSON has no NaN: what is unknown is null.
+#[derive(Serialize)]
+struct Numbers {
+    n: usize,
+    mean: Option<f64>,
+    sd: Option<f64>,
+    median: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+}
+
+impl Numbers {
+    fn of(values: &[f64]) -> Numbers {
+        let (mean, sd, median) = mean_sd_median(values);
+        let (min, max) = ends(values);
+        let [mean, sd, median, min, max] =
+            [mean, sd, median, min, max].map(|value| Some(value).filter(|v| v.is_finite()));
+        Numbers { n: values.len(), mean, sd, median, min, max }
     }
 }
 
@@ -121,23 +158,13 @@ fn ends(values: &[f64]) -> (f64, f64) {
     (least, values.iter().copied().fold(f64::NAN, f64::max))
 }
 
-/// JSON has no NaN: what is unknown is null.
-fn numbers(values: &[f64]) -> Value {
-    let (mean, sd, median) = summary(values);
-    let (min, max) = ends(values);
-    let known = |value: f64| Some(value).filter(|value| value.is_finite());
-    json!({
-        "n": values.len(), "mean": known(mean), "sd": known(sd), "median": known(median),
-        "min": known(min), "max": known(max),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::meter::measure::Phases;
     use crate::process::Exit;
     use crate::samples::Domain;
+    use serde_json::{Value, json};
 
     fn run(joules: f64, seconds: f64) -> Run {
         Run {
@@ -209,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_single_run_has_no_spread() {
-        assert_eq!(numbers(&[3.0])["sd"], Value::Null);
-        assert_eq!(numbers(&[])["mean"], Value::Null);
+        assert_eq!(Numbers::of(&[3.0]).sd, None);
+        assert_eq!(Numbers::of(&[]).mean, None);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn logging(talk: Talk) {
         .with_env_filter(filter)
         .with_ansi(letters::colours(&std::io::stderr()))
         .with_writer(|| out::Log)
-        // It would tell of a terminal that has gone on that very terminal, and panic.
+        // It would report a lost terminal on that very terminal, and panic.
         .log_internal_errors(false)
         .with_target(false)
         .init();
@@ -59,7 +59,7 @@ pub(crate) fn misread(error: &clap::Error) -> ExitCode {
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(hint) = hints::hint(error, &words) {
         out::line(&format!("tip: {hint}"));
-        out::settle();
+        out::flush();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
 }

@@ -40,7 +40,7 @@ static DROPPED: AtomicUsize = AtomicUsize::new(0);
 /// A worker writes for itself: its standard error is its log.
 static DIRECT: AtomicBool = AtomicBool::new(false);
 
-/// Has this process write for itself, for a worker, whose standard error is a file.
+/// Has this process write without the thread, as a worker does, whose standard error is a file.
 pub(crate) fn directly() {
     DIRECT.store(true, Ordering::Relaxed);
 }
@@ -88,10 +88,10 @@ pub(crate) fn still() {
     send(Say::Still);
 }
 
-/// Writes a result to standard output and waits until it is written, or somebody asks this program to end.
-/// A terminal that does not take lines does not keep it.
+/// Writes a result to standard output and waits until it is written, or somebody asks this program to end. A
+/// terminal that takes no lines must not hold up the program.
 pub(crate) fn result(text: &str) {
-    settle();
+    flush();
     let asked = stop::requests();
     let text = fitting(&clean::lines(text)).into_owned();
     let write = move || {
@@ -107,7 +107,7 @@ pub(crate) fn result(text: &str) {
 }
 
 /// Waits a moment until what was said is written.
-pub(crate) fn settle() {
+pub(crate) fn flush() {
     // Nothing was said where nothing was queued.
     let Some(Some(queue)) = QUEUED.get() else { return };
     let begin = Instant::now();

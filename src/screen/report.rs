@@ -6,7 +6,7 @@ use crate::phase::Phase;
 use crate::store::experiment::Verdict;
 use crate::store::record::{Status, TrialRecord};
 use crate::store::settling::Settling;
-use crate::units::{digits, mean_sd, summary};
+use crate::units::{digits, mean_sd, mean_sd_median};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use std::collections::BTreeMap;
@@ -216,7 +216,7 @@ fn rows(records: &[TrialRecord], treatments: &[String], width: usize) -> String 
     let longest = treatments.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let least = compared(records, treatments);
     let mean = |name: &str, metric| {
-        let (mean, sd, _) = summary(&values(records, name, metric));
+        let (mean, sd, _) = mean_sd_median(&values(records, name, metric));
         if mean.is_nan() { "–".to_owned() } else { mean_sd(mean, sd) }
     };
     let [energy, time, power, _] = METRICS;
@@ -262,7 +262,7 @@ fn usable(records: &[TrialRecord], treatment: &str) -> String {
 
 fn accuracy(records: &[TrialRecord], treatment: &str) -> String {
     let all: Vec<f64> = of(records, treatment).filter_map(|r| r.accuracy).collect();
-    let (mean, ..) = summary(&all);
+    let (mean, ..) = mean_sd_median(&all);
     if mean.is_nan() { "–".to_owned() } else { format!("{:.2}%", mean * 100.0) }
 }
 
@@ -286,7 +286,7 @@ fn table(records: &[TrialRecord], treatments: &[String], all: &[String]) -> Stri
     row("Trials", &|t| usable(records, t));
     for metric in METRICS {
         row(&format!("{}\n  median", metric.0), &|t| {
-            let (mean, sd, median) = summary(&values(records, t, metric));
+            let (mean, sd, median) = mean_sd_median(&values(records, t, metric));
             format!("{}\n{}", mean_sd(mean, sd), digits(median))
         });
     }
@@ -305,7 +305,7 @@ fn compared<'t>(records: &[TrialRecord], treatments: &'t [String]) -> Option<&'t
         .iter()
         .map(|t| (t.as_str(), values(records, t, METRICS[0])))
         .filter(|(_, joules)| joules.len() >= FEWEST)
-        .map(|(t, joules)| (t, summary(&joules).0))
+        .map(|(t, joules)| (t, mean_sd_median(&joules).0))
         .collect();
     if means.len() < 2 {
         return None;
@@ -313,7 +313,7 @@ fn compared<'t>(records: &[TrialRecord], treatments: &'t [String]) -> Option<&'t
     means.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, _)| name)
 }
 
-/// With fewer trials a treatment is compared with nothing.
+/// The fewest trials with which a treatment is compared.
 const FEWEST: usize = 2;
 
 /// How many times the energy of `base` a treatment takes: the geometric mean over the blocks in which
@@ -339,7 +339,7 @@ fn best(records: &[TrialRecord], treatments: &[String]) -> String {
     }
     match compared(records, treatments) {
         Some(name) => {
-            let (mean, ..) = summary(&values(records, name, METRICS[0]));
+            let (mean, ..) = mean_sd_median(&values(records, name, METRICS[0]));
             format!("Least mean energy: {name}, {} J a trial.\n", digits(mean))
         }
         None if treatments.len() < 2 => String::new(),

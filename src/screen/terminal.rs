@@ -79,7 +79,7 @@ impl Terminal {
         if self.moves {
             out::still();
         }
-        out::settle();
+        out::flush();
     }
 
     fn line(&self, text: &str) {

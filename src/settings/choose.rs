@@ -8,8 +8,8 @@ use super::{Factor, Levels, SettingsError, Treatment, history, is_label, is_name
 /// The environment that the project ships for its own study: the lock at its root.
 pub(crate) const STUDY: &str = "study";
 
-/// Treatments of which none is another, the A/A twin of `control` last, and that twin. Releases of one
-/// package are put in their order.
+/// Distinct treatments, the A/A twin of `control` last, and that twin by itself. Releases of one package are put
+/// in their order.
 ///
 /// # Errors
 ///
@@ -136,6 +136,7 @@ fn known_environment(script: &Script, typed: &str, known: &Known) -> Result<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
     use std::collections::BTreeMap;
     use std::path::PathBuf;
 
@@ -156,7 +157,7 @@ mod tests {
 
     fn chosen(list: &str) -> Result<Vec<Treatment>, String> {
         let typed: Vec<String> = list.split(',').map(str::to_owned).collect();
-        treatments(&typed, None, &[], &known()).map(|(all, _)| all).map_err(|e| e.to_string())
+        treatments(&typed, None, &[], &known()).map(|(all, _)| all).map_err(|e| e.in_line())
     }
 
     #[test]
@@ -202,9 +203,9 @@ mod tests {
             let typed: Vec<String> = list.iter().map(|name| (*name).to_owned()).collect();
             treatments(&typed, control, &[], &known)
         };
-        let twin = refused(&["a", "a-control"], Some("a")).unwrap_err().to_string();
+        let twin = refused(&["a", "a-control"], Some("a")).unwrap_err().in_line();
         assert!(twin.contains("--control") && twin.contains("'a-control'"), "{twin}");
-        let case = refused(&["a", "A"], None).unwrap_err().to_string();
+        let case = refused(&["a", "A"], None).unwrap_err().in_line();
         assert!(case.contains("'A' and 'a'"), "{case}");
         let reserved = refused(&["pauses"], None).unwrap_err();
         assert_eq!(reserved, SettingsError::NoName("pauses".to_owned()));
@@ -239,7 +240,7 @@ mod tests {
         let twin = twin.unwrap();
         assert_eq!((all.len(), twin.name.as_str()), (3, "torch:compile-control"));
         assert_eq!(twin.variant.as_deref(), Some("compile"));
-        let error = treatments(&typed, Some("keras"), &[], &known()).unwrap_err().to_string();
+        let error = treatments(&typed, Some("keras"), &[], &known()).unwrap_err().in_line();
         assert!(error.contains("'keras'") && error.contains("torch:compile, jax"), "{error}");
     }
 }

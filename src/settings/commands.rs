@@ -19,7 +19,7 @@ pub struct Commands {
     /// Whether a command counts whatever status it ends with.
     #[serde(default)]
     pub ignore_failure: bool,
-    /// How often a command is run within a trial, the same for all; none until that was found out.
+    /// How often a command is run within a trial, the same for all; `None` until it is known.
     #[serde(default)]
     pub repetitions: Option<u32>,
     /// Seconds that a trial takes, as a run before the first one had it.
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(names(&all)[..5], ["a 1 u", "a 1 v", "a 2 u", "a 2 v", "bee[n=1,x=u]"]);
         assert_eq!(all[1].levels["x"], "v");
         assert_eq!(all[2].command.as_ref().unwrap().prepare.as_deref(), Some("rm -f 2"));
-        // One that lacks a parameter is run once, and then nothing is compared by levels.
+        // A command that lacks a parameter is run once, and then nothing is compared by levels.
         let commands = [(None, command("a {n}")), (None, command("b"))];
         let all = treatments(&commands, &factors[..1]);
         assert_eq!(names(&all), ["a 1", "a 2", "b"]);

@@ -1,7 +1,7 @@
 //! Where a job runs, and what that asks of the meter and the machine.
 
-use crate::meter::nvml::Card;
-use crate::meter::{Choice, GpuError, Gpus, Kind, MeterDescription};
+use crate::Remedy as _;
+use crate::meter::{Card, Choice, GpuError, Gpus, Kind, MeterDescription};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -26,25 +26,25 @@ impl fmt::Display for Device {
 }
 
 /// A job that cannot run on a graphics card here, or would not be measured there.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum DeviceError {
     /// No card can be used.
-    #[error("--device gpu: {0}. To train on the processor, leave --device out")]
+    #[error("--device gpu: {0}")]
+    #[diagnostic(help("To train on the processor, leave --device out"))]
     NoCard(String),
     /// The flags leave the card out that does the work.
     #[error(
-        "--device gpu: {flag} leaves out the graphics card that is to do the work, whose energy would not \
-         be counted; take --gpus all and --meter auto, or --meter rapl+nvml"
+        "--device gpu: {flag} leaves out the graphics card that is to do the work, whose energy \
+         would not be counted"
     )]
+    #[diagnostic(help("take --gpus all and --meter auto, or --meter rapl+nvml"))]
     LeftOut {
         /// The flag and its value.
         flag: String,
     },
     /// A script that runs on the processor only.
-    #[error(
-        "--device {device}: {treatment} cannot run there; its script declares {declared}. Leave it out of \
-         --treatments, or --device"
-    )]
+    #[error("--device {device}: {treatment} cannot run there; its script declares {declared}")]
+    #[diagnostic(help("Leave it out of --treatments, or --device"))]
     NotDeclared {
         device: Device,
         /// What was to be compared.
@@ -96,9 +96,7 @@ impl Device {
         if self == Device::Cpu {
             return Ok(());
         }
-        let no_card = |error: GpuError| {
-            DeviceError::NoCard(error.to_string().trim_end_matches('.').to_owned())
-        };
+        let no_card = |error: GpuError| DeviceError::NoCard(error.in_line());
         match cards().map_err(no_card)?.as_slice() {
             [] => Err(no_card(GpuError::NoCards)),
             _ => Ok(()),
@@ -140,7 +138,7 @@ mod tests {
     fn a_card_that_does_the_work_has_to_count() {
         let fits = |gpus: &str, meter: &str| {
             let meter: Choice = meter.parse().unwrap();
-            Device::Gpu.fits(&gpus.parse().unwrap(), meter).map_err(|error| error.to_string())
+            Device::Gpu.fits(&gpus.parse().unwrap(), meter).map_err(|error| error.in_line())
         };
         assert_eq!(fits("all", "auto"), Ok(()));
         assert_eq!(fits("1", "estimate+nvml"), Ok(()));
@@ -152,9 +150,9 @@ mod tests {
     #[test]
     fn a_machine_without_a_card_is_told_why_and_what_to_do_instead() {
         let absent = || GpuError::Absent { library: "nvml".into(), why: "not found".into() };
-        let error = Device::Gpu.is_there(|| Err(absent())).unwrap_err().to_string();
+        let error = Device::Gpu.is_there(|| Err(absent())).unwrap_err().in_line();
         assert!(error.contains("nvml") && error.contains("leave --device out"), "{error}");
-        let error = Device::Gpu.is_there(|| Ok(Vec::new())).unwrap_err().to_string();
+        let error = Device::Gpu.is_there(|| Ok(Vec::new())).unwrap_err().in_line();
         assert!(error.contains("no card"), "{error}");
         assert!(Device::Cpu.is_there(|| panic!("nobody asked for a card")).is_ok());
     }

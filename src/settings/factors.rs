@@ -1,6 +1,6 @@
 //! Factors: what is varied over all treatments, and the job at their levels.
 
-use super::{Job, Levels, SettingsError, Treatment};
+use super::{Job, Levels, Problem, SettingsError, Treatment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub(crate) const FACTORS: [&str; 6] =
 /// The factor that changes how the work is done and not what is done.
 const SAME_WORK: &str = "threads";
 
-/// More treatments than this are no experiment that ends.
+/// No experiment with more treatments than this would end.
 const MOST_TREATMENTS: usize = 1000;
 
 impl Factor {
@@ -44,12 +44,13 @@ impl Factor {
 
     /// Checks a factor of a training job by itself.
     fn check(&self) -> Result<(), SettingsError> {
-        let told = |problem: String| SettingsError::Vary { factor: self.factor.clone(), problem };
+        let told = |problem: Problem| SettingsError::Vary { factor: self.factor.clone(), problem };
         if !FACTORS.contains(&self.factor.as_str()) {
-            return Err(told(format!("no such factor; there are: {}", FACTORS.join(", "))));
+            return Err(told(format!("no such factor; there are: {}", FACTORS.join(", ")).into()));
         }
         if self.levels.len() < 2 {
-            return Err(told("name at least two levels, or use the flag of that name".to_owned()));
+            let remedy = "name at least two levels, or use the flag of that name";
+            return Err(told(Problem::advised("it has one level", remedy)));
         }
         let mut seen = BTreeSet::new();
         match self
@@ -57,7 +58,7 @@ impl Factor {
             .iter()
             .find(|level| !seen.insert(level.parse::<f64>().unwrap_or(0.0).to_bits()))
         {
-            Some(level) => Err(told(format!("{level} stands there twice"))),
+            Some(level) => Err(told(format!("{level} stands there twice").into())),
             None => Ok(()),
         }
     }
@@ -67,19 +68,21 @@ impl Factor {
 ///
 /// # Errors
 ///
-/// A factor that there is not or that is named twice, or too many treatments.
+/// An unknown factor, one that is named twice, or too many treatments.
 pub(crate) fn at_all_levels(
     treatments: Vec<Treatment>,
     factors: &[Factor],
 ) -> Result<Vec<Treatment>, SettingsError> {
     let mut all = treatments;
     for (place, factor) in factors.iter().enumerate() {
-        let told = |problem: String| SettingsError::Vary { factor: factor.factor.clone(), problem };
+        let told =
+            |problem: Problem| SettingsError::Vary { factor: factor.factor.clone(), problem };
         if factors[..place].iter().any(|other| other.factor == factor.factor) {
-            return Err(told("it stands there twice; name all its levels at once".to_owned()));
+            let remedy = "name all its levels at once";
+            return Err(told(Problem::advised("it stands there twice", remedy)));
         }
         if all.len() * factor.levels.len() > MOST_TREATMENTS {
-            return Err(told(format!("that makes more than {MOST_TREATMENTS} treatments")));
+            return Err(told(format!("that makes more than {MOST_TREATMENTS} treatments").into()));
         }
         let at = |treatment: &Treatment, level: &String| {
             let mut levels = treatment.levels.clone();
@@ -100,7 +103,7 @@ pub(crate) fn at_all_levels(
 ///
 /// # Errors
 ///
-/// The first factor or level that cannot be, with what can.
+/// The first factor or level that is not possible, with what is.
 pub(crate) fn check_factors(
     factors: &[Factor],
     job: &Job,
@@ -111,7 +114,10 @@ pub(crate) fn check_factors(
             let levels = Levels::from([(factor.factor.clone(), level.clone())]);
             let threads = job.at(&levels)?.threads;
             if factor.factor == SAME_WORK && threads > cores {
-                let problem = format!("{level} is out of range; there are {cores} processors");
+                let problem = Problem::advised(
+                    format!("{level} is out of range"),
+                    format!("there are {cores} processors"),
+                );
                 return Err(SettingsError::Vary { factor: factor.factor.clone(), problem });
             }
         }
@@ -131,12 +137,13 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// A factor that there is not, or a level that its flag would not take either.
+    /// An unknown factor, or a level that its flag would refuse.
     pub(crate) fn at(&self, levels: &Levels) -> Result<Job, SettingsError> {
         let mut job = self.clone();
         for (factor, level) in levels {
-            let told = |problem: String| SettingsError::Vary { factor: factor.clone(), problem };
-            let range = |allowed: &str| told(format!("{level} is out of range; {allowed}"));
+            let told = |problem: Problem| SettingsError::Vary { factor: factor.clone(), problem };
+            let range =
+                |allowed: &str| told(Problem::advised(format!("{level} is out of range"), allowed));
             let whole = |least: u32, most: u32| {
                 level.parse::<u32>().ok().filter(|n| (least..=most).contains(n)).ok_or_else(|| {
                     match most {
@@ -156,7 +163,9 @@ impl Job {
                     job.learning_rate = rate.ok_or_else(|| range("a number above 0"))?;
                 }
                 _ => {
-                    return Err(told(format!("no such factor; there are: {}", FACTORS.join(", "))));
+                    return Err(told(
+                        format!("no such factor; there are: {}", FACTORS.join(", ")).into(),
+                    ));
                 }
             }
         }
@@ -167,6 +176,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
     use crate::plan::duration::tests::example;
 
     fn factor(text: &str) -> Factor {
@@ -198,7 +208,7 @@ mod tests {
     #[test]
     fn a_level_out_of_range_is_told_with_the_range() {
         let job = example().job;
-        let refusal = |text: &str| check_factors(&[factor(text)], &job, 2).unwrap_err().to_string();
+        let refusal = |text: &str| check_factors(&[factor(text)], &job, 2).unwrap_err().in_line();
         assert!(refusal("batch-size=0,64").contains("1 to 60000"));
         assert!(refusal("threads=1,3").contains("there are 2 processors"));
         assert!(refusal("learning-rate=1,-1").contains("above 0"));

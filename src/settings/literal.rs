@@ -39,7 +39,7 @@ enum Token {
 ///
 /// # Errors
 ///
-/// Where what stands there is more than strings in brackets, or the script cannot be read as Python's.
+/// The value is more than strings in brackets, or the script cannot be read as Python.
 pub(crate) fn constant(script: &str, name: &str) -> Result<Option<Literal>, String> {
     let tokens = tokens(script)?;
     let mut found = None;

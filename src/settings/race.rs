@@ -1,7 +1,7 @@
 //! What can be wrong with an experiment's file.
 
 /// What is wrong with a file.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic, PartialEq, Eq)]
 pub(crate) enum RaceError {
     /// It cannot be read.
     #[error("{file} cannot be read: {why}")]
@@ -12,28 +12,26 @@ pub(crate) enum RaceError {
         why: String,
     },
     /// A flag stands where the file should.
-    #[error(
-        "run: the file stands first: joulerace run FILE [FLAGS]; an experiment without a file has no \
-         subcommand: joulerace {0}"
-    )]
+    #[error("run: the file stands first")]
+    #[diagnostic(help(
+        "write: joulerace run FILE [FLAGS]; an experiment without a file has no subcommand: joulerace {0}"
+    ))]
     NoFile(String),
     /// There is no such flag.
-    #[error(
-        "{file}: there is no key '{key}'{near} Keys are the flags of {help}, without their dashes"
-    )]
+    #[error("{file}: there is no key '{key}'")]
+    #[diagnostic(help("{}Keys are the flags of {help}, without their dashes", did_you_mean(near)))]
     Unknown {
         /// As it was typed.
         file: String,
         key: String,
-        /// `; did you mean 'iterations'?`, or a full stop.
-        near: String,
+        /// A key that is much like it.
+        near: Option<String>,
         /// The command whose help lists them.
         help: &'static str,
     },
     /// What is not of the experiment.
-    #[error(
-        "{file}: '{key}' is said on the command line, for one run: joulerace run {file} --{key}"
-    )]
+    #[error("{file}: '{key}' is said on the command line, for one run")]
+    #[diagnostic(help("write: joulerace run {file} --{key}"))]
     NotOfIt {
         /// As it was typed.
         file: String,
@@ -60,7 +58,8 @@ pub(crate) enum RaceError {
         why: String,
     },
     /// It would write over something else.
-    #[error("--save: {0} is there and is no experiment of joulerace; name another file")]
+    #[error("--save: {0} is there and is no experiment of joulerace")]
+    #[diagnostic(help("name another file"))]
     Foreign(String),
     /// It cannot be written.
     #[error("--save: {file} cannot be written: {why}")]
@@ -70,4 +69,8 @@ pub(crate) enum RaceError {
         /// The system's word.
         why: String,
     },
+}
+
+fn did_you_mean(near: &Option<String>) -> String {
+    near.as_ref().map_or(String::new(), |near| format!("did you mean '{near}'? "))
 }

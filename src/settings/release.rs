@@ -13,8 +13,8 @@ pub(crate) enum Place<'a> {
     Version { package: Option<&'a str>, version: &'a str },
 }
 
-/// Reads what stands behind `@`. What begins with a digit is a version: a folder cannot be called so.
-/// None where it is neither a name nor a version.
+/// Reads what stands behind `@`. Text that begins with a digit is a version, as folders' names begin with a
+/// letter. None where it is neither a name nor a version.
 pub(crate) fn place(typed: &str) -> Option<Place<'_>> {
     let version = |text: &str| Version::from_str(text).ok();
     if let Some((package, number)) = typed.split_once("==") {

@@ -83,7 +83,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// It cannot be read, or declares what cannot be.
+    /// It cannot be read, or its declarations make no sense.
     pub(crate) fn read(framework: &str, path: &Path) -> Result<Script, String> {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut script = Script { folder, ..Script::of_file(framework, path)? };
@@ -199,6 +199,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
 
     #[test]
     fn a_script_without_declarations_is_its_framework() {
@@ -228,7 +229,7 @@ mod tests {
         let path = folder.path().join("x_cnn.py");
         std::fs::write(&path, "BUILT = {'own/target/x': 'make -C own'}\n").unwrap();
         let script = Script::read("x", &path).unwrap();
-        let told = || script.is_built().unwrap_err().to_string();
+        let told = || script.is_built().unwrap_err().in_line();
         assert!(told().contains("a clone of joulerace"), "{}", told());
         std::fs::create_dir_all(folder.path().join("own/target")).unwrap();
         assert!(told().contains("make -C own"), "{}", told());

@@ -1,7 +1,7 @@
-//! Whether what is kept of an experiment agrees: journal, records and samples, before anything is run.
+//! Checks before anything is run that an experiment's journal, records and samples agree.
 
 use super::folder::Folder;
-use super::journal::{Event, Read};
+use super::journal::{EntryKind, Read};
 use super::record::{Status, TrialRecord};
 use crate::plan::{Plan, Trial};
 use std::collections::HashMap;
@@ -27,22 +27,22 @@ enum Last {
 
 /// Holds the journal's word on each planned trial against the files that lie in the folder.
 ///
-/// An attempt that was cut off leaves anything; everything else has to be as the journal says.
+/// An attempt that was cut off may leave any files; everything else must be as the journal says.
 pub(crate) fn audit(plan: &Plan, journal: &Read, folder: &Folder) -> Vec<Damage> {
     let mut last: HashMap<&str, Last> = HashMap::new();
     for entry in &journal.entries {
         match &entry.event {
-            Event::TrialStarted { trial, .. } => {
+            EntryKind::TrialStarted { trial, .. } => {
                 last.insert(trial, Last::Open);
             }
-            Event::TrialEnded { trial, attempt, status, retry, unmeasured, .. } => {
+            EntryKind::TrialEnded { trial, attempt, status, retry, unmeasured, .. } => {
                 let word =
                     if *retry || *unmeasured { Last::Open } else { Last::Done(*attempt, *status) };
                 last.insert(trial, word);
             }
-            Event::TrialInterrupted { trial, .. }
-            | Event::TrialDamaged { trial, .. }
-            | Event::TrialMoved { trial, .. } => {
+            EntryKind::TrialInterrupted { trial, .. }
+            | EntryKind::TrialDamaged { trial, .. }
+            | EntryKind::TrialMoved { trial, .. } => {
                 // Its files were put elsewhere.
                 last.remove(trial.as_str());
             }

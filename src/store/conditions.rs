@@ -1,4 +1,7 @@
 //! What has to stay equal from the first trial of an experiment to its last.
+//!
+//! These are the conditions of this code and of `experiment.json`. `summary.json` has a part of that name too,
+//! and keeps it: what the machine did around the trials, from what this code calls settling and interference.
 
 use crate::clean;
 use serde::{Deserialize, Serialize};
@@ -50,7 +53,8 @@ impl Conditions {
         self.differences_but(now, &[])
     }
 
-    /// What differs of the work: another machine or meter is none, where blocks are dealt to several.
+    /// What differs in the work. Where blocks are dealt to several machines, another machine or meter is no
+    /// difference.
     pub(crate) fn differences_of_work(&self, now: &Conditions) -> Vec<String> {
         self.differences_but(now, &["machine", "meter"])
     }
@@ -93,7 +97,7 @@ impl Conditions {
     }
 }
 
-/// The fields of two records that differ, each in a line of its own: as they are written, so that a home
+/// The fields of two values that differ, each in a line of its own: as they are written, so that a home
 /// folder is no difference. `but` names those that are left out.
 pub(crate) fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> Vec<String> {
     let value = |s: &T| clean::private_json(serde_json::to_value(s).unwrap_or_default());
@@ -108,7 +112,7 @@ pub(crate) fn fields_changed<T: Serialize>(then: &T, now: &T, but: &[&str]) -> V
         .collect()
 }
 
-/// Of two lists what only one of them has, as of many files few differ; else both as they are.
+/// Of two lists, what only one of them has: of many files, few differ. Other values stay whole.
 fn apart(then: &Value, now: &Value) -> (Value, Value) {
     let (Some(were), Some(are)) = (then.as_array(), now.as_array()) else {
         return (then.clone(), now.clone());

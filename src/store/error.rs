@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// An experiment's file that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ExperimentError {
     /// There is none.
     #[error("{0} holds no experiment: there is no experiment.json in it")]
@@ -17,15 +17,22 @@ pub enum ExperimentError {
         why: String,
     },
     /// `--output` names a folder that is in use.
-    #[error(
-        "--output: {0} already holds an experiment; name another folder, or go on with it: joulerace resume {0}"
-    )]
+    #[error("--output: {0} already holds an experiment")]
+    #[diagnostic(help("name another folder, or go on with it: joulerace resume {0}"))]
     Occupied(String),
     /// `--output` names a folder with other things in it.
-    #[error("--output: {0} is not empty; name a new folder, so that nothing is mixed up")]
+    #[error("--output: {0} is not empty")]
+    #[diagnostic(help("name a new folder, so that nothing is mixed up"))]
     NotEmpty(String),
     /// It names programs and folders of its own.
-    #[error("the experiment in {folder} uses what lies outside its folder and is not this user's by default; nothing of it was run. Name it again where you trust it:\n  joulerace resume {folder} {}", flags.join(" "))]
+    #[error(
+        "the experiment in {folder} uses what lies outside its folder and is not this user's by \
+         default; nothing of it was run"
+    )]
+    #[diagnostic(help(
+        "Name it again where you trust it:\n  joulerace resume {folder} {}",
+        flags.join(" ")
+    ))]
     Foreign {
         folder: String,
         /// Each flag with its value.
@@ -33,9 +40,11 @@ pub enum ExperimentError {
     },
     /// It runs commands.
     #[error(
-        "the experiment in {folder} runs commands that whoever made it wrote there; nothing of it was run:\n  {}\nGo on where you trust them: joulerace resume {folder} --run-commands",
+        "the experiment in {folder} runs commands that whoever made it wrote there; nothing of \
+         it was run:\n  {}",
         listed(commands)
     )]
+    #[diagnostic(help("Go on where you trust them: joulerace resume {folder} --run-commands"))]
     Commands {
         folder: String,
         /// Each command.
@@ -43,9 +52,13 @@ pub enum ExperimentError {
     },
     /// Journal, records and samples do not agree.
     #[error(
-        "what is kept in {folder} does not agree:\n  {}\nnothing was run or changed. Bring it back from a copy, or have these trials set aside and run again with --accept-changes",
+        "what is kept in {folder} does not agree:\n  {}\nnothing was run or changed",
         listed(what)
     )]
+    #[diagnostic(help(
+        "Bring it back from a copy, or have these trials set aside and run again with \
+         --accept-changes"
+    ))]
     Damaged {
         folder: String,
         /// Trial by trial.
@@ -55,15 +68,19 @@ pub enum ExperimentError {
     #[error("{0}; nothing was run or changed")]
     NotPlain(std::io::Error),
     /// What must be equal is not.
-    #[error("the experiment in {folder} was begun under other conditions:\n  {}\nmend that, or go on and have it recorded with --accept-changes", differences.join("\n  "))]
+    #[error(
+        "the experiment in {folder} was begun under other conditions:\n  {}",
+        differences.join("\n  ")
+    )]
+    #[diagnostic(help("mend that, or go on and have it recorded with --accept-changes"))]
     Changed {
         folder: String,
         /// Line by line.
         differences: Vec<String>,
     },
     /// It cannot be written.
-    #[error("{path} cannot be written: {source}; free space or name another folder with --output",
-        path = path.display())]
+    #[error("{path} cannot be written: {source}", path = path.display())]
+    #[diagnostic(help("free space or name another folder with --output"))]
     Write {
         /// What.
         path: PathBuf,

@@ -33,7 +33,7 @@ pub struct Experiment {
     pub command: Vec<String>,
     /// What was asked for.
     pub settings: Settings,
-    /// What may not change in the middle: see `Conditions`.
+    /// What must not change between trials.
     pub conditions: Conditions,
     /// The machine and its state at the start, for the reader.
     #[serde(default)]

@@ -64,7 +64,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The system's; none where there are no locks.
+    /// The system's; where there are no locks there is no error.
     pub(crate) fn version_locks(&self) -> io::Result<BTreeMap<String, String>> {
         /// Of a lock, in bytes.
         const LARGEST: u64 = 16 << 20;
@@ -153,7 +153,7 @@ impl Folder {
         for ending in ["csv", "log"] {
             match folder.flush(OsStr::new(&format!("{}.{ending}", trial.name))) {
                 Ok(()) => {}
-                // What a failed attempt never wrote cannot be lost.
+                // An attempt that failed early wrote no such file.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -219,11 +219,11 @@ impl Folder {
         }
     }
 
-    /// A trial's record; none where there is none.
+    /// A trial's record; `None` where it has none.
     ///
     /// # Errors
     ///
-    /// What is wrong with the one that is there, in words.
+    /// What is wrong with the record, in words.
     pub(crate) fn read_record(&self, trial: &Trial) -> Result<Option<TrialRecord>, String> {
         let text = match files::read(&self.file(trial, "json"), TrialRecord::LARGEST) {
             Ok(text) => text,

@@ -1,4 +1,4 @@
-//! What else the machine did during a trial, and from where on a trial is flagged for it.
+//! What else the machine did during a trial, and the limits beyond which a trial is flagged for it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,22 +1,25 @@
 //! The experiment's memory: append-only JSON lines, each on disk before the next step is taken.
 
 mod entries;
-mod event;
+mod entry;
 
 use crate::files::{self, Dir};
 pub use entries::{Again, Attempts, Read, read_from};
-pub use event::{Entry, Event, SCHEMA};
+pub use entry::{Entry, EntryKind, SCHEMA};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 /// A journal that could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum JournalError {
     /// The system refused.
-    #[error("the journal {path} cannot be {doing}: {source}; nothing that was finished is lost: mend it and run `joulerace resume`",
-        path = path.display())]
+    #[error(
+        "the journal {path} cannot be {doing}: {source}; nothing that was finished is lost",
+        path = path.display()
+    )]
+    #[diagnostic(help("mend it and run `joulerace resume`"))]
     Io {
         /// The journal.
         path: PathBuf,
@@ -88,16 +91,16 @@ impl Journal {
         Ok((Journal { path: path.to_owned(), name, file, end }, found))
     }
 
-    /// Writes one event and waits until it is on the disk. Long words in it are cut, so that what is
+    /// Writes one entry and waits until it is on the disk. Long words in it are cut, so that what is
     /// written can be read again.
     ///
     /// # Errors
     ///
     /// [`JournalError::Io`] where the disk is full or gone, or another program writes to the journal;
     /// what a failed write left is taken back, so that the journal still ends with a whole line.
-    pub(crate) fn write(&mut self, event: Event) -> Result<(), JournalError> {
+    pub(crate) fn write(&mut self, kind: EntryKind) -> Result<(), JournalError> {
         let io = |source| JournalError::Io { path: self.path.clone(), doing: "written", source };
-        let entry = Entry { at: jiff::Timestamp::now(), event: event.bounded() };
+        let entry = Entry { at: jiff::Timestamp::now(), event: kind.bounded() };
         let mut line = serde_json::to_vec(&entry).map_err(|e| io(e.into()))?;
         line.push(b'\n');
         self.still_mine().map_err(io)?;
@@ -114,8 +117,8 @@ impl Journal {
         Ok(())
     }
 
-    /// A file that was removed, or replaced by another, still takes what is written and keeps it
-    /// from everyone; one that another program appends to tells of two experiments at once.
+    /// A journal that was removed or replaced still accepts writes, but nobody can read them. One that another
+    /// program appends to mixes two experiments.
     fn still_mine(&self) -> io::Result<()> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = Dir::open(folder.unwrap_or(Path::new(".")))?;

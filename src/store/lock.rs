@@ -24,18 +24,20 @@ pub(crate) struct MachineLock {
 }
 
 /// The machine or the folder cannot be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum LockError {
     /// Another experiment runs.
     #[error(
-        "another joulerace measures on this machine ({holder}); two at once would measure each other, so wait for it or stop it"
+        "another joulerace measures on this machine ({holder}), and two at once would measure each other"
     )]
+    #[diagnostic(help("wait for it or stop it"))]
     Held {
         /// Who, as far as it can be told.
         holder: String,
     },
     /// Another program writes to the experiment's folder.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Folder(InUse),
     /// The folder's lock cannot be used.
     #[error("the lock of the folder {path} cannot be used: {source}", path = path.display())]
@@ -46,14 +48,13 @@ pub(crate) enum LockError {
         source: io::Error,
     },
     /// The machine's name cannot be taken.
-    #[error(
-        "the machine-wide lock cannot be used: {0}; set JOULERACE_LOCK_FILE to a file that all who measure here can write"
-    )]
+    #[error("the machine-wide lock cannot be used: {0}")]
+    #[diagnostic(help("set JOULERACE_LOCK_FILE to a file that all who measure here can write"))]
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux keeps such names"))]
     Name(io::Error),
     /// The lock file cannot be used.
-    #[error("the machine-wide lock {path} cannot be used: {source}; set JOULERACE_LOCK_FILE to a file that all who measure here can write",
-        path = path.display())]
+    #[error("the machine-wide lock {path} cannot be used: {source}", path = path.display())]
+    #[diagnostic(help("set JOULERACE_LOCK_FILE to a file that all who measure here can write"))]
     Io {
         /// The file.
         path: PathBuf,
@@ -77,11 +78,10 @@ pub(crate) fn folder(folder: &Folder) -> Result<FolderLock, LockError> {
 
 /// Takes the machine: a name that the kernel keeps, and where `path` names one, a file as well.
 ///
-/// The name is a socket without a file (an abstract one, unix(7)): there is nothing that could be
-/// deleted, linked elsewhere, kept from others by a umask or left behind, and all users share it. Another
-/// user can take it, like any lock; then that process is named. Machines' parts with a network of their
-/// own (most containers) have names of their own; there, a file that they share does it. `holder` is
-/// written into the file for others to read.
+/// The name is a socket without a file (an abstract one, unix(7)): there is nothing that could be deleted, linked
+/// elsewhere, kept from others by a umask or left behind, and all users share it. Another user can take it, like
+/// any lock; then that process is named. Containers with a network of their own have such names of their own;
+/// there a shared file is the lock. `holder` is written into the file for others to read.
 ///
 /// # Errors
 ///

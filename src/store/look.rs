@@ -12,8 +12,8 @@ pub struct Look {
     pub comparisons: Vec<Compared>,
     /// Whether all are decided, so that it stops here.
     pub stop: bool,
-    /// Blocks in all after which it may stop, were spread and differences as they are; none where not
-    /// even the most are expected to do.
+    /// Blocks in all after which it may stop if spread and differences stay as they are; none where not even the
+    /// most are expected to do.
     #[serde(default)]
     pub forecast: Option<u32>,
 }

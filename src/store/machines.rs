@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub struct MachineSeen {
     /// How its trials name it, unique within the experiment.
     pub name: String,
-    /// Tells machines of one name apart: a part of the hash of the system's own number.
+    /// Distinguishes machines of the same name: the beginning of a hash of the system's own number.
     #[serde(default)]
     pub id: Option<String>,
     /// The shards of which it ran trials.
@@ -78,7 +78,7 @@ pub struct ShardSeen {
 }
 
 impl MachineSeen {
-    /// Whether two are one machine in one state.
+    /// Whether two entries are the same machine in the same state.
     pub(crate) fn is(&self, other: &MachineSeen) -> bool {
         let of = |m: &MachineSeen| {
             (base(&m.name).to_owned(), m.id.clone(), m.meter.clone(), m.conditions.clone())

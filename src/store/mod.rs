@@ -1,7 +1,7 @@
-//! An experiment's folder: what is kept of a run, and how it is read again by whoever may trust it or not.
+//! An experiment's folder: what is kept of a run, and how it is read again, as a stranger may have written it.
 //!
-//! `experiment.json` holds what was known before the first trial, the journal what happened since, and a
-//! record each trial. Running and analysing both stand on this room; it knows neither.
+//! `experiment.json` holds what was known before the first trial, the journal what happened since, and a record
+//! each trial. Both running and analysing use this room; it knows neither.
 
 pub(crate) mod audit;
 pub(crate) mod conditions;

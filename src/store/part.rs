@@ -1,10 +1,10 @@
-//! A part of a file that another version may have written otherwise.
+//! A part of a file that another version may have written differently.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A part of the file that nothing but its readers' curiosity depends on: where another version wrote it
-/// otherwise, it is kept as it stands, and the experiment goes on all the same.
+/// A part of the file that only informs its readers. Where another version wrote it differently, it is kept as it
+/// is, and the experiment can still go on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Part<T> {

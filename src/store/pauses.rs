@@ -17,12 +17,12 @@ pub struct WarmUpReport {
     pub settled: Option<bool>,
     /// How that was found, or why not, in words.
     pub why: String,
-    /// Whether the power is an estimate, and therefore says nothing of settling.
+    /// Whether the power is an estimate, which cannot show settling.
     pub estimated: bool,
     /// Power in watts, where it could be read.
-    pub watts: Option<Summary>,
+    pub watts: Option<Trend>,
     /// Temperature in °C, where it could be read.
-    pub celsius: Option<Summary>,
+    pub celsius: Option<Trend>,
 }
 
 /// How a cool-down went.
@@ -84,10 +84,10 @@ impl Baseline {
     }
 }
 
-/// What a series came to.
+/// What a series of readings came to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Summary {
+pub struct Trend {
     /// The first reading.
     pub first: f64,
     /// Mean of the last 5 s, or of the last third of a shorter series.

@@ -56,7 +56,7 @@ pub struct Protocol {
     /// How the comparisons are corrected.
     #[serde(default)]
     pub correction: Correction,
-    /// The chance to find any difference where there is none.
+    /// The chance of finding any difference where there is none.
     #[serde(default = "alpha")]
     pub alpha: f64,
     /// The largest difference, in percent, that counts as none, where one was stated.
@@ -64,7 +64,7 @@ pub struct Protocol {
     pub margin_pct: Option<f64>,
     /// All tests, in the order of their weight.
     pub tests: Vec<String>,
-    /// Why a trial is left out, and never for its result.
+    /// The reasons for which a trial is left out; its result is never one.
     pub exclusions: Vec<String>,
     /// The share of a trial's time in which its sensors must have been read; a trial of less has failed.
     #[serde(default)]
@@ -72,7 +72,7 @@ pub struct Protocol {
     /// Which graphics cards are part of what is measured; none where it was not declared.
     #[serde(default)]
     pub gpus: Option<Gpus>,
-    /// Beyond what a trial is flagged; a flag leaves nothing out.
+    /// The limits beyond which a trial is flagged; flagged trials still count.
     #[serde(default)]
     pub interference: Limits,
     /// How each block gets its own training seed, where it does.
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(told["sequential"]["looks"].as_array().unwrap().len(), 28);
     }
 
-    /// What an earlier version wrote declares no comparisons, and is read all the same.
+    /// Protocols of earlier versions declare no comparisons and are still accepted.
     #[test]
     fn an_earlier_protocol_is_read() {
         let earlier: Protocol = serde_json::from_value(json!({
@@ -252,7 +252,8 @@ mod tests {
         .unwrap();
         assert_eq!((earlier.schema, earlier.comparisons.len()), (1, 0));
         assert_eq!((earlier.alpha, &earlier.sequential, &earlier.gpus), (0.05, &None, &None));
-        // What it does not declare it cannot contradict; what a newer one declares has to be what is done.
+        // A protocol that declares nothing contradicts nothing; one that declares comparisons must match the
+        // settings.
         let declared = |gpus| Protocol { gpus, ..earlier.clone() }.check(&example());
         assert_eq!(declared(None), Ok(()));
         assert_eq!(declared(Some(Gpus::All)), Ok(()));

@@ -35,7 +35,7 @@ impl Status {
     }
 }
 
-/// A file of samples by which it is known again.
+/// A file of samples: its length and hash, to see whether it changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Samples {
     /// Its length.
@@ -112,8 +112,8 @@ pub struct TrialRecord {
     pub status: Status,
     /// Why it is not ok.
     pub reason: Option<String>,
-    /// Whether it failed for want of what measuring takes: the environment, the disk, the meter. Then it
-    /// says nothing about the trial, and `joulerace resume` runs it.
+    /// Whether something that measuring needs was missing: the environment, the disk, the meter. That says
+    /// nothing about the trial, and `joulerace resume` runs it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmeasured: bool,
     /// Words for what happened, such as `wrap`, `missed-samples`, `retried`.

@@ -24,8 +24,8 @@ pub(crate) struct Called {
     pub printed: String,
 }
 
-/// Does `task` in a fresh worker and passes each event to `on_event`, whose `Err` stops it; so does
-/// `stop`. When this returns, no process of the worker's is left.
+/// Does `task` in a fresh worker and passes what it emits to `on_event`, whose `Err` stops it; so does `stop`.
+/// When this returns, no process of the worker's is left.
 ///
 /// # Errors
 ///

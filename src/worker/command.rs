@@ -60,7 +60,7 @@ impl Around {
     }
 }
 
-/// As much of what a command printed is kept, in bytes: enough to say where two differ.
+/// How much of what a command printed is kept, in bytes: enough to say where two differ.
 const KEPT: usize = 4 << 10;
 
 /// As much of it goes into the log.
@@ -137,7 +137,7 @@ fn repeat(
 ) -> Result<Runs, Trouble> {
     let failed = |error: String| Trouble { error, begun: true };
     let mark = |edge| say(event(PhaseMark { phase: Phase::Run, edge, unix_ns: marks::now_ns() }));
-    // Runs that follow on each other are measured as one: what an edge is off by counts once.
+    // Successive runs are measured as one, so that the error at its edges counts once.
     let apart = request.prepare.is_some() || request.same_output;
     let mut runs = Runs { exit: Exit::Unknown, output: None };
     for n in 0..request.repetitions {

@@ -4,11 +4,11 @@ use crate::paths::shipped::NotPlaced;
 use std::path::PathBuf;
 
 /// Why a worker did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum WorkerError {
     /// Python could not be started.
-    #[error("{python} could not be started: {why}; `joulerace doctor` checks the environment",
-        python = python.display())]
+    #[error("{python} could not be started: {why}", python = python.display())]
+    #[diagnostic(help("`joulerace doctor` checks the environment"))]
     Start {
         /// The interpreter that was asked for.
         python: PathBuf,
@@ -24,8 +24,11 @@ pub(crate) enum WorkerError {
         why: String,
     },
     /// The program was parted from its library.
-    #[error("{name} is not beside this program in {folder}; build both: cargo build",
-        name = name.display(), folder = folder.display())]
+    #[error(
+        "{name} is not beside this program in {folder}",
+        name = name.display(), folder = folder.display()
+    )]
+    #[diagnostic(help("build both: cargo build"))]
     NoLibrary {
         /// The library's file name.
         name: PathBuf,
@@ -34,10 +37,14 @@ pub(crate) enum WorkerError {
     },
     /// See [`NotPlaced`].
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Place(#[from] NotPlaced),
     /// The host could not be reached, or what it said could not be read.
-    #[error("the worker cannot talk to its host through {socket}: {why}; workers are started by the host, not by hand",
-        socket = socket.display())]
+    #[error(
+        "the worker cannot talk to its host through {socket}: {why}",
+        socket = socket.display()
+    )]
+    #[diagnostic(help("workers are started by the host, not by hand"))]
     Host {
         /// The socket's path.
         socket: PathBuf,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a worker did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Failure {
     /// The command could not be started at all.
     #[error("{command} could not be started: {source}")]
@@ -19,7 +19,8 @@ pub enum Failure {
         source: io::Error,
     },
     /// It never reached its host.
-    #[error("the worker did not report within {limit:?} ({exit}); its log says why")]
+    #[error("the worker did not report within {limit:?} ({exit})")]
+    #[diagnostic(help("its log says why"))]
     Silent {
         limit: Duration,
         /// How its process ended, if it did.
@@ -38,8 +39,8 @@ pub enum Failure {
         error: String,
     },
     /// Python never said that it runs.
-    #[error("{python} did not start ({exit}); the log says why, and `joulerace doctor` checks the environment",
-        python = python.display())]
+    #[error("{python} did not start ({exit})", python = python.display())]
+    #[diagnostic(help("the log says why, and `joulerace doctor` checks the environment"))]
     NotStarted {
         /// The interpreter that was asked for.
         python: PathBuf,

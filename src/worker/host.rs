@@ -66,7 +66,7 @@ pub async fn run(
         failure = Some(launch.ended_early(exit));
     }
     if let Some(Failure::Flood(limit)) = failure {
-        // It is kept with the failure, and a disk is not to fill up with it.
+        // The log is kept with the failure, and must not fill the disk.
         let _ = files::at(&launch.log).and_then(|(folder, name)| folder.cut(&name, limit));
     }
     let cpu_seconds = process::children_cpu_seconds() - before;
@@ -114,5 +114,5 @@ async fn end_strays(group: u32, at_once: bool) -> usize {
     }
 }
 
-/// How long processes are tried to be ended: one in the kernel's own hands (a disk that hangs) is not.
+/// How long to try to end processes; one that waits in the kernel (for a disk that hangs) cannot be ended.
 const UNENDABLE: Duration = Duration::from_secs(10);

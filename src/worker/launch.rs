@@ -84,7 +84,7 @@ impl Launch {
         self.argv.first().is_some_and(|program| !process::is_self(program))
     }
 
-    /// What it means that the outermost process ended like this in the middle of the work.
+    /// What went wrong when the outermost process ended like this in the middle of the work.
     pub(super) fn ended_early(&self, exit: Exit) -> Failure {
         match (self.is_wrapped(), exit) {
             (true, Exit::Code(0)) | (false, _) => Failure::Vanished { exit },

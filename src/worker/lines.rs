@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// No event comes near this; a longer one is not read into memory.
+/// No message comes near this; a longer one is not read into memory.
 pub(super) const LONGEST_LINE: usize = 16 << 20;
 
 /// Reads lines of bounded length.

@@ -1,4 +1,4 @@
-//! What the host hears of a worker from its start until it is done, or until it is not to be heard any more.
+//! What the host hears from a worker, from its start until it is done or silent.
 
 use super::channel::Listener;
 use super::failure::Failure;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// How often [`Seen::Tick`] comes.
 const TICK: Duration = Duration::from_millis(250);
-/// How long what a script started may take to follow it.
+/// How long the processes that a script started may take to end after it.
 pub(super) const FOLLOW: Duration = Duration::from_secs(2);
 
 /// Listens to a worker that was started, and tells `seen` what it says; an `Err` from it ends that. Python's
@@ -119,7 +119,7 @@ impl<S: FnMut(Seen<'_>) -> Result<(), String>> Talk<'_, S> {
         }
     }
 
-    /// Takes in one line. What is no message is left for the log's readers.
+    /// Takes in one line. A line that is no message goes to the log.
     async fn hear(&mut self, line: &[u8]) -> Result<Said, Failure> {
         let Ok(message) = serde_json::from_slice::<Message>(line) else { return Ok(Said::More) };
         match &message {

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 pub use joulerace_protocol::{Arrays, Interpreter, Message, Request};
 
-/// The events of a workload that the host understands; others are kept as they are.
+/// What a workload emits, as far as the host understands it; the rest is kept as it is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum WorkloadEvent {
+pub enum WorkloadMessage {
     /// A phase begins or ends.
     Phase(PhaseMark),
     /// An epoch ended.
@@ -29,21 +29,21 @@ pub enum WorkloadEvent {
     Other(Value),
 }
 
-impl WorkloadEvent {
-    /// Reads an event as it came from `emit`.
-    pub(crate) fn read(value: Value) -> WorkloadEvent {
+impl WorkloadMessage {
+    /// Reads what came from `emit`.
+    pub(crate) fn read(value: Value) -> WorkloadMessage {
         match Written::deserialize(&value) {
-            Ok(Written::Phase(mark)) => WorkloadEvent::Phase(mark),
+            Ok(Written::Phase(mark)) => WorkloadMessage::Phase(mark),
             Ok(Written::Epoch { epoch, epochs, loss }) => {
-                WorkloadEvent::Epoch { epoch, epochs, loss: loss.unwrap_or(f64::NAN) }
+                WorkloadMessage::Epoch { epoch, epochs, loss: loss.unwrap_or(f64::NAN) }
             }
-            Ok(Written::Result {}) => WorkloadEvent::Result(Account::new(value)),
-            Err(_) => WorkloadEvent::Other(value),
+            Ok(Written::Result {}) => WorkloadMessage::Result(Account::new(value)),
+            Err(_) => WorkloadMessage::Other(value),
         }
     }
 }
 
-/// An event as it is written.
+/// A message as it is written; its tag is `event`.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Written {
@@ -59,7 +59,7 @@ enum Written {
     Result {},
 }
 
-/// The event of a mark.
+/// The message of a mark.
 pub(super) fn marked(mark: PhaseMark) -> Value {
     serde_json::to_value(Written::Phase(mark)).unwrap_or_default()
 }
@@ -74,13 +74,13 @@ mod tests {
     fn a_phase_mark_is_read_with_its_clock() {
         let event = json!({"event": "phase", "phase": "train", "edge": "begin", "unix_ns": 17});
         let mark = PhaseMark { phase: Phase::Train, edge: Edge::Begin, unix_ns: 17 };
-        assert_eq!(WorkloadEvent::read(event), WorkloadEvent::Phase(mark));
+        assert_eq!(WorkloadMessage::read(event), WorkloadMessage::Phase(mark));
     }
 
     #[test]
     fn a_loss_that_is_no_number_stays_none() {
         let event = json!({"event": "epoch", "epoch": 1, "epochs": 3, "loss": null});
-        let WorkloadEvent::Epoch { loss, .. } = WorkloadEvent::read(event) else {
+        let WorkloadMessage::Epoch { loss, .. } = WorkloadMessage::read(event) else {
             panic!("not an epoch")
         };
         assert!(loss.is_nan());
@@ -90,6 +90,6 @@ mod tests {
     fn a_malformed_mark_is_kept_and_not_believed() {
         let event =
             json!({"event": "phase", "phase": "lunch break", "edge": "begin", "unix_ns": 1});
-        assert!(matches!(WorkloadEvent::read(event), WorkloadEvent::Other(_)));
+        assert!(matches!(WorkloadMessage::read(event), WorkloadMessage::Other(_)));
     }
 }

@@ -1,4 +1,4 @@
-//! A Python for this process to be, or to have beside it: found at run time, in either of two ways.
+//! Starts a Python within this process or beside it, in either of two ways.
 //!
 //! - With a shared library: it is opened into this process, globally, as C extensions look for its
 //!   symbols there; then the worker's library, which starts the interpreter as if the environment's own
@@ -19,7 +19,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Hears each line that Python's side says, newline included; false where nobody can be told.
+/// Hears each line that Python's side says, newline included; false where it cannot be passed on.
 type Hear = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
 static HEAR: OnceLock<Hear> = OnceLock::new();

@@ -4,6 +4,7 @@ use super::channel;
 use super::launch::Task;
 use super::protocol::Message;
 use super::{WorkerError, command, python};
+use crate::Remedy as _;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -53,7 +54,7 @@ pub(crate) fn serve(socket: &Path) -> Result<i32, WorkerError> {
     match python::run(&request, hear) {
         Ok(status) => Ok(status),
         Err(error) => {
-            let error = error.to_string();
+            let error = error.in_line();
             log(&error);
             let failed = Message::Failed { error, traceback: String::new(), begun: false };
             let told = sender.lock().unwrap_or_else(|e| e.into_inner()).send(&failed);

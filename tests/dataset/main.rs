@@ -4,12 +4,13 @@ mod files;
 mod idx;
 mod server;
 
+use joulerace::Remedy as _;
 use std::fs;
 use std::path::Path;
 
 use files::{four, gzip, labels, names, published, write_four};
 use joulerace::dataset::{
-    Choice, DIGITS_FOLDER, DataEvent, Dataset, DatasetError, DatasetSettings, Name, prepare,
+    Choice, DIGITS_FOLDER, DataProgress, Dataset, DatasetError, DatasetSettings, Name, prepare,
 };
 use server::{Answer, Server};
 use tempfile::TempDir;
@@ -99,7 +100,7 @@ fn the_second_mirror_serves_what_the_first_one_spoils() {
         let mut reasons = Vec::new();
         let dataset =
             prepare(&bench.settings, &mut |_| Err("not asked for".into()), &mut |event| {
-                if let DataEvent::MirrorFailed { reason, .. } = event {
+                if let DataProgress::MirrorFailed { reason, .. } = event {
                     reasons.push(reason);
                 }
             })
@@ -118,7 +119,7 @@ fn without_a_good_mirror_mnist_is_an_error_that_names_each_answer() {
     let mut bench = Bench::new(Choice::Mnist, &[&empty, &wrong]);
     let error = bench.prepare().unwrap_err();
     assert!(matches!(error, DatasetError::Download { .. }), "{error}");
-    let text = error.to_string();
+    let text = error.in_line();
     assert!(text.contains(&format!("{}{TRAIN_IMAGES}: ", empty.mirror())), "{text}");
     assert!(text.contains("404") && text.contains("ends after 3 of"), "{text}");
     assert!(text.contains("--data-dir") && text.contains("--dataset digits"), "{text}");
@@ -162,7 +163,7 @@ fn digits_that_fail_or_come_out_wrong_leave_nothing() {
     for (make, reason) in makers {
         let error = prepare(&bench.settings, make, &mut |_| {}).unwrap_err();
         assert!(matches!(error, DatasetError::Digits { .. }), "{error}");
-        assert!(error.to_string().contains(reason), "{error}");
+        assert!(error.in_line().contains(reason), "{error}");
         assert_eq!(names(&bench.data("")), Vec::<String>::new());
     }
 }
@@ -226,7 +227,7 @@ fn own_files_that_are_damaged_are_an_error_even_where_digits_could_be_made() {
         write_four(&folder);
         fs::write(folder.join(TRAIN_LABELS), bytes).unwrap();
         bench.settings.data_dir = Some(folder);
-        let text = bench.prepare().unwrap_err().to_string();
+        let text = bench.prepare().unwrap_err().in_line();
         assert!(text.contains(words), "{words}: {text}");
         assert!(text.contains(TRAIN_LABELS) && text.contains("--data-dir"), "{text}");
         assert_eq!(bench.digits_made, 0);
@@ -250,7 +251,7 @@ fn plain_files_get_the_advice_to_gzip_them() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("train-images-idx3-ubyte"), files::images(30)).unwrap();
     bench.settings.data_dir = Some(folder);
-    let text = bench.prepare().unwrap_err().to_string();
+    let text = bench.prepare().unwrap_err().in_line();
     assert!(text.contains("gzip -k train-images-idx3-ubyte"), "{text}");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use joulerace::env::{EnvError, EnvEvent, EnvSettings, Environment, Profile, resolve};
+use joulerace::env::{EnvError, EnvProgress, EnvSettings, Environment, Profile, resolve};
 use tempfile::TempDir;
 
 pub const LOCKED: [(&str, &str); 2] = [("numpy", "2.0.2"), ("Typing_Extensions", "4.12.0")];
@@ -80,7 +80,7 @@ impl Bench {
         resolve(&self.settings, &mut |_| {})
     }
 
-    pub fn resolve_told(&self) -> (Result<Environment, EnvError>, Vec<EnvEvent>) {
+    pub fn resolve_told(&self) -> (Result<Environment, EnvError>, Vec<EnvProgress>) {
         let mut events = Vec::new();
         let result = resolve(&self.settings, &mut |event| events.push(event));
         (result, events)

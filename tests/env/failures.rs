@@ -1,6 +1,7 @@
 //! What goes wrong while an environment is made, and what is left afterwards: nothing in use,
 //! no process.
 
+use joulerace::Remedy as _;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -16,7 +17,7 @@ fn without_a_network_the_last_lines_and_the_log_are_shown_without_passwords() {
     let error = bench.resolve().unwrap_err();
     let EnvError::Network { step, log, .. } = &error else { panic!("{error}") };
     assert_eq!(*step, Step::Install);
-    let (text, log) = (error.to_string(), fs::read_to_string(log).unwrap());
+    let (text, log) = (error.in_line(), fs::read_to_string(log).unwrap());
     for text in [&text, &log] {
         assert!(text.contains("dns error") && text.contains("@mirror.invalid"), "{text}");
         assert!(!text.contains("secret"), "{text}");
@@ -42,9 +43,9 @@ fn a_full_disk_and_other_failures_are_named() {
     bench.mode("full");
     let error = bench.resolve().unwrap_err();
     assert!(matches!(error, EnvError::DiskFull { .. }), "{error}");
-    assert!(error.to_string().contains("joulerace env prune"), "{error}");
+    assert!(error.in_line().contains("joulerace env prune"), "{error}");
     bench.mode("broken");
-    let text = bench.resolve().unwrap_err().to_string();
+    let text = bench.resolve().unwrap_err().in_line();
     assert!(text.contains("nobody thought of") && text.contains("exit status: 3"), "{text}");
 }
 
@@ -55,7 +56,7 @@ fn an_installation_that_lacks_a_package_is_not_used() {
     for _ in 0..2 {
         let error = bench.resolve().unwrap_err();
         assert!(matches!(error, EnvError::Differs { .. }), "{error}");
-        assert!(error.to_string().contains("numpy: not installed"), "{error}");
+        assert!(error.in_line().contains("numpy: not installed"), "{error}");
     }
 }
 
@@ -65,19 +66,19 @@ fn a_base_python_that_cannot_be_used_is_named_with_the_remedy() {
     bench.answer("3.11.9", r#"["ensurepip"]"#);
     let error = bench.resolve().unwrap_err();
     assert!(matches!(error, EnvError::NoVenvModule { .. }), "{error}");
-    assert!(error.to_string().contains("apt install python3-venv"), "{error}");
+    assert!(error.in_line().contains("apt install python3-venv"), "{error}");
     bench.answer("3.13.1", "[]");
-    let text = bench.resolve().unwrap_err().to_string();
+    let text = bench.resolve().unwrap_err().in_line();
     for words in ["base/bin/python3: it is Python 3.13.1", ">=3.11, <3.12", "JOULERACE_PYTHON"] {
         assert!(text.contains(words), "no '{words}' in {text}");
     }
     bench.settings.pythons.insert(0, bench.at("nowhere/python3"));
-    let text = bench.resolve().unwrap_err().to_string();
+    let text = bench.resolve().unwrap_err().in_line();
     assert!(text.contains("nowhere/python3") && text.contains("3.13.1"), "{text}");
     bench.answer("3.11.4", "[]");
     assert_eq!(bench.resolve().unwrap().version, "3.11.9", "the one that fits is taken");
     bench.settings.pythons.clear();
-    let text = bench.resolve().unwrap_err().to_string();
+    let text = bench.resolve().unwrap_err().in_line();
     assert!(text.contains("none on PATH"), "{text}");
 }
 

@@ -1,9 +1,10 @@
 //! An environment that somebody names or has activated.
 
+use joulerace::Remedy as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use joulerace::env::{EnvError, EnvEvent, Source};
+use joulerace::env::{EnvError, EnvProgress, Source};
 
 use crate::bench::{Bench, LOCKED, install};
 
@@ -26,7 +27,7 @@ fn a_named_environment_with_the_locked_versions_is_used_as_it_is() {
 fn differences_are_listed_package_by_package_and_allowed_on_request() {
     let mut bench = Bench::new();
     bench.settings.python_env = Some(bench.foreign("mine", "3.11.4", &[("numpy", "2.0.2+mkl")]));
-    let text = bench.resolve().unwrap_err().to_string();
+    let text = bench.resolve().unwrap_err().in_line();
     assert!(text.contains("numpy: 2.0.2+mkl installed, 2.0.2 locked"), "{text}");
     assert!(text.contains("typing-extensions: not installed, 4.12.0 locked"), "{text}");
     assert!(text.contains("--allow-unlocked"), "{text}");
@@ -61,7 +62,7 @@ fn what_is_no_virtual_environment_is_refused_with_what_it_lacks() {
         bench.settings.python_env = Some(path.clone());
         let error = bench.resolve().unwrap_err();
         assert!(matches!(error, EnvError::NotVirtualEnv { .. }), "{error}");
-        let text = error.to_string();
+        let text = error.in_line();
         let flag = format!("--python-env {}", path.display());
         assert!(text.contains(words) && text.contains(&flag), "{words}: {text}");
     }
@@ -73,7 +74,7 @@ fn another_python_is_refused_with_both_versions_and_the_way_out() {
     bench.settings.python_env = Some(bench.foreign("mine", "3.12.1", &LOCKED));
     let error = bench.resolve().unwrap_err();
     assert!(matches!(error, EnvError::PythonVersion { .. }), "{error}");
-    let text = error.to_string();
+    let text = error.in_line();
     for words in ["Python 3.12.1", "is for Python >=3.11, <3.12", "joulerace then makes one"] {
         assert!(text.contains(words), "{words}: {text}");
     }
@@ -108,7 +109,7 @@ fn an_active_environment_that_does_not_is_passed_over_with_the_reason() {
             joulerace::env::resolve(&settings, &mut |event| events.push(event)).unwrap();
         assert_eq!(environment.source, Source::Own);
         match &events[0] {
-            EnvEvent::Rejected { prefix, why } if *prefix == active => {
+            EnvProgress::Rejected { prefix, why } if *prefix == active => {
                 assert!(why.contains(words), "{why}");
             }
             other => panic!("{other:?}"),
@@ -142,10 +143,10 @@ fn without_a_usable_lock_nothing_is_used() {
     bench.settings.python_env = Some(bench.foreign("mine", "3.11.4", &LOCKED));
     let lock = bench.settings.project.join("poetry.lock");
     fs::write(&lock, "[[package]\n").unwrap();
-    let text = bench.resolve().unwrap_err().to_string();
+    let text = bench.resolve().unwrap_err().in_line();
     assert!(text.contains("poetry.lock") && text.contains("TOML"), "{text}");
     fs::remove_file(&lock).unwrap();
     let error = bench.resolve().unwrap_err();
     assert!(matches!(error, EnvError::LockMissing { .. }), "{error}");
-    assert!(error.to_string().contains(lock.to_str().unwrap()), "{error}");
+    assert!(error.in_line().contains(lock.to_str().unwrap()), "{error}");
 }

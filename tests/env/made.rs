@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
-use joulerace::env::{EnvEvent, Profile, Source, Step};
+use joulerace::env::{EnvProgress, Profile, Source, Step};
 
 use crate::bench::{Bench, LOCKED, install};
 
@@ -19,10 +19,10 @@ fn it_is_made_on_first_use_and_reused_without_starting_an_installer() {
     assert!(name.starts_with("analysis-py3.11-") && name.len() == 28, "{name}");
     let steps: Vec<Step> = events
         .iter()
-        .filter_map(|event| if let EnvEvent::Step { step } = event { Some(*step) } else { None })
+        .filter_map(|event| if let EnvProgress::Step { step } = event { Some(*step) } else { None })
         .collect();
     assert_eq!(steps, [Step::Tools, Step::Export, Step::Create, Step::Install, Step::Check]);
-    assert!(events.iter().any(|event| matches!(event, EnvEvent::Making { packages: 2, .. })));
+    assert!(events.iter().any(|event| matches!(event, EnvProgress::Making { packages: 2, .. })));
     let second = bench.resolve().unwrap();
     assert_eq!((second.prefix, second.packages), (first.prefix, first.packages));
     for (program, words) in [("uv", "requirements.txt"), ("uv", "tools.txt"), ("poetry", "")] {
@@ -86,7 +86,7 @@ fn a_half_made_folder_is_removed_and_made_anew() {
     fs::write(prefix.join("stale"), "").unwrap();
     let (again, events) = bench.resolve_told();
     assert_eq!(again.unwrap().prefix, prefix);
-    assert!(events.contains(&EnvEvent::Removed { prefix: prefix.clone() }));
+    assert!(events.contains(&EnvProgress::Removed { prefix: prefix.clone() }));
     assert!(!prefix.join("stale").exists());
     assert_eq!(bench.calls("uv", "requirements.txt").len(), 2);
 }
@@ -111,9 +111,9 @@ fn hosts_that_come_together_make_it_once_and_all_use_it() {
         let hosts: Vec<_> = (0..4).map(|_| scope.spawn(|| bench.resolve_told())).collect();
         hosts.into_iter().map(|host| host.join().unwrap()).collect()
     });
-    let waited = results
-        .iter()
-        .filter(|(_, events)| events.iter().any(|event| matches!(event, EnvEvent::Waiting { .. })));
+    let waited = results.iter().filter(|(_, events)| {
+        events.iter().any(|event| matches!(event, EnvProgress::Waiting { .. }))
+    });
     assert!(waited.count() >= 1, "somebody is told why nothing happens");
     let prefixes: BTreeSet<_> =
         results.into_iter().map(|(result, _)| result.unwrap().prefix).collect();

@@ -1,5 +1,6 @@
 //! Versions on the spot: locked once with hashes, kept, used again, and told why they cannot be had.
 
+use joulerace::Remedy as _;
 use std::fs;
 
 use joulerace::env::{
@@ -65,7 +66,7 @@ fn two_clean_caches_come_to_the_same_lock() {
 #[test]
 fn a_version_that_cannot_be_had_is_told_with_the_reason_and_what_there_is() {
     let bench = Bench::new();
-    let told = locked(&bench, "9.0", false).unwrap_err().to_string();
+    let told = locked(&bench, "9.0", false).unwrap_err().in_line();
     for word in
         ["thing@9.0", "Python 3.11.9", "no version of thing==9.0 and you require", "2.0, 3.0"]
     {
@@ -150,7 +151,7 @@ fn a_folder_of_ones_own_is_made_under_its_name_with_the_groups_and_the_python_th
     let lock = fs::read_to_string(folder.join("poetry.lock")).unwrap();
     fs::write(folder.join("poetry.lock"), lock.replace("<3.12", "<4").replace("3.11", "3.14"))
         .unwrap();
-    let told = resolve(&settings, &mut |_| {}).unwrap_err().to_string();
+    let told = resolve(&settings, &mut |_| {}).unwrap_err().in_line();
     for word in ["no Python >=3.14", "it is Python 3.11.9", "uv python install 3.14"] {
         assert!(told.contains(word), "{word}: {told}");
     }

@@ -22,7 +22,7 @@ pub enum Phase {
     Train,
     /// One pass over the test set.
     Evaluate,
-    /// A command's process, from just before its start to just after its end. Marked by whoever runs it,
+    /// A command's process, from just before its start to just after its end. Marked by the program that runs it,
     /// never by the command.
     Run,
     /// A part that a command has a name of its own for.

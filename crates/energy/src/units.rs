@@ -59,7 +59,7 @@ pub fn duration(seconds: f64) -> String {
 }
 
 /// Mean, sample standard deviation (n − 1; NaN for one value) and median.
-pub fn summary(values: &[f64]) -> (f64, f64, f64) {
+pub fn mean_sd_median(values: &[f64]) -> (f64, f64, f64) {
     let n = values.len() as f64;
     if values.is_empty() {
         return (f64::NAN, f64::NAN, f64::NAN);
@@ -86,11 +86,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_of_known_values() {
-        let (mean, sd, median) = summary(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+    fn mean_deviation_and_median_of_known_values() {
+        let (mean, sd, median) = mean_sd_median(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
         assert_eq!((mean, median), (5.0, 4.5));
         assert!((sd - 2.138_089_935).abs() < 1e-9);
-        assert!(summary(&[1.0]).1.is_nan());
+        assert!(mean_sd_median(&[1.0]).1.is_nan());
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Characters that act instead of being shown: controls, direction marks, line and paragraph separators,
-/// and what takes no space.
+/// Characters that have an effect instead of being shown: controls, direction marks, line and paragraph
+/// separators, and what takes no space.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

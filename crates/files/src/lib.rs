@@ -5,3 +5,6 @@
 
 pub mod clean;
 pub mod files;
+mod remedy;
+
+pub use remedy::Remedy;

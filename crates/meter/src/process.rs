@@ -47,7 +47,7 @@ pub enum Exit {
 
 impl Exit {
     /// Whether somebody asked the process to end: SIGINT or SIGTERM, whose numbers are the same everywhere.
-    pub fn is_by_order(self) -> bool {
+    pub fn is_asked_for(self) -> bool {
         matches!(self, Exit::Signal(2 | 15))
     }
 }

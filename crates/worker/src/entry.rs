@@ -9,7 +9,7 @@ use std::io;
 use std::os::raw::c_void;
 use std::sync::Mutex;
 
-/// Passes one line, newline included, to whoever called; false where nobody hears it any more.
+/// Passes one line, newline included, to the program; false where nobody hears it any more.
 pub type Say = extern "C" fn(line: *const u8, length: usize) -> bool;
 
 /// What [`joulerace_worker_main`] was given, until Python asks for it.

@@ -18,7 +18,7 @@ pub(crate) fn of_exception(py: Python<'_>, error: &PyErr) -> Message {
     Message::Failed { error: error.to_string(), traceback, begun: true }
 }
 
-/// CPython passes over in silence that it started in another environment than the one asked for.
+/// CPython does not say when it started in another environment than the one asked for.
 pub(crate) fn other_environment(wanted: &Path, found: &Path, version: &str) -> Message {
     let (wanted, found) = (wanted.display(), found.display());
     let error = format!(

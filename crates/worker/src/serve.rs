@@ -1,4 +1,4 @@
-//! One request: from the first look at the interpreter to the last word to the host.
+//! Serves one request, from checking the interpreter to the last message to the host.
 
 use crate::failure;
 use joulerace_protocol::{Arrays, Message, Request};
@@ -60,7 +60,7 @@ fn call(py: Python<'_>, request: &[u8], voice: &Voice) -> Result<(), Message> {
     }
     let hello = Message::Hello { pid: std::process::id(), python: version, prefix };
     tell(voice, &hello);
-    settle(py, &request).and_then(|()| run(py, &request, voice)).map_err(raised)
+    ready(py, &request).and_then(|()| run(py, &request, voice)).map_err(raised)
 }
 
 /// `sys.prefix`, and the version's first word.
@@ -78,9 +78,9 @@ fn same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Makes the interpreter one that a script may be called in: Ctrl-C is the host's, and the present
-/// folder, which `-c` puts on `sys.path`, is none of the script's.
-fn settle(py: Python<'_>, request: &Request) -> PyResult<()> {
+/// Prepares the interpreter for a script: Ctrl-C goes to the host alone, and the present folder, which `-c` puts
+/// on `sys.path`, comes off it.
+fn ready(py: Python<'_>, request: &Request) -> PyResult<()> {
     let signal = py.import("signal")?;
     signal.call_method1("signal", (signal.getattr("SIGINT")?, signal.getattr("SIG_DFL")?))?;
     let sys = py.import("sys")?;

@@ -83,7 +83,7 @@ def robust(table: Table, found: Findings, settings: Settings) -> Answer:
         )
     extra = kept(
         checks.leave_one_out(found), *checks.outliers(found), checks.disturbed(found),
-        tables.adjusted(found),
+        *checks.durations(found), tables.adjusted(found),
     )  # fmt: skip
     if not tested:
         return Answer(title, "unknown", "Too few blocks to leave one out", lines, extra)
@@ -105,7 +105,7 @@ def robust(table: Table, found: Findings, settings: Settings) -> Answer:
     short = "Yes, for every pair" if good else "Not for every pair"
     if silent and not disagree and not fragile:
         short = "Every block can be left out; ranks cannot tell"
-    changed = not found.disturbed.same or not found.outliers.same
+    changed = not (found.disturbed.same and found.outliers.same and found.durations.same)
     return Answer(title, "good" if good and not changed else "warn", short, lines, extra)
 
 

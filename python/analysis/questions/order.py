@@ -1,6 +1,6 @@
 """Was the order random, and does it matter?"""
 
-from analysis import checks, text
+from analysis import checks, periods, text
 from analysis.cells import Column, Tabulation, number, p_cell, words
 from analysis.drift import When
 from analysis.findings import Findings
@@ -22,6 +22,7 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
         "unbalanced": ("Positions were not balanced", "warn"),
         "cyclic": ("No: the order repeats itself", "warn"),
         "sequential": ("No: the groups ran one after another", "warn"),
+        "apart": ("No: not all groups ran at the same time", "warn"),
         "stretches": ("No: the trials ran in long stretches of one group", "warn"),
         "unknown": ("The order is not known", "unknown"),
     }[verdict]
@@ -42,6 +43,9 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
             f"in random order it would some {changes.expected_changes:.0f} times (of random "
             f"orders, a share of {text.significant(changes.changes_p, 2)} changes no more often)."
         )
+    if order.verdict == "apart":
+        when = periods.told(order.apart, order.periods)
+        lines.append(f"{when[0].upper()}{when[1:]}.")
     if repeated and repeated.period and repeated.cycle:
         chance = text.significant(repeated.period_chance, 1)
         cycle = "; ".join(" → ".join(one) for one in repeated.cycle)

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Ignored, Input, OWN_EXPERIMENT, Renamed, Scan, Source, is_analysis, name, order, same,
+    Ignored, Input, OWN_EXPERIMENT, Renamed, Scan, Source, is_analysis, name, same, sort_key,
 };
 use crate::analysis::walk::sorted;
 use crate::plan::{folder_of, is_label};
@@ -40,7 +40,7 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
         whole.ignored.extend(part.ignored);
         whole.renamed.insert(shard.folder, shard.renamed);
     }
-    whole.inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    whole.inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     Ok(whole)
 }
 
@@ -103,7 +103,7 @@ fn of_one(dir: &Path, output: &Path) -> io::Result<Scan> {
             });
         }
     }
-    inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     let distinct: BTreeSet<&String> = inputs.iter().map(|i| &i.trial).collect();
     if distinct.len() < inputs.len() {
         for input in &mut inputs {
@@ -131,7 +131,7 @@ fn labels(dir: &Path) -> BTreeMap<String, String> {
         name: String,
     }
     let text = crate::files::read(&dir.join("experiment.json"), LARGEST).unwrap_or_default();
-    // One that cannot be read is told of by who needs it; folders have names of their own.
+    // Who needs the file reports it where it cannot be read; folders are named after treatments anyway.
     let planned: Planned = serde_json::from_slice(&text).unwrap_or_default();
     let names = planned.settings.treatments.into_iter().map(|named| named.name);
     names.filter(|name| is_label(name)).map(|name| (folder_of(&name), name)).collect()

@@ -1,7 +1,7 @@
 //! Which columns a table has, and in which order.
 
 use super::cells::Cells;
-use crate::analysis::record::CONDITIONS;
+use crate::analysis::record::WATCHED;
 use crate::phase::Phase;
 use std::collections::BTreeSet;
 
@@ -82,9 +82,9 @@ pub(crate) fn names<'a>(rows: impl IntoIterator<Item = &'a Cells>) -> Vec<String
         .map(String::from),
     );
     let of_rows = |n: &&&str| {
-        ["table_", "stated_", "other_"].iter().any(|p| n.starts_with(p)) && !CONDITIONS.contains(*n)
+        ["table_", "stated_", "other_"].iter().any(|p| n.starts_with(p)) && !WATCHED.contains(*n)
     };
     names.extend(present.iter().filter(of_rows).map(|n| (*n).to_owned()));
-    names.extend(CONDITIONS.iter().filter(|n| present.contains(**n)).map(|n| (*n).to_owned()));
+    names.extend(WATCHED.iter().filter(|n| present.contains(**n)).map(|n| (*n).to_owned()));
     names
 }

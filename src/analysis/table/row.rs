@@ -3,14 +3,15 @@
 use super::cells::Cells;
 use super::columns::SESSION;
 use super::{Broken, Frame, Table};
+use crate::Remedy as _;
 use crate::analysis::gather::{Outcome, Trial};
 use crate::analysis::scan::Source;
 use crate::analysis::settings::Method;
 use crate::energy::Accounts;
 use crate::samples::Domain;
 
-/// The cells of one trial. What of it cannot be read, or counts for nothing, is told to `table`. `present` are
-/// the domains in its file; `own` is why its own total, before any restriction, is unknown.
+/// The cells of one trial. What cannot be read or does not count is noted in `table`. `present` are the domains
+/// in its file; `own` is why its own total, before any restriction, is unknown.
 pub(super) fn cells(
     trial: &Trial,
     frame: &Frame<'_>,
@@ -19,7 +20,7 @@ pub(super) fn cells(
 ) -> Cells {
     let mut row = Row::of(trial, frame);
     match &trial.outcome {
-        Outcome::Broken(error) => table.broken.push(row.fail(error.row, error.fault.to_string())),
+        Outcome::Broken(error) => table.broken.push(row.fail(error.row, error.fault.in_line())),
         Outcome::Missing(reason) => table.broken.push(row.fail(None, reason.clone())),
         Outcome::Read(accounts) => row.read(accounts, present, own),
     }
@@ -66,7 +67,7 @@ impl<'a> Row<'a> {
         cells.number("accuracy", facts.accuracy);
         cells.number("loss", facts.loss);
         cells.number("seed", facts.result.seed.map(|seed| seed as f64));
-        for (name, value) in facts.conditions() {
+        for (name, value) in facts.watched() {
             cells.number(name, Some(value));
         }
         if let Some(row) = &input.row {
@@ -116,12 +117,12 @@ impl<'a> Row<'a> {
         let held = if of_total.is_empty() { present } else { &of_total };
         let held: Vec<String> = held.iter().map(Domain::to_string).collect();
         self.cells.text("domains", Some(held.join(";")));
-        // The published recipe knew no such check, and repeating it means not to have it either.
+        // The published recipe has no such check, so repeating it has none either.
         if !self.is_ok() || method != Method::Joulerace {
             return;
         }
         if let Some(reason) = accounts.integrity.unknown_energy() {
-            // What is wrong with the file says more than that it lacks what the others have.
+            // A fault of the file says more than a domain that it lacks.
             let lacks = !accounts.integrity.unmeasured.is_empty();
             self.is_invalid(own.filter(|_| lacks).unwrap_or(reason));
         } else if source == Source::Experiment && accounts.window.is_none() {

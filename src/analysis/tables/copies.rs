@@ -5,7 +5,7 @@ use super::sheet::{Line, Sheet};
 use crate::analysis::walk::Ignored;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Energies that are written with so many digits are no two runs'.
+/// Two runs never agree in an energy of this many digits.
 const EXACT_DIGITS: usize = 6;
 
 /// For each row whose run an earlier file holds as well, that file: the same energies and time. What is compared

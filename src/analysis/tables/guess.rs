@@ -166,7 +166,7 @@ impl Layout {
         let total = energies.iter().filter(|c| part(c).is_none());
         let package = energies.iter().any(|c| part(c) == Some(Domain::Package));
         let best = total.min_by_key(|c| likeliest(&sheet.names[**c]));
-        // Beside a processor's energy, only what is called a total is one.
+        // Beside a processor's energy, only a column that is called a total is taken for one.
         let best = best.filter(|c| !package || likeliest(&sheet.names[**c]) < NO_TOTAL);
         self.energy = best.map(|c| (*c, factor(&sheet.names[*c])));
         // Parts that another profiler wrote are no parts of this total.

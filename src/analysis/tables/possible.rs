@@ -1,7 +1,7 @@
 //! Whether a table's numbers can be energies at all: what they would mean as power.
 //!
-//! Tables say their unit seldom, and their columns have been filled with times and with sums of counters. A
-//! power that no machine has tells so, whatever the column is called.
+//! Tables rarely state a unit, and some hold times or sums of counters in their energy column. Energy over time
+//! is a power: one that no machine can have shows the mistake, whatever the column is called.
 
 use super::columns::Columns;
 use super::guess::Layout;
@@ -10,20 +10,21 @@ use super::sheet::Sheet;
 use crate::samples::Domain;
 use crate::units::digits;
 
-/// Less than any share of a machine that a table tells of, W; parts and single processes are told of as well.
+/// The lowest power that is believed, W. It is this low because tables also hold parts of machines and single
+/// processes.
 const LEAST_W: f64 = 1e-3;
 
-/// A unit that was taken wrongly shows in so many rows; where it shows in fewer, those rows are wrong.
+/// From this share of impossible rows on, the unit was guessed wrongly; below it, those rows are wrong.
 const NEARLY_ALL: f64 = 0.9;
 
-/// Milliseconds since 1970, from 2001 to 2096: what is taken for a time where it is no energy.
+/// Milliseconds since 1970, from 2001 to 2096: an impossible energy in this range is taken for a time.
 const TIMES_MS: std::ops::Range<f64> = 1e12..4e12;
 
-/// Marks the rows whose energy is none. Nothing is doubted where `--columns` says the unit.
+/// Marks the rows whose energy is impossible. Where `--columns` states the unit, no row is doubted.
 ///
 /// # Errors
 ///
-/// Nearly all rows are such: the column or its unit was taken wrongly.
+/// Nearly all rows are impossible: the column or its unit was guessed wrongly.
 pub(super) fn check(
     trials: &mut [Tabled],
     sheet: &Sheet,

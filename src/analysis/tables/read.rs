@@ -21,7 +21,7 @@ const LARGEST: u64 = 1 << 30;
 pub(crate) struct Found {
     /// A trial for each row.
     pub trials: Vec<Tabled>,
-    /// Tables and rows that are none.
+    /// Files that are no tables, and rows that are no trials.
     pub ignored: Vec<Ignored>,
     /// What the columns were taken for, to be shown first.
     pub by: String,
@@ -139,7 +139,7 @@ fn of_one_kind(files: &[PathBuf], ignored: &mut Vec<Ignored>) -> Option<Sheet> {
     Some(sheet)
 }
 
-/// Whether two tables tell the same: one tool wrote them, or they have a column of energy in common.
+/// Whether two tables are of one kind: the same tool wrote them, or they share a column of energy.
 fn alike(known: &Sheet, new: &Sheet) -> bool {
     known.kind == new.kind
         && (known.kind != Kind::Own
@@ -151,7 +151,8 @@ fn block(sheet: &Sheet, row: &Line, layout: &Layout) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Rows that CodeCarbon wrote while a run went on: each later one of that `run_id` holds the former.
+/// Rows that CodeCarbon wrote while a run was still going: each later row of that `run_id` includes the earlier
+/// ones.
 fn along_the_way(sheet: &Sheet, layout: &Layout) -> Vec<bool> {
     let mut replaced = vec![false; sheet.rows.len()];
     let (Some(run), Some((time, _)), Kind::CodeCarbon) =

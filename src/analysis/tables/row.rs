@@ -39,7 +39,7 @@ pub struct TableRow {
     pub block: Option<String>,
     /// Why it is no finished run.
     pub unfinished: Option<String>,
-    /// Why its energy can be none.
+    /// Why its energy is impossible.
     pub impossible: Option<String>,
     /// The row as it was written, for finding copies.
     pub content: u64,

@@ -109,7 +109,7 @@ pub(super) fn read(number: u32, folder: &Folder) -> Result<Found, MergeError> {
 
 /// Who runs a shard just now.
 fn runs(folder: &Folder) -> Option<String> {
-    // Looked at, not taken: a task that begins just now must find it free.
+    // The lock is only looked at: a task that begins just now must find it free.
     let holder = FolderLock::look(&folder.open().ok()?)?;
     Some(format!("it is being run ({holder}); merge again when it is done"))
 }

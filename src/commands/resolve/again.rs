@@ -127,8 +127,8 @@ pub(in crate::commands) fn quoted(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Settings that differ from an experiment's. How failures are met may change; a seed that was drawn
-/// is not compared.
+/// Settings that differ from an experiment's. How failures are handled may change; a seed that was drawn is not
+/// compared.
 pub(in crate::commands) fn changed_settings(
     then: &Settings,
     now: &Settings,
@@ -136,13 +136,13 @@ pub(in crate::commands) fn changed_settings(
 ) -> Vec<String> {
     let mut now = Settings { failures: then.failures.clone(), ..now.clone() };
     if then.shard.is_some() {
-        // As many as the machine has that goes on with it.
+        // The number of processors is that of the machine that goes on.
         now.job.threads = then.job.threads;
     }
     if !seed_given {
         now.order_seed = then.order_seed;
     }
-    // What a run before the first trial found stays as it was found.
+    // What a run before the first trial found is kept.
     if let (Some(now), Some(then)) = (&mut now.commands, &then.commands) {
         now.repetitions = now.repetitions.or(then.repetitions);
         now.trial_s = then.trial_s;
@@ -150,7 +150,7 @@ pub(in crate::commands) fn changed_settings(
     fields_changed(then, &now, &[])
 }
 
-/// Where commands that were begun here go on: in the present folder, whatever the record says.
+/// Where commands that were begun here go on: in the present folder, whatever `experiment.json` says.
 pub(in crate::commands) fn here(settings: Settings) -> Result<Settings, Error> {
     let folder: PathBuf = std::env::current_dir().map_err(|e| Error::Other(e.into()))?;
     let commands = settings.commands.map(|commands| Commands { folder, ..commands });

@@ -5,7 +5,7 @@ use crate::cli::CompareArgs;
 use crate::error::Error;
 use crate::settings::commands::{mark, treatments, vary};
 use crate::settings::{
-    CommandLine, Commands, Factor, Settings, SettingsError, Shell, Treatment, is_label,
+    CommandLine, Commands, Factor, Problem, Settings, SettingsError, Shell, Treatment, is_label,
 };
 use crate::{clean, settings};
 
@@ -72,9 +72,12 @@ fn commands(args: &CompareArgs) -> Result<Made, SettingsError> {
         treatment.name = label(&treatment.name);
     }
     let all = || found.iter().filter_map(|t| t.command.as_ref()).flat_map(|c| c.all());
-    let shell = Shell::choose(&args.shell, all()).map_err(|why| SettingsError::Shell { why })?;
+    let shell = Shell::choose(&args.shell, all())
+        .map_err(|why| SettingsError::Shell { why: why.into() })?;
     for line in all() {
-        shell.words(line).map_err(|why| SettingsError::Command { line: line.clone(), why })?;
+        shell
+            .words(line)
+            .map_err(|why| SettingsError::Command { line: line.clone(), why: why.into() })?;
     }
     for (at, treatment) in found.iter().enumerate() {
         if !is_label(&treatment.name) {
@@ -130,23 +133,23 @@ fn factors(args: &CompareArgs) -> Result<Vec<Factor>, SettingsError> {
     }
     for (at, factor) in factors.iter().enumerate() {
         let Factor { factor: name, levels } = factor;
-        let wrong = |why: String| Err(SettingsError::Parameter { name: name.clone(), why });
+        let wrong = |why: Problem| Err(SettingsError::Parameter { name: name.clone(), why });
         let mark = mark(factor);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if name.is_empty() || !name.chars().all(plain) {
-            return wrong("a name is a word of letters, digits, '_' and '-'".to_owned());
+            return wrong("a name is a word of letters, digits, '_' and '-'".into());
         }
         if !args.commands.iter().any(|command| command.contains(&mark)) {
-            return wrong(format!("no command has {mark} in it"));
+            return wrong(format!("no command has {mark} in it").into());
         }
         if levels.is_empty() {
-            return wrong("it has no values; write them like 1,2,3".to_owned());
+            return wrong(Problem::advised("it has no values", "write them like 1,2,3"));
         }
         if let Some(twice) = levels.iter().enumerate().find(|(n, l)| levels[..*n].contains(l)) {
-            return wrong(format!("it has {} twice", twice.1));
+            return wrong(format!("it has {} twice", twice.1).into());
         }
         if factors[..at].iter().any(|other| other.factor == *name) {
-            return wrong("it is there twice".to_owned());
+            return wrong("it is there twice".into());
         }
     }
     Ok(factors)
@@ -159,23 +162,23 @@ fn scanned(text: &str) -> Result<Factor, SettingsError> {
         .filter(|word| !word.is_empty())
         .collect();
     let name = words.first().copied().unwrap_or_default().to_owned();
-    let wrong = |why: &str| SettingsError::Parameter { name: name.clone(), why: why.to_owned() };
+    let wrong = |why: Problem| SettingsError::Parameter { name: name.clone(), why };
     let (from, to, step) = match words[..] {
         [_, from, to] => (from, to, "1"),
         [_, from, to, step] => (from, to, step),
-        _ => return Err(wrong("write --parameter-scan NAME FROM TO [STEP]")),
+        _ => return Err(wrong("write --parameter-scan NAME FROM TO [STEP]".into())),
     };
     let number = |word: &str| word.parse::<f64>().ok().filter(|number| number.is_finite());
     let (Some(first), Some(last), Some(by)) = (number(from), number(to), number(step)) else {
-        return Err(wrong("FROM, TO and STEP are numbers"));
+        return Err(wrong("FROM, TO and STEP are numbers".into()));
     };
     if !(by > 0.0 && first <= last) {
-        return Err(wrong("it goes up from FROM to TO by a STEP above 0"));
+        return Err(wrong("it goes up from FROM to TO by a STEP above 0".into()));
     }
     let decimals = [from, step].iter().map(|word| decimals(word)).max().unwrap_or_default();
     let count = ((last - first) / by + 1e-9).floor();
     if count >= MOST_LEVELS {
-        return Err(wrong("it has more than 100 values; take a larger STEP"));
+        return Err(wrong(Problem::advised("it has more than 100 values", "take a larger STEP")));
     }
     let level = |n: u32| format!("{:.decimals$}", first + f64::from(n) * by);
     Ok(Factor { factor: name, levels: (0..=count as u32).map(level).collect() })

@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "result")]
 pub(in crate::commands) struct Comparison {
-    /// The framework from which differences are told.
+    /// The framework that differences are measured from.
     pub(super) reference: String,
     /// So many steps were compared; none where a script does its whole job itself.
     pub(super) steps: Option<u32>,
     pub(super) rows: Vec<Row>,
-    /// What columns must be, by the workload's specification.
+    /// What columns must be, by the workload's specification: which there are, and of what kind, is its matter.
     pub(super) expected: Map<String, Value>,
-    /// The largest difference that is allowed, by column.
+    /// The largest difference that is allowed, by column, in the specification's order.
     pub(super) tolerances: Map<String, Value>,
     pub(super) identical: bool,
     /// Each names the framework, what differs, by how much, and what is allowed.

@@ -1,11 +1,12 @@
 //! Why a meter does not work here, and what to do.
 
 use super::{Context, titled};
+use crate::Remedy as _;
 use crate::doctor::finding::{Finding, Level};
 use crate::meter::{GpuError, Kind, MeterError, PerfError};
 use std::path::Path;
 
-/// What grants reading where only the host can, and what hands a container the counters.
+/// What the host has to do so that a container may read the counters, and how the container gets them.
 const ON_THE_HOST: &str = "On the host, allow it until the next reboot with\n  \
      sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj";
 const MOUNTED: &str = "Start the container with the host's counters mounted, and joulerace \
@@ -38,7 +39,7 @@ pub(super) fn explain(error: &MeterError) -> (String, Option<String>) {
     let (found, remedy) = match error {
         // Only Linux has such folders, unless one is mounted elsewhere.
         MeterError::NoZones { powercap }
-            if !cfg!(target_os = "linux") && powercap.as_path() == Path::new("/sys/class/powercap") =>
+            if !cfg!(target_os = "linux") && powercap.as_path() == Path::new(crate::meter::POWERCAP) =>
         {
             return ("RAPL is read on Linux only; EnergiBridge measures here".to_owned(), None);
         }
@@ -71,7 +72,7 @@ pub(super) fn explain(error: &MeterError) -> (String, Option<String>) {
     (found, Some(remedy))
 }
 
-/// The same of EnergiBridge; of whatever else there is, its own words.
+/// The same for EnergiBridge; any other error speaks for itself.
 fn explain_energibridge(error: &MeterError) -> (String, Option<String>) {
     let (found, remedy) = match error {
         MeterError::EnergibridgeMissing { place } => (
@@ -99,7 +100,7 @@ fn explain_energibridge(error: &MeterError) -> (String, Option<String>) {
             format!("{} fails here ({exit}): {said}", path.display()),
             crate::meter::needs(path, said),
         ),
-        other => return (other.to_string(), None),
+        other => return (other.to_string(), other.remedy()),
     };
     (found, Some(remedy))
 }
@@ -127,7 +128,7 @@ fn explain_perf(error: &PerfError) -> (String, Option<String>) {
              docker run --cap-add PERFMON IMAGE"
                 .to_owned(),
         ),
-        other => return (other.to_string(), None),
+        other => return (other.to_string(), other.remedy()),
     };
     (found, Some(remedy))
 }

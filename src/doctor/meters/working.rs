@@ -3,7 +3,7 @@
 use super::{Context, titled};
 use crate::doctor::finding::{Finding, Level};
 use crate::doctor::tried::Movement;
-use crate::meter::{Counter, Kind, MeterDescription, nvml::Card};
+use crate::meter::{Card, Counter, Kind, MeterDescription};
 use crate::samples::Domain;
 use crate::units;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// draw a small part of what they draw under load, so that any sensor shows much more.
 const LEAST_RISE: f64 = 1.05;
 
-/// With this share of the processors busy elsewhere, rest was no rest and says nothing of the meter.
+/// With this share of the processors busy elsewhere, the machine was not at rest and the comparison shows
+/// nothing.
 const NO_REST: f64 = 0.25;
 
 /// Values of RAPL's registers: 32 bits, as the kernel takes their range (`intel_rapl_common.c`).
@@ -79,7 +80,7 @@ fn parts(
         (cards, _) => cards.iter().map(card).collect::<Vec<_>>().join("; "),
     }];
     parts.extend(about.way.as_ref().map(|way| match about.notes.iter().any(|n| n.contains(way)) {
-        // A second way is taken for a reason, which is told beside it.
+        // The second way was taken for a reason, which is shown beside it.
         true => format!("through {way}, as powercap cannot be read"),
         false => format!("through {way}"),
     }));
@@ -122,7 +123,7 @@ fn worry(
     let packages: BTreeSet<String> = packages.filter_map(package).collect();
     let packages = Some(packages.len()).filter(|read| *read > 0);
     if !about.cards.is_empty() {
-        // The load of the processors is none of theirs.
+        // The processors' load does not load the cards.
         return worry_of_cards(&about.cards)
             .map(|(text, remedy)| ((Level::Warning, text), remedy.to_owned()));
     }

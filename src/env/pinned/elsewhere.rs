@@ -1,10 +1,10 @@
-//! Locks of versions that come with an archive: how they stand to the user's own, and taking them over.
+//! Locks of versions that come with an archive: comparing them with the user's own, and taking them over.
 
 use super::{EnvSettings, PinnedLock, folder, platform};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How a lock from elsewhere stands to the user's own of the same version.
+/// How a lock from elsewhere compares with the user's own of the same version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// There is none here.

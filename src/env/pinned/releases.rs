@@ -4,7 +4,7 @@ use super::bases;
 use crate::env::base::Base;
 use crate::env::child::Context;
 use crate::env::tools::Tools;
-use crate::env::{EnvError, EnvEvent, EnvSettings, Step};
+use crate::env::{EnvError, EnvProgress, EnvSettings, Step};
 use std::fs;
 use std::path::Path;
 use std::str::FromStr as _;
@@ -17,7 +17,7 @@ use std::str::FromStr as _;
 pub fn releases(
     settings: &EnvSettings,
     package: &str,
-    progress: &mut dyn FnMut(EnvEvent),
+    progress: &mut dyn FnMut(EnvProgress),
 ) -> Result<Vec<String>, EnvError> {
     let bases = bases(settings)?;
     let root = settings.root();
@@ -39,7 +39,7 @@ pub(super) fn releases_with(
     context: &mut Context,
 ) -> Result<Vec<String>, EnvError> {
     let tools = Tools::ensure(root, base, context)?;
-    (context.progress)(EnvEvent::Step { step: Step::Releases });
+    (context.progress)(EnvProgress::Step { step: Step::Releases });
     let mut lines = Vec::new();
     let mut pip = tools.pip();
     pip.args(["index", "versions", "--only-binary", ":all:", package]);

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// So long after its release a framework's own dependencies have followed it.
+/// How long after its release a framework's dependencies have caught up with it.
 const FOLLOWED: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
 #[derive(Deserialize)]

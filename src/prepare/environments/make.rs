@@ -1,24 +1,24 @@
 //! Several environments at a time, found or made.
 
-use super::{Made, Order};
-use crate::env::{self, EnvError, EnvEvent, EnvSettings};
+use super::{Made, Needed};
+use crate::env::{self, EnvError, EnvProgress, EnvSettings};
 use crate::error::Error;
 use crate::events::Observer;
 use crate::prepare::{in_background, token};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// So many installers run at a time: they wait for the network more than for anything else.
+/// How many installers run at a time: mostly they wait for the network.
 pub(super) const AT_A_TIME: usize = 3;
 
 /// Finds or makes all of them, several at a time. The first that cannot be made ends the others.
 pub(super) async fn make(
-    orders: Vec<Order>,
+    needed: Vec<Needed>,
     observer: &dyn Observer,
 ) -> Result<BTreeMap<Option<String>, Made>, Error> {
     let cancel = token()?.child_token();
-    let work = move |progress: &mut dyn FnMut(EnvEvent)| {
-        let queue = Mutex::new(orders.into_iter());
+    let work = move |progress: &mut dyn FnMut(EnvProgress)| {
+        let queue = Mutex::new(needed.into_iter());
         let made = Mutex::new(Vec::new());
         let (sender, events) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -39,7 +39,7 @@ pub(super) async fn make(
             events.into_iter().for_each(progress);
         });
         let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // What was stopped for another's sake says less than that other.
+        // One that was stopped because another failed says less than that failure.
         made.sort_by_key(|(_, one)| matches!(one, Err(EnvError::Cancelled { .. })));
         made.into_iter().map(|(key, one)| Ok((key, one?))).collect()
     };
@@ -50,7 +50,10 @@ fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
-fn make_one(settings: &EnvSettings, progress: &mut dyn FnMut(EnvEvent)) -> Result<Made, EnvError> {
+fn make_one(
+    settings: &EnvSettings,
+    progress: &mut dyn FnMut(EnvProgress),
+) -> Result<Made, EnvError> {
     let environment = env::resolve(settings, progress)?;
     let python = environment.interpreter()?;
     Ok(Made { environment, python })

@@ -1,7 +1,7 @@
 //! Whether the disk holds what is to be installed.
 
-use super::Order;
-use crate::env::{self, EnvError, EnvEvent, Found, PinnedLock, Profile, room};
+use super::Needed;
+use crate::env::{self, EnvError, EnvProgress, Found, PinnedLock, Profile, room};
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::paths::Project;
@@ -9,8 +9,8 @@ use crate::prepare::{env_settings, in_background};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Installed packages take about so many times the size of their wheels, compiled modules included; as
-/// wheels of JAX and TensorFlow do.
+/// Size of installed packages over that of their wheels, compiled modules included, as seen with JAX and
+/// TensorFlow.
 pub(super) const UNPACKED: f64 = 4.0;
 
 /// The same of CUDA's and PyTorch's, which are compiled libraries: in the study's environment `torch` takes
@@ -20,7 +20,7 @@ const LIBRARIES: f64 = 2.1;
 /// Compiled modules alone, which every environment has for itself where it shares the rest.
 pub(super) const COMPILED: f64 = 0.6;
 
-/// Those of libraries, which have little of Python in them.
+/// The same for libraries, which hold little Python.
 const LIBRARIES_COMPILED: f64 = 0.15;
 
 /// Of a lock that says no sizes.
@@ -53,11 +53,11 @@ pub(super) struct Missing {
 
 /// Those environments that are not there yet.
 pub(super) async fn missing(
-    orders: &[Order],
+    needed: &[Needed],
     observer: &dyn Observer,
 ) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    for (key, settings, bytes) in orders {
+    for (key, settings, bytes) in needed {
         let settings = settings.clone();
         let whose = settings.whose();
         let about = room::about(&settings);
@@ -71,12 +71,12 @@ pub(super) async fn missing(
     Ok(missing)
 }
 
-/// The analysis's, which follows the trials, where it has to be made. What else may be wrong with it is told
+/// The environment of the analysis that follows, where it has to be made. What else may be wrong with it is told
 /// when it is: trials do without.
 pub(super) async fn of_analysis(project: &Project, observer: &dyn Observer) -> Option<Missing> {
     let settings = env_settings(project, Profile::Analysis, None, false);
     let whose = settings.whose();
-    let find = move |progress: &mut dyn FnMut(EnvEvent)| env::find(&settings, progress);
+    let find = move |progress: &mut dyn FnMut(EnvProgress)| env::find(&settings, progress);
     match in_background(find, observer).await {
         Ok(Found::ToMake { prefix, .. }) => {
             Some(Missing { called: whose, prefix, bytes: room::ANALYSIS })
@@ -115,6 +115,7 @@ pub(super) fn enough_space(missing: &[Missing], observer: &dyn Observer) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy as _;
     use crate::prepare::environments::versions::Silent;
 
     fn missing(called: &str, bytes: f64) -> Missing {
@@ -127,7 +128,7 @@ mod tests {
         enough_space(&[], &Silent).unwrap();
         enough_space(&[missing("jax@0.4.30", 1.0)], &Silent).unwrap();
         let many = [missing("jax@0.4.30", 1.0), missing("torch@2.4.1", 1e18)];
-        let told = enough_space(&many, &Silent).unwrap_err().to_string();
+        let told = enough_space(&many, &Silent).unwrap_err().in_line();
         for word in ["2 environments (jax@0.4.30, torch@2.4.1)", "1000000000.0 GB", "env prune"] {
             assert!(told.contains(word), "{word}: {told}");
         }

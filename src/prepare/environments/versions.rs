@@ -1,7 +1,7 @@
 //! Versions on the spot: which packages they are, and their locks.
 
 use super::{Wanted, settings_of};
-use crate::env::{self, EnvEvent, EnvSettings, PinnedLock, Profile, Version};
+use crate::env::{self, EnvProgress, EnvSettings, PinnedLock, Profile, Version};
 use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::paths::Project;
@@ -123,7 +123,7 @@ pub(crate) async fn releases(project: &Project, package: String) -> Result<Vec<S
     let settings = env_settings(project, Profile::Training, None, false);
     let settings = EnvSettings { cancel: token()?, ..settings };
     let ask =
-        move |progress: &mut dyn FnMut(EnvEvent)| env::releases(&settings, &package, progress);
+        move |progress: &mut dyn FnMut(EnvProgress)| env::releases(&settings, &package, progress);
     in_background(ask, &Silent).await
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Opened {
     pub so_far: journal::Read,
 }
 
-/// Opens the session's folder, and writes down with what it begins or goes on.
+/// Opens the session's folder, and writes down what it begins or goes on with.
 ///
 /// # Errors
 ///
@@ -86,7 +86,7 @@ pub(super) fn open(
     if let Some(then) = &session.then {
         accepted.extend(session.changes(&then.conditions, &experiment.conditions));
     }
-    journal.write(journal::Event::Started {
+    journal.write(journal::EntryKind::Started {
         schema: journal::SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         accepted,
@@ -204,8 +204,8 @@ fn found(ready: &Ready) -> MeterFound {
     MeterFound { chosen: ready.meter.describe(), rejected: ready.rejected.clone() }
 }
 
-/// Takes down which machine goes on with the experiment: the last of its list. What was found out between
-/// the trials of the one before stays with that one. Gives whether it is another than before.
+/// Notes which machine goes on with the experiment, as the last of its list. What was found out between the
+/// trials of the one before stays with that one. Gives whether it is another than before.
 fn arrive(experiment: &mut Experiment, mut here: MachineSeen) -> bool {
     let Some(before) = experiment.machines.last_mut() else {
         experiment.machines.push(here);
@@ -263,12 +263,12 @@ fn set_moved_aside(
             kept.display()
         )));
         let why = format!("it ran on {there}; its block is run on {here}");
-        journal.write(journal::Event::TrialMoved { trial: name.clone(), why })?;
+        journal.write(journal::EntryKind::TrialMoved { trial: name.clone(), why })?;
     }
     Ok(())
 }
 
-/// The revision that this program was built from: what it carries is of no repository any more.
+/// The revision that this program was built from; the files that it carries are in no repository.
 fn built_from() -> Option<Git> {
     let revision = shipped::revision()?;
     let (revision, dirty) = (revision.trim_end_matches('+').to_owned(), revision.ends_with('+'));
@@ -295,7 +295,7 @@ fn set_damaged_aside(
         );
         observer.on(&Event::Warning(&told));
         let (trial, why) = (trial.name.clone(), why.clone());
-        journal.write(journal::Event::TrialDamaged { trial, why })?;
+        journal.write(journal::EntryKind::TrialDamaged { trial, why })?;
     }
     Ok(())
 }
@@ -316,7 +316,7 @@ fn set_unfinished_aside(
             kept.display()
         )));
         let kept = format!("{}/interrupted", trial.folder());
-        journal.write(journal::Event::TrialInterrupted { trial: name, kept })?;
+        journal.write(journal::EntryKind::TrialInterrupted { trial: name, kept })?;
     }
     Ok(())
 }

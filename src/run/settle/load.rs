@@ -1,4 +1,4 @@
-//! Arithmetic on all processors, and its certain end.
+//! Arithmetic on all processors that ends for certain.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -7,7 +7,7 @@
 //! 10 s and 60 s: Intel's turbo budget runs out after a time constant of 28 s or 56 s on common
 //! boards, and a window much shorter than that takes its first plateau for the last.
 
-use crate::store::pauses::Summary;
+use crate::store::pauses::Trend;
 
 /// The window's bounds, in seconds.
 const WINDOW_S: (f64, f64) = (10.0, 60.0);
@@ -82,11 +82,11 @@ impl Series {
     }
 
     /// What the series came to, if it has any reading.
-    pub(crate) fn summary(&self) -> Option<Summary> {
+    pub(crate) fn trend(&self) -> Option<Trend> {
         let values: Vec<f64> = self.points.iter().map(|(_, value)| *value).collect();
-        let (mean, sd, _) = crate::units::summary(&values);
+        let (mean, sd, _) = crate::units::mean_sd_median(&values);
         let window = self.window();
-        Some(Summary {
+        Some(Trend {
             first: *values.first()?,
             last: self.tail_mean(super::TAIL_S)?,
             mean,

@@ -1,6 +1,7 @@
 //! A trial's record: what is in it before the trial is run, and how the trial fared.
 
 use super::Bench;
+use crate::Remedy as _;
 use crate::clean;
 use crate::meter::MeterError;
 use crate::plan::Trial;
@@ -68,19 +69,19 @@ impl Bench<'_> {
     }
 }
 
-/// Whose failure it was: a meter that wraps the worker may have ended first.
+/// Says whose failure it was: a meter that wraps the worker may have ended first.
 pub(super) fn blame(failure: &Failure, meter: Option<MeterError>) -> String {
     let by_itself = matches!(
         failure,
         Failure::WrapperEnded { .. } | Failure::Vanished { .. } | Failure::Silent { .. }
     );
     match meter.filter(|_| by_itself) {
-        Some(meter) => format!("{failure}: {meter}"),
-        None => failure.to_string(),
+        Some(meter) => format!("{failure}: {}", meter.in_line()),
+        None => failure.in_line(),
     }
 }
 
-/// The trial went wrong for this reason; `unmeasured` where measuring is what was in want.
+/// The trial went wrong for this reason; `unmeasured` where something that measuring needs was missing.
 pub(super) fn fail(record: &mut TrialRecord, reason: &str, unmeasured: bool) {
     record.status = Status::Failed;
     record.unmeasured = unmeasured;
@@ -114,7 +115,7 @@ pub(super) fn fail_if_suspended(record: &mut TrialRecord) {
 /// Flags a trial in which the wall clock was set, and fails it where nothing else did. `step` is what it
 /// moved by over the whole trial, in seconds.
 pub(super) fn fail_if_the_clock_moved(record: &mut TrialRecord, step: Option<f64>) {
-    // Forth and back again is none of it in the end, but was in between.
+    // A clock that was set forth and back shows no step at the end, but was wrong in between.
     let sampler = record.sampler.as_ref();
     let between = sampler.and_then(|s| clock::step(s.seconds + s.clock_step_s, s.seconds));
     let Some(step) = step.or(between) else { return };

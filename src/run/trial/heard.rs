@@ -1,6 +1,7 @@
 //! What is heard of a worker while it runs, and what is looked at meanwhile.
 
 use super::Bench;
+use crate::Remedy as _;
 use crate::account::Account;
 use crate::events::Event;
 use crate::meter::Session;
@@ -35,7 +36,7 @@ impl Bench<'_> {
     pub(super) fn look_around(&self, session: &Session, heard: &mut Heard) -> Result<(), String> {
         session.health().map_err(|e| {
             heard.meter_lost = true;
-            e.to_string()
+            e.in_line()
         })?;
         if let Some(watts) = session.watts() {
             self.observer.on(&Event::Watts(watts));
@@ -58,12 +59,12 @@ impl Bench<'_> {
     /// Takes in what the worker says.
     pub(super) fn hear(
         &self,
-        event: protocol::WorkloadEvent,
+        event: protocol::WorkloadMessage,
         session: &Session,
         heard: &mut Heard,
     ) {
         match event {
-            protocol::WorkloadEvent::Phase(mark) => {
+            protocol::WorkloadMessage::Phase(mark) => {
                 session.mark();
                 if mark.edge == Edge::Begin {
                     self.observer.on(&Event::Phase(mark.phase));
@@ -72,15 +73,15 @@ impl Bench<'_> {
                     heard.marks.push(mark);
                 }
             }
-            protocol::WorkloadEvent::Epoch { epoch, epochs, loss } => {
+            protocol::WorkloadMessage::Epoch { epoch, epochs, loss } => {
                 heard.last_loss = Some(loss).filter(|l| l.is_finite());
                 self.observer.on(&Event::Epoch { epoch, epochs, loss });
             }
-            // What is larger is no account of a training; without one the trial is invalid.
-            protocol::WorkloadEvent::Result(account) => {
+            // Anything larger is not the account of a training; without an account the trial is invalid.
+            protocol::WorkloadMessage::Result(account) => {
                 heard.account = Some(account).filter(|a| a.length() <= LARGEST_RESULT);
             }
-            protocol::WorkloadEvent::Other(other) => {
+            protocol::WorkloadMessage::Other(other) => {
                 tracing::debug!(%other, "an event of the script's own")
             }
         }

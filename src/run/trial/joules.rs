@@ -1,6 +1,7 @@
 //! Joules out of a trial's samples, and whether the samples can be trusted.
 
 use super::{Bench, Trouble};
+use crate::Remedy as _;
 use crate::energy::{self, Accounts, Energy, Flag};
 use crate::meter::{EDGES, MeterError, SessionReport};
 use crate::store::record::TrialRecord;
@@ -18,10 +19,10 @@ impl Bench<'_> {
     ) -> Result<(), Trouble> {
         let wrapping = self.meter.capabilities().wrapping();
         let mut accounts = energy::account_file(csv, &record.marks, &wrapping)
-            .map_err(|e| Trouble::Failed(e.to_string()))?;
-        let report = report.map_err(|e| Trouble::Unmeasured(e.to_string()))?;
+            .map_err(|e| Trouble::Failed(e.in_line()))?;
+        let report = report.map_err(|e| Trouble::Unmeasured(e.in_line()))?;
         leave_out_unknown(&mut accounts, &report);
-        // Where nobody asked for more readings than at the edges, what lies between them is no gap.
+        // With `--interval edges` the time between the edges is no gap.
         let edges = self.settings.interval >= EDGES;
         for flag in accounts.integrity.flags() {
             if !(edges && flag == Flag::Gap) {

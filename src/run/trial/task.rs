@@ -1,6 +1,7 @@
 //! What a trial's worker is started as, what it is told to do, and what that takes.
 
 use super::Bench;
+use crate::Remedy as _;
 use crate::plan::Trial;
 use crate::prepare::argument::{Argument, Work};
 use crate::run::commands;
@@ -54,7 +55,7 @@ impl Bench<'_> {
         let python = self.python(trial).cloned();
         let python =
             python.ok_or_else(|| format!("there is no environment for {}", trial.treatment))?;
-        let job = self.settings.job.at(&trial.levels).map_err(|error| error.to_string())?;
+        let job = self.settings.job.at(&trial.levels).map_err(|error| error.in_line())?;
         let argument = Argument {
             framework: &trial.framework,
             workload: &self.settings.workload,
@@ -77,7 +78,7 @@ impl Bench<'_> {
         })
     }
 
-    /// What a trial needs and is not there any more, in words.
+    /// What a trial needs that has gone, in words.
     pub(super) fn gone(&self, trial: &Trial) -> Option<String> {
         if let Some(commands) = &self.settings.commands {
             let folder = &commands.folder;

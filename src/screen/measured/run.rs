@@ -8,7 +8,7 @@ use crate::phase::Phase;
 use crate::process::Exit;
 use crate::samples::Domain;
 use crate::units::{self, digits};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub(crate) struct Run {
     pub(super) notes: Vec<String>,
 }
 
-/// `train`, or what counts of all that was marked.
+/// A phase such as `train`, or the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Phase(Phase),
@@ -107,23 +107,55 @@ impl Run {
         )
     }
 
-    pub(super) fn json(&self) -> Value {
-        let domains: BTreeMap<String, f64> =
-            self.domains.iter().map(|(domain, joules)| (domain.to_string(), *joules)).collect();
-        json!({
-            "file": self.csv,
-            "exit_status": self.status,
-            "energy_j": self.joules,
-            "time_s": self.seconds,
-            "power_w": self.watts,
-            "domains_j": domains,
-            "phases": self.phases.iter().flat_map(|p| &p.each)
-                .map(|(phase, energy)| (phase.to_string(), part_json(energy)))
-                .collect::<serde_json::Map<_, _>>(),
-            "window": self.phases.as_ref().and_then(|p| p.window.as_ref()).map(part_json),
-            "missed_samples": self.missed,
-            "notes": self.notes,
-        })
+    pub(super) fn json(&self) -> ToldRun<'_> {
+        let phases = self.phases.as_ref();
+        ToldRun {
+            file: &self.csv,
+            exit_status: self.status,
+            energy_j: self.joules,
+            time_s: self.seconds,
+            power_w: self.watts,
+            domains_j: self.domains.iter().map(|(d, joules)| (d.to_string(), *joules)).collect(),
+            phases: phases
+                .into_iter()
+                .flat_map(|phases| &phases.each)
+                .map(|(phase, energy)| (*phase, ToldPart::of(energy)))
+                .collect(),
+            window: phases.and_then(|phases| phases.window.as_ref()).map(ToldPart::of),
+            missed_samples: self.missed,
+            notes: &self.notes,
+        }
+    }
+}
+
+/// What `--json` prints of a run.
+#[derive(Serialize)]
+pub(super) struct ToldRun<'a> {
+    file: &'a Path,
+    exit_status: i32,
+    energy_j: Option<f64>,
+    time_s: f64,
+    power_w: Option<f64>,
+    domains_j: BTreeMap<String, f64>,
+    phases: BTreeMap<Phase, ToldPart>,
+    window: Option<ToldPart>,
+    missed_samples: u64,
+    notes: &'a [String],
+}
+
+/// What `--json` prints of a part of a run. JSON has no NaN: what is unknown is null.
+#[derive(Serialize)]
+struct ToldPart {
+    energy_j: Option<f64>,
+    time_s: f64,
+    power_w: Option<f64>,
+}
+
+impl ToldPart {
+    fn of(energy: &Energy) -> ToldPart {
+        let known = |value: f64| Some(value).filter(|value| value.is_finite());
+        let (energy_j, power_w) = (known(energy.total_j), known(energy.watts()));
+        ToldPart { energy_j, time_s: energy.seconds, power_w }
     }
 }
 
@@ -131,15 +163,6 @@ impl Run {
 fn of_part(energy: &Energy) -> String {
     let known = |value: f64| if value.is_finite() { digits(value) } else { "–".to_owned() };
     format!("{} J in {:.3} s, {} W", known(energy.total_j), energy.seconds, known(energy.watts()))
-}
-
-fn part_json(energy: &Energy) -> Value {
-    let known = |value: f64| Some(value).filter(|value| value.is_finite());
-    json!({
-        "energy_j": known(energy.total_j),
-        "time_s": energy.seconds,
-        "power_w": known(energy.watts()),
-    })
 }
 
 pub(super) fn by(meter: &MeterDescription) -> String {

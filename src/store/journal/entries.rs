@@ -1,6 +1,6 @@
 //! What a journal holds, and what that says of each trial.
 
-use super::event::{Entry, Event};
+use super::entry::{Entry, EntryKind};
 use crate::plan::Outcome;
 use crate::store::look::Look;
 use crate::store::record::Status;
@@ -26,7 +26,7 @@ pub struct Attempts {
     pub failed: u32,
 }
 
-/// No trial is tried as often; a journal that says so is not believed.
+/// More attempts than any trial has; a journal that claims more is not believed.
 const MOST_ATTEMPTS: u32 = 1 << 20;
 
 /// What a journal holds.
@@ -34,7 +34,7 @@ const MOST_ATTEMPTS: u32 = 1 << 20;
 pub struct Read {
     /// The entries, oldest first.
     pub entries: Vec<Entry>,
-    /// A last line that was cut off while it was written; it says nothing.
+    /// A last line that was cut off while it was written; it is ignored.
     pub torn: Option<String>,
     /// Bytes that the whole lines take.
     pub(super) whole_bytes: u64,
@@ -85,18 +85,20 @@ impl Read {
         self.entries
             .iter()
             .filter_map(|entry| match &entry.event {
-                Event::TrialStarted { trial, .. } => Some((trial.as_str(), Outcome::Unfinished)),
-                Event::TrialEnded { trial, retry: true, .. }
-                | Event::TrialEnded { trial, unmeasured: true, .. } => {
+                EntryKind::TrialStarted { trial, .. } => {
+                    Some((trial.as_str(), Outcome::Unfinished))
+                }
+                EntryKind::TrialEnded { trial, retry: true, .. }
+                | EntryKind::TrialEnded { trial, unmeasured: true, .. } => {
                     Some((trial.as_str(), Outcome::FailedMayRetry))
                 }
-                Event::TrialEnded { trial, status: Status::Failed, .. }
+                EntryKind::TrialEnded { trial, status: Status::Failed, .. }
                     if again == Again::Failed =>
                 {
                     Some((trial.as_str(), Outcome::FailedMayRetry))
                 }
-                Event::TrialEnded { trial, .. } => Some((trial.as_str(), Outcome::Done)),
-                Event::TrialDamaged { trial, .. } | Event::TrialMoved { trial, .. } => {
+                EntryKind::TrialEnded { trial, .. } => Some((trial.as_str(), Outcome::Done)),
+                EntryKind::TrialDamaged { trial, .. } | EntryKind::TrialMoved { trial, .. } => {
                     Some((trial.as_str(), Outcome::Unfinished))
                 }
                 _ => None,
@@ -109,12 +111,12 @@ impl Read {
         let mut ended = HashSet::new();
         for entry in &self.entries {
             match &entry.event {
-                Event::TrialEnded { trial, retry: false, .. } => {
+                EntryKind::TrialEnded { trial, retry: false, .. } => {
                     ended.insert(trial.as_str());
                 }
-                Event::TrialStarted { trial, .. }
-                | Event::TrialDamaged { trial, .. }
-                | Event::TrialMoved { trial, .. } => {
+                EntryKind::TrialStarted { trial, .. }
+                | EntryKind::TrialDamaged { trial, .. }
+                | EntryKind::TrialMoved { trial, .. } => {
                     ended.remove(trial.as_str());
                 }
                 _ => {}
@@ -123,18 +125,20 @@ impl Read {
         ended
     }
 
-    /// Of each trial, how many attempts began and how many of them failed by the trial's own fault. Those
-    /// that an ending host cut short, and those that could not be measured, are no failures.
+    /// Of each trial, how many attempts began and how many of them failed by the trial's own fault. Attempts that
+    /// the host's end cut short, and those that could not be measured, do not count as failures.
     pub fn attempts(&self) -> HashMap<&str, Attempts> {
         let mut attempts: HashMap<&str, Attempts> = HashMap::new();
         for entry in &self.entries {
             match &entry.event {
-                Event::TrialStarted { trial, attempt } => {
+                EntryKind::TrialStarted { trial, attempt } => {
                     let so_far = attempts.entry(trial).or_default();
                     so_far.begun =
                         so_far.begun.saturating_add(1).max((*attempt).min(MOST_ATTEMPTS));
                 }
-                Event::TrialEnded { trial, status: Status::Failed, unmeasured: false, .. } => {
+                EntryKind::TrialEnded {
+                    trial, status: Status::Failed, unmeasured: false, ..
+                } => {
                     let so_far = attempts.entry(trial).or_default();
                     so_far.failed = so_far.failed.saturating_add(1);
                 }
@@ -147,21 +151,21 @@ impl Read {
     /// What was found when whole blocks were looked at, oldest first.
     pub(crate) fn looks(&self) -> impl Iterator<Item = &Look> {
         self.entries.iter().filter_map(|entry| match &entry.event {
-            Event::Looked(look) => Some(look),
+            EntryKind::Looked(look) => Some(look),
             _ => None,
         })
     }
 
-    /// Attempts that began and of whose end nothing is known, oldest first.
+    /// Attempts that began and have no end in the journal, oldest first.
     pub fn unfinished(&self) -> Vec<(String, u32)> {
         let mut open: Vec<(String, u32)> = Vec::new();
         for entry in &self.entries {
             match &entry.event {
-                Event::TrialStarted { trial, attempt } => open.push((trial.clone(), *attempt)),
-                Event::TrialEnded { trial, .. }
-                | Event::TrialInterrupted { trial, .. }
-                | Event::TrialDamaged { trial, .. }
-                | Event::TrialMoved { trial, .. } => {
+                EntryKind::TrialStarted { trial, attempt } => open.push((trial.clone(), *attempt)),
+                EntryKind::TrialEnded { trial, .. }
+                | EntryKind::TrialInterrupted { trial, .. }
+                | EntryKind::TrialDamaged { trial, .. }
+                | EntryKind::TrialMoved { trial, .. } => {
                     open.retain(|(name, _)| name != trial);
                 }
                 _ => {}

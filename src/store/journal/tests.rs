@@ -3,12 +3,12 @@ use crate::plan::Outcome;
 use crate::store::record::Status;
 use proptest::prelude::*;
 
-fn started(trial: &str) -> Event {
-    Event::TrialStarted { trial: trial.to_owned(), attempt: 1 }
+fn started(trial: &str) -> EntryKind {
+    EntryKind::TrialStarted { trial: trial.to_owned(), attempt: 1 }
 }
 
-fn ended(trial: &str, status: Status, retry: bool) -> Event {
-    Event::TrialEnded {
+fn ended(trial: &str, status: Status, retry: bool) -> EntryKind {
+    EntryKind::TrialEnded {
         trial: trial.to_owned(),
         attempt: 1,
         status,
@@ -22,13 +22,13 @@ fn ended(trial: &str, status: Status, retry: bool) -> Event {
 fn what_is_written_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
-    let events = [started("a_0"), ended("a_0", Status::Ok, false), Event::Finished];
+    let events = [started("a_0"), ended("a_0", Status::Ok, false), EntryKind::Finished];
     let (mut journal, _) = Journal::open(&path).unwrap();
     for event in &events {
         journal.write(event.clone()).unwrap();
     }
     let read = read(&path).unwrap();
-    let got: Vec<Event> = read.entries.into_iter().map(|e| e.event).collect();
+    let got: Vec<EntryKind> = read.entries.into_iter().map(|e| e.event).collect();
     assert_eq!(got, events);
 }
 
@@ -80,7 +80,7 @@ fn a_second_writer_is_noticed_and_no_line_is_broken() {
     one.write(started("a_0")).unwrap();
     let error = two.write(started("b_0")).unwrap_err().to_string();
     assert!(error.contains("another program has written"), "{error}");
-    one.write(Event::Finished).unwrap();
+    one.write(EntryKind::Finished).unwrap();
     assert_eq!(read(&path).unwrap().entries.len(), 2);
 }
 
@@ -91,7 +91,7 @@ fn however_long_a_reason_is_its_line_can_be_read_again() {
     let (mut journal, _) = Journal::open(&path).unwrap();
     // Each byte of the worst takes six in JSON.
     let reason = "\u{1}ä".repeat(3 << 20);
-    let event = Event::TrialEnded {
+    let event = EntryKind::TrialEnded {
         trial: "a_0".to_owned(),
         attempt: 1,
         status: Status::Failed,
@@ -101,7 +101,7 @@ fn however_long_a_reason_is_its_line_can_be_read_again() {
     };
     journal.write(event).unwrap();
     let accepted = vec![reason; 200];
-    journal.write(Event::Started { schema: 1, version: "0".to_owned(), accepted }).unwrap();
+    journal.write(EntryKind::Started { schema: 1, version: "0".to_owned(), accepted }).unwrap();
     assert!(std::fs::metadata(&path).unwrap().len() < 4 << 20);
     assert_eq!(read(&path).unwrap().entries.len(), 2);
 }
@@ -109,7 +109,7 @@ fn however_long_a_reason_is_its_line_can_be_read_again() {
 #[test]
 fn a_trial_that_could_not_be_measured_is_not_settled_and_one_that_failed_only_when_asked() {
     let at = jiff::Timestamp::UNIX_EPOCH;
-    let unmeasured = Event::TrialEnded {
+    let unmeasured = EntryKind::TrialEnded {
         trial: "a_0".to_owned(),
         attempt: 1,
         status: Status::Failed,

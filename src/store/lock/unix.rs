@@ -1,4 +1,4 @@
-//! Locks of Unix, and on Linux the name that its kernel keeps.
+//! Unix: locks on files, and on Linux a name that the kernel keeps.
 
 use super::{LockError, Taken};
 use nix::fcntl::{OFlag, open};

@@ -1,5 +1,5 @@
-//! Locks of Windows: who has the file open lets others read it, and nobody else open it for writing. The
-//! system closes it when the process ends, however it ends.
+//! Windows: whoever has the file open lets others read it, and lets nobody else open it for writing. The system
+//! closes it when the process ends, however it ends.
 
 use super::{LockError, Taken};
 use std::fs::{File, OpenOptions};
@@ -82,7 +82,7 @@ pub(super) fn take(path: &Path) -> io::Result<Taken> {
     }
 }
 
-/// Which process has a file open is not told on Windows.
+/// Windows does not say which process has a file open.
 pub(super) fn locked_by(_: &File) -> Option<String> {
     None
 }

@@ -16,11 +16,11 @@ pub(crate) fn connect(socket: &Path) -> io::Result<(BufReader<UnixStream>, Sende
     Ok((BufReader::new(stream.try_clone()?), Sender(stream)))
 }
 
-/// How often the line to the host is looked at. A reader that waited for good would keep the line
-/// open even after a script has closed all of its process's files, and the host would never know.
+/// How often to look at the line to the host. A reader that waited forever would keep the line open even after a
+/// script has closed all of its process's files, and the host would never know.
 const LOOK_MS: u16 = 1000;
 
-/// How long what a worker started may take to be ended with it.
+/// How long the processes that a worker started may take to end with it.
 const LAST: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Ends this worker, all that it started and everything in its process group (EnergiBridge included)

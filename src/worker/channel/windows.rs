@@ -39,7 +39,7 @@ pub(crate) fn die_with_host(lines: BufReader<File>, _: &Path) {
     drop(lines);
 }
 
-/// The host's end: a pipe that this machine's processes alone can open.
+/// The host's end: a pipe that only processes of this machine can open.
 #[derive(Debug)]
 pub struct Listener {
     name: PathBuf,

@@ -1,4 +1,4 @@
-//! What is wrong with each column, so that it can be told for whichever domains make up a total.
+//! What is wrong with each column, to be reported for the domains that make up a total.
 
 use super::integrity::{
     CONSTANT_S, ConstantPower, DESCRIBED, ImplausiblePower, Integrity, STILL_INTERVALS,
@@ -89,7 +89,7 @@ fn faulty(series: &Series, known: &Known, inferred: bool) -> Faulty {
 }
 
 impl Faults {
-    /// Tells what concerns a total of these domains, in place of what was told before.
+    /// Reports what concerns a total of these domains, in place of what was reported before.
     pub(crate) fn tell(&self, total: &[Domain], integrity: &mut Integrity) {
         (integrity.wrap_count, integrity.reset_count) = (0, 0);
         integrity.wraps.clear();
@@ -99,7 +99,7 @@ impl Faults {
         integrity.constant.clear();
         for faulty in &self.0 {
             let in_total = total.contains(&faulty.domain);
-            // Where a counter beside the total is no counter, its accidental wraps are none either.
+            // Where a column beside the total is no counter, what looks like wraps is no wrap.
             if in_total || faulty.reset_count == 0 {
                 integrity.wrap_count += faulty.wrap_count;
                 integrity.wraps.extend_from_slice(&faulty.wraps);

@@ -9,8 +9,8 @@ use super::integrity::HOLE_S;
 /// could be told.
 const KEPT: usize = 4096;
 
-/// Time in which nothing can be said, seconds since the first sample, and the joules that were counted
-/// for it all the same and have to come off again.
+/// Time in which the energy is unknown, in seconds since the first sample, and the joules that were counted for
+/// it and have to be subtracted again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Unread {
     pub t0: f64,

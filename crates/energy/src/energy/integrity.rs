@@ -22,8 +22,8 @@ pub(crate) const HOLE_S: f64 = 1.0;
 /// trials scatter by, and below the smallest differences that such studies report.
 pub const COVERAGE_LEAST: f64 = 0.99;
 
-/// A power that shows one number to the last digit for this long, s, is told: sensors give another one
-/// about every second.
+/// A power that shows one number to the last digit for this long, s, is reported: sensors give another one about
+/// every second.
 pub(crate) const CONSTANT_S: f64 = 20.0;
 
 /// A counter that does not move for this long, over at least [`STILL_INTERVALS`] intervals, is stuck;
@@ -36,7 +36,7 @@ pub(crate) const STILL_INTERVALS: u64 = 5;
 /// Intervals below this length come from samples at phase marks and say nothing of the rhythm.
 const RHYTHM_FROM_MS: u64 = 5;
 
-/// Of fewer intervals that no mark cut short no rhythm is told, where others were.
+/// With fewer intervals that no mark cut short, the rhythm is not known where others were cut.
 const FEWEST_OWN: u64 = 5;
 
 /// How many wraps, and how many resets, are described one by one.
@@ -199,7 +199,7 @@ pub struct Integrity {
     pub holes: u64,
     /// Counters of the total that stood still.
     pub stuck: Vec<StuckCounter>,
-    /// Domains beside the total whose counters are no counters.
+    /// Domains beside the total whose columns do not behave like counters.
     pub unusable: Vec<Unusable>,
     /// The cores above the package, if so.
     pub core_above_package: Option<CoreAbovePackage>,
@@ -241,7 +241,7 @@ impl Integrity {
         self.coverage.is_some_and(|coverage| coverage < COVERAGE_LEAST) && self.missing_s > grain_s
     }
 
-    /// What to tell of a file whose energy may well be known, one short sentence each.
+    /// What to say about a file even if its energy is known, one short sentence each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for constant in &self.constant {
@@ -360,7 +360,7 @@ impl Intervals {
     pub(crate) fn describe(&self, integrity: &mut Integrity) {
         let regular = |ms: u64| ms >= RHYTHM_FROM_MS;
         let number = |of: &BTreeMap<u64, u64>| of.values().sum::<u64>();
-        // Where marks cut nearly every interval short, its own rhythm is not to be seen.
+        // Where marks cut nearly every interval short, the sampling's own rhythm does not show.
         let cut = number(&self.own) < number(&self.counts).min(FEWEST_OWN);
         let counts = if cut { &self.counts } else { &self.own };
         let from = if counts.keys().any(|ms| regular(*ms)) { RHYTHM_FROM_MS } else { 0 };

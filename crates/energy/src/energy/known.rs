@@ -1,4 +1,4 @@
-//! What the end of a file makes known about each column, and which domains make up the total.
+//! What is known about each column at the end of a file, and which domains make up the total.
 
 use super::holes::Unread;
 use super::plausible::{cannot_be, looks_like, short};
@@ -6,7 +6,7 @@ use super::series::Series;
 use super::wrap::{Fall, SHORTEST_S, Wrapping, resolve};
 use crate::samples::{Domain, Quantity};
 
-/// What the end of the file made known about one column.
+/// What is known about one column at the end of the file.
 pub(super) struct Known {
     /// It never moved: the machine has no such register.
     pub absent: bool,
@@ -63,7 +63,7 @@ impl Judge<'_> {
         known
     }
 
-    /// Why nothing of a column can be: its mean power, or a step that no machine makes.
+    /// Why a whole column is impossible: its mean power, or a step that no machine makes.
     fn impossible(&self, series: &Series, known: &Known) -> Option<String> {
         let column = &series.column;
         let whole = column.quantity == Quantity::Counter && series.readings.whole();

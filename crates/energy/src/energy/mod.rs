@@ -4,12 +4,12 @@
 //!   [range](wrap) is added, or it was reset, and the energy of that interval is unknown.
 //! - A **power** is integrated over `Time` by the trapezoidal rule: an interval of `Δt` seconds between
 //!   readings `p` and `q` holds `(p + q)/2 · Δt` joules.
-//! - A power says nothing about a [hole](integrity::HOLE_S), in which nothing was sampled; a counter that
-//!   was read on both sides of it does. What was not read is not made up: every [`Energy`] tells its
+//! - A power says nothing about a [hole](integrity::HOLE_S), in which nothing was sampled; a counter that   was
+//!   read on both sides of it does. Nothing is made up for what was not read: every [`Energy`] tells its
 //!   [coverage](Energy::coverage).
 //! - An edge between two samples takes its share of their interval: the cumulative energy is
 //!   interpolated linearly.
-//! - Energy outside the sampled time is not made up either: the spans' seconds that no sample covers are
+//! - Nothing is made up for the time outside the samples either: the spans' seconds that no sample covers are
 //!   reported in [`Integrity::uncovered_s`].
 //! - A column that is constant from the first row to the last is a register that the machine lacks, and
 //!   no part of the total. One that moved and then stopped is a fault.
@@ -55,8 +55,8 @@ pub struct Energy {
     /// Joules of the domains that make up the total; NaN (null in JSON) where one of them is unknown.
     #[serde(with = "nan_as_null")]
     pub total_j: f64,
-    /// The share of its time, 0 to 1, in which every domain of the total was read; NaN (null) where it
-    /// is not on record. A counter that was read on both sides of a hole covers it, a power does not.
+    /// The share of its time, 0 to 1, in which every domain of the total was read; NaN (null) where it is not
+    /// known. A counter that was read on both sides of a hole covers it, a power does not.
     #[serde(with = "nan_as_null", default = "unknown")]
     pub coverage: f64,
     /// Per domain the seconds in which it was not read; a domain that is not named was read all along.

@@ -29,7 +29,7 @@ pub(crate) fn least_watts(domain: Domain, quantity: Quantity) -> f64 {
     }
 }
 
-/// Why the mean power `watts` of a column over `seconds` cannot be, if so: a clause that begins with the
+/// Why the mean power `watts` of a column over `seconds` is impossible, if it is: a clause that begins with the
 /// power. `whole` says whether all its readings are whole numbers.
 pub(super) fn cannot_be(column: &Column, watts: f64, seconds: f64, whole: bool) -> Option<String> {
     if seconds < JUDGED_FROM_S || !watts.is_finite() {
@@ -50,7 +50,7 @@ pub(super) fn cannot_be(column: &Column, watts: f64, seconds: f64, whole: bool) 
     Some(format!("{} W on average, {what}{guess}", short(watts)))
 }
 
-/// What a power that cannot be looks like, as the end of a sentence; empty where nothing fits.
+/// What an impossible power looks like, as the end of a sentence; empty where nothing fits.
 pub(super) fn looks_like(column: &Column, watts: f64, whole: bool) -> String {
     let (most, least) =
         (column.domain.plausible_watts(), least_watts(column.domain, column.quantity));

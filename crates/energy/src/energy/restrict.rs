@@ -18,7 +18,7 @@ impl Energy {
 }
 
 impl Accounts {
-    /// Drops power over time, the largest part of these, where nobody is going to look at it.
+    /// Drops power over time, the largest part of the accounts, where it is not needed.
     pub fn forget_power(&mut self) {
         self.power = Default::default();
         self.by_domain = Default::default();
@@ -36,7 +36,7 @@ impl Accounts {
     /// [`unknown_energy`](super::Integrity::unknown_energy) says so. The joules of every domain stay.
     /// Without domains it stays as it is.
     ///
-    /// Only for accounts that were made from samples: what is needed beside is not in JSON.
+    /// Only for accounts that were made from samples: JSON does not hold all that this needs.
     pub fn restricted(&self, domains: &[Domain]) -> Accounts {
         let mut new = self.clone();
         if domains.is_empty() || domains == self.total {

@@ -10,8 +10,8 @@ use crate::samples::{Column, Quantity};
 /// Intervals on either side of a fall that tell what power is plausible there.
 const NEIGHBOURS: usize = 25;
 
-/// Falls of one counter that are kept to be resolved at the end; at 500 W and 65,536 J this many
-/// wraps take six days. A counter that falls more often is none, and the rest count as resets.
+/// Falls of one counter that are kept to be resolved at the end; at 500 W and 65,536 J this many wraps take six
+/// days. A column that falls more often is no counter, and its other falls count as resets.
 const KEPT_FALLS: usize = 4096;
 
 /// An interval this many times the one before, and longer than [`HOLE_S`], shows no standing still: nobody
@@ -51,11 +51,11 @@ pub(super) struct Series {
     pub more_falls: u64,
     pub readings: Readings,
     pub implausible: Option<Implausible>,
-    /// Whether it ever showed something: a counter another value than its first, a power one that is
-    /// not 0. What never did is a register that the machine lacks.
+    /// Whether it ever showed something: a counter another value than its first, a power one that is not 0. A
+    /// column that never did is a register that the machine lacks.
     pub moved: bool,
-    /// Intervals with readings that cannot be, in order. A power was not counted there; what a counter
-    /// rose by is unknown.
+    /// Intervals with impossible readings, in order. A power was not counted there; what a counter rose by is
+    /// unknown.
     pub bad: Vec<Unread>,
     pub longest_still: Stillness,
     still: Stillness,
@@ -64,7 +64,7 @@ pub(super) struct Series {
     /// Joules and seconds collected until they are long enough to judge their power, and since when.
     chunk: (f64, f64),
     chunk_t0: f64,
-    /// Whether the last reading of a power cannot be.
+    /// Whether the last reading of a power is impossible.
     last_bad: bool,
     last_dt: f64,
 }
@@ -211,7 +211,7 @@ impl Series {
         }
     }
 
-    /// Whether a power can be; takes note of one that cannot.
+    /// Whether a power is possible; notes one that is not.
     fn judge(&mut self, line: u64, watts: f64) -> bool {
         if (0.0..=self.column.domain.plausible_watts()).contains(&watts) {
             return true;

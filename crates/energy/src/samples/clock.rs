@@ -6,8 +6,8 @@ use super::error::Fault;
 /// is outvoted.
 const AGREES: std::ops::Range<f64> = 0.5..2.0;
 
-/// Unix times from the year 2000 to 2100, s. In these years the numbers of one unit are none of another, nor
-/// are those of tenths or hundredths of a second.
+/// Unix times from the year 2000 to 2100, s. In these years no number of one unit could be one of another unit,
+/// tenths and hundredths of a second included.
 const YEARS: std::ops::Range<f64> = 946_684_800.0..4_102_444_800.0;
 
 /// What a time's size says.

@@ -27,7 +27,7 @@ pub enum Domain {
     System,
     /// The whole platform (`psys`), which holds the package and more.
     Platform,
-    /// The processor, worked out from its busy time; nobody measured it.
+    /// The processor, estimated from its busy time; not measured.
     Estimated,
 }
 

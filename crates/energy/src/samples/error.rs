@@ -36,22 +36,30 @@ impl std::error::Error for ReadError {
     }
 }
 
+impl miette::Diagnostic for ReadError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.fault.help()
+    }
+}
+
 /// What is wrong with a file of samples. The text names neither file nor row: [`ReadError`] does.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Fault {
     /// The file cannot be opened or read.
-    #[error("cannot be read ({0}). Check that it exists and that you may read it")]
+    #[error("cannot be read ({0})")]
+    #[diagnostic(help("Check that it exists and that you may read it"))]
     Io(io::Error),
     /// The file holds no line.
-    #[error("the file is empty. The meter wrote nothing: run this trial again")]
+    #[error("the file is empty. The meter wrote nothing")]
+    #[diagnostic(help("run this trial again"))]
     Empty,
     /// No column is called `Time`.
-    #[error(
-        "there is no column 'Time' in the first line. Is this a CSV file of EnergiBridge, with its header?"
-    )]
+    #[error("there is no column 'Time' in the first line")]
+    #[diagnostic(help("Is this a CSV file of EnergiBridge, with its header?"))]
     NoTime,
     /// No column carries the machine's energy.
     #[error("{}", no_energy(.partial))]
+    #[diagnostic(help("{}", no_energy_advice(partial)))]
     NoEnergy {
         /// Energy columns that are there but cover only a part of another.
         partial: Vec<String>,
@@ -66,9 +74,8 @@ pub enum Fault {
     #[error("there is a header but no sample. The measured command ended before the first one")]
     NoSamples,
     /// Energy is a difference, and there is nothing to subtract.
-    #[error(
-        "there is one sample only, and energy needs two. Sample more often (--interval) or measure longer"
-    )]
+    #[error("there is one sample only, and energy needs two")]
+    #[diagnostic(help("Sample more often (--interval) or measure longer"))]
     OneSample,
     /// The last row has fewer fields than the header.
     #[error(
@@ -94,10 +101,10 @@ pub enum Fault {
     },
     /// A row has more fields than the header.
     #[error(
-        "the row has {found} fields where the header has {expected}, and which is which cannot be told. \
-         Sensors that are found later do that, and so do decimal commas: write the file again with decimal \
-         points and all columns in its header"
+        "the row has {found} fields where the header has {expected}, and which is which cannot \
+         be told. Sensors that are found later do that, and so do decimal commas"
     )]
+    #[diagnostic(help("write the file again with decimal points and all columns in its header"))]
     LongRow {
         /// Fields in the header.
         expected: usize,
@@ -105,13 +112,12 @@ pub enum Fault {
         found: usize,
     },
     /// Another header stands among the rows.
-    #[error("a second header with other columns: two files were joined. Put them apart again")]
+    #[error("a second header with other columns: two files were joined")]
+    #[diagnostic(help("Put them apart again"))]
     SecondHeader,
     /// `Time` is in no unit that can be told.
-    #[error(
-        "'Time' is not in Unix milliseconds (nor seconds): {looks}. Write it as EnergiBridge does, such as \
-         1771500000200"
-    )]
+    #[error("'Time' is not in Unix milliseconds (nor seconds): {looks}")]
+    #[diagnostic(help("Write it as EnergiBridge does, such as 1771500000200"))]
     TimeUnit {
         /// What it looks like.
         looks: String,
@@ -120,7 +126,8 @@ pub enum Fault {
     #[error("'{column}' is empty")]
     Missing { column: String },
     /// A needed field is no number.
-    #[error("'{text}' in '{column}' is not a number{}", decimal_comma(.text))]
+    #[error("'{text}' in '{column}' is not a number")]
+    #[diagnostic(help("{}", decimal_comma(text)))]
     NotANumber {
         column: String,
         /// What stands there, shortened.
@@ -160,15 +167,22 @@ impl Fault {
 
 fn no_energy(partial: &[String]) -> String {
     if partial.is_empty() {
-        "there is no energy column. EnergiBridge needs the right to read the machine's counters; \
-         `joulerace doctor` says which"
-            .into()
+        "there is no energy column".to_owned()
     } else {
         format!(
             "the only energy columns ({}) cover a part of the processor or more than the machine's \
              parts, and cannot stand for a total",
             partial.join(", ")
         )
+    }
+}
+
+fn no_energy_advice(partial: &[String]) -> &'static str {
+    match partial.is_empty() {
+        true => {
+            "EnergiBridge needs the right to read the machine's counters; `joulerace doctor` says which"
+        }
+        false => "",
     }
 }
 
@@ -184,13 +198,13 @@ fn decimal_comma(text: &str) -> &'static str {
         return "";
     }
     match (grouped, bare.matches(',').count(), bare.matches('.').count()) {
-        (false, 1, 0) => ". It has a decimal comma: write the file again with decimal points",
+        (false, 1, 0) => "It has a decimal comma: write the file again with decimal points",
         (false, 0, 0 | 1) => "",
         (true, 0, 0 | 1) => {
-            ". Its digits stand in groups: write the file again without spaces in numbers"
+            "Its digits stand in groups: write the file again without spaces in numbers"
         }
         _ => {
-            ". Its digits stand in groups, with a decimal comma: write the file again with plain numbers and \
+            "Its digits stand in groups, with a decimal comma: write the file again with plain numbers and \
              decimal points"
         }
     }

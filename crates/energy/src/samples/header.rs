@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use super::column::Layout;
 use super::error::Fault;
 
-/// No line of a meter comes near this many bytes; without a limit a file without line ends would be
-/// read into memory as a whole.
+/// No meter writes a line of this many bytes; without a limit a file without line ends would be read into memory
+/// as a whole.
 pub(super) const LONGEST_ROW: usize = 1 << 20;
 
 /// How far into a file a header is looked for.

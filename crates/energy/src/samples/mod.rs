@@ -1,9 +1,9 @@
 //! EnergiBridge's CSV format: what its columns mean, and reading it row by row.
 //!
-//! The format is one header line, then one line per sample. `Delta` and `Time` come first, then
-//! whatever the machine has, sorted by name; [`mod@column`] says which of those names carry energy.
-//! Durations come from `Time` (Unix milliseconds; seconds are recognised), never from `Delta`. Around the
-//! rows may stand what a program printed, where output was redirected; [`Reader::notes`] tells of it.
+//! The format is one header line, then one line per sample. `Delta` and `Time` come first, then whatever the
+//! machine has, sorted by name; [`mod@column`] says which of those names carry energy. Durations come from `Time`
+//! (Unix milliseconds; seconds are recognised), never from `Delta`. What a program printed may stand around the
+//! rows, where output was redirected; [`Reader::notes`] says so.
 
 mod clock;
 pub mod column;

@@ -26,7 +26,7 @@ pub struct Row {
     pub values: Vec<f64>,
 }
 
-/// What csv reads from: the header's line on, as UTF-8, and no line without an end.
+/// What the csv crate reads from: the file from its header on, as UTF-8, with every line ended.
 type Lines<R> = Limited<io::Chain<Cursor<Vec<u8>>, Text<R>>>;
 
 /// Reads a file of samples row by row.
@@ -144,7 +144,7 @@ impl<R: Read> Reader<R> {
     /// looked at.
     pub fn next_row(&mut self, row: &mut Row) -> Result<bool, ReadError> {
         loop {
-            let more = self.next_record();
+            let more = self.next_line();
             // csv counts blank lines before a record as part of it; the line it ends on is right, and
             // csv now stands on the next one.
             let line = self.skipped + self.csv.position().line().saturating_sub(1);
@@ -182,7 +182,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Reads the next line that is not blank.
-    fn next_record(&mut self) -> Result<bool, csv::Error> {
+    fn next_line(&mut self) -> Result<bool, csv::Error> {
         loop {
             self.csv.get_mut().since_row = 0;
             let more = self.csv.read_byte_record(&mut self.record)?;
@@ -248,8 +248,8 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// Whether the line at hand does not begin as a row does: neither its `Delta` nor its `Time` is a
-    /// number. What begins like a row may be one that was broken, and is a fault.
+    /// Whether the line at hand does not begin as a row does: neither its `Delta` nor its `Time` is a number. A
+    /// line that begins like a row may be a broken one, and is a fault.
     fn is_foreign(&self) -> bool {
         let field = |at: usize| self.record.get(at).unwrap_or_default();
         let is_number = |at: usize| number(field(at), "").is_ok();
@@ -276,7 +276,7 @@ impl<R: Read> Reader<R> {
     /// A row that is cut in the middle of a file was not cut by the meter's end.
     fn explain(&mut self, fault: Fault, line: u64) -> ReadError {
         let Fault::CutRow { expected, found } = fault else { return self.fail(fault, Some(line)) };
-        let fault = match self.next_record() {
+        let fault = match self.next_line() {
             Ok(true) => Fault::BrokenRow { expected, found },
             _ => Fault::CutRow { expected, found },
         };

@@ -7,7 +7,7 @@ const CHUNK: usize = 1 << 14;
 /// How a file's characters are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// UTF-8, or whatever has ASCII's bytes; handed on as it is.
+    /// UTF-8 or any superset of ASCII; passed on as it is.
     Bytes,
     /// UTF-16, lower byte first.
     Utf16Le,

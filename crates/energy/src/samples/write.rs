@@ -7,12 +7,12 @@
 
 use std::io::{self, Write};
 
-/// Numbers that are kept before they are handed on unasked.
+/// How many numbers are kept before they are passed on unasked.
 const KEPT_AT_MOST: usize = 1 << 12;
 
-/// Writes rows of numbers. They are kept as they are until [`flush`](Writer::flush), which puts them into
-/// words and hands them on with a single `write`: a reader who watches the file sees whole lines only,
-/// and a sampler that just woke up spends no time on words.
+/// Writes rows of numbers. They are kept as they are until [`flush`](Writer::flush), which puts them into text
+/// and passes it on with a single `write`: a reader who watches the file sees whole lines only, and a sampler
+/// that just woke up spends no time on formatting.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,

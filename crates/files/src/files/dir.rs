@@ -1,7 +1,7 @@
 //! One open folder.
 //!
-//! What a system gives for it lies in `dir/unix.rs` and `dir/windows.rs`: opening a name without following
-//! links, saying what has a name, moving and removing.
+//! Each system's own part lies in `dir/unix.rs` and `dir/windows.rs`: opening a name without following links,
+//! saying what has a name, moving and removing.
 
 #[cfg(unix)]
 #[path = "dir/unix.rs"]
@@ -22,7 +22,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// How the names of drafts begin: what a host that was killed left is told by it.
+/// How the names of drafts begin, by which what a killed host left is recognised.
 pub const HALF_WRITTEN: &str = ".joulerace-";
 
 /// What a file is opened for.
@@ -101,7 +101,7 @@ impl Dir {
 
     fn file(&self, name: &OsStr, what_for: For) -> io::Result<File> {
         self.expect(name, Kind::File)?;
-        // Should the name be given to another thing in between: it is looked at again once it is open.
+        // The name may come to belong to something else in between, so it is looked at again once it is open.
         let opened = self.handle.file(name, what_for)?;
         if opened.kind != Kind::File {
             return Err(self.not_plain(name, opened.kind.word()));
@@ -260,7 +260,7 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// The system's, and a word where the name is another file's.
+    /// The system's, or an error of its own where the name is now another file's.
     pub fn still_names(&self, name: &OsStr, file: &File) -> io::Result<()> {
         match self.handle.identity(name)? {
             Some(there) if there == system::identity(file)? => Ok(()),

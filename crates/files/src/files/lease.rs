@@ -31,16 +31,16 @@ const BEAT: Duration = Duration::from_secs(10);
 /// So long a stranger's touch is waited for.
 const SILENT: Duration = Duration::from_secs(25);
 
-/// What was touched longer ago than this is nobody's, however far apart two machines' clocks are.
+/// A lock that was touched longer ago than this belongs to nobody, however far apart two machines' clocks are.
 const OLD: Duration = Duration::from_secs(600);
 
 /// Longest holder that is read.
 const LONGEST: u64 = 4096;
 
 /// Another program writes to the folder.
-#[derive(Debug, thiserror::Error)]
-#[error("another joulerace runs the experiment in {folder} ({holder}); wait for it or stop it",
-    folder = folder.display())]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("another joulerace runs the experiment in {folder} ({holder})", folder = folder.display())]
+#[diagnostic(help("wait for it or stop it"))]
 pub struct InUse {
     /// The experiment's.
     pub folder: PathBuf,
@@ -121,7 +121,7 @@ impl FolderLock {
         if let Some(other) = holder(&mut file).filter(|other| *other != me) {
             let here = other.boot == me.boot;
             let lives = if here {
-                // On one machine the kernel's lock is the truth, where there is one.
+                // On one machine the kernel's lock decides, where there is one.
                 !reaches && system::lives(other.process)
             } else {
                 touched(dir, silent)?
@@ -138,7 +138,7 @@ impl FolderLock {
         let touched = file.try_clone()?;
         let beat = std::thread::Builder::new().name("folder lock".into()).spawn(move || {
             while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-                // A disk that is gone for a while is the journal's to tell of.
+                // The journal reports a disk that is gone for a while.
                 let _ = touched.set_modified(SystemTime::now());
             }
         })?;

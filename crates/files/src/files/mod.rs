@@ -1,5 +1,5 @@
-//! Files in folders that anyone may have made: nothing is followed, truncated or waited for that is no
-//! plain file, and whatever replaces a file is whole before it takes its name.
+//! Files in folders that anyone may have made: only plain files are followed, truncated or waited for, and a file
+//! that replaces another is whole before it takes its name.
 //!
 //! Experiments are passed around, and one that was unpacked may hold links to the reader's own files,
 //! pipes that block, and names that are guessed. So a folder is opened once and its files are reached

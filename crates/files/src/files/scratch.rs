@@ -19,8 +19,8 @@ const PREFIX: &str = "joulerace-";
 /// on macOS. Windows has no sockets there.
 const LONGEST: usize = if cfg!(windows) { 240 } else { 90 };
 
-/// What is younger than this may not be locked by its maker yet.
-const SETTLED: Duration = Duration::from_secs(60);
+/// A folder younger than this may not be locked by its maker yet.
+const SURELY_LOCKED: Duration = Duration::from_secs(60);
 
 /// A folder that only this user can enter. It goes when this is dropped, and what a program left that
 /// was killed goes when a later one [sweeps](Scratch::sweep): whoever lives holds a lock on its own.
@@ -37,7 +37,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// The system's last one, where no place is of use.
+    /// The system's last error, where no place can be used.
     pub fn new() -> io::Result<Scratch> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for place in places() {
@@ -86,7 +86,7 @@ impl Scratch {
                 let young = about.modified().ok().and_then(|then| then.elapsed().ok());
                 if !about.is_dir()
                     || !system::is_mine(&about)
-                    || young.is_none_or(|age| age < SETTLED)
+                    || young.is_none_or(|age| age < SURELY_LOCKED)
                 {
                     continue;
                 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nvml;
+use super::card::Card;
 use super::settings::{Kind, Sensors};
 use crate::samples::Domain;
 
@@ -53,7 +53,7 @@ pub struct MeterDescription {
     pub absent: Vec<String>,
     /// The graphics cards that it reads, and how they are set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cards: Vec<nvml::Card>,
+    pub cards: Vec<Card>,
     /// What a reader of the results should know.
     pub notes: Vec<String>,
 }

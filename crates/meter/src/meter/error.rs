@@ -2,66 +2,46 @@
 
 #![allow(missing_docs, reason = "an error's message says what its fields are")]
 
+mod gpu;
+mod perf;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Kind;
-pub(super) use super::nvml::GpuError;
-pub(super) use super::rapl::PerfError;
 use crate::process::Exit;
 use crate::samples::ReadError;
+pub use gpu::GpuError;
+use joulerace_files::Remedy as _;
+pub use perf::PerfError;
 
 /// A meter that cannot be used, or that failed while it measured.
 ///
 /// It can be cloned because a fault found on the sampler's thread is asked for more than once.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
 pub enum MeterError {
-    /// `--meter` names none of the meters.
-    #[error(
-        "'{0}' is no meter. --meter takes auto, energibridge, rapl, estimate or nvml, and with a + \
-         nvml beside one of the others, such as rapl+nvml"
-    )]
-    UnknownKind(String),
-    /// `--meter` names two for the same thing.
-    #[error(
-        "'{0}' would read the processor twice. --meter takes one of energibridge, rapl and estimate, \
-         and nvml beside it, such as rapl+nvml"
-    )]
-    TwoForOne(String),
-    /// `--gpus` is no choice of cards.
-    #[error("'{0}' names no graphics cards. --gpus takes all, none or numbers such as 0,1")]
-    Gpus(String),
     /// The meter asked for reads no cards, and some were named, or the other way round.
-    #[error(
-        "--gpus {gpus} and --meter {meter} do not go together: nvml is what reads graphics cards, as \
-         in --meter rapl+nvml"
-    )]
+    #[error("--gpus {gpus} and --meter {meter} do not go together")]
+    #[diagnostic(help("nvml is what reads graphics cards, as in --meter rapl+nvml"))]
     GpusAgainstMeter { gpus: String, meter: String },
-    /// `--cpu-watts` is not two powers.
-    #[error(
-        "'{0}' is no IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
-         with all cores busy, the second not below the first, such as 10:65"
-    )]
-    CpuWatts(String),
     /// `--interval` is too short to be a sampling interval.
     #[error("--interval {0:?} is too short: the meters need at least 1ms between two samples")]
     Interval(std::time::Duration),
     /// A wrapping meter reads at its own intervals only.
     #[error(
-        "EnergiBridge reads at its own intervals and cannot be asked for a reading at a phase's edge: take \
-         another --meter, or an --interval below 30s"
+        "EnergiBridge reads at its own intervals and cannot be asked for a reading at a phase's \
+         edge"
     )]
+    #[diagnostic(help("take another --meter, or an --interval below 30s"))]
     NoEdges,
     /// `auto` tried every meter in vain.
     #[error("no meter works on this machine:\n{}", .0.iter().map(|(kind, why)| format!("  {kind}: {why}")).collect::<Vec<_>>().join("\n"))]
     NoneWorks(Vec<(Kind, String)>),
 
     /// Processor times cannot be read.
-    #[error(
-        "the estimate needs the processor times of {}: {source}. Take another --meter",
-        path.display()
-    )]
+    #[error("the estimate needs the processor times of {}: {source}", path.display())]
+    #[diagnostic(help("Take another --meter"))]
     NoCpuTimes {
         /// The file that was tried.
         path: PathBuf,
@@ -72,20 +52,20 @@ pub enum MeterError {
     /// There is nothing like RAPL in the powercap folder.
     #[error(
         "no RAPL package zone (intel-rapl:*) in {}. Virtual machines and most containers have \
-         none. Load the module (sudo modprobe intel_rapl_msr), name the folder with --powercap \
-         DIR where it is mounted elsewhere, or take --meter estimate",
+         none",
         powercap.display()
     )]
+    #[diagnostic(help(
+        "Load the module (sudo modprobe intel_rapl_msr), name the folder with --powercap DIR \
+         where it is mounted elsewhere, or take --meter estimate"
+    ))]
     NoZones {
         /// The folder that was searched.
         powercap: PathBuf,
     },
     /// The counters are there but may not be read.
-    #[error(
-        "no permission to read {}: the kernel keeps energy counters for root. Allow it until the \
-         next reboot with\n  {command}",
-        file.display()
-    )]
+    #[error("no permission to read {}: the kernel keeps energy counters for root", file.display())]
+    #[diagnostic(help("Allow it until the next reboot with\n  {command}"))]
     Permission {
         /// The first counter that could not be read.
         file: PathBuf,
@@ -93,11 +73,8 @@ pub enum MeterError {
         command: String,
     },
     /// A zone's file is there but gives no number.
-    #[error(
-        "cannot read the counter {}: {source}. Try another --meter, or name the right folder with \
-         --powercap DIR",
-        file.display()
-    )]
+    #[error("cannot read the counter {}: {source}", file.display())]
+    #[diagnostic(help("Try another --meter, or name the right folder with --powercap DIR"))]
     Counter {
         file: PathBuf,
         /// What reading it gave.
@@ -105,10 +82,11 @@ pub enum MeterError {
     },
     /// The counter did not move before the measurement.
     #[error(
-        "the counter {} stands still at {value} µJ (watched for {waited_ms} ms), so that it measures \
-         nothing. Some virtual machines show such zones; take --meter estimate",
+        "the counter {} stands still at {value} µJ (watched for {waited_ms} ms), so that it \
+         measures nothing. Some virtual machines show such zones",
         file.display()
     )]
+    #[diagnostic(help("take --meter estimate"))]
     StandsStill {
         /// The zone's `energy_uj`.
         file: PathBuf,
@@ -119,11 +97,11 @@ pub enum MeterError {
     },
     /// The counter stopped moving during the measurement.
     #[error(
-        "the counter {} has not moved for {seconds:.1} s while the processors worked: it is frozen, \
-         and the joules since then are missing. Run the trial again; if it stays so, reload the \
-         driver or reboot",
+        "the counter {} has not moved for {seconds:.1} s while the processors worked: it is \
+         frozen, and the joules since then are missing",
         file.display()
     )]
+    #[diagnostic(help("Run the trial again; if it stays so, reload the driver or reboot"))]
     Frozen {
         /// The zone's `energy_uj`.
         file: PathBuf,
@@ -132,23 +110,25 @@ pub enum MeterError {
     },
     /// A counter was set back during the measurement.
     #[error(
-        "{resets} reading(s) fell below the one before without a wrap: counters were set back, by a \
-         suspend or a driver that was loaded anew, and what they had counted is lost. Measure again"
+        "{resets} reading(s) fell below the one before without a wrap: counters were set back, \
+         by a suspend or a driver that was loaded anew, and what they had counted is lost"
     )]
+    #[diagnostic(help("Measure again"))]
     Reset {
         /// How many readings.
         resets: u64,
     },
     /// What was measured has no total that could be told.
-    #[error("{0}. Measure again")]
+    #[error("{0}")]
+    #[diagnostic(help("Measure again"))]
     UnknownTotal(String),
     /// The counter cannot be read any more.
     #[error(
-        "the counter {} could not be read {misses} times in a row: {source}. Its permission or its \
-         driver may have gone; check it with: cat {}",
-        file.display(),
+        "the counter {} could not be read {misses} times in a row: {source}. Its permission or \
+         its driver may have gone",
         file.display()
     )]
+    #[diagnostic(help("check it with: cat {}", file.display()))]
     Lost {
         file: PathBuf,
         /// How many rows were missed, one after the other.
@@ -158,7 +138,8 @@ pub enum MeterError {
     },
 
     /// RAPL can be read neither through powercap nor through performance events.
-    #[error("{powercap}\nNor through perf events: {perf}")]
+    // Two causes, each with its remedy beside it.
+    #[error("{}\nNor through perf events: {}", powercap.in_line(), perf.in_line())]
     NeitherWay {
         /// Why not through powercap.
         powercap: Box<MeterError>,
@@ -167,27 +148,27 @@ pub enum MeterError {
     },
     /// RAPL cannot be read through performance events, or not any more.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Perf(#[from] PerfError),
 
     /// A graphics card cannot be read, or not any more.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Gpu(#[from] GpuError),
 
     /// There is no EnergiBridge.
-    #[error(
-        "{place}. Build EnergiBridge 0.0.7 or later (https://github.com/tdurieux/EnergiBridge) and name \
+    #[error("{place}")]
+    #[diagnostic(help(
+        "Build EnergiBridge 0.0.7 or later (https://github.com/tdurieux/EnergiBridge) and name \
          its binary with --energibridge PATH, or take another --meter"
-    )]
+    ))]
     EnergibridgeMissing {
         /// Where it was looked for.
         place: String,
     },
     /// It is older than what is known here.
-    #[error(
-        "{} is EnergiBridge {version}, and 0.0.7 or later is needed: name another with \
-         --energibridge PATH",
-        path.display()
-    )]
+    #[error("{} is EnergiBridge {version}, and 0.0.7 or later is needed", path.display())]
+    #[diagnostic(help("name another with --energibridge PATH"))]
     EnergibridgeTooOld {
         /// The binary.
         path: PathBuf,
@@ -195,7 +176,8 @@ pub enum MeterError {
         version: String,
     },
     /// It cannot be run, or what it writes is of no use.
-    #[error("{} cannot be used as a meter: {what}. Check it with --energibridge PATH", path.display())]
+    #[error("{} cannot be used as a meter: {what}", path.display())]
+    #[diagnostic(help("Check it with --energibridge PATH"))]
     EnergibridgeUnusable {
         /// The binary.
         path: PathBuf,
@@ -203,11 +185,8 @@ pub enum MeterError {
         what: String,
     },
     /// It fails on a command that only sleeps.
-    #[error(
-        "{} does not work on this machine ({exit}): {said}. {}",
-        path.display(),
-        needs(path, said)
-    )]
+    #[error("{} does not work on this machine ({exit}): {said}", path.display())]
+    #[diagnostic(help("{}", needs(path, said)))]
     EnergibridgeFails {
         /// The binary.
         path: PathBuf,
@@ -219,8 +198,9 @@ pub enum MeterError {
     /// A sample took it longer than the interval, at which it panics.
     #[error(
         "EnergiBridge failed ({exit}): a sample took longer than the interval, which it does not \
-         survive ({said}). Take a longer --interval, or leave the machine to the measurement"
+         survive ({said})"
     )]
+    #[diagnostic(help("Take a longer --interval, or leave the machine to the measurement"))]
     EnergibridgeLate {
         /// How it ended.
         exit: Exit,
@@ -228,9 +208,8 @@ pub enum MeterError {
         said: String,
     },
     /// It ended in the middle of a measurement.
-    #[error(
-        "EnergiBridge failed in the middle of the measurement ({exit}): {said}. Run the trial again"
-    )]
+    #[error("EnergiBridge failed in the middle of the measurement ({exit}): {said}")]
+    #[diagnostic(help("Run the trial again"))]
     EnergibridgeEnded {
         /// How it ended.
         exit: Exit,
@@ -238,10 +217,8 @@ pub enum MeterError {
         said: String,
     },
     /// It writes no more rows.
-    #[error(
-        "no new row in {} for {seconds:.0} s: EnergiBridge hangs or is gone. Run the trial again",
-        file.display()
-    )]
+    #[error("no new row in {} for {seconds:.0} s: EnergiBridge hangs or is gone", file.display())]
+    #[diagnostic(help("Run the trial again"))]
     Stalled {
         /// The file of samples.
         file: PathBuf,
@@ -250,6 +227,7 @@ pub enum MeterError {
     },
     /// What it wrote cannot be used.
     #[error("the meter's samples cannot be used: {0}")]
+    #[diagnostic(forward(0))]
     Samples(Arc<ReadError>),
 
     /// The file of samples cannot be made.
@@ -261,11 +239,8 @@ pub enum MeterError {
         source: Arc<io::Error>,
     },
     /// The file of samples cannot be continued.
-    #[error(
-        "cannot write to {}: {source}. The samples since then are lost; make room or restore the \
-         folder, and run the trial again",
-        path.display()
-    )]
+    #[error("cannot write to {}: {source}. The samples since then are lost", path.display())]
+    #[diagnostic(help("make room or restore the folder, and run the trial again"))]
     Write {
         /// The file.
         path: PathBuf,
@@ -273,7 +248,8 @@ pub enum MeterError {
         source: Arc<io::Error>,
     },
     /// The thread that samples could not be started, or ended by itself.
-    #[error("the sampling thread {0}. Run the trial again")]
+    #[error("the sampling thread {0}")]
+    #[diagnostic(help("Run the trial again"))]
     Sampler(String),
 }
 

@@ -136,6 +136,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use joulerace_files::Remedy as _;
 
     const WATTS: CpuWatts = CpuWatts { idle_w: 10.0, busy_w: 50.0 };
 
@@ -174,7 +175,7 @@ mod tests {
     fn a_machine_without_processor_times_is_refused_with_the_file() {
         let root = tempfile::tempdir().unwrap();
         let error = Estimate::open(root.path(), WATTS).unwrap_err();
-        assert!(error.to_string().contains(&root.path().join("stat").display().to_string()));
+        assert!(error.in_line().contains(&root.path().join("stat").display().to_string()));
         std::fs::write(root.path().join("stat"), "intr 0\n").unwrap();
         assert!(matches!(probe(root.path()), Err(MeterError::NoCpuTimes { .. })));
     }

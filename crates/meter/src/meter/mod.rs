@@ -3,6 +3,7 @@
 //!
 //! [`select`] finds a [`Meter`] that works; [`Meter::start`] begins a [`Session`] per trial.
 
+mod card;
 mod description;
 mod energibridge;
 mod error;
@@ -29,16 +30,15 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+pub use card::Card;
 pub use description::{Counter, MeterDescription};
-pub use error::{MeterError, needs};
-pub use nvml::GpuError;
-pub use rapl::PerfError;
+pub use error::{GpuError, MeterError, PerfError, needs};
 pub use report::SessionReport;
 pub(crate) use run::Capabilities;
 pub use run::Run;
 pub use select::{Selected, select};
 pub use session::Session;
-pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, Sensors};
+pub use settings::{Choice, CpuWatts, EDGES, Gpus, Kind, MeterSettings, POWERCAP, Sensors};
 
 use crate::samples::Domain;
 use energibridge::Energibridge;

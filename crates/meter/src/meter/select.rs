@@ -1,10 +1,11 @@
 //! Which sensors work here, and which of them make the meter.
 
 use super::Meter;
+use super::error::GpuError;
 use super::error::MeterError;
-use super::nvml::GpuError;
 use super::sensor::Sensor;
 use super::settings::{Choice, Gpus, Kind, MeterSettings};
+use joulerace_files::Remedy as _;
 
 /// The meter to use, and why the ones before it in line could not be.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ fn automatic(settings: &MeterSettings) -> Result<Selected, MeterError> {
                 sensors.push(sensor);
                 break;
             }
-            Err(error) => rejected.push((kind, error.to_string())),
+            Err(error) => rejected.push((kind, error.in_line())),
         }
     }
     if settings.gpus != Gpus::None {
@@ -61,7 +62,7 @@ fn automatic(settings: &MeterSettings) -> Result<Selected, MeterError> {
             Err(error) if settings.gpus != Gpus::All => return Err(error),
             // A machine without cards, the ordinary case.
             Err(MeterError::Gpu(GpuError::Absent { .. } | GpuError::NoCards)) => {}
-            Err(error) => rejected.push((Kind::Nvml, error.to_string())),
+            Err(error) => rejected.push((Kind::Nvml, error.in_line())),
         }
     }
     if sensors.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::POWERCAP;
 use super::description::Counter;
 use super::energibridge::Energibridge;
 use super::error::MeterError;
@@ -31,7 +32,7 @@ impl Sensor {
                 settings.interval,
             )?),
             Kind::Rapl => {
-                let own = settings.powercap == Path::new(rapl::POWERCAP);
+                let own = settings.powercap == Path::new(POWERCAP);
                 let roots = rapl::Roots {
                     powercap: &settings.powercap,
                     events: own.then_some(settings.events.as_path()),

@@ -1,5 +1,6 @@
 //! One measurement from its first reading to its last.
 
+use joulerace_files::Remedy as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -201,7 +202,7 @@ impl Session {
             Err(error) => report.lost.push(LostSensor {
                 sensor: Kind::Nvml,
                 domains: Vec::new(),
-                why: error.to_string(),
+                why: error.in_line(),
             }),
         }
         let unknown: Vec<Domain> = report.unknown_domains().collect();

@@ -10,7 +10,38 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 
-use super::{MeterError, rapl};
+/// Where the kernel has its powercap zones.
+pub const POWERCAP: &str = "/sys/class/powercap";
+
+/// Where the kernel describes its sources of events.
+pub(crate) const EVENTS: &str = "/sys/bus/event_source/devices";
+
+/// Text that names no meter, no cards or no powers. Clap prints one text, what was typed and what may be, so that
+/// cause and remedy are one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoSetting {
+    /// `--meter` names none of the meters.
+    #[error(
+        "'{0}' is no meter. --meter takes auto, energibridge, rapl, estimate or nvml, and with a + \
+         nvml beside one of the others, such as rapl+nvml"
+    )]
+    Kind(String),
+    /// `--meter` names two for the same thing.
+    #[error(
+        "'{0}' would read the processor twice. --meter takes one of energibridge, rapl and estimate, \
+         and nvml beside it, such as rapl+nvml"
+    )]
+    TwoForOne(String),
+    /// `--gpus` is no choice of cards.
+    #[error("'{0}' names no graphics cards. --gpus takes all, none or numbers such as 0,1")]
+    Gpus(String),
+    /// `--cpu-watts` is not two powers.
+    #[error(
+        "'{0}' is no IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
+         with all cores busy, the second not below the first, such as 10:65"
+    )]
+    CpuWatts(String),
+}
 
 /// One way to read energy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,13 +144,13 @@ impl fmt::Display for Sensors {
 }
 
 impl FromStr for Sensors {
-    type Err = MeterError;
+    type Err = NoSetting;
 
-    fn from_str(text: &str) -> Result<Sensors, MeterError> {
+    fn from_str(text: &str) -> Result<Sensors, NoSetting> {
         let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.to_string() == name);
         let kinds: Option<Vec<Kind>> = text.split('+').map(|name| kind(name.trim())).collect();
-        let kinds = kinds.ok_or_else(|| MeterError::UnknownKind(text.to_owned()))?;
-        Sensors::of(kinds).ok_or_else(|| MeterError::TwoForOne(text.to_owned()))
+        let kinds = kinds.ok_or_else(|| NoSetting::Kind(text.to_owned()))?;
+        Sensors::of(kinds).ok_or_else(|| NoSetting::TwoForOne(text.to_owned()))
     }
 }
 
@@ -150,9 +181,9 @@ impl fmt::Display for Choice {
 }
 
 impl FromStr for Choice {
-    type Err = MeterError;
+    type Err = NoSetting;
 
-    fn from_str(text: &str) -> Result<Choice, MeterError> {
+    fn from_str(text: &str) -> Result<Choice, NoSetting> {
         if text == "auto" { Ok(Choice::Auto) } else { text.parse().map(Choice::These) }
     }
 }
@@ -185,9 +216,9 @@ impl fmt::Display for Gpus {
 }
 
 impl FromStr for Gpus {
-    type Err = MeterError;
+    type Err = NoSetting;
 
-    fn from_str(text: &str) -> Result<Gpus, MeterError> {
+    fn from_str(text: &str) -> Result<Gpus, NoSetting> {
         match text {
             "all" => return Ok(Gpus::All),
             "none" => return Ok(Gpus::None),
@@ -195,7 +226,7 @@ impl FromStr for Gpus {
         }
         let numbers: Result<BTreeSet<u32>, _> =
             text.split(',').map(|number| number.trim().parse()).collect();
-        let numbers = numbers.map_err(|_| MeterError::Gpus(text.to_owned()))?;
+        let numbers = numbers.map_err(|_| NoSetting::Gpus(text.to_owned()))?;
         Ok(Gpus::These(numbers.into_iter().collect()))
     }
 }
@@ -223,17 +254,17 @@ impl fmt::Display for CpuWatts {
 }
 
 impl FromStr for CpuWatts {
-    type Err = MeterError;
+    type Err = NoSetting;
 
     /// Reads `IDLE:BUSY`, as in `10:65`.
-    fn from_str(text: &str) -> Result<CpuWatts, MeterError> {
+    fn from_str(text: &str) -> Result<CpuWatts, NoSetting> {
         let parsed = text.split_once(':').and_then(|(idle, busy)| {
             Some(CpuWatts { idle_w: idle.trim().parse().ok()?, busy_w: busy.trim().parse().ok()? })
         });
         parsed
             .filter(|w| w.idle_w >= 0.0 && w.busy_w >= w.idle_w && w.busy_w > 0.0)
             .filter(|w| w.busy_w.is_finite())
-            .ok_or_else(|| MeterError::CpuWatts(text.to_owned()))
+            .ok_or_else(|| NoSetting::CpuWatts(text.to_owned()))
     }
 }
 
@@ -278,8 +309,8 @@ impl Default for MeterSettings {
             interval: Duration::from_millis(200),
             energibridge: None,
             search_path: std::env::var_os("PATH"),
-            powercap: rapl::POWERCAP.into(),
-            events: rapl::EVENTS.into(),
+            powercap: POWERCAP.into(),
+            events: EVENTS.into(),
             cpu_watts: CpuWatts::default(),
             gpus: Gpus::All,
             nvml: if cfg!(windows) { "nvml.dll" } else { "libnvidia-ml.so.1" }.into(),

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use super::error::MeterError;
+use super::error::{GpuError, PerfError};
 use super::machine::Machine;
-use super::nvml::GpuError;
-use super::rapl::PerfError;
 use crate::samples::{Domain, Quantity};
 
 /// A reading that failed.

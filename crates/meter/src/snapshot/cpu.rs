@@ -41,7 +41,7 @@ pub struct Cpu {
     pub mitigations: BTreeMap<String, String>,
 }
 
-/// The value of `key` in the first record of `/proc/cpuinfo`.
+/// The value of `key` for the first processor in `/proc/cpuinfo`.
 fn field<'a>(cpuinfo: &'a str, key: &str) -> Option<&'a str> {
     cpuinfo.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;

@@ -28,7 +28,7 @@ impl Roots {
         Roots { root: root.to_owned(), proc: root.join("proc"), sys: root.join("sys") }
     }
 
-    /// Whether this system has no such files and is asked instead; never where the folders are others.
+    /// Whether to ask the system instead, as it has no such files; never where other folders were given.
     pub(crate) fn are_asked(&self) -> bool {
         !cfg!(target_os = "linux") && *self == Roots::default()
     }

@@ -7,10 +7,10 @@ use super::super::sheet::Sheet;
 use super::names::{CODECARBON, lower};
 use super::{From, Layout};
 
-/// A group has at least so many runs on average, or the factor with most levels becomes the block.
+/// The fewest runs that a group has on average. With fewer, the factor with most levels becomes the block.
 const RUNS: usize = 3;
 
-/// More levels than these are no groups.
+/// A column with more levels than this does not name groups.
 const MOST_LEVELS: usize = 60;
 
 /// Names of columns that say what is compared, the likeliest first.
@@ -79,7 +79,7 @@ impl Layout {
                         && !BLOCKS.contains(&lower(&sheet.names[*c]).as_str())
                 })
                 .collect();
-            // What counts runs names what is compared only where nothing else does.
+            // A column that counts runs names groups only where no other column does.
             let by_text = texts.iter().find(|c| !is_id(&sheet.names[**c])).or(texts.first());
             self.group = by_name.or(by_text.copied()).map(From::Column).into_iter().collect();
         }
@@ -91,7 +91,7 @@ impl Layout {
                 [From::Folder, From::File].into_iter().filter(|f| of(f) > 1).take(1).collect();
         }
         if self.group.is_empty() {
-            // One group says little, but what it says can still be looked at.
+            // A single group has nothing to be compared with, but its numbers can still be shown.
             self.group = vec![From::File];
         }
         Ok(())

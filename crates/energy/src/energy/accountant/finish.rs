@@ -1,4 +1,4 @@
-//! What the samples come to, once all of them have come by.
+//! What the samples add up to, once all of them were read.
 
 use super::{Accountant, share};
 use crate::energy::faults;

@@ -77,7 +77,10 @@ fn the_row_is_the_line_an_editor_shows() {
 fn a_decimal_comma_is_named_as_such() {
     let (row, fault) = fault("Time;CPU_ENERGY (J)\n1;2,5\n2;3,5\n");
     assert_eq!(row, Some(2));
-    assert!(fault.to_string().contains("decimal comma"), "{fault}");
+    assert!(
+        miette::Diagnostic::help(&fault).unwrap().to_string().contains("decimal comma"),
+        "{fault}"
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub fn only_plain(root: &Path) -> io::Result<()> {
     look(&Dir::open(root)?, 0)
 }
 
-/// Folders within folders are looked at so far: an experiment has three.
+/// How deep folders within folders are looked at; an experiment has three levels.
 const DEEPEST: usize = 8;
 
 fn look(dir: &Dir, depth: usize) -> io::Result<()> {

@@ -81,7 +81,7 @@ impl Handle {
     }
 
     pub(crate) fn file(&self, name: &OsStr, what_for: For) -> io::Result<Opened> {
-        // Should the name have been given to a pipe: not waiting is asked for.
+        // Does not wait, in case the name now belongs to a pipe.
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let flags = flags
             | match what_for {

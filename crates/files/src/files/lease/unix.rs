@@ -1,4 +1,4 @@
-//! Locks of Unix: advisory, on an open file (flock(2)).
+//! Unix: advisory locks on an open file (flock(2)).
 
 use super::super::Dir;
 use super::Taken;

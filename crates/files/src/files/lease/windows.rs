@@ -1,5 +1,5 @@
-//! Locks of Windows: who has a file open says what others may do with it meanwhile. A lock on its bytes
-//! (`LockFileEx`) would keep others from reading who holds it.
+//! Windows: whoever has a file open says what others may do with it meanwhile. A lock on its bytes (`LockFileEx`)
+//! would keep others from reading who holds it.
 
 use super::super::Dir;
 use super::Taken;
@@ -38,7 +38,7 @@ pub(super) fn boot() -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();
     std::env::var_os("COMPUTERNAME").hash(&mut hasher);
-    // Written when the system starts, and by nobody later.
+    // Written when the system starts, and never later.
     let started = std::env::var_os("SystemRoot").and_then(|root| {
         let log = std::path::Path::new(&root).join("bootstat.dat");
         log.metadata().and_then(|about| about.modified()).ok()

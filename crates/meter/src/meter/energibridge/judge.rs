@@ -122,6 +122,7 @@ pub(crate) fn last_words(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use joulerace_files::Remedy as _;
 
     const SAMPLES: &str = "Delta,Time,CPU_ENERGY (J)\n0,1000,1\n200,1200,2\n";
     const REGISTER: &str = "thread 'main' (7) panicked at src/cpu/amd.rs:20:76:\n\
@@ -150,7 +151,7 @@ mod tests {
             overflow when subtracting durations\n";
         let error = verdict(Exit::Code(101), text, Some(SAMPLES)).unwrap();
         assert!(matches!(&error, MeterError::EnergibridgeLate { .. }), "{error}");
-        assert!(error.to_string().contains("--interval"), "{error}");
+        assert!(error.in_line().contains("--interval"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub(super) mod judge;
 pub(super) mod watch;
 
+use joulerace_files::Remedy as _;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -200,8 +201,9 @@ fn try_out(path: &Path, interval: Duration) -> Result<(Vec<Column>, Vec<String>)
         }
         return Err(MeterError::EnergibridgeFails { path: path.to_owned(), exit, said });
     }
-    let accounts = account_file(&csv, &[], &Wrapping::Infer)
-        .map_err(|error| unusable(format!("what it measured cannot be used: {}", error.fault)))?;
+    let accounts = account_file(&csv, &[], &Wrapping::Infer).map_err(|error| {
+        unusable(format!("what it measured cannot be used: {}", error.fault.in_line()))
+    })?;
     if let Some(why) = accounts.integrity.unknown_energy() {
         return Err(unusable(why));
     }
@@ -210,8 +212,9 @@ fn try_out(path: &Path, interval: Duration) -> Result<(Vec<Column>, Vec<String>)
         let what = format!("it counted {joules} J while a command slept for {TRIED:?}");
         return Err(unusable(what));
     }
-    let reader = crate::samples::Reader::open(&csv)
-        .map_err(|error| unusable(format!("its samples cannot be read: {}", error.fault)))?;
+    let reader = crate::samples::Reader::open(&csv).map_err(|error| {
+        unusable(format!("its samples cannot be read: {}", error.fault.in_line()))
+    })?;
     let mut columns = reader.columns().to_vec();
     columns.retain(|column| !accounts.absent.contains(&column.name));
     Ok((columns, accounts.absent))
@@ -284,9 +287,9 @@ mod tests {
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
         let search = std::env::join_paths([one.path(), two.path()]).unwrap();
         assert_eq!(find(None, Some(&search)).unwrap(), binary);
-        let error = find(None, Some(one.path().as_os_str())).unwrap_err().to_string();
+        let error = find(None, Some(one.path().as_os_str())).unwrap_err().in_line();
         assert!(error.contains("--energibridge"), "{error}");
-        let error = find(Some(Path::new("/no/such")), None).unwrap_err().to_string();
+        let error = find(Some(Path::new("/no/such")), None).unwrap_err().in_line();
         assert!(error.contains("/no/such"), "{error}");
     }
 }

@@ -207,6 +207,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use joulerace_files::Remedy as _;
 
     struct Growing {
         _folder: tempfile::TempDir,
@@ -261,7 +262,7 @@ mod tests {
         }
         let error = csv.watch.health().unwrap_err();
         assert!(matches!(&error, MeterError::Frozen { .. }), "{error}");
-        assert!(error.to_string().contains("PACKAGE_ENERGY (J)"), "{error}");
+        assert!(error.in_line().contains("PACKAGE_ENERGY (J)"), "{error}");
     }
 
     #[test]
@@ -275,7 +276,7 @@ mod tests {
         for row in 0..20 {
             csv.add(&format!("200,{},{},{}\n", 1000 + 200 * row, 90 + row.min(4), 7 + row));
         }
-        let error = csv.watch.health().unwrap_err().to_string();
+        let error = csv.watch.health().unwrap_err().in_line();
         assert!(error.contains("DRAM_ENERGY (J)"), "{error}");
     }
 

@@ -9,7 +9,6 @@
 //! reads is of the whole card, whoever uses it.
 
 mod card;
-mod error;
 mod probe;
 mod reader;
 
@@ -19,8 +18,9 @@ use std::sync::{Mutex, PoisonError};
 
 use nvml_wrapper::Nvml;
 
-pub use card::{Card, cards};
-pub use error::GpuError;
+use super::GpuError;
+
+pub use card::cards;
 pub(crate) use probe::Cards;
 pub(crate) use reader::CardReader;
 

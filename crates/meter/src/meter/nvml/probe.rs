@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use nvml_wrapper::Device;
 use nvml_wrapper::error::NvmlError;
 
-use super::card::Card;
+use super::card::describe;
 use super::{CardReader, GpuError, library};
-use crate::meter::{Counter, Gpus, Kind};
+use crate::meter::{Card, Counter, Gpus, Kind};
 use crate::samples::Domain;
 
 /// A counter is watched until it moved so many times, but no longer than that.
@@ -74,7 +74,7 @@ impl Cards {
         let mut costs: Vec<Duration> = watched.iter().flat_map(|w| w.costs.clone()).collect();
         costs.sort_unstable();
         let cost = costs.get(costs.len() / 2).copied().unwrap_or_default();
-        let cards = watched.iter().map(|w| Card::of(w.gpu, &w.device, driver.clone()));
+        let cards = watched.iter().map(|w| describe(w.gpu, &w.device, driver.clone()));
         let cards = cards.zip(periods).collect();
         Ok(Cards { library: path.to_owned(), driver: driver.unwrap_or_default(), cards, cost })
     }

@@ -22,13 +22,9 @@ use std::sync::Arc;
 
 use super::proc::{number, read_at_start};
 use super::{Counter, MeterError};
-pub use perf::PerfError;
-pub(crate) use perf::{EVENTS, kernel};
+pub(crate) use perf::kernel;
 pub(crate) use probe::Powercap;
 pub(crate) use reader::Reader;
-
-/// Where the kernel has its powercap zones.
-pub(crate) const POWERCAP: &str = "/sys/class/powercap";
 
 /// Where the two ways in look.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use crate::meter::error::MeterError;
 use crate::meter::report::SessionReport;
 use crate::meter::source::{LostSensor, Tally};
 use crate::samples::{Domain, Quantity};
+use joulerace_files::Remedy as _;
 
 impl Sampler {
     /// The last row, and what there is to say about all of them.
@@ -49,11 +50,11 @@ impl Sampler {
             if let Some(error) = &part.lost {
                 unknown.extend(&part.domains);
                 let (sensor, domains) = (part.kind, part.domains.clone());
-                report.lost.push(LostSensor { sensor, domains, why: error.to_string() });
+                report.lost.push(LostSensor { sensor, domains, why: error.in_line() });
             } else if let Some(error) = part.source.unmeasured(report.seconds) {
                 unknown.extend(&part.domains);
                 let (sensor, domains) = (part.kind, part.domains.clone());
-                report.unmeasured.push(LostSensor { sensor, domains, why: error.to_string() });
+                report.unmeasured.push(LostSensor { sensor, domains, why: error.in_line() });
             } else {
                 report.disagreements.extend(part.source.disagreement());
             }

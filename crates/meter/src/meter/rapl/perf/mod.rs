@@ -7,7 +7,6 @@
 //!
 //! See perf_event_open(2) and the kernel's `arch/x86/events/rapl.c`.
 
-mod error;
 mod open;
 mod pmu;
 mod probe;
@@ -15,12 +14,12 @@ mod probe;
 use std::io;
 use std::sync::Arc;
 
-pub use error::PerfError;
+pub(crate) use crate::meter::PerfError;
+#[cfg(test)]
+pub(crate) use crate::meter::settings::EVENTS;
+
 pub(crate) use open::kernel;
 pub(crate) use probe::Perf;
-
-/// Where the kernel describes its sources of events.
-pub(crate) const EVENTS: &str = "/sys/bus/event_source/devices";
 
 /// The open counters of one package.
 pub(crate) trait Group: Send {

@@ -56,7 +56,7 @@ pub(crate) struct Pmu {
     pub places: Vec<Place>,
 }
 
-/// Reads what there is below `root`, usually [`EVENTS`](super::EVENTS); `cpu_root` says which package a
+/// Reads what there is below `root`, usually [`EVENTS`](crate::meter::settings::EVENTS); `cpu_root` says which package a
 /// processor belongs to.
 ///
 /// # Errors

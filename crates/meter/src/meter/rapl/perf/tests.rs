@@ -1,6 +1,7 @@
 //! Energy events without a processor that has them: the kernel's description is made of plain files, and the
 //! opened counters follow the clock at a known power.
 
+use joulerace_files::Remedy as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -249,18 +250,18 @@ fn an_event_that_stands_still_is_left_out_and_told_and_a_package_that_does_is_re
 fn each_refusal_of_the_kernel_is_told_by_its_own_sentence_with_what_to_do() {
     let tree = Tree::new();
     tree.write("proc/sys/kernel/perf_event_paranoid", "2\n");
-    let paranoid = tree.refusal(EACCES).to_string();
+    let paranoid = tree.refusal(EACCES).in_line();
     assert!(paranoid.contains("perf_event_paranoid is 2"), "{paranoid}");
     assert!(paranoid.contains("\n  sudo sysctl kernel.perf_event_paranoid=0\n"), "{paranoid}");
     assert!(paranoid.contains("\n  sudo setcap cap_perfmon=ep /"), "{paranoid}");
     // A filter of system calls answers before the kernel's own setting is looked at.
-    let filtered = tree.refusal(EPERM).to_string();
+    let filtered = tree.refusal(EPERM).in_line();
     assert!(filtered.contains("--cap-add PERFMON"), "{filtered}");
     tree.write("proc/sys/kernel/perf_event_paranoid", "-1\n");
-    let kept = tree.refusal(EACCES).to_string();
+    let kept = tree.refusal(EACCES).in_line();
     assert!(kept.contains("something else than kernel.perf_event_paranoid"), "{kept}");
     assert!(matches!(tree.refusal(ENOSYS), PerfError::NoSuchCall { .. }));
-    let unopened = tree.refusal(ENODEV).to_string();
+    let unopened = tree.refusal(ENODEV).in_line();
     assert!(unopened.contains("package-0") && unopened.contains("processor 0"), "{unopened}");
 }
 
@@ -294,7 +295,7 @@ fn what_the_kernel_does_not_describe_is_told_with_its_file() {
     assert!(matches!(&error, PerfError::NoPackage { .. }), "{error}");
     let empty = tempfile::tempdir().unwrap();
     let error = Perf::probe(empty.path(), empty.path(), empty.path(), &open).unwrap_err();
-    assert!(error.to_string().contains("sudo modprobe rapl"), "{error}");
+    assert!(error.in_line().contains("sudo modprobe rapl"), "{error}");
 }
 
 #[test]

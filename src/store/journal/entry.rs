@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 /// Version of the layout that this program writes.
 pub const SCHEMA: u32 = 1;
 
-/// Something that happened.
+/// What an entry says. Its tag in the file is `event`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
+pub enum EntryKind {
     /// The experiment begins, or goes on.
     Started {
         /// Version of the journal's layout; 0 in those that did not say.
@@ -59,8 +59,8 @@ pub enum Event {
         reason: Option<String>,
         /// Whether it is run again.
         retry: bool,
-        /// Whether it failed for want of what measuring takes (the environment, the disk, the meter),
-        /// which says nothing about the trial: it is not done.
+        /// Whether something that measuring needs was missing (the environment, the disk, the meter). That says
+        /// nothing about the trial, so it is not done.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unmeasured: bool,
     },
@@ -100,38 +100,38 @@ pub struct Entry {
     pub at: jiff::Timestamp,
     /// What.
     #[serde(flatten)]
-    pub event: Event,
+    pub event: EntryKind,
 }
 
-impl Event {
-    /// The event with words of bounded length and without the user's home folder.
-    pub fn bounded(self) -> Event {
+impl EntryKind {
+    /// The same with words of bounded length and without the user's home folder.
+    pub fn bounded(self) -> EntryKind {
         match self {
-            Event::Started { schema, version, accepted } => {
+            EntryKind::Started { schema, version, accepted } => {
                 let more = accepted.len().saturating_sub(MOST_ACCEPTED);
                 let mut accepted: Vec<String> =
                     accepted.iter().take(MOST_ACCEPTED).map(|text| clean::reason(text)).collect();
                 accepted.extend((more > 0).then(|| format!("and {more} more")));
-                Event::Started { schema, version, accepted }
+                EntryKind::Started { schema, version, accepted }
             }
-            Event::TrialEnded { trial, attempt, status, reason, retry, unmeasured } => {
+            EntryKind::TrialEnded { trial, attempt, status, reason, retry, unmeasured } => {
                 let reason = reason.as_deref().map(clean::reason);
-                Event::TrialEnded { trial, attempt, status, reason, retry, unmeasured }
+                EntryKind::TrialEnded { trial, attempt, status, reason, retry, unmeasured }
             }
-            Event::TrialInterrupted { trial, kept } => {
-                Event::TrialInterrupted { trial, kept: clean::reason(&kept) }
+            EntryKind::TrialInterrupted { trial, kept } => {
+                EntryKind::TrialInterrupted { trial, kept: clean::reason(&kept) }
             }
-            Event::TrialDamaged { trial, why } => {
-                Event::TrialDamaged { trial, why: clean::reason(&why) }
+            EntryKind::TrialDamaged { trial, why } => {
+                EntryKind::TrialDamaged { trial, why: clean::reason(&why) }
             }
-            Event::TrialMoved { trial, why } => {
-                Event::TrialMoved { trial, why: clean::reason(&why) }
+            EntryKind::TrialMoved { trial, why } => {
+                EntryKind::TrialMoved { trial, why: clean::reason(&why) }
             }
-            Event::Stopped { reason } => Event::Stopped { reason: clean::reason(&reason) },
+            EntryKind::Stopped { reason } => EntryKind::Stopped { reason: clean::reason(&reason) },
             other => other,
         }
     }
 }
 
-/// As many accepted differences are listed.
+/// At most this many accepted differences are listed.
 const MOST_ACCEPTED: usize = 30;

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use nvml_wrapper::error::NvmlError;
 
 /// A graphics card that cannot be measured, or not any more.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, miette::Diagnostic)]
 pub enum GpuError {
     /// There is no library: no NVIDIA driver, mostly because there is no such card.
-    #[error(
-        "no NVIDIA driver here: {} cannot be opened ({why}). Where this machine has a card, install its \
-         driver, or let the container see it (docker run --gpus all)",
-        library.display()
-    )]
+    #[error("no NVIDIA driver here: {} cannot be opened ({why})", library.display())]
+    #[diagnostic(help(
+        "Where this machine has a card, install its driver, or let the container see it (docker \
+         run --gpus all)"
+    ))]
     Absent {
         /// The library that was looked for.
         library: PathBuf,
@@ -20,28 +20,26 @@ pub enum GpuError {
         why: String,
     },
     /// The library is there, the kernel's part is not.
-    #[error(
-        "NVIDIA's library is here, but its driver is not loaded. Load it (sudo modprobe nvidia), or \
-         measure without cards: --gpus none"
-    )]
+    #[error("NVIDIA's library is here, but its driver is not loaded")]
+    #[diagnostic(help("Load it (sudo modprobe nvidia), or measure without cards: --gpus none"))]
     NotLoaded,
     /// The driver refuses.
-    #[error(
-        "no permission to ask NVIDIA's driver{}. Run as a user who may open /dev/nvidiactl and \
-         /dev/nvidia*, or measure without cards: --gpus none",
-        of(*gpu)
-    )]
+    #[error("no permission to ask NVIDIA's driver{}", of(*gpu))]
+    #[diagnostic(help(
+        "Run as a user who may open /dev/nvidiactl and /dev/nvidia*, or measure without cards: \
+         --gpus none"
+    ))]
     NotPermitted {
         /// The card, where it is one card that is refused.
         gpu: Option<u32>,
     },
     /// The driver works and shows no card.
-    #[error("NVIDIA's driver shows no card here. Measure without cards: --gpus none")]
+    #[error("NVIDIA's driver shows no card here")]
+    #[diagnostic(help("Measure without cards: --gpus none"))]
     NoCards,
     /// A card that was asked for is not there.
-    #[error(
-        "there is no GPU {gpu}: the driver shows {there} card(s), numbered from 0. Name others with --gpus"
-    )]
+    #[error("there is no GPU {gpu}: the driver shows {there} card(s), numbered from 0")]
+    #[diagnostic(help("Name others with --gpus"))]
     NoSuchCard {
         /// Which was asked for.
         gpu: u32,
@@ -50,9 +48,10 @@ pub enum GpuError {
     },
     /// The card does not count its energy.
     #[error(
-        "GPU {gpu} ({name}) has no energy counter: cards have one from the Volta generation on, and \
-         virtual ones often have none. Its joules cannot be measured; leave it out with --gpus"
+        "GPU {gpu} ({name}) has no energy counter: cards have one from the Volta generation on, \
+         and virtual ones often have none. Its joules cannot be measured"
     )]
+    #[diagnostic(help("leave it out with --gpus"))]
     NoCounter {
         /// The card.
         gpu: u32,
@@ -60,19 +59,18 @@ pub enum GpuError {
         name: String,
     },
     /// The card fell off the bus.
-    #[error(
-        "GPU {gpu} is lost: the driver cannot reach it any more, and what it drew is unknown. See dmesg \
-         (NVRM: Xid), reset the card or reboot, and run the trial again"
-    )]
+    #[error("GPU {gpu} is lost: the driver cannot reach it any more, and what it drew is unknown")]
+    #[diagnostic(help("See dmesg (NVRM: Xid), reset the card or reboot, and run the trial again"))]
     Lost {
         /// The card.
         gpu: u32,
     },
     /// Its counter did not move before the measurement.
     #[error(
-        "the energy counter of GPU {gpu} ({name}) stands still (watched for {waited_ms} ms), so that it \
-         measures nothing. Leave it out with --gpus"
+        "the energy counter of GPU {gpu} ({name}) stands still (watched for {waited_ms} ms), so \
+         that it measures nothing"
     )]
+    #[diagnostic(help("Leave it out with --gpus"))]
     StandsStill {
         /// The card.
         gpu: u32,
@@ -84,9 +82,9 @@ pub enum GpuError {
     /// Its counter stopped in the middle of the measurement.
     #[error(
         "the energy counter of GPU {gpu} has not moved for {seconds:.1} s, and it used to every \
-         {period_ms:.0} ms: it is frozen, and the joules since then are missing. Run the trial again; if \
-         it stays so, reload the driver or reboot"
+         {period_ms:.0} ms: it is frozen, and the joules since then are missing"
     )]
+    #[diagnostic(help("Run the trial again; if it stays so, reload the driver or reboot"))]
     Frozen {
         /// The card.
         gpu: u32,
@@ -97,9 +95,10 @@ pub enum GpuError {
     },
     /// Its counter never moved between the first and the last reading.
     #[error(
-        "GPU {gpu} was not measured: its counter moves every {period_ms:.0} ms, and did not within these \
-         {seconds:.3} s. Measure something longer, such as many rounds of it"
+        "GPU {gpu} was not measured: its counter moves every {period_ms:.0} ms, and did not \
+         within these {seconds:.3} s"
     )]
+    #[diagnostic(help("Measure something longer, such as many rounds of it"))]
     TooShort {
         /// The card.
         gpu: u32,
@@ -109,9 +108,8 @@ pub enum GpuError {
         period_ms: f64,
     },
     /// Anything else.
-    #[error(
-        "GPU {gpu} cannot be read: {said}. Check it with nvidia-smi, or leave it out with --gpus"
-    )]
+    #[error("GPU {gpu} cannot be read: {said}")]
+    #[diagnostic(help("Check it with nvidia-smi, or leave it out with --gpus"))]
     Unreadable {
         /// The card.
         gpu: u32,
@@ -119,9 +117,8 @@ pub enum GpuError {
         said: String,
     },
     /// Anything else of the driver as a whole.
-    #[error(
-        "NVIDIA's driver cannot be asked: {said}. Check it with nvidia-smi, or take --gpus none"
-    )]
+    #[error("NVIDIA's driver cannot be asked: {said}")]
+    #[diagnostic(help("Check it with nvidia-smi, or take --gpus none"))]
     Driver {
         /// The driver's word.
         said: String,
@@ -134,7 +131,7 @@ fn of(gpu: Option<u32>) -> String {
 
 impl GpuError {
     /// Of a call about the driver as a whole.
-    pub(super) fn of_driver(error: &NvmlError, library: &std::path::Path) -> GpuError {
+    pub(crate) fn of_driver(error: &NvmlError, library: &std::path::Path) -> GpuError {
         match error {
             NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => {
                 // The loader's message begins with the library's name, which is told already.
@@ -153,7 +150,7 @@ impl GpuError {
     }
 
     /// Of a call about one card.
-    pub(super) fn of_card(error: &NvmlError, gpu: u32) -> GpuError {
+    pub(crate) fn of_card(error: &NvmlError, gpu: u32) -> GpuError {
         match error {
             NvmlError::GpuLost => GpuError::Lost { gpu },
             NvmlError::NoPermission => GpuError::NotPermitted { gpu: Some(gpu) },

@@ -7,30 +7,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Energy events that are absent, forbidden, or of no use.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
 pub enum PerfError {
     /// The kernel has no such events.
-    #[error(
-        "the kernel has no energy events ({} is not there). Virtual machines hide them; elsewhere load \
-         their driver (sudo modprobe rapl)",
-        folder.display()
-    )]
+    #[error("the kernel has no energy events ({} is not there)", folder.display())]
+    #[diagnostic(help(
+        "Virtual machines hide them; elsewhere load their driver (sudo modprobe rapl)"
+    ))]
     Absent {
         /// The folder of the `power` events.
         folder: PathBuf,
     },
     /// There are events, and none of the processor's packages.
     #[error(
-        "{} counts no package (energy-pkg): this processor's energy is not to be had there. Take another \
-         --meter",
+        "{} counts no package (energy-pkg): this processor's energy is not to be had there",
         folder.display()
     )]
+    #[diagnostic(help("Take another --meter"))]
     NoPackage {
         /// The folder of the `power` events.
         folder: PathBuf,
     },
     /// What the kernel says of its events cannot be read.
-    #[error("cannot read {}: {source}. Allow reading it, or take another --meter", file.display())]
+    #[error("cannot read {}: {source}", file.display())]
+    #[diagnostic(help("Allow reading it, or take another --meter"))]
     Unreadable {
         file: PathBuf,
         /// Why not.
@@ -38,9 +38,10 @@ pub enum PerfError {
     },
     /// What the kernel says of its events is not understood.
     #[error(
-        "{} says '{text}' instead of {wanted}: such a kernel is not known here. Take another --meter",
+        "{} says '{text}' instead of {wanted}: such a kernel is not known here",
         file.display()
     )]
+    #[diagnostic(help("Take another --meter"))]
     Strange {
         file: PathBuf,
         /// What is in it.
@@ -50,11 +51,14 @@ pub enum PerfError {
     },
     /// The kernel keeps its events for privileged programs.
     #[error(
-        "kernel.perf_event_paranoid is {level}, so that energy events are for privileged programs. Allow \
-         everybody until the next reboot with\n  sudo sysctl kernel.perf_event_paranoid=0\nor this \
-         program for good with\n  sudo setcap cap_perfmon=ep {}",
-        program.display()
+        "kernel.perf_event_paranoid is {level}, so that energy events are for privileged programs"
     )]
+    #[diagnostic(help(
+        "Allow everybody until the next reboot with\n  sudo sysctl \
+         kernel.perf_event_paranoid=0\nor this program for good with\n  sudo setcap \
+         cap_perfmon=ep {}",
+        program.display()
+    ))]
     Paranoid {
         /// `kernel.perf_event_paranoid`.
         level: i32,
@@ -63,24 +67,24 @@ pub enum PerfError {
     /// Something else than the kernel's own setting forbids it.
     #[error(
         "performance events are forbidden here ({source}) by something else than \
-         kernel.perf_event_paranoid: a container's filter of system calls, a security module or a \
-         locked-down kernel. Start the container with --cap-add PERFMON, or measure outside of it"
+         kernel.perf_event_paranoid: a container's filter of system calls, a security module or \
+         a locked-down kernel"
     )]
+    #[diagnostic(help("Start the container with --cap-add PERFMON, or measure outside of it"))]
     Forbidden {
         /// The kernel's word.
         source: Arc<io::Error>,
     },
     /// The kernel was built without them.
-    #[error("this kernel has no performance events at all ({source}). Take another --meter")]
+    #[error("this kernel has no performance events at all ({source})")]
+    #[diagnostic(help("Take another --meter"))]
     NoSuchCall {
         /// Its word.
         source: Arc<io::Error>,
     },
     /// The kernel names the events and does not open them.
-    #[error(
-        "the energy events of {place} cannot be opened on processor {cpu}: {source}. See what the kernel \
-         says of it (sudo dmesg), or take another --meter"
-    )]
+    #[error("the energy events of {place} cannot be opened on processor {cpu}: {source}")]
+    #[diagnostic(help("See what the kernel says of it (sudo dmesg), or take another --meter"))]
     Unopened {
         /// The package.
         place: String,
@@ -91,9 +95,10 @@ pub enum PerfError {
     },
     /// An open counter gives no reading.
     #[error(
-        "the energy events of {place} cannot be read: {source}. Processor {cpu} may have been taken \
-         offline; bring it back, or restart the measurement"
+        "the energy events of {place} cannot be read: {source}. Processor {cpu} may have been \
+         taken offline"
     )]
+    #[diagnostic(help("bring it back, or restart the measurement"))]
     Unread {
         /// The package.
         place: String,
@@ -104,9 +109,10 @@ pub enum PerfError {
     },
     /// The counter did not move before the measurement.
     #[error(
-        "the energy event of {place} stands still (watched for {waited_ms} ms), so that it measures \
-         nothing. Some virtual machines show such events; take --meter estimate"
+        "the energy event of {place} stands still (watched for {waited_ms} ms), so that it \
+         measures nothing. Some virtual machines show such events"
     )]
+    #[diagnostic(help("take --meter estimate"))]
     StandsStill {
         /// The package.
         place: String,
