@@ -355,12 +355,3 @@ def _disturbances(table: Table, found: Findings) -> list[str]:
 def _protocol(table: Table, found: Findings, settings: Settings) -> list[str]:
     told = departures.told(departures.items(table, found, settings))
     return [f"Not as declared. {one}." for one in told]
-
-
-def adjusted(found: Findings) -> str:
-    """The comparisons adjusted for position and predecessor, in words; empty without any."""
-    parts = []
-    for row in found.drift.adjusted[: _MOST_NAMED * 2]:
-        shown = text.change(row.adjusted_pct, row.ci_low, row.ci_high)
-        parts.append(f"{row.b} against {row.a} {shown[0]} ({shown[1]} to {shown[2]})")
-    return text.join(parts)
