@@ -131,5 +131,5 @@ def _without(found: Durations) -> str:
     moved.sort(key=lambda m: (not m[0], -m[1]))
     parts = [f"{pair.b} against {pair.a} is {shown}" for *_, pair, shown in moved[:_MOST_PAIRS]]
     if len(moved) > _MOST_PAIRS:
-        parts.append(f"{len(moved) - _MOST_PAIRS} more pairs move")
+        parts.append(f"{text.count(len(moved) - _MOST_PAIRS, 'more pair')} moved")
     return f"{start}{': ' if parts else ''}{'; '.join(parts)}"

@@ -100,12 +100,29 @@ pub(crate) struct Known<'a> {
     pub time: Option<(f64, f64)>,
 }
 
-/// Finds the blocks. `named` says that the numbers are blocks because the user says so.
+/// Whether the trials' numbers are known to be those of blocks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counted {
+    /// Their times decide.
+    #[default]
+    Open,
+    /// Yes: the words say by what.
+    Blocks(String),
+    /// There are none, although something counts runs: the words say why they are none.
+    None(String),
+}
+
+/// Finds the blocks.
 ///
 /// # Errors
 ///
 /// The files do not show the blocks that were asked for.
-pub(crate) fn pair(trials: &[Known<'_>], asked: Asked, named: bool) -> Result<Pairing, String> {
+pub(crate) fn pair(
+    trials: &[Known<'_>],
+    asked: Asked,
+    counted: &Counted,
+) -> Result<Pairing, String> {
     let times = Times::of(trials);
     let numbered = Numbered::of(trials);
     let done = |how, why: String, blocks| Ok(Pairing { how, asked, why, blocks });
@@ -128,11 +145,15 @@ pub(crate) fn pair(trials: &[Known<'_>], asked: Asked, named: bool) -> Result<Pa
             done(How::Time, format!("as asked with --pairing time: {}", cut.figures()), cut.blocks)
         }
         Asked::Auto if groups(trials) < 2 => none("there is one group only".to_owned()),
-        Asked::Auto if named && numbered.shared() > 0 => {
-            let why = format!("the blocks that --group-by names{}", numbered.repeats());
-            done(How::Number, why, numbered.blocks(&times))
-        }
         Asked::Auto => {
+            match counted {
+                Counted::Blocks(by) if numbered.shared() > 0 => {
+                    let why = format!("{by}{}", numbered.repeats());
+                    return done(How::Number, why, numbered.blocks(&times));
+                }
+                Counted::None(why) => return none(why.clone()),
+                Counted::Blocks(_) | Counted::Open => {}
+            }
             let against = match numbered.evidence(&times) {
                 Ok(why) => return done(How::Number, why, numbered.blocks(&times)),
                 Err(against) => against,

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::copies::{self, Copied};
 use super::grouping::{self, Choice, Grouping};
+use super::pairing::Counted;
 use super::tables::{self, Columns, TableRow, Tabled};
 use super::walk;
 pub(crate) use super::walk::Ignored;
@@ -75,8 +76,9 @@ pub struct Scan {
     pub copies: Vec<Copied>,
     /// What the groups were found by.
     pub by: String,
-    /// Whether the blocks were named with `--group-by`.
-    pub blocks_named: bool,
+    /// Whether the trials' numbers are those of blocks.
+    #[serde(default)]
+    pub counted: Counted,
     /// Of a study that was merged from shards: by a shard's folder, how the study calls machines that the
     /// shard's own files call otherwise.
     #[serde(default)]
@@ -162,6 +164,12 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     let grouping = group(&paths, dir, search)?;
     let mut ignored = found.ignored;
     ignored.retain(|ignored| !is_written(dir, &ignored.file));
+    for other in ignored.iter_mut().filter(|ignored| ignored.reason == walk::NO_SAMPLES) {
+        if tables::is_table(&other.file) {
+            other.reason =
+                "no file of samples but a table of energies; analyze it by itself".to_owned();
+        }
+    }
     let mut inputs = Vec::with_capacity(found.files.len());
     for (file, placed) in found.files.iter().zip(grouping.placed) {
         let placed = match placed {
@@ -184,10 +192,15 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     }
     shorten(&mut inputs);
     inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
-    let blocks_named = search.group_by.as_ref().is_some_and(|p| p.contains("<block>"));
+    let counted = match &search.group_by {
+        Some(pattern) if pattern.contains("<block>") => {
+            Counted::Blocks("the blocks that --group-by names".to_owned())
+        }
+        _ => Counted::Open,
+    };
     let by = grouping.by;
     let renamed = Renamed::new();
-    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, blocks_named, renamed })
+    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, counted, renamed })
 }
 
 /// The files below `dir` that may be trials.
@@ -237,7 +250,7 @@ fn of_tables(
         ignored,
         copies: Vec::new(),
         by: found.by,
-        blocks_named: found.blocks,
+        counted: found.counted,
         renamed: Renamed::new(),
     })
 }

@@ -8,7 +8,7 @@ use super::copies::Copied;
 use super::domains::{Domains, Measured};
 use super::gather::{Outcome, Trial, gather_with, named};
 use super::kinds::{Kind, kinds};
-use super::pairing::{Known, Pairing, pair};
+use super::pairing::{Counted, Known, Pairing, pair};
 use super::scan::{GroupLine, Scan, Source};
 use super::settings::{AnalyzeSettings, Method};
 use super::table::{Frame, Table};
@@ -227,7 +227,7 @@ fn blocks(settings: &AnalyzeSettings, scan: &Scan, trials: &[Trial]) -> Result<P
             let blocks = trials.iter().map(|t| t.input.block).collect();
             return Ok(Pairing::of_experiment(blocks));
         }
-        return pair(&vec![Known::default(); trials.len()], settings.pairing, false);
+        return pair(&vec![Known::default(); trials.len()], settings.pairing, &Counted::Open);
     }
     let known: Vec<Known<'_>> = trials
         .iter()
@@ -245,5 +245,5 @@ fn blocks(settings: &AnalyzeSettings, scan: &Scan, trials: &[Trial]) -> Result<P
             },
         })
         .collect();
-    pair(&known, settings.pairing, scan.blocks_named)
+    pair(&known, settings.pairing, &scan.counted)
 }

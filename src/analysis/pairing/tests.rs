@@ -13,7 +13,7 @@ fn ran<'a>(order: &[(&'a str, Option<u64>)]) -> Vec<Known<'a>> {
 }
 
 fn auto(trials: &[Known<'_>]) -> Pairing {
-    pair(trials, Asked::Auto, false).unwrap()
+    pair(trials, Asked::Auto, &Counted::Open).unwrap()
 }
 
 fn numbers(order: &[(&'static str, u64)]) -> Vec<Known<'static>> {
@@ -54,7 +54,7 @@ fn groups_that_ran_one_after_the_other_have_no_blocks() {
     assert!(found.why.starts_with("0 of the 8 numbers"), "{}", found.why);
     assert!(found.why.contains("--pairing number"));
     assert!(found.blocks.iter().all(Option::is_none));
-    let forced = pair(&numbers(&order), Asked::Number, false).unwrap();
+    let forced = pair(&numbers(&order), Asked::Number, &Counted::Open).unwrap();
     assert_eq!((forced.how, forced.blocks[9]), (How::Number, Some(2)));
 }
 
@@ -149,20 +149,25 @@ fn without_usable_times_numbers_show_nothing() {
         trial.time = Some((DAY, DAY + 30.0));
     }
     assert!(auto(&trials).why.contains("had ended"), "{}", auto(&trials).why);
-    assert!(pair(&trials, Asked::Time, false).unwrap_err().starts_with("--pairing time"));
-    assert_eq!(pair(&trials, Asked::Number, false).unwrap().how, How::Number);
+    assert!(pair(&trials, Asked::Time, &Counted::Open).unwrap_err().starts_with("--pairing time"));
+    assert_eq!(pair(&trials, Asked::Number, &Counted::Open).unwrap().how, How::Number);
 }
 
 #[test]
 fn what_was_asked_for_and_cannot_be_had_is_refused() {
     let trials = numbers(&[("a", 1), ("a", 2), ("b", 3), ("b", 4)]);
-    assert!(pair(&trials, Asked::Number, false).unwrap_err().starts_with("--pairing number"));
-    assert_eq!(pair(&trials, Asked::None, false).unwrap().how, How::None);
+    assert!(
+        pair(&trials, Asked::Number, &Counted::Open).unwrap_err().starts_with("--pairing number")
+    );
+    assert_eq!(pair(&trials, Asked::None, &Counted::Open).unwrap().how, How::None);
     assert_eq!(auto(&trials).why, "no number in the files' names occurs in two groups");
 }
 
 #[test]
 fn blocks_that_the_user_names_need_no_evidence() {
     let trials = numbers(&[("a", 1), ("a", 2), ("b", 1), ("b", 2)]);
-    assert_eq!(pair(&trials, Asked::Auto, true).unwrap().how, How::Number);
+    assert_eq!(
+        pair(&trials, Asked::Auto, &Counted::Blocks("named".into())).unwrap().how,
+        How::Number
+    );
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{
     Ignored, Input, OWN_EXPERIMENT, Renamed, Scan, Source, is_analysis, name, same, sort_key,
 };
+use crate::analysis::pairing::Counted;
 use crate::analysis::walk::sorted;
 use crate::plan::{folder_of, is_label};
 use crate::store::folder::Folder;
@@ -27,7 +28,7 @@ pub(super) fn experiment(dir: &Path, output: &Path) -> io::Result<Scan> {
         ignored: Vec::new(),
         copies: Vec::new(),
         by: "the experiment's plan".to_owned(),
-        blocks_named: false,
+        counted: Counted::Open,
         renamed: Renamed::new(),
     };
     for shard in shards {
@@ -113,7 +114,7 @@ fn of_one(dir: &Path, output: &Path) -> io::Result<Scan> {
     let source = if recorded { Source::Experiment } else { Source::Csv };
     let by = "the experiment's plan".to_owned();
     let (copies, renamed) = (Vec::new(), Renamed::new());
-    Ok(Scan { source, inputs, ignored, copies, by, blocks_named: false, renamed })
+    Ok(Scan { source, inputs, ignored, copies, by, counted: Counted::Open, renamed })
 }
 
 /// What the treatments of an experiment are called, by their folders: a label need not be a file's name.

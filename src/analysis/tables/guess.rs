@@ -5,9 +5,11 @@ mod names;
 
 use super::Kind;
 use super::columns::{Columns, Part, Unit};
-use super::sheet::{From, Sheet};
+use super::sheet::{From, Line, Sheet, in_stretches, instant};
+use crate::analysis::pairing::Counted;
 use crate::samples::Domain;
-use factors::guessed_block;
+pub(super) use factors::is_warm_up;
+use factors::{files_differ, guessed_block, warm_ups};
 pub(super) use names::is_energy;
 use names::{NO_TOTAL, likeliest, lower, part_of, profiler, seconds, unit};
 
@@ -20,6 +22,8 @@ pub(super) struct Layout {
     pub powers: Vec<(Domain, usize)>,
     pub time: Option<(usize, f64)>,
     pub block: Vec<From>,
+    /// A column that counts runs of each group for itself, and no blocks.
+    pub counter: Option<usize>,
     pub start: Option<usize>,
     /// Whether `start` is when a run ended.
     pub ends: bool,
@@ -27,6 +31,8 @@ pub(super) struct Layout {
     pub machine: Vec<usize>,
     pub tracking: Option<usize>,
     pub others: Vec<(String, usize, f64)>,
+    /// A column that says which rows are warm-ups.
+    pub warm_up: Option<usize>,
     /// In the words of `--columns`.
     pub told: String,
 }
@@ -85,16 +91,37 @@ impl Layout {
         let asked_block: Vec<From> =
             asked.block.iter().map(|n| place("block", n)).collect::<Result<_, _>>()?;
         layout.group = asked.group.iter().map(|n| place("group", n)).collect::<Result<_, _>>()?;
+        layout.warm_up =
+            warm_ups(sheet).filter(|column| !layout.group.contains(&From::Column(*column)));
         if layout.group.is_empty() {
             layout.factors(sheet, &asked_block)?;
         }
         if !asked_block.is_empty() {
             layout.block = asked_block;
         } else if layout.block.is_empty() {
-            layout.block = guessed_block(sheet, &layout);
+            match guessed_block(sheet, &layout) {
+                Some(column) if layout.together(sheet, column) => {
+                    layout.block = vec![From::Column(column)];
+                }
+                counter => layout.counter = counter,
+            }
         }
         layout.told = layout.words(sheet, asked);
         Ok(layout)
+    }
+
+    /// Takes what a file is called into the group where several files of one's own hold the same groups and are
+    /// called differently. Not where one holds rows of another: then they are of one experiment.
+    pub(super) fn tell_files_apart(&mut self, sheet: &Sheet, asked: &Columns, copies: bool) {
+        if let [From::Column(column)] = self.group[..]
+            && asked.group.is_empty()
+            && sheet.kind == Kind::Own
+            && !copies
+            && files_differ(sheet, column)
+        {
+            self.group.push(From::File);
+            self.told = self.words(sheet, asked);
+        }
     }
 
     fn energies(
@@ -201,22 +228,52 @@ impl Layout {
         unit_of(self.energy.map(|e| e.1).or(self.parts.first().map(|p| p.2)).unwrap_or(1.0))
     }
 
-    fn taken(&self) -> impl Iterator<Item = usize> {
-        let energy = self.energy.iter().map(|e| e.0);
-        let parts = self.parts.iter().map(|p| p.1).chain(self.powers.iter().map(|p| p.1));
-        let rest = self.time.iter().map(|t| t.0).chain(self.start).chain(self.version);
-        let others = self.others.iter().map(|o| o.1);
-        energy.chain(parts).chain(rest).chain(others)
+    /// Whether the rows' numbers are those of blocks, and why.
+    pub(super) fn counted(&self, sheet: &Sheet) -> Counted {
+        match (&self.block[..], self.counter) {
+            ([], None) => Counted::Open,
+            ([], Some(column)) => Counted::None(format!(
+                "the rows of one {name} do not stand together, as a block's do, so that each group was counted \
+                 for itself; --columns block={name} pairs them all the same",
+                name = sheet.names[column]
+            )),
+            (block, _) => Counted::Blocks(format!(
+                "the blocks that the table counts ({})",
+                self.list(sheet, block)
+            )),
+        }
     }
 
-    fn words(&self, sheet: &Sheet, asked: &Columns) -> String {
+    /// Whether the rows of one value follow one another, in time where it is known, else in the table.
+    fn together(&self, sheet: &Sheet, column: usize) -> bool {
+        let mut rows: Vec<&Line> = sheet.rows.iter().collect();
+        let at = |row: &&Line| self.start.and_then(|start| instant(row.cell(start)?));
+        if rows.iter().all(|row| at(row).is_some()) {
+            rows.sort_by(|a, b| at(a).unwrap_or(0.0).total_cmp(&at(b).unwrap_or(0.0)));
+        }
+        in_stretches(rows.iter().map(|row| row.cell(column)))
+    }
+
+    fn list(&self, sheet: &Sheet, of: &[From]) -> String {
         let name = |from: &From| match from {
             From::Column(c) => sheet.names[*c].clone(),
             From::Repetition(_) => "repetition".to_owned(),
             From::Folder => "@folder".to_owned(),
             From::File => "@file".to_owned(),
         };
-        let list = |of: &[From]| of.iter().map(name).collect::<Vec<_>>().join("+");
+        of.iter().map(name).collect::<Vec<_>>().join("+")
+    }
+
+    fn taken(&self) -> impl Iterator<Item = usize> {
+        let energy = self.energy.iter().map(|e| e.0);
+        let parts = self.parts.iter().map(|p| p.1).chain(self.powers.iter().map(|p| p.1));
+        let rest = self.time.iter().map(|t| t.0).chain(self.start).chain(self.version);
+        let others = self.others.iter().map(|o| o.1);
+        energy.chain(parts).chain(rest).chain(others).chain(self.warm_up)
+    }
+
+    fn words(&self, sheet: &Sheet, asked: &Columns) -> String {
+        let list = |of: &[From]| self.list(sheet, of);
         let mut words = vec![format!("group={}", list(&self.group))];
         if let Some((column, factor)) = self.energy {
             words.push(format!("energy={},unit={}", sheet.names[column], unit_of(factor)));

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use super::Kind;
 use super::columns::Columns;
 use super::copies;
-use super::guess::{Layout, is_energy};
+use super::guess::{Layout, is_energy, is_warm_up};
 use super::possible;
 use super::row::{TableRow, Tabled};
-use super::sheet::{Line, Sheet, decimal};
+use super::sheet::{Line, Sheet, decimal, instant};
+use crate::analysis::pairing::Counted;
 use crate::analysis::walk::{Ignored, relative};
 
 /// Larger than any study's table, in bytes.
@@ -25,8 +26,8 @@ pub(crate) struct Found {
     pub ignored: Vec<Ignored>,
     /// What the columns were taken for, to be shown first.
     pub by: String,
-    /// Whether there is a column of blocks.
-    pub blocks: bool,
+    /// Whether a column counts blocks.
+    pub counted: Counted,
 }
 
 /// Whether a file begins like a table with runs in its rows: a header with energy, and no samples.
@@ -68,9 +69,10 @@ fn kind(names: &[String]) -> Kind {
 pub(crate) fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Found, String> {
     let mut found = Found::default();
     let Some(sheet) = of_one_kind(files, &mut found.ignored) else { return Ok(found) };
-    let layout = Layout::of(&sheet, asked)?;
+    let mut layout = Layout::of(&sheet, asked)?;
     let replaced = along_the_way(&sheet, &layout);
     let copied = copies::in_other_files(&sheet, &layout);
+    layout.tell_files_apart(&sheet, asked, copied.iter().any(Option::is_some));
     found.ignored.extend(copies::told(&sheet, &copied));
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
     let all: Vec<Option<String>> =
@@ -84,6 +86,12 @@ pub(crate) fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Fo
             continue;
         }
         let file = &sheet.files[row.file];
+        let warm_up = layout.warm_up.and_then(|column| row.cell(column));
+        if warm_up.is_some_and(is_warm_up) {
+            let reason = format!("row {} is a warm-up", row.line);
+            found.ignored.push(Ignored { file: file.clone(), reason });
+            continue;
+        }
         if replaced {
             let reason = format!(
                 "row {} was written along the way: a later row of the same run_id holds all of it",
@@ -112,7 +120,7 @@ pub(crate) fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Fo
     }
     possible::check(&mut found.trials, &sheet, &layout, asked)?;
     found.trials.sort_by(|a, b| a.group.cmp(&b.group));
-    found.blocks = !layout.block.is_empty();
+    found.counted = layout.counted(&sheet);
     let tool = sheet.kind.tool().map(|tool| format!("{tool}: ")).unwrap_or_default();
     found.by = format!("the table's columns, {tool}{}", layout.told);
     Ok(found)
@@ -271,20 +279,77 @@ fn sheet(path: &Path) -> Result<Sheet, String> {
     Ok(Sheet { kind: kind(&names), names, rows, files: vec![path.to_owned()] })
 }
 
-/// Unix seconds of a time as it stands in tables; one without a zone is taken as UTC.
-fn instant(cell: &str) -> Option<f64> {
-    if let Ok(number) = cell.parse::<f64>() {
-        // Seconds, or milliseconds, since 1970; other numbers are no times.
-        return match number {
-            n if (1e8..1e11).contains(&n) => Some(n),
-            n if (1e11..1e14).contains(&n) => Some(n / 1000.0),
-            _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found in files of one's own, each of a name and rows.
+    fn found(files: &[(&str, &str)], header: &str) -> Found {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |(name, rows): &(&str, &str)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("{header}\n{rows}")).unwrap();
+            path
         };
+        let paths: Vec<PathBuf> = files.iter().map(put).collect();
+        find(folder.path(), &paths, &Columns::default()).unwrap()
     }
-    if let Ok(at) = cell.parse::<jiff::Timestamp>() {
-        return Some(at.as_millisecond() as f64 / 1000.0);
+
+    fn groups(found: &Found) -> Vec<&str> {
+        let mut groups: Vec<&str> = found.trials.iter().map(|t| t.group.as_str()).collect();
+        groups.dedup();
+        groups
     }
-    let civil: jiff::civil::DateTime = cell.parse().ok()?;
-    let at = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
-    Some(at.as_millisecond() as f64 / 1000.0)
+
+    #[test]
+    fn a_row_that_says_it_warmed_up_is_no_trial_and_no_group() {
+        let rows = "warm-up,scroll,9.5,3\nwarm-up,click,8.5,3\nreal,scroll,5.1,3\nreal,click,4.1,3\n\
+                    real,scroll,5.2,3\nreal,click,4.2,3\n";
+        let found = found(&[("one.csv", rows)], "stage,action,joules,seconds");
+        assert_eq!((found.trials.len(), groups(&found)), (4, vec!["click", "scroll"]));
+        let told: Vec<&str> = found.ignored.iter().map(|i| i.reason.as_str()).collect();
+        assert_eq!(told, ["row 2 is a warm-up", "row 3 is a warm-up"]);
+    }
+
+    #[test]
+    fn files_of_the_same_groups_are_told_apart_by_words_and_not_by_numbers() {
+        let rows = "scroll,5.1,3\nclick,4.1,3\nscroll,5.2,3\nclick,4.2,3\n";
+        let other = "scroll,6.1,3\nclick,6.2,3\nscroll,6.3,3\nclick,6.4,3\n";
+        let named = |one, two| found(&[(one, rows), (two, other)], "action,joules,seconds");
+        let apart = named("opera.csv", "lynx.csv");
+        assert_eq!(groups(&apart), ["click lynx", "click opera", "scroll lynx", "scroll opera"]);
+        assert!(apart.by.contains("group=action+@file"), "{}", apart.by);
+        assert_eq!(groups(&named("day_1.csv", "day_2.csv")), ["click", "scroll"]);
+    }
+
+    #[test]
+    fn a_part_of_a_table_beside_it_is_no_group_of_its_own() {
+        let rows = "scroll,5.12345,3\nclick,4.12345,3\nscroll,5.22345,3\nclick,4.22345,3\n";
+        let part = "scroll,5.12345,3\nclick,4.12345,3\n";
+        let found = found(&[("all.csv", rows), ("picked.csv", part)], "action,joules,seconds");
+        assert_eq!((found.trials.len(), groups(&found)), (4, vec!["click", "scroll"]));
+    }
+
+    #[test]
+    fn what_counts_runs_counts_blocks_only_where_their_rows_stand_together() {
+        let header = "action,round,joules,seconds";
+        let blocks = "scroll,1,5.1,3\nclick,1,4.1,3\nclick,2,4.2,3\nscroll,2,5.2,3\n";
+        let by_group = "scroll,1,5.1,3\nscroll,2,5.2,3\nclick,1,4.1,3\nclick,2,4.2,3\n";
+        let one = found(&[("a.csv", blocks)], header);
+        assert_eq!(one.counted, Counted::Blocks("the blocks that the table counts (round)".into()));
+        assert_eq!(
+            one.trials.iter().map(|t| t.block).collect::<Vec<_>>(),
+            [Some(1), Some(2)].repeat(2)
+        );
+        let other = found(&[("a.csv", by_group)], header);
+        assert!(
+            matches!(&other.counted, Counted::None(why) if why.contains("--columns block=round"))
+        );
+        assert!(other.trials.iter().all(|t| t.block.is_none()));
+        // The table is sorted by group, and the times tell that it ran in blocks.
+        let timed = "scroll,1,5.1,3,1700000000\nscroll,2,5.2,3,1700000120\nclick,1,4.1,3,1700000060\n\
+                     click,2,4.2,3,1700000180\n";
+        let third = found(&[("a.csv", timed)], "action,round,joules,seconds,start");
+        assert!(matches!(third.counted, Counted::Blocks(_)), "{:?}", third.counted);
+    }
 }

@@ -93,11 +93,7 @@ impl Sheet {
 
     /// Whether rows of the same value stand one after another, a few strays aside.
     pub(crate) fn in_stretches(&self, from: &From) -> bool {
-        let values: Vec<Option<String>> =
-            self.rows.iter().map(|row| self.text(row, from)).collect();
-        let distinct = values.iter().collect::<BTreeSet<_>>().len();
-        let changes = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        changes * 5 <= distinct * 6
+        in_stretches(self.rows.iter().map(|row| self.text(row, from)))
     }
 
     pub(crate) fn group(&self, row: &Line, of: &[From]) -> String {
@@ -139,4 +135,75 @@ pub(super) fn decimal(cell: &str) -> String {
 
 pub(super) fn number(cell: &str) -> Option<f64> {
     cell.parse::<f64>().ok().filter(|n| n.is_finite())
+}
+
+/// Whether equal values stand one after another, a few strays aside.
+pub(super) fn in_stretches<T: Ord>(values: impl Iterator<Item = T>) -> bool {
+    let values: Vec<T> = values.collect();
+    let distinct = values.iter().collect::<BTreeSet<_>>().len();
+    let changes = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    changes * 5 <= distinct * 6
+}
+
+/// Unix seconds of a time as it stands in tables; one without a zone is taken as UTC.
+pub(super) fn instant(cell: &str) -> Option<f64> {
+    // `20260222_150231`, as files are named, is also a number.
+    if let Ok(at) =
+        jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", cell.replace(['_', '-', 'T'], ""))
+        && cell.starts_with("20")
+    {
+        return utc(at);
+    }
+    if let Ok(number) = cell.parse::<f64>() {
+        // Seconds, or milliseconds, since 1970, up to the year 2096; other numbers are no times.
+        return match number {
+            n if (1e8..4e9).contains(&n) => Some(n),
+            n if (1e11..4e12).contains(&n) => Some(n / 1000.0),
+            _ => None,
+        };
+    }
+    if let Ok(at) = cell.parse::<jiff::Timestamp>() {
+        return Some(at.as_millisecond() as f64 / 1000.0);
+    }
+    utc(cell.parse().ok()?)
+}
+
+fn utc(civil: jiff::civil::DateTime) -> Option<f64> {
+    let at = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
+    Some(at.as_millisecond() as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_tables_write_them() {
+        // 2026-02-22 15:02:31 UTC, by date(1).
+        let at = 1_771_772_551.0;
+        for cell in [
+            "2026-02-22T15:02:31Z",
+            "2026-02-22 15:02:31",
+            "2026-02-22T16:02:31+01:00",
+            "20260222_150231",
+            "20260222150231",
+            "20260222T150231",
+            "1771772551",
+            "1771772551000",
+        ] {
+            assert_eq!(instant(cell), Some(at), "{cell}");
+        }
+        assert_eq!(instant("2026-02-22T15:02:31.250"), Some(at + 0.25));
+        for cell in ["12", "20269922_150231", "99999999999999", "yesterday", "-5"] {
+            assert_eq!(instant(cell), None, "{cell}");
+        }
+    }
+
+    #[test]
+    fn equal_values_one_after_another_are_stretches_but_for_strays() {
+        assert!(in_stretches([1, 1, 2, 2, 3, 3].into_iter()));
+        assert!(!in_stretches([1, 2, 3, 1, 2, 3].into_iter()));
+        let one_stray = [1, 1, 2, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11];
+        assert!(in_stretches(one_stray.into_iter()));
+    }
 }

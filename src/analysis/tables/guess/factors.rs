@@ -98,6 +98,41 @@ impl Layout {
     }
 }
 
+/// Whether files that hold the same groups have names that differ in more than numbers: what one is called may be
+/// compared as well (`chrome.csv`, `firefox.csv`), while numbered ones (`day1.csv`, `day2.csv`) go on with each
+/// other.
+pub(super) fn files_differ(sheet: &Sheet, column: usize) -> bool {
+    let mut of: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); sheet.files.len()];
+    for row in &sheet.rows {
+        of[row.file].extend(row.cell(column));
+    }
+    let word = |file: &std::path::PathBuf| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        name.replace(|c: char| c.is_ascii_digit(), "")
+    };
+    let words: BTreeSet<String> = sheet.files.iter().map(word).collect();
+    let shared = of.windows(2).any(|pair| pair[0].intersection(&pair[1]).next().is_some());
+    words.len() == sheet.files.len() && words.len() > 1 && shared
+}
+
+/// A column of a few words of which one is that of warm-ups.
+pub(super) fn warm_ups(sheet: &Sheet) -> Option<usize> {
+    (0..sheet.names.len()).find(|column| {
+        let levels = sheet.levels(*column);
+        (2..=MOST_KINDS).contains(&levels.len()) && levels.iter().any(|level| is_warm_up(level))
+    })
+}
+
+/// More kinds of rows than these are no kinds.
+const MOST_KINDS: usize = 6;
+
+/// Whether a cell says that its row is a warm-up.
+pub(in crate::analysis::tables) fn is_warm_up(cell: &str) -> bool {
+    let letters: String =
+        cell.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+    ["warmup", "warmingup", "warmuprun"].contains(&letters.as_str())
+}
+
 fn is_id(name: &str) -> bool {
     let name = lower(name);
     ["id", "uuid", "no", "nr", "#"].contains(&name.as_str())
@@ -106,7 +141,7 @@ fn is_id(name: &str) -> bool {
 }
 
 /// A column whose values come back in most groups, once or a few times each.
-pub(super) fn guessed_block(sheet: &Sheet, layout: &Layout) -> Vec<From> {
+pub(super) fn guessed_block(sheet: &Sheet, layout: &Layout) -> Option<usize> {
     let fits = |c: &usize| {
         let name = lower(&sheet.names[*c]);
         if !BLOCKS.contains(&name.as_str()) || layout.group.contains(&From::Column(*c)) {
@@ -120,5 +155,5 @@ pub(super) fn guessed_block(sheet: &Sheet, layout: &Layout) -> Vec<From> {
         let shared = groups.values().filter(|of| of.len() > 1).count();
         groups.len() > 1 && 2 * shared >= groups.len()
     };
-    (0..sheet.names.len()).find(fits).map(From::Column).into_iter().collect()
+    (0..sheet.names.len()).find(fits)
 }
