@@ -297,7 +297,7 @@ fn group(paths: &[&str], dir: &Path, search: &Search) -> Result<Grouping, ScanEr
         return grouping::by_names(paths, &name(&named)).map_err(ScanError::Ambiguous);
     };
     let regex = regex::Regex::new(pattern).map_err(|error| {
-        ScanError::Refused(format!("--group-by: '{pattern}' is no regular expression: {error}"))
+        ScanError::Refused(format!("--group-by: '{pattern}' is not a regular expression: {error}"))
     })?;
     let grouping = grouping::by_pattern(paths, &regex).map_err(ScanError::Refused)?;
     match paths.first() {
