@@ -278,7 +278,11 @@ fn hostile(scratch: &Scratch, archive: &Path) {
         let mut files = good.clone();
         files.insert(name.to_owned(), b"theirs".to_vec());
         archive_of(&hostile, &files);
-        refused(&replay(scratch, &hostile), 6, &["hostile.zip cannot be used", "not a path within"]);
+        refused(
+            &replay(scratch, &hostile),
+            6,
+            &["hostile.zip cannot be used", "not a path within"],
+        );
         std::fs::remove_file(&hostile).unwrap();
         assert_eq!(names(&scratch.at(".")), before, "{name}");
     }

@@ -13,6 +13,10 @@ use factors::{files_differ, guessed_block, warm_ups};
 pub(super) use names::is_energy;
 use names::{NO_TOTAL, likeliest, lower, part_of, profiler, seconds, unit};
 
+/// Columns that say what machine a run was on.
+const MACHINE: [&str; 7] =
+    ["hostname", "machine", "cpu_model", "cpu_count", "gpu_model", "ram_total_size", "os"];
+
 /// What every column is taken for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
@@ -69,18 +73,7 @@ impl Layout {
         };
         layout.machine = match &asked.machine {
             Some(name) => vec![named("machine", name)?],
-            None => [
-                "hostname",
-                "machine",
-                "cpu_model",
-                "cpu_count",
-                "gpu_model",
-                "ram_total_size",
-                "os",
-            ]
-            .iter()
-            .filter_map(|name| sheet.column(name))
-            .collect(),
+            None => MACHINE.iter().filter_map(|name| sheet.column(name)).collect(),
         };
         layout.tracking = sheet.column("tracking_mode");
         let place = |key: &str, name: &String| match name.as_str() {
