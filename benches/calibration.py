@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 import numpy as np  # noqa: E402 (the threads and the path come first)
 
-from analysis import machines  # noqa: E402
+from analysis import machines_report  # noqa: E402
 from analysis.decision import Decision, Trials, decide, student  # noqa: E402
 from analysis.decision.power import detectable, holm_divisor  # noqa: E402
 from analysis.over import Over, over  # noqa: E402
@@ -167,7 +167,7 @@ def answer(trials: Trials) -> tuple[Decision, list[tuple[float, float, float, bo
         return found, [(c.mean, c.low, c.high, c.resolved) for c in found.comparisons]
     pooled = over_machines(trials)
     names = [(str(a), str(b)) for a, b in trials.comparisons]
-    if caps := machines.caps({"pooled": pooled}, found, names):
+    if caps := machines_report.caps(pooled, found, names):
         found = decide(replace(trials, caps=tuple(caps)))
     return found, [(o.pooled.mean, o.pooled.low, o.pooled.high, o.resolved) for o in pooled]
 

@@ -11,14 +11,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis import effects, files, text, written
 from analysis.cautions import ESTIMATED_PART
 from analysis.decision import student
+from analysis.experiment import Experiment
+from analysis.experiment.reading import number, part, parts, whole, word
 from analysis.over import Over, interval, over, percent_text
+from analysis.protocol import Protocol
 from analysis.settings import RequestError
 
 #: With so few experiments the interval over experiments is said to be what it is.
@@ -33,38 +36,55 @@ _PLAN = {
 }
 
 
-@dataclass(frozen=True)
+class Ratio(NamedTuple):
+    """A log ratio with its standard error and degrees of freedom."""
+
+    mean: float
+    error: float
+    freedom: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Part:
-    """One experiment: its name, what it wrote of itself, and its comparisons by pair."""
+    """One experiment: its name, what it tells of itself, and what its analysis wrote."""
 
     name: str
-    experiment: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    rows: Mapping[tuple[str, str], Mapping[str, Any]]
+    experiment: Experiment
+    #: Its answer by itself, and how sure that is.
+    sentence: str
+    level: str | None
+    #: Usable trials, and blocks with every group.
+    usable: int | None
+    blocks: int | None
+    #: Whether its groups did not do the same work.
+    unlike_work: bool
+    #: Which of its energy is an estimate, and what its totals are of.
+    estimated: str | None
+    domains: tuple[str, ...]
+    #: Of every comparison, by base and group; None where it is not known.
+    ratios: Mapping[tuple[str, str], Ratio | None]
 
     @property
     def machine(self) -> str:
         """The processor's name, where it is on record."""
-        cpu = _dig(self.experiment, "machine", "cpu", "model")
-        return str(cpu) if cpu else "–"
+        return self.experiment.processor or "–"
 
     @property
     def day(self) -> str:
         """The day on which it was begun, in UTC."""
-        return str(self.experiment.get("created") or "–")[:10]
+        return (self.experiment.created or "–")[:10]
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> tuple[str | None, int | None]:
         """What no two experiments have in common."""
-        return self.experiment.get("created"), _dig(self.experiment, "plan", "order_seed")
+        return self.experiment.created, self.experiment.plan.order_seed
 
-    def ratio(self, a: str, b: str) -> tuple[float, float, float] | None:
-        """Log ratio of ``b`` to ``a``, standard error, degrees of freedom, where all are known."""
-        for pair, sign in (((a, b), 1.0), ((b, a), -1.0)):
-            row = self.rows.get(pair) or {}
-            found = [row.get(k) for k in ("log_ratio", "log_se", "df")]
-            if None not in found:
-                return sign * found[0], found[1], found[2]
+    def ratio(self, a: str, b: str) -> Ratio | None:
+        """Of ``b`` to ``a``, where it is known, whichever of them was the base."""
+        if found := self.ratios.get((a, b)):
+            return found
+        if found := self.ratios.get((b, a)):
+            return found._replace(mean=-found.mean)
         return None
 
 
@@ -90,7 +110,8 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
 
     Args:
         request: ``output``; ``parts``, of each ``name``, ``analysis`` (the folder that its analysis
-            wrote) and ``experiment`` (its ``experiment.json``); ``alpha``, ``command``, ``version``.
+            wrote) and ``experiment`` (its ``experiment.json``); ``alpha``, ``command`` and
+            ``version``.
         emit: as in :func:`analysis.run`.
 
     Raises:
@@ -100,18 +121,18 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
 
     emit({"event": "progress", "step": "experiments"})
     alpha = float(request.get("alpha") or 0.05)
-    parts = [read(part) for part in request.get("parts") or []]
-    check(parts)
-    found = compare(parts, alpha)
-    answer = tell(parts, found)
+    experiments = [read(raw) for raw in request.get("parts") or []]
+    check(experiments)
+    found = compare(experiments, alpha)
+    answer = tell(experiments, found)
     output = Path(request["output"])
     content = {
         "sentence": answer.sentence,
         "sure": answer.sure,
         "cautions": list(answer.cautions),
         "experiments": [
-            {"name": p.name, "machine": p.machine, "day": p.day, "level": p.summary.get("level")}
-            for p in parts
+            {"name": p.name, "machine": p.machine, "day": p.day, "level": p.level}
+            for p in experiments
         ],
         "comparisons": [
             asdict(o)
@@ -126,7 +147,7 @@ def run(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) -> N
     files.write(output / "across.json", written.json_text(content))
     files.write(output / "across.csv", _csv(found))
     emit({"event": "progress", "step": "report"})
-    pages = across_report.write(parts, found, answer, request)
+    pages = across_report.write(experiments, found, answer, request)
     names = ["across.json", "across.csv", *pages]
     emit({"event": "result", "sentence": answer.sentence, "files": names})
 
@@ -139,68 +160,88 @@ _COLUMNS = (
 _PERCENT = {"pct_change": "mean", "ci_low": "low", "ci_high": "high"}
 
 
-def read(part: Mapping[str, Any]) -> Part:
+def read(raw: Mapping[str, Any]) -> Part:
     """An experiment with what its analysis wrote."""
-    path = Path(part["analysis"]) / "summary.json"
+    path = Path(raw["analysis"]) / "summary.json"
     found = json.loads(path.read_text(encoding="utf-8"))
-    rows = {(r["base"], r["group"]): r for r in found.get("all_comparisons") or []}
-    return Part(str(part["name"]), part.get("experiment") or {}, found, rows)
+    trials = part(found, "trials")
+    domains = part(part(found, "settings"), "domains").get("compared")
+    return Part(
+        name=str(raw["name"]),
+        experiment=Experiment.parse(raw.get("experiment")),
+        sentence=word(found.get("sentence")) or "–",
+        level=word(found.get("level")),
+        usable=whole(trials.get("usable")),
+        blocks=whole(trials.get("complete_blocks")),
+        unlike_work=part(found, "work_gate").get("status") == "failed",
+        estimated=word(found.get("estimated")),
+        domains=tuple(map(str, domains or ())),
+        ratios={(str(r.get("base")), str(r.get("group"))): _ratio(r)
+                for r in parts(found, "all_comparisons")},
+    )  # fmt: skip
 
 
-def check(parts: Sequence[Part]) -> None:
+def _ratio(row: Mapping[str, Any]) -> Ratio | None:
+    mean, error, freedom = (number(row.get(k)) for k in ("log_ratio", "log_se", "df"))
+    if mean is None or error is None or freedom is None:
+        return None
+    return Ratio(mean, error, freedom)
+
+
+def check(experiments: Sequence[Part]) -> None:
     """Refuse what is not several experiments of one plan and one kind of energy.
 
     Raises:
         RequestError: and what to do instead.
     """
-    if len(parts) < 2:
+    if len(experiments) < 2:
         raise RequestError("experiments: name two or more")
-    first = parts[0]
-    for i, part in enumerate(parts):
-        for other in parts[:i]:
-            if part.identity == other.identity and part.identity[0] is not None:
-                raise RequestError(f"{other.name} and {part.name} are one and the same experiment")
-    for part in parts[1:]:
-        differ = [
-            word for key, word in _PLAN.items() if _planned(first, key) != _planned(part, key)
-        ]
+    first = experiments[0]
+    for i, one in enumerate(experiments):
+        for other in experiments[:i]:
+            if one.identity == other.identity and one.identity[0] is not None:
+                raise RequestError(f"{other.name} and {one.name} are one and the same experiment")
+    for one in experiments[1:]:
+        differ = [what for key, what in _PLAN.items() if _planned(first, key) != _planned(one, key)]
         if differ:
             raise RequestError(
-                f"{first.name} and {part.name} are not of one plan: {text.join(differ)} differ; "
+                f"{first.name} and {one.name} are not of one plan: {text.join(differ)} differ; "
                 "analyse them apart"
             )
-        for key, word in (("estimated", "an estimate and a measurement"), ("domains", "domains")):
-            if _kind(first, key) != _kind(part, key):
+        for key, what in (("estimated", "an estimate and a measurement"), ("domains", "domains")):
+            kinds = getattr(first, key), getattr(one, key)
+            if kinds[0] != kinds[1]:
                 more = "; name those that all have with --domains" if key == "domains" else ""
                 raise RequestError(
-                    f"{first.name} and {part.name} did not measure the same energy ({word}: "
-                    f"{_kind(first, key)} and {_kind(part, key)}){more}"
+                    f"{first.name} and {one.name} did not measure the same energy ({what}: "
+                    f"{kinds[0]} and {kinds[1]}){more}"
                 )
 
 
-def compare(parts: Sequence[Part], alpha: float) -> list[Over]:
+def compare(experiments: Sequence[Part], alpha: float) -> list[Over]:
     """Every comparison that two experiments or more have, Holm over them."""
     pairs: dict[frozenset[str], tuple[str, str]] = {}
-    declared = _dig(parts[0].experiment, "protocol", "comparisons") or []
-    for a, b in [*map(tuple, declared), *(pair for part in parts for pair in part.rows)]:
+    declared = Protocol.parse(experiments[0].experiment.told.get("protocol")).comparisons
+    for a, b in [*declared, *(pair for one in experiments for pair in one.ratios)]:
         pairs.setdefault(frozenset((a, b)), (a, b))
     known = [
-        [(p.name, *r) for p in _same_work(parts) if (r := p.ratio(a, b))] for a, b in pairs.values()
+        [(p.name, *r) for p in _same_work(experiments) if (r := p.ratio(a, b))]
+        for a, b in pairs.values()
     ]
     return over(list(pairs.values()), known, alpha)
 
 
-def tell(parts: Sequence[Part], found: Sequence[Over]) -> Answer:
+def tell(experiments: Sequence[Part], found: Sequence[Over]) -> Answer:
     """The answer in words: resolved differences first, the rest by what is known of them."""
-    count = f"{len(parts)} experiments"
+    count = f"{len(experiments)} experiments"
     cautions = []
-    if _kind(parts[0], "estimated") == "part":
+    if experiments[0].estimated == "part":
         cautions.append(ESTIMATED_PART)
-    elif _kind(parts[0], "estimated") != "none":
+    elif experiments[0].estimated != "none":
         cautions.append("The energy is estimated from CPU load; no energy counter was read.")
-    for part in parts:
-        if part not in _same_work(parts):
-            cautions.append(f"{part.name} is left out: its groups did not do the same work.")
+    for one in experiments:
+        if one.unlike_work:
+            cautions.append(f"{one.name} is left out: its groups did not do the same work.")
     if not found:
         sentence = f"No two of the {count} compare the same groups, so nothing can be pooled."
         return Answer(sentence, "", tuple(cautions))
@@ -224,11 +265,11 @@ def tell(parts: Sequence[Part], found: Sequence[Over]) -> Answer:
         sentence = f"Over {count}, no difference is resolved: {text.join(words)}."
     same = sum(_one_sign(o) for o in found)
     sure = (
-        f"The intervals are over experiments (Student's t, {len(parts) - 1} "
-        f"{'degree' if len(parts) == 2 else 'degrees'} of freedom) and hold for others like "
+        f"The intervals are over experiments (Student's t, {len(experiments) - 1} "
+        f"{'degree' if len(experiments) == 2 else 'degrees'} of freedom) and hold for others like "
         f"these; in {same} of {text.count(len(found), 'comparison')} all experiments have one sign."
     )
-    if len(parts) <= _FEW:
+    if len(experiments) <= _FEW:
         alone = [
             f"{o.b} against {o.a} {interval(o.pooled.within_low, o.pooled.within_high)}"
             for o in found
@@ -255,28 +296,16 @@ def _one_sign(over: Over) -> bool:
     return len({np.sign(mean) for _, mean, _, _ in over.parts}) == 1
 
 
-def _same_work(parts: Sequence[Part]) -> list[Part]:
-    return [p for p in parts if _dig(p.summary, "work_gate", "status") != "failed"]
+def _same_work(experiments: Sequence[Part]) -> list[Part]:
+    return [p for p in experiments if not p.unlike_work]
 
 
-def _planned(part: Part, key: str) -> Any:
+def _planned(one: Part, key: str) -> Any:
     """A part of the plan; the number of processors is the machine's, not the plan's."""
-    found = _dig(part.experiment, "settings", key)
+    found = part(one.experiment.told, "settings").get(key)
     if key == "job" and isinstance(found, Mapping):
         return {k: v for k, v in found.items() if k != "threads"}
     return found
-
-
-def _kind(part: Part, key: str) -> Any:
-    if key == "domains":
-        return tuple(_dig(part.summary, "settings", "domains", "compared") or ())
-    return part.summary.get(key)
-
-
-def _dig(value: Any, *keys: str) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 def _csv(found: Sequence[Over]) -> str:

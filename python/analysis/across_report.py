@@ -44,8 +44,7 @@ def parts_table(parts: Sequence["across.Part"]) -> Tabulation:
     ]  # fmt: skip
     rows = []
     for part in parts:
-        trials = part.summary.get("trials") or {}
-        usable, blocks = trials.get("usable"), trials.get("complete_blocks")
+        usable, blocks = part.usable, part.blocks
         rows.append(
             [
                 words(part.name),
@@ -53,8 +52,8 @@ def parts_table(parts: Sequence["across.Part"]) -> Tabulation:
                 words(part.machine),
                 number(usable, str(usable)),
                 number(blocks, str(blocks)),
-                words(part.summary.get("level") or "–"),
-                words(part.summary.get("sentence") or "–"),
+                words(part.level or "–"),
+                words(part.sentence),
             ]
         )
     return Tabulation("The experiments", columns, rows)

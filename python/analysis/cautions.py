@@ -5,8 +5,8 @@ from typing import Any
 
 from analysis import (
     departures,
+    doubts,
     durations,
-    effects,
     machines_report,
     periods,
     provenance,
@@ -70,7 +70,8 @@ def caps(table: Table, found: Findings, settings: Settings) -> list[str]:
         reasons.append("it is another without the disturbed trials")
     if not found.durations.same:
         reasons.append("it is another without the trials of an odd length")
-    reasons += machines_report.caps(found.machines, found.decision, found.compared)
+    over = found.machines.pooled if found.machines else None
+    reasons += machines_report.caps(over, found.decision, found.compared)
     known = departures.items(table, found, settings)
     if any(item.kept is False and item.weakens for item in known):
         reasons.append("it departs from the protocol")
@@ -108,7 +109,7 @@ def all_of(table: Table, found: Findings, settings: Settings) -> list[str]:
     cautions += _order(found)
     cautions += _pairing(table, found, settings)
     cautions += machines_report.cautions(found.machines)
-    cautions += _numbers(table, found, settings)
+    cautions += doubts.of_numbers(table, found, settings)
     if found.floor is None:
         cautions.append("No A/A control was run, so the noise floor is not known.")
     cautions += _coverage(table, settings)
@@ -180,7 +181,7 @@ def _domains(table: Table, settings: Settings) -> list[str]:
     """Counters that are missing, and kinds of totals that are not comparable."""
     cautions = []
     if not settings.comparable:
-        kinds = settings.domains["kinds"]
+        kinds = settings.domains.kinds
         listed = text.join([f"{group}: {kind}" for group, kind in kinds.items()])
         cautions.append(
             f"The totals are not of one kind ({listed}). Comparable are groups measured by the "
@@ -188,11 +189,9 @@ def _domains(table: Table, settings: Settings) -> list[str]:
             "have with --domains."
         )
     for entry in settings.absent:
-        groups = entry.get("groups") or []
-        where = f" in {text.join([str(g) for g in groups])}" if groups else ""
-        trials = entry.get("trials")
-        count = f" ({text.count(trials, 'trial')})" if isinstance(trials, int) else ""
-        cautions.append(f"No counter{where}: {entry.get('column')} never moved{count}.")
+        where = f" in {text.join(list(entry.groups))}" if entry.groups else ""
+        count = "" if entry.trials is None else f" ({text.count(entry.trials, 'trial')})"
+        cautions.append(f"No counter{where}: {entry.column} never moved{count}.")
     return cautions
 
 
@@ -242,7 +241,7 @@ def _pairing(table: Table, found: Findings, settings: Settings) -> list[str]:
     loose = [c for c in found.decision.comparisons if not c.paired]
     if not loose:
         return []
-    why = str(settings.pairing.get("why") or "").strip().rstrip(".")
+    why = settings.pairing.why
     all_of_them = len(loose) == len(found.decision.comparisons)
     start = "The trials are compared one by one, not within blocks"
     if not all_of_them:
@@ -250,78 +249,6 @@ def _pairing(table: Table, found: Findings, settings: Settings) -> list[str]:
             f"{len(loose)} of {len(found.decision.comparisons)} comparisons are not within blocks"
         )
     return [f"{start}{f': {why}' if why else ''}."]
-
-
-def _numbers(table: Table, found: Findings, settings: Settings) -> list[str]:
-    """What the numbers themselves say against their p-values."""
-    decision, cautions = found.decision, []
-    for name in ("position", "predecessor"):
-        if name in decision.cautions:
-            part = found.drift.position if name == "position" else found.drift.predecessor
-            what = "the position in the block" if name == "position" else "what ran before"
-            cautions.append(
-                f"Energy depends on {what} ({text.p_equation(part.p)}, up to "
-                f"{text.size(part.largest_pct)} between them); the comparisons adjusted for it "
-                "stand beside, under the first question."
-            )
-    if "trend" in decision.cautions:
-        cautions.append(_trend(table, found, settings))
-    if "memory" in decision.cautions:
-        widened = [c for c in decision.comparisons if c.memory > 0]
-        size = text.significant(max(c.memory for c in widened), 2)
-        cautions.append(
-            f"Neighbouring blocks’ differences resemble each other ({_named(table, widened)}, a "
-            f"lag-1 correlation of up to {size}): intervals and p-values are widened by the number "
-            "of blocks that they are worth."
-        )
-    if "memory-bound" in decision.cautions:
-        weak = [c for c in decision.comparisons if c.resolved and not c.holds_with_memory]
-        cautions.append(
-            f"{_named(table, weak)} would not be resolved if neighbouring blocks resembled each "
-            "other as much as these data allow: p-values may look surer than they are."
-        )
-    if "adjusted" in decision.cautions:
-        weak = [c for c in decision.comparisons if c.resolved and c.holds_adjusted is False]
-        cautions.append(
-            f"{_named(table, weak)} {'is' if len(weak) == 1 else 'are'} not resolved once position "
-            "and predecessor are taken into account: p-values may look surer than they are."
-        )
-    if "control" in decision.cautions:
-        floor = found.floor
-        decimals = text.percent_decimals(floor.ci_low, floor.ci_high)
-        low, high = (text.percent(end, decimals) for end in (floor.ci_low, floor.ci_high))
-        cautions.append(
-            f"The A/A control failed: {floor.treatment} differs from itself by "
-            f"{text.percent(floor.pct_change, decimals)} (95% interval {low} to {high}), so "
-            "something else than the treatments makes groups differ."
-        )
-    return cautions
-
-
-def _trend(table: Table, found: Findings, settings: Settings) -> str:
-    """Pairs whose difference is another at the end than at the beginning."""
-    own = [c for c in found.decision.comparisons if c.trend_p < settings.alpha]
-    own.sort(key=lambda c: c.trend_p)
-    names = table.groups
-    listed = [
-        f"{names[c.group]} against {names[c.base]} by {text.percent(effects.percent(c.trend), 1)}"
-        for c in own[:_MOST_NAMED]
-    ]
-    if len(own) > _MOST_NAMED:
-        listed.append(f"{len(own) - _MOST_NAMED} more")
-    return (
-        f"Differences drift from the first block to the last ({text.join(listed)}; smallest "
-        f"{text.p_equation(own[0].trend_p)}): what drifts for one group alone is not taken out by "
-        "pairing, and the size of the difference depends on when it is measured."
-    )
-
-
-def _named(table: Table, comparisons: list[Any]) -> str:
-    """Pairs in words, or how many there are."""
-    if len(comparisons) > _MOST_NAMED:
-        return f"{len(comparisons)} differences"
-    names = table.groups
-    return text.join([f"{names[c.group]} against {names[c.base]}" for c in comparisons])
 
 
 def _coverage(table: Table, settings: Settings) -> list[str]:
@@ -356,12 +283,3 @@ def _disturbances(table: Table, found: Findings) -> list[str]:
 def _protocol(table: Table, found: Findings, settings: Settings) -> list[str]:
     told = departures.told(departures.items(table, found, settings))
     return [f"Not as declared. {one}." for one in told]
-
-
-def adjusted(found: Findings) -> str:
-    """The comparisons adjusted for position and predecessor, in words; empty without any."""
-    parts = []
-    for row in found.drift.adjusted[: _MOST_NAMED * 2]:
-        shown = text.change(row.adjusted_pct, row.ci_low, row.ci_high)
-        parts.append(f"{row.b} against {row.a} {shown[0]} ({shown[1]} to {shown[2]})")
-    return text.join(parts)

@@ -10,7 +10,6 @@ from analysis.decision import memory
 from analysis.departures import Item
 from analysis.findings import Findings
 from analysis.provenance import Exclusion, Integrity
-from analysis.robustness import Beside
 from analysis.table import Incomplete, Table
 
 
@@ -55,7 +54,7 @@ def leave_one_out(found: Findings) -> Tabulation | None:
         low, high = (c.ci_low, c.ci_high) if c else (None, None)
         *_, least, most = text.change(c.pct_change if c else None, low, high, r.pct_low, r.pct_high)
         name = "resolved" if r.resolved else "not resolved"
-        undone = [f"{b:g}" for b in r.undone_by]
+        undone = [f"{b:g}" for b in r.undone_by or []]
         which = text.join(undone) if len(undone) <= 4 else f"any of {len(undone)}"
         cells.append(
             [
@@ -71,95 +70,6 @@ def leave_one_out(found: Findings) -> Tabulation | None:
         )
     caption = "The whole decision, each block left out in turn"
     return Tabulation(caption, columns, cells, tables.further(found)) if cells else None
-
-
-def outliers(found: Findings) -> list[Tabulation]:
-    """The outlying trials, and the result with and without their blocks."""
-    if not found.outliers.trials:
-        return []
-    scale = tables.energy_scale(found)
-    trials = [
-        [
-            words(r.trial),
-            words(r.group),
-            number(r.block, f"{r.block:g}"),
-            number(r.energy_j, scale.format(r.energy_j)),
-            number(r.modified_z),
-        ]
-        for r in found.outliers.trials
-    ]
-    first = [Column("Trial", False), Column("Group", False), Column("Block")]
-    first.append(Column(f"Energy ({scale.unit})"))
-    if len(trials) > _MOST_TRIALS:
-        more = [f"{len(trials) - _MOST_TRIALS} more are in summary.json."]
-        trials = trials[:_MOST_TRIALS]
-    else:
-        more = []
-    named = Tabulation("Outlying trials", [*first, Column("Modified z")], trials, more)
-    caption = "With and without outlying blocks"
-    return [named, _with_and_without(found, found.outliers.pairs, "outlying blocks", caption)]
-
-
-#: More outlying trials than this are only in the files.
-_MOST_TRIALS = 20
-
-
-def disturbed(found: Findings) -> Tabulation | None:
-    """The result with and without trials that something disturbed."""
-    if not found.disturbed.trials:
-        return None
-    caption = "With and without disturbed trials"
-    return _with_and_without(found, found.disturbed.pairs, "disturbed trials", caption)
-
-
-def durations(found: Findings) -> list[Tabulation]:
-    """The trials of an odd length, and the result with and without them."""
-    rows = found.durations.trials
-    if not rows:
-        return []
-    cells = [
-        [words(r.trial), words(r.group), number(r.time_s), number(r.median_s)]
-        for r in rows[:_MOST_TRIALS]
-    ]
-    columns = [
-        Column("Trial", False), Column("Group", False), Column("Time (s)"), Column("Median (s)"),
-    ]  # fmt: skip
-    more = len(rows) - _MOST_TRIALS
-    notes = [found.durations.rule]
-    if more > 0:
-        notes.append(f"{more} more are in summary.json.")
-    named = Tabulation("Trials of an odd length", columns, cells, notes)
-    caption = "With and without trials of an odd length"
-    pairs = found.durations.pairs
-    return [named, _with_and_without(found, pairs, "trials of an odd length", caption)]
-
-
-def _with_and_without(
-    found: Findings, rows: Sequence[Beside], what: str, caption: str
-) -> Tabulation:
-    both = []
-    for r in rows:
-        if (r.a, r.b) not in found.shown:
-            continue
-        for name, part in (("all data", r.all), (f"without {what}", r.without)):
-            if part is None:
-                continue
-            c = found.pair(r.a, r.b)
-            whole = (c.pct_change, c.ci_low, c.ci_high) if c else (None, None, None)
-            *_, shown = text.change(*whole, part.pct_change)
-            both.append(
-                [
-                    words(f"{r.b} against {r.a}"), words(name),
-                    number(part.n, str(part.n)),
-                    number(part.pct_change, shown),
-                    p_cell(part.p_holm), words("yes" if part.resolved else "no"),
-                ]
-            )  # fmt: skip
-    columns = [
-        Column("Pair", False), Column("Data", False), Column("n"), Column("Change"),
-        Column("p (Holm)"), Column("Resolved", False),
-    ]  # fmt: skip
-    return Tabulation(caption, columns, both, tables.further(found))
 
 
 def phases(table: Table, found: Findings, suffix: str) -> Tabulation | None:
@@ -210,6 +120,10 @@ def accuracy(table: Table) -> Tabulation | None:
     return Tabulation("Accuracy on the test set", columns, rows) if rows else None
 
 
+#: More blocks than this are only in the files.
+_MOST_BLOCKS = 20
+
+
 def incomplete(rows: Sequence[Incomplete], any_groups: bool) -> Tabulation | None:
     """The blocks that lack a group, and why; the pairs that they do have use them."""
     if not rows or not any_groups:
@@ -223,9 +137,9 @@ def incomplete(rows: Sequence[Incomplete], any_groups: bool) -> Tabulation | Non
     ]
     columns = [Column("Block", False), Column("What it lacks", False)]
     notes = ["A pair of groups uses every block in which both are usable."]
-    if len(cells) > _MOST_TRIALS:
-        notes.append(f"{len(cells) - _MOST_TRIALS} more are in summary.json.")
-        cells = cells[:_MOST_TRIALS]
+    if len(cells) > _MOST_BLOCKS:
+        notes.append(f"{len(cells) - _MOST_BLOCKS} more are in summary.json.")
+        cells = cells[:_MOST_BLOCKS]
     return Tabulation("Blocks that lack a group", columns, cells, notes)
 
 

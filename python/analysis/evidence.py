@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.decision import Decision, Trials, decide
-from analysis.settings import Settings
+from analysis.settings import Control, Settings
 from analysis.table import Table
 
 
@@ -32,7 +32,7 @@ def trials(table: Table, metric: str, settings: Settings, order: bool = True) ->
     """One metric's arrays; without ``order`` nothing is known of positions and predecessors."""
     pairs = comparisons(table, settings)
     twin = _twin(table, settings)
-    names = list(table.groups) + ([table.twin] if twin else [])
+    names = [*table.groups, *((twin.twin,) if twin else ())]
     wide = table.wide(metric).reindex(columns=names)
     logs = np.log(wide.to_numpy(float)) if len(wide) else np.empty((0, len(names)))
     place = {name: i for i, name in enumerate(names)}
@@ -53,7 +53,7 @@ def trials(table: Table, metric: str, settings: Settings, order: bool = True) ->
         predecessor=predecessor,
         times=times,
         free=[np.log(table.values(metric, name)) for name in names],
-        control=(place[settings.control.treatment], place[table.twin]) if twin else None,
+        control=(place[twin.treatment], place[twin.twin]) if twin else None,
         alpha=settings.alpha,
         margin=_margin(settings) if metric == "energy_j" else None,
         strata=strata(table, wide),
@@ -74,9 +74,11 @@ def decided(table: Table, settings: Settings) -> Decision:
     return decide(trials(table, "energy_j", settings))
 
 
-def _twin(table: Table, settings: Settings) -> bool:
+def _twin(table: Table, settings: Settings) -> Control | None:
+    """The A/A control, where both its treatment and its twin have usable trials."""
     control = settings.control
-    return bool(table.twin and control and control.treatment in table.groups)
+    both = table.twin and control and control.treatment in table.groups
+    return control if both else None
 
 
 def _margin(settings: Settings) -> float | None:

@@ -14,7 +14,6 @@ from analysis import metrics, text
 from analysis.cells import Column, Tabulation, change, interval, number, p_cell, words
 from analysis.decision import Decision, student, within
 from analysis.effects import known_percent
-from analysis.protocol import History
 from analysis.settings import Settings
 from analysis.table import Table
 
@@ -176,11 +175,11 @@ def _total(table: Table, first: str, last: str, settings: Settings) -> Change | 
     )
 
 
-def sentence(found: Releases, history: History) -> str:
+def sentence(found: Releases) -> str:
     """Where energy changed, in a sentence without its end."""
     releases = found.releases
     span = f"{releases[0].release} to {releases[-1].release}"
-    over = f"over {text.count(len(releases), 'release')} of {history.package} ({span})"
+    over = f"over {text.count(len(releases), 'release')} of {found.package} ({span})"
     steps = [r for r in found.neighbours if r.resolved]
     if not steps:
         largest = max(

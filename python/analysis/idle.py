@@ -46,8 +46,7 @@ def above(table: Table, settings: Settings, found: Decision) -> AboveIdle:
 
     ``withheld`` says why there is none. Trials below idle keep their negative energy.
     """
-    baseline = settings.baseline or {}
-    before, after = baseline.get("before_w"), baseline.get("after_w")
+    before, after = settings.baseline.before_w, settings.baseline.after_w
     if before is None and after is None:
         return AboveIdle(before, after, "idle power was not measured")
     if before is None or after is None:

@@ -230,7 +230,7 @@ def noisy(
             found.append(name)
             ratios.append(float(np.sqrt(ratio)))
             p.append(float(stats.f.sf(ratio, freedom[i], rest)))
-    corrected = student.holm(np.array(p)) if p else []
+    corrected = student.holm(np.array(p, float))
     loud: dict[str, float] = {}
     for name, ratio, value in zip(found, ratios, corrected, strict=True):
         if value < alpha:

@@ -8,7 +8,7 @@ from analysis import text
 from analysis.cells import Column, Tabulation, number, words
 from analysis.decision import Decision
 from analysis.machines import Machine, Machines
-from analysis.over import interval, percent_text
+from analysis.over import Over, interval, percent_text
 from analysis.over import table as pooled_table
 
 #: Fewer machines than these say hardly anything of how much machines differ.
@@ -44,12 +44,12 @@ def sentence(found: Machines) -> str:
 
 
 def caps(
-    found: Machines | None, decision: Decision, compared: Sequence[tuple[str, str]]
+    pooled: Sequence[Over] | None, decision: Decision, compared: Sequence[tuple[str, str]]
 ) -> list[str]:
-    """Why nothing can be firm: what is resolved on these machines alone."""
-    if found is None:
+    """Why nothing can be firm: what is resolved on these machines alone; None is one machine."""
+    if pooled is None:
         return []
-    over_all = {(o.a, o.b): np.sign(o.pooled.mean) for o in found.pooled if o.resolved}
+    over_all = {(o.a, o.b): np.sign(o.pooled.mean) for o in pooled if o.resolved}
     for pair, c in zip(compared, decision.comparisons, strict=True):
         if c.resolved and over_all.get(pair) != np.sign(c.mean):
             return ["it holds for these machines, and is not resolved over machines like them"]

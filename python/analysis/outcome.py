@@ -1,6 +1,15 @@
 """The comparisons as the verdict tells them, and the ranking that they make."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Known(NamedTuple):
+    """A change with its interval, in per cent."""
+
+    pct: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +58,13 @@ class Outcome:
     margin_pct: float | None
     equivalent: bool | None
     equivalent_within_pct: float | None
+
+    @property
+    def known(self) -> Known:
+        """The change of a comparison that has one with its interval, as every resolved one has."""
+        if self.pct_change is None or self.ci_low is None or self.ci_high is None:
+            raise ValueError(f"{self.group} against {self.base} has no change with an interval")
+        return Known(self.pct_change, self.ci_low, self.ci_high)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _means(answer: Verdict, settings: Settings) -> str:
             "exists. That does not show that the groups are equal: more runs may still tell them "
             "apart."
         )
-    most = max(resolved, key=lambda c: abs(c.log_ratio))
+    most = max(resolved, key=lambda c: abs(c.log_ratio or 0.0))
     change, low, high = text.change(most.pct_change, most.ci_low, most.ci_high)
     some = f"{len(resolved)} of {len(answer.pairs)} "
     if len(resolved) == len(answer.pairs):
@@ -105,7 +105,7 @@ def _not(table: Table, answer: Verdict, settings: Settings) -> str:
     if (estimated := provenance.estimated(table)) != "none":
         which = "the processor's part of the energy" if estimated == "part" else "the energy"
         what += f"; {which} is worked out from processor time, not measured"
-    compared = text.domains(settings.domains.get("compared") or [])
+    compared = text.domains(settings.domains.compared)
     part = (
         f" Only the energy of {compared} was counted,"
         if compared

@@ -150,8 +150,5 @@ def exclusions(table: Table, settings: Settings) -> list[Exclusion]:
             )
         )
     for entry in settings.excluded:
-        row = entry.get("row")
-        where = f" (row {row})" if row not in (None, "") else ""
-        reason = f"{entry.get('reason', 'no reason recorded')}{where}"
-        rows.append(Exclusion("file", str(entry.get("file", "")), "unreadable", reason))
+        rows.append(Exclusion("file", entry.file, "unreadable", entry.reason))
     return rows

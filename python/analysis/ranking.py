@@ -19,13 +19,13 @@ def places(table: Table, found: Findings, comparisons: list[Outcome]) -> list[Pl
     means = {
         r.group: r.geometric_mean
         for r in found.groups
-        if r.metric == "energy_j" and r.group in table.groups
+        if r.metric == "energy_j" and r.group in table.groups and r.geometric_mean is not None
     }
     below: dict[str, set[str]] = {g: set() for g in table.groups}
     above: dict[str, set[str]] = {g: set() for g in table.groups}
     for c in comparisons:
         if c.resolved:
-            more, less = (c.group, c.base) if c.pct_change > 0 else (c.base, c.group)
+            more, less = (c.group, c.base) if c.known.pct > 0 else (c.base, c.group)
             below[more].add(less)
             above[less].add(more)
     names = sorted(means, key=lambda g: means[g])

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +32,7 @@ from analysis.plots import style
 from analysis.plots.style import Figure
 from analysis.settings import RESAMPLES, Settings
 from analysis.table import Table
+from analysis.told import Copy
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _context(
         "omnibus": tables.omnibus(found),
         "published": _published(found, headline),
         "exclusions": checks.exclusions(provenance.exclusions(table, settings)),
-        "ignored": [_ignored(entry) for entry in (*settings.ignored, *settings.notes)],
+        "ignored": [str(note) for note in (*settings.ignored, *settings.notes)],
         "copies": [_copy(entry) for entry in settings.copies],
         "pairing_why": _pairing(settings),
         "domains_why": _domains(settings),
@@ -114,7 +114,7 @@ def _structure(table: Table, found: Findings, settings: Settings) -> list[Sectio
     """A section for each of: history, factors, machines; of those that there are."""
     sections = []
     if found.history is not None and settings.protocol.history is not None:
-        said = history.sentence(found.history, settings.protocol.history)
+        said = history.sentence(found.history)
         told = history.tables(found.history, table)
         sections.append(Section("history", "Release by release", said, ("history",), told))
     if found.factors is not None:
@@ -192,18 +192,6 @@ def _command(experiment: Experiment) -> str:
     return shlex.join(words)
 
 
-def _ignored(entry: Any) -> str:
-    """What was passed over, a line for each kind."""
-    if isinstance(entry, Mapping) and "kind" in entry:
-        examples = [str(e) for e in entry.get("examples") or []]
-        count = entry.get("count") or len(examples)
-        more = ", …" if count > len(examples) else ""
-        return f"{count} × {entry['kind']}" + (f": {', '.join(examples)}{more}" if examples else "")
-    if isinstance(entry, Mapping):
-        return ": ".join(str(v) for v in entry.values() if v not in (None, ""))
-    return str(entry)
-
-
 _PAIRED = {
     "experiment": "by the experiment’s own blocks",
     "number": "by the numbers in the files’ names",
@@ -214,29 +202,27 @@ _PAIRED = {
 
 def _pairing(settings: Settings) -> str:
     """How trials were paired, and why; empty where the host did not say."""
-    how = settings.pairing.get("how")
+    how, why = settings.pairing.how, settings.pairing.why
     if how is None:
         return ""
-    why = str(settings.pairing.get("why") or "").strip().rstrip(".")
     return f"Trials were paired {_PAIRED.get(how, how)}{f': {why}' if why else ''}."
 
 
 def _domains(settings: Settings) -> str:
     """Which domains make the totals that are compared, and why; empty where not said."""
     domains = settings.domains
-    if not domains:
+    if not domains.known:
         return ""
-    compared = text.domains(domains.get("compared") or []) or "none"
-    beside = text.domains(domains.get("beside") or [])
-    why = str(domains.get("why") or "").strip().rstrip(".")
+    compared = text.domains(domains.compared) or "none"
+    beside, why = text.domains(domains.beside), domains.why
     return (
         f"Compared: {compared}{f'; beside them: {beside}' if beside else ''}"
         f"{f'; {why}' if why else ''}."
     )
 
 
-def _copy(entry: Mapping[str, Any]) -> str:
-    return f"{entry.get('file')} is a copy of {entry.get('same_as')} and counts once"
+def _copy(one: Copy) -> str:
+    return f"{one.file} is a copy of {one.same_as} and counts once"
 
 
 def _year(table: Table) -> str:

@@ -121,7 +121,7 @@ def _design(frame: pd.DataFrame, table: Table) -> tuple[np.ndarray, list[str]]:
         values = frame[term].astype(object).where(frame[term].notna(), "(none)").astype(str)
         if frame[term].nunique() < 2:
             continue
-        more = []
+        more: list[np.ndarray] = []
         for level in sorted(values.unique())[1:]:
             column = values.eq(level).to_numpy(float)
             trial = np.column_stack([*columns, *more, column])

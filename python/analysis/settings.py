@@ -8,6 +8,7 @@ from typing import Any
 from analysis import carbon
 from analysis.experiment import Experiment
 from analysis.protocol import Protocol
+from analysis.told import Absent, Copy, Domains, Idle, Note, Pairing, Unread
 
 #: Resamples of the bootstrap that stands beside Student's interval.
 RESAMPLES = 9999
@@ -56,15 +57,15 @@ class Settings:
     base: str | None = None
     practical: Practical = field(default_factory=Practical)
     experiment: Experiment = field(default_factory=Experiment)
-    excluded: tuple[Mapping[str, Any], ...] = ()
-    ignored: tuple[Any, ...] = ()
+    excluded: tuple[Unread, ...] = ()
+    ignored: tuple[Note, ...] = ()
     control: Control | None = None
-    baseline: Mapping[str, Any] | None = None
-    pairing: Mapping[str, Any] = field(default_factory=dict)
-    domains: Mapping[str, Any] = field(default_factory=dict)
-    absent: tuple[Mapping[str, Any], ...] = ()
-    copies: tuple[Mapping[str, Any], ...] = ()
-    notes: tuple[Any, ...] = ()
+    baseline: Idle = field(default_factory=Idle)
+    pairing: Pairing = field(default_factory=Pairing)
+    domains: Domains = field(default_factory=Domains)
+    absent: tuple[Absent, ...] = ()
+    copies: tuple[Copy, ...] = ()
+    notes: tuple[Note, ...] = ()
     margin_pct: float | None = None
     protocol: Protocol = field(default_factory=Protocol)
     command: str = ""
@@ -85,8 +86,7 @@ class Settings:
     @property
     def comparable(self) -> bool:
         """Whether the groups' totals are of one kind."""
-        kinds = self.domains.get("kinds")
-        return not isinstance(kinds, Mapping) or len(set(kinds.values())) < 2
+        return len(set(self.domains.kinds.values())) < 2
 
     @property
     def confidence(self) -> float:
@@ -125,15 +125,15 @@ class Settings:
             base=request.get("base"),
             practical=Practical(**practical),
             experiment=experiment,
-            excluded=tuple(request.get("excluded") or ()),
-            ignored=tuple(request.get("ignored") or ()),
+            excluded=tuple(map(Unread.parse, request.get("excluded") or ())),
+            ignored=tuple(map(Note.parse, request.get("ignored") or ())),
             control=_control(request, experiment),
-            baseline=request.get("baseline"),
-            pairing=request.get("pairing") or {},
-            domains=request.get("domains") or {},
-            absent=tuple(request.get("absent") or ()),
-            copies=tuple(request.get("copies") or ()),
-            notes=tuple(request.get("notes") or ()),
+            baseline=Idle.parse(request.get("baseline")),
+            pairing=Pairing.parse(request.get("pairing")),
+            domains=Domains.parse(request.get("domains")),
+            absent=tuple(map(Absent.parse, request.get("absent") or ())),
+            copies=tuple(map(Copy.parse, request.get("copies") or ())),
+            notes=tuple(map(Note.parse, request.get("notes") or ())),
             margin_pct=None if margin is None else float(margin),
             protocol=Protocol.parse(experiment.told.get("protocol")),
             command=request.get("command") or "",

@@ -28,7 +28,7 @@ def groups(rows: Sequence[Described], names: Iterable[metrics.Metric]) -> list[T
         own = [r for r in rows if r.metric == metric.name and r.n]
         if not own:
             continue
-        scale = text.Scale.fit([r.max for r in own], metric.unit)
+        scale = text.Scale.fit([r.max for r in own if r.max is not None], metric.unit)
         logs = isinstance(own[0], Group) and own[0].geometric_mean is not None
         labels = {k: v for k, v in _LOCATION.items() if logs or k != "geometric_mean"}
         columns = [Column("Group", False), Column("n"), *map(Column, labels.values())]

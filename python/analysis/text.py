@@ -112,10 +112,11 @@ def change(
     digits are those that the interval bears out. The one way in which the report writes a change.
     """
     values = (pct, low, high, *more)
-    known = None not in (low, high) and math.isfinite(low) and math.isfinite(high)
-    if pct is not None and (pct >= 100 or (known and high >= _HUGE)):
-        places = ratio_decimals(low, high) if known else 2
-        return [_times(v, places) for v in values]
+    places = None
+    if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
+        places = ratio_decimals(low, high) if (pct or 0.0) >= 100 or high >= _HUGE else None
+    if pct is not None and (pct >= 100 or places is not None):
+        return [_times(v, 2 if places is None else places) for v in values]
     decimals = percent_decimals(low, high, pct)
     return [percent(v, decimals) for v in values]
 

@@ -68,7 +68,7 @@ def decide(table: Table, found: Findings, settings: Settings) -> Verdict:
     if not settings.comparable:
         sentence = _unlike(table, found, settings)
     elif found.history is not None and level != "too few":
-        sentence = f"{history.sentence(found.history, settings.protocol.history)}{over}"
+        sentence = f"{history.sentence(found.history)}{over}"
     elif found.factors is not None and level != "too few":
         sentence = f"{factors_report.sentence(found.factors, everything)}{over}"
     else:
@@ -138,9 +138,7 @@ def _sparse(table: Table) -> str:
 
 def _measured(settings: Settings) -> str:
     """Which domains were compared, where others were measured beside them; else nothing."""
-    compared, beside = (
-        [str(d) for d in settings.domains.get(part) or []] for part in ("compared", "beside")
-    )
+    compared, beside = list(settings.domains.compared), list(settings.domains.beside)
     if not compared or not beside or not settings.comparable:
         return ""
     were = "was" if len(beside) == 1 else "were"
@@ -149,7 +147,7 @@ def _measured(settings: Settings) -> str:
 
 def _unlike(table: Table, found: Findings, settings: Settings) -> str:
     """The answer where totals are of different kinds."""
-    kinds = settings.domains["kinds"]
+    kinds = settings.domains.kinds
     parts = []
     rows = {r.group: r for r in found.groups if r.metric == "energy_j"}
     scale = text.Scale.fit([rows[group].mean for group in table.groups], "J")
@@ -176,6 +174,7 @@ def _comparison(
     """One comparison: the numbers, whether it is resolved, and why not."""
     base, group = pair
     row = found.pair(base, group)
+    note = row.note if row else None
     ranks = found.pair(base, group, pairs.WILCOXON) if c.paired else None
     why_not = None
     if provenance.work_gate(settings)[0] == "failed":
@@ -183,7 +182,7 @@ def _comparison(
     elif not settings.comparable:
         why_not = "not of one kind"
     elif not c.tested:
-        why_not = "no spread to test by" if "identical" in (row.note or "") else "too few data"
+        why_not = "no spread to test by" if "identical" in (note or "") else "too few data"
     elif not c.resolved:
         why_not = limits.INSIGNIFICANT
     return Outcome(
@@ -210,7 +209,7 @@ def _comparison(
         survives=c.survives if c.paired else None,
         resolved=c.resolved and why_not is None,
         why_not=why_not,
-        note=row.note,
+        note=note,
         memory=c.memory,
         margin_pct=settings.margin,
         equivalent=bool(c.equivalent_p < settings.alpha) if np.isfinite(c.equivalent_p) else None,
@@ -269,7 +268,7 @@ def _unresolved(comparisons: list[Outcome], found: Findings) -> str:
 
 def _tests(resolved: list[Outcome]) -> str:
     """The test that decided, and what ranks say to it."""
-    worst = text.p_equation(max(c.p_parametric for c in resolved))
+    worst = text.p_equation(max(c.p_parametric or 0.0 for c in resolved))
     kind = "paired t" if resolved[0].paired else "Welch t"
     several = f" (largest Holm-corrected {worst})" if len(resolved) > 1 else f" ({worst})"
     if not all(c.paired for c in resolved):

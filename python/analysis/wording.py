@@ -79,7 +79,7 @@ def _each(comparisons: list[Outcome]) -> str:
 
 def _of_base(base: str, own: list[Outcome]) -> str:
     resolved = [c for c in own if c.resolved]
-    least = len(resolved) == len(own) and all(c.pct_change > 0 for c in own)
+    least = len(resolved) == len(own) and all(c.known.pct > 0 for c in own)
     clauses, verb, unit = [], "used ", "" if least else " energy"
     for c in resolved:
         clauses.append(_clause(c, verb, unit))
@@ -92,7 +92,7 @@ def _clause(c: Outcome, verb: str, unit: str) -> str:
     """One comparison among several; the first says in full what the others leave out."""
     size, span = _size(c)
     interval = "95% interval " if verb else ""
-    if c.pct_change >= 100:
+    if c.known.pct >= 100:
         return f"{c.group} {verb}{size} times as much{unit} ({interval}{span})"
     return f"{c.group} {verb}{size} {_word(c)}{unit} ({interval}{span})"
 
@@ -133,20 +133,20 @@ def _other(c: Outcome, group: str) -> str:
 
 
 def _log(c: Outcome) -> float:
-    return math.log1p(c.pct_change / 100.0)
+    return math.log1p(c.known.pct / 100.0)
 
 
 def _word(c: Outcome) -> str:
-    return "more" if c.pct_change > 0 else "less"
+    return "more" if c.known.pct > 0 else "less"
 
 
 def _than(c: Outcome) -> str:
-    return "times as much energy as" if c.pct_change >= 100 else f"{_word(c)} energy than"
+    return "times as much energy as" if c.known.pct >= 100 else f"{_word(c)} energy than"
 
 
 def _size(c: Outcome) -> tuple[str, str]:
     """Size and interval without signs: percentages, or multiples from twice as much on."""
-    low, high, change = c.ci_low, c.ci_high, c.pct_change
+    change, low, high = c.known
     decimals = text.percent_decimals(low, high, change)
     if change >= 100:
         size, *ends = (shown.removesuffix("×") for shown in text.change(change, low, high))

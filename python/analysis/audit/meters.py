@@ -57,16 +57,16 @@ def _disagrees(trials: Trials, column: str) -> Iterator[Finding]:
 
 def _absent(trials: Trials) -> Iterator[Finding]:
     for column in trials.absent:
-        groups = [str(group) for group in column.get("groups") or ()]
+        groups, count = list(column.groups), column.trials or 0
         rows = trials.frame.index[trials.frame["group"].isin(groups)]
         yield Finding(
             kind="absent",
             severity="note",
-            title=f"{column.get('column')} is there and measures nothing",
+            title=f"{column.column} is there and measures nothing",
             evidence=f"It is the same from the first row to the last in "
-            f"{plural(int(column.get('trials') or 0), 'trial')} of {join(groups)}: the machine "
+            f"{plural(count, 'trial')} of {join(groups)}: the machine "
             "lacks that counter, and a study that names this part has not measured it.",
-            trials=pd.Index(rows[: int(column.get("trials") or 0)]),
+            trials=pd.Index(rows[:count]),
             of=len(trials.frame),
             groups=tuple(groups),
             cannot="it is no part of the total",

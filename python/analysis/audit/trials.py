@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.told import Absent
+
 #: Parts of a machine that are added up, by their columns, and what people call them.
 PARTS = {
     "energy_package_j": "processor",
@@ -30,7 +32,7 @@ class Trials:
 
     frame: pd.DataFrame
     copies: int
-    absent: tuple[Mapping[str, Any], ...] = ()
+    absent: tuple[Absent, ...] = ()
 
     @classmethod
     def of(cls, request: Mapping[str, Any], arrays: Mapping[str, Any]) -> "Trials":
@@ -57,7 +59,11 @@ class Trials:
         if frame["run_order"].isna().all():
             frame["run_order"] = frame["start_unix_s"].rank(method="first")
         frame["number"] = _numbers(frame)
-        return cls(frame, len(request.get("copies") or ()), tuple(request.get("absent") or ()))
+        return cls(
+            frame,
+            len(request.get("copies") or ()),
+            tuple(map(Absent.parse, request.get("absent") or ())),
+        )
 
     @cached_property
     def used(self) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def exclusions(table: Table, found: Findings, settings: Settings) -> Item | None
     parts = [f"{named(names)} left out without a rule ({why})" for why, names in loose.items()]
     if len(parts) > 2:
         parts = [*parts[:2], f"and {len(parts) - 2} more reasons"]
-    unread = [str(entry.get("file")) for entry in settings.excluded]
+    unread = [entry.file for entry in settings.excluded]
     if unread:
         parts.append(f"{text.count(len(unread), 'file')} could not be read ({named(unread)})")
     parts += _for_their_size(found, rules)

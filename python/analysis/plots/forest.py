@@ -31,7 +31,8 @@ def draw(found: Sequence[Over], settings: Settings, kind: str) -> style.Figure:
     found = [_fewer(o) for o in found]
     count = sum(len(o.parts) + 2 for o in found)
     figure, (axes,) = style.canvas(0.6 + 0.21 * count)
-    y, places, names, told, heads = 0.0, [], [], [], []
+    y, names, told, heads = 0.0, [], [], []
+    places: list[float] = []
     for o in found:
         heads.append(len(places))
         places.append(y)

@@ -45,7 +45,7 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
         "block. Shaded: steps between neighbours whose change of energy is resolved after Holm’s "
         "correction. Elsewhere a step may be none, or smaller than the experiment can show."
     )
-    told = sentence(history, settings.protocol.history)
+    told = sentence(history)
     return [
         style.finish(
             figure, settings, "history", "Energy, time and power by release", caption,

@@ -34,7 +34,8 @@ def draw(table: Table, found: Findings, settings: Settings, palette: Palette) ->
     figure = Blank(figsize=(WIDTH, 0.5 + 1.25 * len(traces)), layout="constrained")
     panels = figure.subplots(len(traces), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     longest = max(_span(group) for group in traces.values())
-    medians, peaks, phased = [], [], {}
+    medians, peaks = [], []
+    phased: dict[str, Patch] = {}
     for axes, (name, group) in zip(panels, traces.items(), strict=True):
         level, peak = _panel(axes, group, palette.colours[name])
         peaks.append(peak)

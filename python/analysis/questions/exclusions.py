@@ -1,6 +1,6 @@
 """Is every trial accounted for, and does the result hang on what is left out?"""
 
-from analysis import around, checks, limits, provenance, robustness, stopping, tables, text
+from analysis import around, beside, checks, limits, provenance, robustness, stopping, tables, text
 from analysis.findings import Findings
 from analysis.questions.answer import Answer, kept
 from analysis.robustness import Outliers
@@ -39,8 +39,8 @@ def accounted(table: Table, found: Findings, settings: Settings) -> Answer:
         )
     if table.sparse:
         lines.append(f"With a single usable trial, and so not compared: {text.join(table.sparse)}.")
-    if settings.pairing.get("why"):
-        lines.append(f"Pairing: {str(settings.pairing['why']).rstrip('.')}.")
+    if settings.pairing.why:
+        lines.append(f"Pairing: {settings.pairing.why}.")
     if stopped := stopping.told(settings.experiment):
         lines.append(stopped)
     if disturbed := _disturbed(table):
@@ -82,8 +82,8 @@ def robust(table: Table, found: Findings, settings: Settings) -> Answer:
             f"disturbed, {without}."
         )
     extra = kept(
-        checks.leave_one_out(found), *checks.outliers(found), checks.disturbed(found),
-        *checks.durations(found), tables.adjusted(found),
+        checks.leave_one_out(found), *beside.outliers(found), beside.disturbed(found),
+        *beside.durations(found), tables.adjusted(found),
     )  # fmt: skip
     if not tested:
         return Answer(title, "unknown", "Too few blocks to leave one out", lines, extra)

@@ -43,15 +43,15 @@ def domains(table: Table, found: Findings, settings: Settings) -> Answer:
         if not any(m.name in keys for m in domains)
     ]
     lines = [f"Domains: {text.join(names) or 'not named'}."]
-    compared = text.domains(settings.domains.get("compared") or [])
-    beside = text.domains(settings.domains.get("beside") or [])
+    compared = text.domains(settings.domains.compared)
+    beside = text.domains(settings.domains.beside)
     if compared:
         others = f"; beside them stand {beside}" if beside else ""
         lines.append(f"The totals that are compared are of {compared}{others}.")
-    if why := str(settings.domains.get("why") or "").rstrip("."):
+    if why := settings.domains.why:
         lines.append(f"{why[0].upper()}{why[1:]}.")
     for entry in settings.absent:
-        lines.append(f"No counter: {entry.get('column')} never moved.")
+        lines.append(f"No counter: {entry.column} never moved.")
     if absent:
         lines.append(f"No reading of {text.join(absent, 'or')}.")
     lines.append(

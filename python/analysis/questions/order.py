@@ -46,7 +46,7 @@ def was_random(table: Table, found: Findings, settings: Settings) -> Answer:
     if order.verdict == "apart":
         when = periods.told(order.apart, order.periods)
         lines.append(f"{when[0].upper()}{when[1:]}.")
-    if repeated and repeated.cycle:
+    if repeated and repeated.period and repeated.cycle:
         chance = text.significant(repeated.period_chance, 1)
         cycle = "; ".join(" → ".join(one) for one in repeated.cycle)
         lines.append(

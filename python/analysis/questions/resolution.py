@@ -45,17 +45,17 @@ def floor(table: Table, found: Findings, settings: Settings) -> Answer:
 
 def _equivalence(found: Findings, settings: Settings) -> list[str]:
     """What is equivalent within the margin, or within what it would be."""
-    known = [r for r in found.equivalence if r.within_pct is not None]
+    known = [(r.within_pct, r) for r in found.equivalence if r.within_pct is not None]
     if not known:
         return []
     if settings.margin is None:
-        closest = min(known, key=lambda r: r.within_pct)
+        within, closest = min(known, key=lambda one: one[0])
         return [
             f"No margin of equivalence was stated (--margin). The closest pair, {closest.b} "
             f"against {closest.a}, would be equivalent within "
-            f"{text.within(closest.within_pct)}, by itself."
+            f"{text.within(within)}, by itself."
         ]
-    same = [f"{r.b} and {r.a}" for r in known if r.equivalent]
+    same = [f"{r.b} and {r.a}" for _, r in known if r.equivalent]
     listed = text.join(same) if len(same) <= 4 else f"{len(same)} of {len(known)} pairs"
     return [f"Equivalent within ±{settings.margin:g}%: {listed or 'no pair is shown to be'}."]
 

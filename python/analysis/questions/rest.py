@@ -13,8 +13,7 @@ from analysis.table import Table
 
 def idle(table: Table, found: Findings, settings: Settings) -> Answer:
     title = "Gross or above idle; what was idle power, and did it drift?"
-    baseline = settings.baseline or {}
-    before, after = baseline.get("before_w"), baseline.get("after_w")
+    before, after = settings.baseline.before_w, settings.baseline.after_w
     lines = _settled(found.around.warmups)
     cool, cool_mark = _cooled(found.around.cooldowns)
     if before is None and after is None:
@@ -26,7 +25,7 @@ def idle(table: Table, found: Findings, settings: Settings) -> Answer:
         for w, when in ((before, "before the first trial"), (after, "after the last"))
         if w is not None
     ]
-    drift = baseline.get("drift_w")
+    drift = settings.baseline.drift_w
     if drift is None and before is not None and after is not None:
         drift = after - before
     mark = cool_mark
