@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Something that is neither a plain file nor a folder, where only these may be.
+/// Something that is neither a plain file nor a folder, where only these may be. Cause and remedy are one text: it
+/// travels inside an `io::Error`, which has room for one.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} is {what}, and joulerace uses plain files and folders only in a folder of results; remove it, or put in its place what it stands for",
     path = path.display())]
