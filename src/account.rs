@@ -42,7 +42,7 @@ impl Account {
     ///
     /// # Errors
     ///
-    /// A field has another type than it has to have, in words.
+    /// A field has the wrong type, in words.
     pub(crate) fn training(&self) -> Result<Training, String> {
         Training::deserialize(&self.0).map_err(unread)
     }
@@ -66,7 +66,7 @@ fn unread(error: serde_json::Error) -> String {
     format!("its account of its work cannot be read: {error}")
 }
 
-/// What is judged of a training's account. Numbers that are none (NaN, infinities) arrive as null.
+/// What is judged of a training's account. NaN and infinities arrive as null.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Training {
     /// Mean training losses, one an epoch, where the work has any.

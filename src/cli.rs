@@ -212,9 +212,14 @@ const DATA_DIR: &str = "JOULERACE_DATA_DIR";
 /// The variable that says where RAPL's zones are, where no flag does.
 const POWERCAP: &str = "JOULERACE_POWERCAP";
 
+/// A whole number from 1 to `most`.
+fn up_to(most: u32) -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(most))
+}
+
 /// How many blocks, runs or shards there may be.
 fn blocks() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..=100_000)
+    up_to(100_000)
 }
 
 /// After how many failures it may stop.

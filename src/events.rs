@@ -1,4 +1,4 @@
-//! What the run loop tells whoever listens: the terminal, the log.
+//! What the run loop reports to its listeners: the terminal and the log.
 //!
 //! These are the events of this code. Files say `event` too, and keep that key: a journal's line is an
 //! [`EntryKind`](crate::store::journal::EntryKind) here, what a script emits a

@@ -1,4 +1,4 @@
-//! Was the work the work that was asked for, and the same for everyone?
+//! Checks that each trial did the work that was asked for, and that all did the same.
 
 pub(crate) mod commands;
 
@@ -28,7 +28,7 @@ pub(crate) struct Trained<'a> {
 }
 
 impl Expected<'_> {
-    /// Of what these settings run, on a data set where there is one.
+    /// What these settings ask for, on a data set where there is one.
     pub(crate) fn of<'a>(settings: &'a Settings, dataset: Option<&Dataset>) -> Expected<'a> {
         if settings.commands.is_some() {
             return Expected::Commands;
@@ -43,7 +43,7 @@ impl Expected<'_> {
     ///
     /// # Errors
     ///
-    /// The first thing that is not as it has to be, in words.
+    /// The first thing that is wrong, in words.
     pub(crate) fn check(&self, record: &TrialRecord) -> Result<(), String> {
         match self {
             Expected::Training(trained) => check_training(record, trained),
@@ -85,7 +85,7 @@ fn check_training(record: &TrialRecord, expected: &Trained<'_>) -> Result<(), St
     }
 }
 
-/// What the workload's specification expects, and what was asked for, is what the account tells.
+/// Checks that the account says what the workload's specification expects and what was asked for.
 fn as_expected(
     account: &Account,
     training: &Training,
@@ -239,8 +239,9 @@ fn far_off(
 }
 
 /// Trials of one seed whose losses are not those of the first that did the same in the same way: an A/A twin
-/// repeats its own. Another processor may round otherwise, so machines are held against themselves. On a graphics card sums are added up in the order in which its processors finish, so that
-/// losses differ in their last digits: there the accuracies have to do.
+/// repeats its own. Another processor may round otherwise, so machines are held against themselves. On a graphics
+/// card sums are added up in the order in which its processors finish, so that losses differ in their last
+/// digits: there the accuracies have to do.
 fn not_repeated(records: &[TrialRecord], alike: &[usize], reasons: &mut Vec<String>) {
     let mut firsts: BTreeMap<_, &TrialRecord> = BTreeMap::new();
     let on_a_card = |record: &&TrialRecord| {

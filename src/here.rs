@@ -1,4 +1,4 @@
-//! What this machine is called, and how it is known again.
+//! What this machine is called, and how it is recognised.
 
 use crate::clean;
 use sha2::{Digest, Sha256};
@@ -22,7 +22,7 @@ fn plain(name: &str) -> String {
     clean::cut(&name.trim().chars().map(letter).collect::<String>(), 64)
 }
 
-/// A number for this machine that says nothing of the system's own one (machine-id(5) asks for that).
+/// A number for this machine that does not reveal the system's own one (machine-id(5) asks for that).
 pub(crate) fn id() -> Option<String> {
     let id = std::fs::read_to_string("/etc/machine-id").ok()?;
     let digest = Sha256::digest(format!("joulerace {}", id.trim()).as_bytes());

@@ -77,7 +77,7 @@ impl Project {
 /// A path as the user may type it: relative to where they are, where it lies below.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    // Windows writes paths that were followed so (`\\?\C:\…`), and nobody types them.
+    // Windows writes resolved paths like this (`\\?\C:\…`), and nobody types them.
     let text = path.to_str().filter(|_| cfg!(windows)).and_then(|text| text.strip_prefix(r"\\?\"));
     let path = text.filter(|text| !text.starts_with("UNC")).map_or(path, Path::new);
     crate::clean::line(&path.strip_prefix(&here).unwrap_or(path).to_string_lossy())
@@ -104,8 +104,8 @@ pub fn cache() -> PathBuf {
         .unwrap_or_else(temporary_cache)
 }
 
-/// A cache in the folder for temporary files, which everybody may write to: one that is this user's and
-/// that nobody else can write to, whoever waits with a folder of the usual name.
+/// A cache in the folder for temporary files, which everybody may write to: one that is this user's and that
+/// nobody else can write to, even if somebody else made a folder of the usual name.
 #[cfg(unix)]
 fn temporary_cache() -> PathBuf {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};

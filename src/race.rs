@@ -15,7 +15,7 @@ pub(crate) use save::save;
 use std::ffi::OsString;
 use value::words;
 
-/// What is said of one invocation and not of an experiment.
+/// Flags of one invocation, which an experiment's file does not have.
 const NO_KEYS: [&str; 9] =
     ["help", "version", "verbose", "quiet", "save", "resume", "accept-changes", "dry-run", "shard"];
 
@@ -142,7 +142,7 @@ fn check(file: &str, arg: &Arg, begin: &[OsString], words: &[OsString]) -> Resul
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
-    // What else is needed with it is asked when all is together.
+    // Flags that need each other are checked once all are together.
     if error.kind() == ErrorKind::MissingRequiredArgument {
         return Ok(());
     }

@@ -21,7 +21,9 @@ pub(crate) use command_line::CommandLine;
 pub(crate) use commands::{Commands, Shell};
 pub(crate) use device::{Device, DeviceError};
 pub(crate) use error::{Problem, SettingsError};
-pub(crate) use factors::{Factor, check_factors, of_the_work};
+pub(crate) use factors::{
+    Factor, MOST_BATCH, MOST_EPOCHS, check_factors, is_learning_rate, of_the_work,
+};
 pub(crate) use history::History;
 pub(crate) use label::{folder_of, is_label, is_name};
 pub(crate) use race::RaceError;
@@ -64,7 +66,7 @@ pub(crate) mod duration_text {
     }
 }
 
-/// Nothing here takes longer, and sums of durations below it do not overflow.
+/// The longest duration; sums of shorter ones do not overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Reads a duration such as `90s`, `5m`, `200ms`, of at most a year.
@@ -103,7 +105,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether nothing is trained: commands are compared.
+    /// Whether commands are compared, so that nothing is trained.
     pub(crate) fn is_none(&self) -> bool {
         *self == Job::default()
     }
@@ -280,7 +282,7 @@ impl Settings {
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(format!("its {name} are 0"));
         }
-        if self.commands.is_none() && !(job.learning_rate > 0.0 && job.learning_rate.is_finite()) {
+        if self.commands.is_none() && !is_learning_rate(job.learning_rate) {
             return Err(format!("its learning rate is {}", job.learning_rate));
         }
         for (name, pct) in [("margin", self.margin_pct), ("precision", self.until_precise)] {
@@ -310,7 +312,7 @@ impl Settings {
             return Err(format!("it compares {name:?} and {other:?}, one folder"));
         }
         if !is_label(name) {
-            return Err(format!("it compares {name:?}, which is no label"));
+            return Err(format!("it compares {name:?}, which cannot be a label"));
         }
         if command.is_some() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Being told to stop: once to end after the present trial, twice to end now.
+//! Requests to stop: one ends the run after the present trial, a second one now.
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -163,7 +163,7 @@ pub(crate) fn token() -> std::io::Result<CancellationToken> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        // Listened for from here on, not from when the task is first run.
+        // This listens from now on, not from when the task is first run.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::spawn(async move {

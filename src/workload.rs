@@ -108,7 +108,7 @@ impl Workload {
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::About`] for a file that cannot be read or says what nobody understands.
+    /// [`WorkloadError::About`] for a file that cannot be read or has unknown keys.
     pub(crate) fn about(&self) -> Result<About, WorkloadError> {
         let file = self.folder.join("workload.toml");
         let error = |why: String| WorkloadError::About { file: shown(&file), why };

@@ -237,14 +237,14 @@ fn locks_taken_over(scratch: &Scratch, archive: &Path) {
     std::fs::create_dir_all(theirs.join("locks")).unwrap();
     refused(&take(&theirs, &[]), 6, &["no locks of versions"]);
     for (name, text, word) in [
-        ("a@1.3.txt", lock("1.3") + "--index-url=http://x/?a==1\n", "no package at a version"),
+        ("a@1.3.txt", lock("1.3") + "--index-url=http://x/?a==1\n", "not a package at a version"),
         ("a@1.3.txt", lock("1.3").replace("3.11", "../3.11"), "its python"),
         (
             "a@1.3.txt",
             lock("1.3").replace("# as of: now", "# \r--index-url x"),
             "control character",
         ),
-        (" a@1.3.txt", lock("1.3"), "no framework at a version"),
+        (" a@1.3.txt", lock("1.3"), "not a framework at a version"),
     ] {
         let path = theirs.join("locks").join(name);
         std::fs::write(&path, text).unwrap();
@@ -278,7 +278,11 @@ fn hostile(scratch: &Scratch, archive: &Path) {
         let mut files = good.clone();
         files.insert(name.to_owned(), b"theirs".to_vec());
         archive_of(&hostile, &files);
-        refused(&replay(scratch, &hostile), 6, &["hostile.zip cannot be used", "no path within"]);
+        refused(
+            &replay(scratch, &hostile),
+            6,
+            &["hostile.zip cannot be used", "not a path within"],
+        );
         std::fs::remove_file(&hostile).unwrap();
         assert_eq!(names(&scratch.at(".")), before, "{name}");
     }
@@ -291,7 +295,7 @@ fn hostile(scratch: &Scratch, archive: &Path) {
     archive_of(&hostile, &files);
     refused(&replay(scratch, &hostile), 6, &["twice"]);
     std::fs::write(&hostile, "no archive").unwrap();
-    refused(&replay(scratch, &hostile), 6, &["no whole ZIP archive"]);
+    refused(&replay(scratch, &hostile), 6, &["not a whole ZIP archive"]);
     let mut files = good;
     files.remove("SHA256SUMS");
     archive_of(&hostile, &files);

@@ -337,7 +337,7 @@ fn lines_that_are_no_samples_are_passed_over_and_told() {
     let got = File::new(text).read().unwrap();
     assert!(near(got.whole.total_j, 234.0) && got.integrity.samples == 37);
     assert_eq!(got.notes.len(), 1);
-    assert!(got.notes[0].contains("6 lines are no samples"), "{:?}", got.notes);
+    assert!(got.notes[0].contains("6 lines are not samples"), "{:?}", got.notes);
     assert!(got.notes[0].contains("row 1: 'loading the data'"), "{:?}", got.notes);
 }
 

@@ -117,17 +117,21 @@ def told(found: Durations) -> list[str]:
 
 def _without(found: Durations) -> str:
     """What becomes of the conclusion, and of the pairs that change most."""
-    start = "the conclusion is the same" if found.same else "the conclusion is another"
-    moved = []
+    start, moved, turned = "the conclusion is the same", [], 0
     for pair in found.pairs:
         one = pair.without
         if one is None or one.pct_change is None or pair.all.pct_change is None:
             continue
         by = abs(np.log1p(one.pct_change / 100) - np.log1p(pair.all.pct_change / 100))
+        turned += one.resolved != pair.all.resolved
         if by > _MOVED or one.resolved != pair.all.resolved:
             outcome = "resolved" if one.resolved else "not resolved"
             shown = text.change(one.pct_change, None, None)[0]
             moved.append((one.resolved != pair.all.resolved, by, pair, f"{shown}, {outcome}"))
+    if not found.same:
+        start = "the conclusion is another"
+        if len(found.pairs) > _MOST_PAIRS and turned:
+            start = f"{turned} of {len(found.pairs)} comparisons come out otherwise"
     moved.sort(key=lambda m: (not m[0], -m[1]))
     parts = [f"{pair.b} against {pair.a} is {shown}" for *_, pair, shown in moved[:_MOST_PAIRS]]
     if len(moved) > _MOST_PAIRS:

@@ -177,7 +177,7 @@ fn group_kinds(trials: &[&Measured<'_>]) -> BTreeMap<String, String> {
 fn lacks(domain: Domain, trials: &[&Measured<'_>]) -> String {
     let without = trials.iter().filter(|t| !t.present.contains(&domain)).count();
     if without == 0 {
-        format!("{domain} is no part of that")
+        format!("{domain} is not part of that")
     } else {
         format!("{domain} is missing in {without} of {}", trials.len())
     }

@@ -6,6 +6,7 @@
 //! Two that are left are told to the user, who has to choose.
 
 mod numbers;
+pub(super) mod runner;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -293,9 +293,9 @@ impl Analysis<'_> {
         let mut result = None;
         let mut complaint = None;
         let progress = &mut self.progress;
-        let called = worker::call(request, self.stop, |event| {
+        let called = worker::call(request, self.stop, |emitted| {
             // Python may emit other messages, which the host does not need.
-            match serde_json::from_value(event.clone()) {
+            match serde_json::from_value(emitted.clone()) {
                 Ok(AnalysisMessage::Progress { step }) => progress(Progress::Step(step)),
                 Ok(AnalysisMessage::Result { sentence, cautions, files }) => {
                     result = Some(Made { sentence, cautions, files });

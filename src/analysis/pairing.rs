@@ -195,7 +195,7 @@ impl Times {
         let mut trouble = None;
         if order.is_empty() || order.iter().any(|t| began[*t] < CLOCK_FROM_S) {
             trouble =
-                Some("the files' times are no dates and do not tell when they ran".to_owned());
+                Some("the files' times are not dates and do not tell when they ran".to_owned());
         }
         let mut last: BTreeMap<&str, (f64, usize, usize)> = BTreeMap::new();
         for trial in &order {
@@ -280,8 +280,8 @@ impl<'a> Numbered<'a> {
     fn repeats(&self) -> String {
         match self.repeated {
             0 => String::new(),
-            1 => "; one number that a group has twice is no block".to_owned(),
-            n => format!("; {n} numbers that a group has more than once are no blocks"),
+            1 => "; one number that a group has twice is not a block".to_owned(),
+            n => format!("; {n} numbers that a group has more than once are not blocks"),
         }
     }
 

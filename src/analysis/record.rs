@@ -114,7 +114,7 @@ impl TrialFacts {
     pub(crate) fn read(path: &Path) -> Result<TrialFacts, String> {
         let text = crate::files::read(path, crate::store::record::TrialRecord::LARGEST)
             .map_err(|e| format!("the record cannot be read ({e})"))?;
-        serde_json::from_slice(&text).map_err(|e| format!("the record is no trial's record ({e})"))
+        serde_json::from_slice(&text).map_err(|e| format!("the record is not a trial's ({e})"))
     }
 
     /// The numbers about the machine during and after the trial, by their columns' names: those of

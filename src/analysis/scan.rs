@@ -1,6 +1,7 @@
 //! Which files of a folder are trials, and which group, session and number they have.
 
 mod own;
+mod short;
 
 use crate::Remedy as _;
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::copies::{self, Copied};
+use super::grouping::runner::{self, RunTable};
 use super::grouping::{self, Choice, Grouping};
 use super::pairing::Counted;
 use super::tables::{self, Columns, TableRow, Tabled};
@@ -161,17 +163,34 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
     }
     let copies = copies::take_out(&mut found.files);
     let paths: Vec<&str> = found.files.iter().map(|f| f.relative.as_str()).collect();
-    let grouping = group(&paths, dir, search)?;
-    let mut ignored = found.ignored;
-    ignored.retain(|ignored| !is_written(dir, &ignored.file));
-    for other in ignored.iter_mut().filter(|ignored| ignored.reason == walk::NO_SAMPLES) {
-        if tables::is_table(&other.file) {
-            other.reason =
-                "no file of samples but a table of energies; analyze it by itself".to_owned();
+    let runs = match search.group_by {
+        None => of_runs(&paths, dir, &found.ignored),
+        Some(_) => None,
+    };
+    let grouping = runs.map_or_else(|| group(&paths, dir, search), Ok)?;
+    let mut ignored = what_they_are(dir, found.ignored);
+    let mut inputs = placed(&found.files, grouping.placed, &mut ignored);
+    short::shorten(&mut inputs);
+    inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+    let counted = match &search.group_by {
+        Some(pattern) if pattern.contains("<block>") => {
+            Counted::Blocks("the blocks that --group-by names".to_owned())
         }
-    }
-    let mut inputs = Vec::with_capacity(found.files.len());
-    for (file, placed) in found.files.iter().zip(grouping.placed) {
+        _ => Counted::Open,
+    };
+    let by = grouping.by;
+    let renamed = Renamed::new();
+    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, counted, renamed })
+}
+
+/// The trials of files that have a place; the others are passed over.
+fn placed(
+    files: &[walk::Found],
+    places: Vec<Result<grouping::Placed, String>>,
+    ignored: &mut Vec<Ignored>,
+) -> Vec<Input> {
+    let mut inputs = Vec::with_capacity(files.len());
+    for (file, placed) in files.iter().zip(places) {
         let placed = match placed {
             Ok(placed) => placed,
             Err(reason) => {
@@ -190,17 +209,32 @@ pub fn scan_with(dir: &Path, output: &Path, search: &Search) -> Result<Scan, Sca
             row: None,
         });
     }
-    shorten(&mut inputs);
-    inputs.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
-    let counted = match &search.group_by {
-        Some(pattern) if pattern.contains("<block>") => {
-            Counted::Blocks("the blocks that --group-by names".to_owned())
+    inputs
+}
+
+/// What is passed over, without the experiment's own tables, and tables of energies called that.
+fn what_they_are(dir: &Path, mut ignored: Vec<Ignored>) -> Vec<Ignored> {
+    ignored.retain(|ignored| !is_written(dir, &ignored.file));
+    for other in ignored.iter_mut().filter(|ignored| ignored.reason == walk::NO_SAMPLES) {
+        if tables::is_table(&other.file) {
+            other.reason =
+                "no file of samples but a table of energies; analyze it by itself".to_owned();
         }
-        _ => Counted::Open,
-    };
-    let by = grouping.by;
-    let renamed = Renamed::new();
-    Ok(Scan { source: Source::Csv, inputs, ignored, copies, by, counted, renamed })
+    }
+    ignored
+}
+
+/// The groups of files that lie in the folders of experiment-runner's runs, by the tables beside them.
+fn of_runs(paths: &[&str], dir: &Path, others: &[Ignored]) -> Option<Grouping> {
+    if !runner::any(paths) {
+        return None;
+    }
+    let tables = others.iter().filter(|other| other.reason == walk::NO_SAMPLES);
+    let tables = tables.filter_map(|other| {
+        let (factors, groups) = tables::runs(&other.file)?;
+        Some(RunTable { path: walk::relative(dir, &other.file), factors, groups })
+    });
+    runner::by_runs(paths, &tables.collect::<Vec<_>>())
 }
 
 /// The files below `dir` that may be trials.
@@ -279,7 +313,7 @@ fn group(paths: &[&str], dir: &Path, search: &Search) -> Result<Grouping, ScanEr
         return grouping::by_names(paths, &name(&named)).map_err(ScanError::Ambiguous);
     };
     let regex = regex::Regex::new(pattern).map_err(|error| {
-        ScanError::Refused(format!("--group-by: '{pattern}' is no regular expression: {error}"))
+        ScanError::Refused(format!("--group-by: '{pattern}' is not a regular expression: {error}"))
     })?;
     let grouping = grouping::by_pattern(paths, &regex).map_err(ScanError::Refused)?;
     match paths.first() {
@@ -297,27 +331,6 @@ fn globs(patterns: &[String]) -> Result<globset::GlobSet, ScanError> {
         set.add(globset::Glob::new(pattern.trim_end_matches('/')).map_err(refused)?);
     }
     set.build().map_err(refused)
-}
-
-/// Gives each trial its file's name alone where that is enough, else the group's as well, else its path.
-fn shorten(inputs: &mut [Input]) {
-    let last = |i: &Input| i.trial.rsplit('/').next().unwrap_or(&i.trial).to_owned();
-    let grouped = |i: &Input| format!("{}/{}", i.group, last(i));
-    for short in [&last as &dyn Fn(&Input) -> String, &grouped] {
-        let names: Vec<String> = inputs.iter().map(short).collect();
-        if names.iter().collect::<BTreeSet<_>>().len() == inputs.len() {
-            inputs.iter_mut().zip(names).for_each(|(input, name)| input.trial = name);
-            return;
-        }
-    }
-    // Two files may differ in the case of their ending only.
-    let names: BTreeSet<&String> = inputs.iter().map(|i| &i.trial).collect();
-    if names.len() < inputs.len() {
-        for input in inputs {
-            let ending = input.csv.as_ref().and_then(|c| c.extension()).unwrap_or_default();
-            input.trial = format!("{}.{}", input.trial, ending.to_string_lossy());
-        }
-    }
 }
 
 fn without_ending(path: &str) -> &str {

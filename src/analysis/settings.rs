@@ -39,7 +39,7 @@ pub enum CarbonIntensity {
 /// A carbon intensity that is neither a number nor a word.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is no carbon intensity: give grams of CO2e per kWh as a number that is not negative, or a \
+    "'{0}' is not a carbon intensity: give grams of CO2e per kWh as a number that is not negative, or a \
      country's two-letter code"
 )]
 pub struct InvalidIntensity(String);

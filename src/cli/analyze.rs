@@ -77,7 +77,7 @@ fn method(text: &str) -> Result<Method, String> {
     match text {
         "joulerace" => Ok(Method::Joulerace),
         "published" => Ok(Method::Published),
-        other => Err(format!("'{other}' is no method; there are joulerace and published")),
+        other => Err(format!("'{other}' is not a method; expected joulerace or published")),
     }
 }
 

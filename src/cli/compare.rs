@@ -1,6 +1,7 @@
 //! `joulerace compare`: what may be typed.
 
 use super::{DesignArgs, FailureArgs, MeterArgs, PairArgs};
+use crate::settings::commands::MOST_REPETITIONS;
 
 /// [`PairArgs::until_precise`] where the most is another flag.
 const UNTIL_PRECISE: &str = "Stop at the first block at which each comparison is resolved, or known to \
@@ -35,7 +36,7 @@ pub(crate) struct CompareArgs {
     pub runs: u32,
     /// Run a command so many times within a trial, the same for all; joules are told for one
     /// [default: as many as the meter needs, found by a run before]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::up_to(MOST_REPETITIONS))]
     pub repetitions: Option<u32>,
     /// Which pairs, and how exactly.
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use super::python;
 use super::{DesignArgs, FailureArgs, JobArgs, MeterArgs, PairArgs, PythonArgs, WorkArgs};
-use crate::settings::Factor;
+use crate::settings::{Factor, MOST_EPOCHS};
 use clap::Args;
 
 /// The experiment.
@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     pub pairs: PairArgs,
 
     /// Passes over the training set
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Training job")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 3, value_parser = super::up_to(MOST_EPOCHS), help_heading = "Training job")]
     pub epochs: u32,
     /// What is trained, and on what.
     #[command(flatten, next_help_heading = "Training job")]

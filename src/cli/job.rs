@@ -1,14 +1,14 @@
 //! The training job's flags, the same for an experiment and for `joulerace verify`.
 
 use crate::dataset::Choice as DatasetChoice;
-use crate::settings::Device;
+use crate::settings::{Device, MOST_BATCH};
 use std::path::PathBuf;
 
 /// What every treatment trains, and on what.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct JobArgs {
     /// Images per step
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 64, value_parser = super::up_to(MOST_BATCH))]
     pub batch_size: u32,
     /// Adam's step size
     #[arg(long, value_name = "X", default_value_t = 0.001, allow_negative_numbers = true)]

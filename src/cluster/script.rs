@@ -61,14 +61,14 @@ impl Options {
         let mut options: Vec<Vec<String>> = Vec::new();
         for word in words {
             if word.contains(['\n', '\r', '\0']) {
-                return Err(format!("{word:?} is no option of Slurm's"));
+                return Err(format!("{word:?} is not an option of Slurm"));
             }
             match options.last_mut() {
                 _ if word.starts_with('-') => options.push(vec![word.clone()]),
                 Some(option) => option.push(word.clone()),
                 None => {
                     return Err(format!(
-                        "{word} is no option of Slurm's; put the experiment's flags after --"
+                        "{word} is not an option of Slurm; put the experiment's flags after --"
                     ));
                 }
             }

@@ -13,7 +13,8 @@ use crate::plan::sequential;
 use crate::prepare::known::known;
 use crate::prepare::{self, dataset_settings};
 use crate::settings::{
-    Failures, Job, Known, Settings, SettingsError, Treatment, check_factors, is_percent, treatments,
+    Failures, Job, Known, Settings, SettingsError, Treatment, check_factors, is_learning_rate,
+    is_percent, treatments,
 };
 use crate::workload::{Workload, WorkloadError};
 pub(super) use again::{changed_settings, here, own_or_named, quoted};
@@ -206,7 +207,7 @@ fn used(treatments: &[Treatment], named: &[(String, PathBuf)]) -> BTreeMap<Strin
 pub(super) fn checked_job(args: &JobArgs, epochs: u32) -> Result<Job, SettingsError> {
     let range = |flag, value: String, allowed| SettingsError::Range { flag, value, allowed };
     let (rate, cores) = (args.learning_rate, cores());
-    if !(rate > 0.0 && rate.is_finite()) {
+    if !is_learning_rate(rate) {
         return Err(range("--learning-rate", rate.to_string(), "a number above 0"));
     }
     let threads = args.threads.unwrap_or(cores);

@@ -57,7 +57,7 @@ fn parse(typed: &str) -> Result<Range<'_>, String> {
     let (name, range) = typed.split_once('=').ok_or(LIKE)?;
     let (from, to) = range.split_once("..").ok_or(LIKE)?;
     let version = |text: &str| {
-        Version::from_str(text.trim()).map_err(|_| format!("{text:?} is no version; {LIKE}"))
+        Version::from_str(text.trim()).map_err(|_| format!("{text:?} is not a version; {LIKE}"))
     };
     let (from, to) = (version(from)?, version(to)?);
     if from > to {

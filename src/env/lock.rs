@@ -116,7 +116,7 @@ impl Lock {
                     hashes: Vec::new(),
                 });
             } else if !line.is_empty() {
-                return Err(format!("{line:?} is no package at a version"));
+                return Err(format!("{line:?} is not a package at a version"));
             }
         }
         match packages.iter().find(|package| package.hashes.is_empty()) {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no archive, or nothing to be had from one.
+/// Why an archive cannot be made, or not be used.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum PackError {
     /// A file could not be read or written.

@@ -60,7 +60,7 @@ const STRUCK: &str = "[struck out]";
 pub(crate) fn strike(text: &str) -> (String, Struck) {
     let mut struck = Struck::default();
     let mine = clean::private(text);
-    // This user's own are counted once all are found: a path is private whoever's it is.
+    // This user's own folders are counted after all are found, as any user's path is private.
     struck.homes += usize::from(mine != text);
     let text = HOME.replace_all(&mine, |found: &Captures<'_>| {
         struck.homes += 1;

@@ -53,8 +53,8 @@ pub(crate) fn unpack(archive: &Path) -> Result<Unpacked, PackError> {
     if !plain {
         return Err(unfit("it is not a file".to_owned()));
     }
-    let mut zip =
-        ZipArchive::new(file).map_err(|e| damaged(format!("it is no whole ZIP archive ({e})")))?;
+    let mut zip = ZipArchive::new(file)
+        .map_err(|e| damaged(format!("it is not a whole ZIP archive ({e})")))?;
     if zip.len() > MOST_FILES {
         return Err(unfit(format!("it holds more than {MOST_FILES} files")));
     }
@@ -136,7 +136,7 @@ fn path(entry: &ZipFile<'_, File>) -> Result<String, String> {
     let path = name.strip_suffix('/').unwrap_or(&name);
     let deep = path.split('/').count() > DEEPEST || path.len() > LONGEST_PATH;
     if deep || !path.split('/').all(part) {
-        return refused("which is no path within a folder");
+        return refused("which is not a path within a folder");
     }
     Ok(path.to_owned())
 }

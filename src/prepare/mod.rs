@@ -59,14 +59,14 @@ async fn in_background<T: Send + 'static>(
     work: impl FnOnce(&mut dyn FnMut(EnvProgress)) -> Result<T, env::EnvError> + Send + 'static,
     observer: &dyn Observer,
 ) -> Result<T, Error> {
-    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         // A listener that has gone makes no difference to the environment.
-        work(&mut |event| drop(sender.send(event)))
+        work(&mut |report| drop(sender.send(report)))
     });
     loop {
         tokio::select! {
-            Some(event) = events.recv() => tell(&event, observer),
+            Some(report) = reports.recv() => tell(&report, observer),
             result = &mut work => {
                 return Ok(result.map_err(|e| Error::Other(e.into()))??);
             }
@@ -95,8 +95,8 @@ pub(crate) fn env_settings(
     }
 }
 
-fn tell(event: &EnvProgress, observer: &dyn Observer) {
-    match event {
+fn tell(report: &EnvProgress, observer: &dyn Observer) {
+    match report {
         EnvProgress::Rejected { prefix, why } => observer.on(&Event::Preparing(&format!(
             "the active environment {} is passed over: {why}",
             prefix.display()
@@ -156,18 +156,18 @@ pub(crate) async fn data(
     let stop = cancel.clone();
     let settings = DatasetSettings { cancel: cancel.clone(), ..dataset_settings(name, data_dir) };
     let (python, workloads) = (python.clone(), workloads.to_owned());
-    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let mut work = tokio::task::spawn_blocking(move || {
         let mut make_digits = |into: &Path| {
             // An event loop of its own, as this thread does not belong to the other one.
             let python = python.python()?;
             block_on(make_digits(&python, &workloads, into, &stop)).map_err(|e| e.in_line())?
         };
-        dataset::prepare(&settings, &mut make_digits, &mut |event| drop(sender.send(event)))
+        dataset::prepare(&settings, &mut make_digits, &mut |report| drop(sender.send(report)))
     });
     let dataset = loop {
         tokio::select! {
-            Some(event) = events.recv() => tell_of_data(&event, observer),
+            Some(report) = reports.recv() => tell_of_data(&report, observer),
             result = &mut work => break result.map_err(|e| Error::Other(e.into()))??,
             () = cancel.cancelled() => {
                 // A download ends by itself; a read that hangs is left to hang.
@@ -188,8 +188,8 @@ pub(crate) async fn data(
 /// How long the preparation of data may take to end once it is asked to.
 const ENOUGH: Duration = Duration::from_secs(2);
 
-fn tell_of_data(event: &DataProgress, observer: &dyn Observer) {
-    match event {
+fn tell_of_data(report: &DataProgress, observer: &dyn Observer) {
+    match report {
         DataProgress::Downloading { url, .. } => {
             observer.on(&Event::Preparing(&format!("downloading {url}")));
         }
@@ -233,8 +233,8 @@ pub(crate) async fn call<T: DeserializeOwned>(
         argument: serde_json::to_value(argument).map_err(|e| e.to_string())?,
         arrays: None,
     };
-    let called = worker::call(request, stop, |event| {
-        if let Ok(told) = T::deserialize(event) {
+    let called = worker::call(request, stop, |emitted| {
+        if let Ok(told) = T::deserialize(emitted) {
             hear(told);
         }
         Ok(())

@@ -159,8 +159,8 @@ async fn run_once(
     stop: &CancellationToken,
 ) -> Result<Once, Error> {
     let (mut marks, mut account) = (Vec::<PhaseMark>::new(), None);
-    let called = worker::call(request.clone(), stop, |event| {
-        match WorkloadMessage::read(event.clone()) {
+    let called = worker::call(request.clone(), stop, |emitted| {
+        match WorkloadMessage::read(emitted.clone()) {
             WorkloadMessage::Phase(mark) => marks.push(mark),
             WorkloadMessage::Result(told) => account = Some(told.command()?),
             _ => {}

@@ -246,9 +246,9 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     /// Writes to the journal, however long that takes.
-    async fn write(&mut self, event: journal::EntryKind) -> Result<(), Halt> {
+    async fn write(&mut self, kind: journal::EntryKind) -> Result<(), Halt> {
         let journal = &mut *self.journal;
-        let written = persist(self.bench, || journal.write(event.clone()).map_err(to_io)).await;
+        let written = persist(self.bench, || journal.write(kind.clone()).map_err(to_io)).await;
         if written { Ok(()) } else { Err(unwritten()) }
     }
 
@@ -334,8 +334,8 @@ async fn set_interrupted_aside(
         Ok(_) => format!("{}/interrupted", trial.folder()),
         Err(error) => format!("nowhere ({error})"),
     };
-    let event = journal::EntryKind::TrialInterrupted { trial: trial.name.clone(), kept };
-    if let Err(error) = journal.write(event) {
+    let kind = journal::EntryKind::TrialInterrupted { trial: trial.name.clone(), kept };
+    if let Err(error) = journal.write(kind) {
         tracing::warn!(
             error = error.in_line(),
             "the journal does not know that the trial was interrupted"

@@ -144,12 +144,12 @@ impl<'a, 'b> Pauses<'a, 'b> {
         let what = format!("idle power {}", when.word());
         let baseline = self.idle(&what, self.bench.meter).await;
         if let Some(watts) = baseline.watts {
-            let event = journal::EntryKind::Baseline {
+            let kind = journal::EntryKind::Baseline {
                 when: when.word().to_owned(),
                 watts,
                 seconds: baseline.seconds,
             };
-            self.note(journal, event);
+            self.note(journal, kind);
         }
         experiment.settling.baselines.push(IdlePower { when, baseline: baseline.clone() });
         baseline
@@ -251,8 +251,8 @@ impl<'a, 'b> Pauses<'a, 'b> {
     }
 
     /// A pause that the journal lacks must not cost the trials.
-    fn note(&self, journal: &mut Journal, event: journal::EntryKind) {
-        if let Err(error) = journal.write(event) {
+    fn note(&self, journal: &mut Journal, kind: journal::EntryKind) {
+        if let Err(error) = journal.write(kind) {
             tracing::warn!(error = error.in_line(), "the journal does not know of a pause");
         }
     }

@@ -61,7 +61,7 @@ pub(crate) fn hint(error: &clap::Error, words: &[String]) -> Option<String> {
     if let Some(list) = spaced_list(words) {
         return Some(format!("a list is written with commas: {list}"));
     }
-    // `-iterations` is read as `-i`; what was typed is looked for whole.
+    // clap reads `-iterations` as `-i`; here the whole word is looked for.
     let single = words.iter().find(|word| is_single_dashed(word) && word.starts_with(&typed));
     if let Some(word) = single.filter(|_| typed.starts_with('-') && !typed.starts_with("--")) {
         let name = word.trim_start_matches('-');

@@ -1,5 +1,5 @@
-//! What is written to the terminal, from a thread of its own: a terminal that is held (Ctrl-S) or a pipe
-//! that nobody reads makes that thread wait, and never the measuring, its signals or its timing.
+//! What is written to the terminal, from a thread of its own: a terminal that is held (Ctrl-S) or a pipe that
+//! nobody reads makes that thread wait, and neither the measuring nor its signals or timing.
 //!
 //! Lines wait in a queue; when that is full, the newest are dropped and their number is told once there is
 //! room. All text is cleaned of what acts on a terminal.
@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 /// As many lines may wait to be written.
 const QUEUE: usize = 1024;
 
-/// How long what was said is waited for where nothing depends on its being read.
+/// How long to wait for output that nothing depends on.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often it is looked whether it was read, or somebody asked to end.
+/// How often to look whether it was read, or somebody asked to end.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Something to be written.

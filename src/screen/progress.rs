@@ -65,7 +65,7 @@ impl Progress {
         Some((each * ahead - began.elapsed().as_secs_f64()).max(0.0) + self.closing_s)
     }
 
-    /// `7 h 12 min left`, with `~` where it is a guess; a guess that has run out is none.
+    /// `7 h 12 min left`, with `~` where it is a guess; a guess that has run out is not shown.
     pub(crate) fn left_words(&self) -> Option<String> {
         let left = self.left()?;
         let most = match self.forecast {

@@ -135,7 +135,7 @@ pub(super) fn common(
         let reason = record.reason.as_deref().unwrap_or("no reason is known");
         text += &format!("{} {}: {}\n", record.trial, record.status.word(), reason);
     }
-    // One trial's work has nothing to be held against.
+    // A single trial's work cannot be compared with another's.
     let done = records.iter().filter(|r| r.status == Status::Ok).count();
     let invalid = records.iter().any(|r| r.status == Status::Invalid);
     match work.filter(|_| done > 1 || invalid) {
@@ -208,7 +208,7 @@ pub(super) fn values(records: &[TrialRecord], treatment: &str, metric: Metric) -
     of(records, treatment).filter_map(metric.1).collect()
 }
 
-/// More treatments than this have no table each.
+/// With more treatments than this, they share one table.
 const MOST_TABLES: usize = 6;
 
 /// A row for each treatment; its name stands above where the terminal is narrow.
@@ -224,7 +224,7 @@ fn rows(records: &[TrialRecord], treatments: &[String], width: usize) -> String 
         vec![("Trials", 9), (energy.0, 14), (time.0, 13), ("Accuracy", 10), ("To least", 11)];
     let taken = |columns: &[(&str, usize)]| longest + columns.iter().map(|c| c.1).sum::<usize>();
     let beside = taken(&columns) <= width;
-    // Power last: it is what the two beside it come to.
+    // Power comes last, as it follows from the other two.
     if taken(&columns) + 15 <= width {
         columns.push((power.0, 15));
     }
@@ -266,7 +266,7 @@ fn accuracy(records: &[TrialRecord], treatment: &str) -> String {
     if mean.is_nan() { "–".to_owned() } else { format!("{:.2}%", mean * 100.0) }
 }
 
-/// What a treatment takes more than the least one.
+/// How much more a treatment takes than the least one.
 fn to_least(records: &[TrialRecord], treatment: &str, least: Option<&str>) -> String {
     match least {
         Some(least) if treatment == least => "least".to_owned(),

@@ -17,6 +17,17 @@ pub struct Factor {
 pub(crate) const FACTORS: [&str; 6] =
     ["batch-size", "epochs", "learning-rate", "test-samples", "threads", "train-samples"];
 
+/// The largest batch: no step takes more images than there are.
+pub(crate) const MOST_BATCH: u32 = 60_000;
+
+/// More epochs than this are a typing error.
+pub(crate) const MOST_EPOCHS: u32 = 10_000;
+
+/// Whether Adam can take steps of this size.
+pub(crate) fn is_learning_rate(rate: f64) -> bool {
+    rate > 0.0 && rate.is_finite()
+}
+
 /// The factor that changes how the work is done and not what is done.
 const SAME_WORK: &str = "threads";
 
@@ -153,13 +164,13 @@ impl Job {
                 })
             };
             match factor.as_str() {
-                "batch-size" => job.batch_size = whole(1, 60_000)?,
-                "epochs" => job.epochs = whole(1, 10_000)?,
+                "batch-size" => job.batch_size = whole(1, MOST_BATCH)?,
+                "epochs" => job.epochs = whole(1, MOST_EPOCHS)?,
                 "threads" => job.threads = whole(1, u32::MAX)?,
                 "train-samples" => job.train_samples = Some(whole(1, u32::MAX)?),
                 "test-samples" => job.test_samples = Some(whole(1, u32::MAX)?),
                 "learning-rate" => {
-                    let rate = level.parse::<f64>().ok().filter(|x| *x > 0.0 && x.is_finite());
+                    let rate = level.parse::<f64>().ok().filter(|rate| is_learning_rate(*rate));
                     job.learning_rate = rate.ok_or_else(|| range("a number above 0"))?;
                 }
                 _ => {

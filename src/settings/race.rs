@@ -58,7 +58,7 @@ pub(crate) enum RaceError {
         why: String,
     },
     /// It would write over something else.
-    #[error("--save: {0} is there and is no experiment of joulerace")]
+    #[error("--save: {0} exists and is not an experiment of joulerace")]
     #[diagnostic(help("name another file"))]
     Foreign(String),
     /// It cannot be written.

@@ -51,7 +51,7 @@ impl Script {
                     .collect::<Option<Vec<String>>>()
                     .map(Some)
                     .ok_or_else(|| format!("{name} holds something else than names")),
-                Some(_) => Err(format!("{name} is no tuple of names")),
+                Some(_) => Err(format!("{name} is not a tuple of names")),
             }
         };
         let dictionary = |name: &str, what: &str| -> Result<BTreeMap<String, String>, String> {
@@ -62,7 +62,7 @@ impl Script {
                     .map(|(key, value)| Some((key.text()?.to_owned(), value.text()?.to_owned())))
                     .collect::<Option<_>>()
                     .ok_or_else(|| format!("{name} holds something else than names and {what}")),
-                Some(_) => Err(format!("{name} is no dictionary of names and {what}")),
+                Some(_) => Err(format!("{name} is not a dictionary of names and {what}")),
             }
         };
         Ok(Script {

@@ -24,7 +24,7 @@ pub(crate) struct Called {
     pub printed: String,
 }
 
-/// Does `task` in a fresh worker and passes what it emits to `on_event`, whose `Err` stops it; so does `stop`.
+/// Does `task` in a fresh worker and passes what it emits to `hear`, whose `Err` stops it; so does `stop`.
 /// When this returns, no process of the worker's is left.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub(crate) struct Called {
 pub(crate) async fn call(
     task: impl Into<Task>,
     stop: &CancellationToken,
-    mut on_event: impl FnMut(&Value) -> Result<(), String>,
+    mut hear: impl FnMut(&Value) -> Result<(), String>,
 ) -> io::Result<Called> {
     let listener = Listener::bind()?;
     let scratch = Scratch::new()?;
@@ -46,7 +46,7 @@ pub(crate) async fn call(
         limits: Limits::default(),
     };
     let heard = run(launch, &listener, |seen| match seen {
-        Seen::Message(Message::Event { event }) => on_event(event),
+        Seen::Message(Message::Event { event }) => hear(event),
         _ if stop.is_cancelled() => Err("it was interrupted".to_owned()),
         _ => Ok(()),
     });

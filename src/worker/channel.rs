@@ -1,4 +1,7 @@
 //! The line between host and worker: a Unix socket, or on Windows a named pipe, each in a file of its own.
+//!
+//! The crate `interprocess` has both behind one name. Here they come with tokio and std, and what differs is what it
+//! does not have: a socket's folder that only this user can enter, and a worker that ends with its host.
 
 #[cfg(unix)]
 #[path = "channel/unix.rs"]

@@ -103,7 +103,7 @@ fn trial(
     let scratch = Scratch::new().map_err(unbegun)?;
     let inbox = Inbox::open().map_err(unbegun)?;
     let (ran, heard) = inbox
-        .during(|mark| say(event(mark)), || repeat(request, &inbox, scratch.path(), say))
+        .during(|mark| say(message(mark)), || repeat(request, &inbox, scratch.path(), say))
         .map_err(unbegun)?;
     let runs = ran?;
     let Heard { faults, .. } = heard;
@@ -118,7 +118,7 @@ fn trial(
     Ok(CommandAccount { repetitions: request.repetitions, exit, output, check })
 }
 
-fn event(mark: PhaseMark) -> Message {
+fn message(mark: PhaseMark) -> Message {
     Message::Event { event: marked(mark) }
 }
 
@@ -136,7 +136,7 @@ fn repeat(
     say: &(impl Fn(Message) + Sync),
 ) -> Result<Runs, Trouble> {
     let failed = |error: String| Trouble { error, begun: true };
-    let mark = |edge| say(event(PhaseMark { phase: Phase::Run, edge, unix_ns: marks::now_ns() }));
+    let mark = |edge| say(message(PhaseMark { phase: Phase::Run, edge, unix_ns: marks::now_ns() }));
     // Successive runs are measured as one, so that the error at its edges counts once.
     let apart = request.prepare.is_some() || request.same_output;
     let mut runs = Runs { exit: Exit::Unknown, output: None };

@@ -100,7 +100,7 @@ impl Heard {
 
 /// Reads `PHASE begin|end [NANOSECONDS]`; nothing of an empty line.
 fn read(line: &[u8], begun_ns: i64, arrived_ns: i64) -> Result<Option<PhaseMark>, String> {
-    let text = std::str::from_utf8(line).map_err(|_| "it is no text".to_owned())?;
+    let text = std::str::from_utf8(line).map_err(|_| "it is not text".to_owned())?;
     let mut words = text.split_whitespace();
     let Some(phase) = words.next() else { return Ok(None) };
     let phase: Phase =
@@ -115,7 +115,7 @@ fn read(line: &[u8], begun_ns: i64, arrived_ns: i64) -> Result<Option<PhaseMark>
     };
     let unix_ns = match words.next() {
         None => arrived_ns,
-        Some(time) => time.parse().map_err(|_| format!("{time:?} is no time in nanoseconds"))?,
+        Some(time) => time.parse().map_err(|_| format!("{time:?} is not a time in nanoseconds"))?,
     };
     if words.next().is_some() {
         return Err("a mark is a phase, begin or end, and perhaps a time".to_owned());
@@ -255,7 +255,7 @@ mod tests {
             ("train", "begin or end"),
             ("train start", "begin or end"),
             ("run begin", "the process itself"),
-            ("train begin soon", "no time"),
+            ("train begin soon", "not a time"),
             ("train begin 99", "not within"),
             ("train begin 1000201", "not within"),
             ("a/b begin", "cannot name a phase"),

@@ -69,7 +69,8 @@ pub enum Message {
     Done,
     /// It did not.
     Failed {
-        /// One line: the exception's type and message, or what kept Python from starting.
+        /// The exception's type and message, or what kept Python from starting, with its remedy behind it: what
+        /// goes over the line and into a record is one text.
         error: String,
         /// Python's traceback, empty where there is none.
         traceback: String,

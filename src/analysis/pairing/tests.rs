@@ -144,7 +144,7 @@ fn without_usable_times_numbers_show_nothing() {
     }
     let found = auto(&trials);
     assert_eq!(found.how, How::None);
-    assert!(found.why.contains("are no dates"), "{}", found.why);
+    assert!(found.why.contains("are not dates"), "{}", found.why);
     for trial in &mut trials {
         trial.time = Some((DAY, DAY + 30.0));
     }

@@ -13,6 +13,10 @@ use factors::{files_differ, guessed_block, warm_ups};
 pub(super) use names::is_energy;
 use names::{NO_TOTAL, likeliest, lower, part_of, profiler, seconds, unit};
 
+/// Columns that say what machine a run was on.
+const MACHINE: [&str; 7] =
+    ["hostname", "machine", "cpu_model", "cpu_count", "gpu_model", "ram_total_size", "os"];
+
 /// What every column is taken for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
@@ -69,18 +73,7 @@ impl Layout {
         };
         layout.machine = match &asked.machine {
             Some(name) => vec![named("machine", name)?],
-            None => [
-                "hostname",
-                "machine",
-                "cpu_model",
-                "cpu_count",
-                "gpu_model",
-                "ram_total_size",
-                "os",
-            ]
-            .iter()
-            .filter_map(|name| sheet.column(name))
-            .collect(),
+            None => MACHINE.iter().filter_map(|name| sheet.column(name)).collect(),
         };
         layout.tracking = sheet.column("tracking_mode");
         let place = |key: &str, name: &String| match name.as_str() {
@@ -110,6 +103,13 @@ impl Layout {
         Ok(layout)
     }
 
+    /// The factors of a run table, whether it has energies or not; `None` where nothing varies.
+    pub(super) fn factors_of_runs(sheet: &Sheet) -> Option<Layout> {
+        let mut layout = Layout { group: factors::of_runs(sheet, |_| true), ..Layout::default() };
+        layout.told = layout.list(sheet, &layout.group);
+        (!layout.group.is_empty()).then_some(layout)
+    }
+
     /// Takes what a file is called into the group where several files of one's own hold the same groups and are
     /// called differently. Not where one holds rows of another: then they are of one experiment.
     pub(super) fn tell_files_apart(&mut self, sheet: &Sheet, asked: &Columns, copies: bool) {
@@ -120,6 +120,10 @@ impl Layout {
             && files_differ(sheet, column)
         {
             self.group.push(From::File);
+            self.told = self.words(sheet, asked);
+        } else if self.group == [From::File] && asked.group.is_empty() && copies {
+            // A part and the whole are not what is compared.
+            self.group = vec![From::Folder];
             self.told = self.words(sheet, asked);
         }
     }

@@ -10,7 +10,7 @@ mod row;
 mod sheet;
 
 pub(crate) use columns::Columns;
-pub(crate) use read::{find, is_table};
+pub(crate) use read::{find, is_table, runs};
 pub(crate) use row::{TableRow, Tabled};
 
 use serde::{Deserialize, Serialize};

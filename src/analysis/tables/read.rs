@@ -1,6 +1,6 @@
 //! Finding tables, and reading their rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,16 @@ pub(crate) fn is_table(path: &Path) -> bool {
             || names
                 .iter()
                 .any(|n| n.contains("energy") || n.contains("joule") || n.ends_with("wh")))
+}
+
+/// The columns of a run table's factors, with `+` between them, and each run's levels; `None` where a file is no
+/// table of experiment-runner's.
+pub(crate) fn runs(path: &Path) -> Option<(String, BTreeMap<String, String>)> {
+    let sheet = sheet(path).ok().filter(|sheet| sheet.kind == Kind::ExperimentRunner)?;
+    let id = sheet.column("__run_id")?;
+    let factors = Layout::factors_of_runs(&sheet)?;
+    let group = |row: &Line| Some((row.cell(id)?.to_owned(), sheet.group(row, &factors.group)));
+    Some((factors.told, sheet.rows.iter().filter_map(group).collect()))
 }
 
 fn kind(names: &[String]) -> Kind {
@@ -150,8 +160,25 @@ fn of_one_kind(files: &[PathBuf], ignored: &mut Vec<Ignored>) -> Option<Sheet> {
 /// Whether two tables are of one kind: the same tool wrote them, or they share a column of energy.
 fn alike(known: &Sheet, new: &Sheet) -> bool {
     known.kind == new.kind
-        && (known.kind != Kind::Own
-            || new.names.iter().any(|n| is_energy(n) && known.names.contains(n)))
+        && match known.kind {
+            Kind::Own => new.names.iter().any(|n| is_energy(n) && known.names.contains(n)),
+            Kind::ExperimentRunner => !prepared(known, new),
+            Kind::CodeCarbon => true,
+        }
+}
+
+/// Whether one of two run tables was made of the other: it has the same runs and other columns of energy.
+fn prepared(one: &Sheet, other: &Sheet) -> bool {
+    let runs = |sheet: &Sheet| -> BTreeSet<String> {
+        let id = sheet.column("__run_id");
+        id.map(|id| sheet.levels(id).into_iter().map(str::to_owned).collect()).unwrap_or_default()
+    };
+    let energies = |sheet: &Sheet| -> BTreeSet<String> {
+        sheet.names.iter().filter(|name| is_energy(name)).cloned().collect()
+    };
+    let (first, second) = (runs(one), runs(other));
+    let shared = first.intersection(&second).count();
+    2 * shared > first.len().min(second.len()) && energies(one) != energies(other)
 }
 
 fn block(sheet: &Sheet, row: &Line, layout: &Layout) -> Option<String> {
@@ -280,76 +307,4 @@ fn sheet(path: &Path) -> Result<Sheet, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is found in files of one's own, each of a name and rows.
-    fn found(files: &[(&str, &str)], header: &str) -> Found {
-        let folder = tempfile::tempdir().unwrap();
-        let put = |(name, rows): &(&str, &str)| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, format!("{header}\n{rows}")).unwrap();
-            path
-        };
-        let paths: Vec<PathBuf> = files.iter().map(put).collect();
-        find(folder.path(), &paths, &Columns::default()).unwrap()
-    }
-
-    fn groups(found: &Found) -> Vec<&str> {
-        let mut groups: Vec<&str> = found.trials.iter().map(|t| t.group.as_str()).collect();
-        groups.dedup();
-        groups
-    }
-
-    #[test]
-    fn a_row_that_says_it_warmed_up_is_no_trial_and_no_group() {
-        let rows = "warm-up,scroll,9.5,3\nwarm-up,click,8.5,3\nreal,scroll,5.1,3\nreal,click,4.1,3\n\
-                    real,scroll,5.2,3\nreal,click,4.2,3\n";
-        let found = found(&[("one.csv", rows)], "stage,action,joules,seconds");
-        assert_eq!((found.trials.len(), groups(&found)), (4, vec!["click", "scroll"]));
-        let told: Vec<&str> = found.ignored.iter().map(|i| i.reason.as_str()).collect();
-        assert_eq!(told, ["row 2 is a warm-up", "row 3 is a warm-up"]);
-    }
-
-    #[test]
-    fn files_of_the_same_groups_are_told_apart_by_words_and_not_by_numbers() {
-        let rows = "scroll,5.1,3\nclick,4.1,3\nscroll,5.2,3\nclick,4.2,3\n";
-        let other = "scroll,6.1,3\nclick,6.2,3\nscroll,6.3,3\nclick,6.4,3\n";
-        let named = |one, two| found(&[(one, rows), (two, other)], "action,joules,seconds");
-        let apart = named("opera.csv", "lynx.csv");
-        assert_eq!(groups(&apart), ["click lynx", "click opera", "scroll lynx", "scroll opera"]);
-        assert!(apart.by.contains("group=action+@file"), "{}", apart.by);
-        assert_eq!(groups(&named("day_1.csv", "day_2.csv")), ["click", "scroll"]);
-    }
-
-    #[test]
-    fn a_part_of_a_table_beside_it_is_no_group_of_its_own() {
-        let rows = "scroll,5.12345,3\nclick,4.12345,3\nscroll,5.22345,3\nclick,4.22345,3\n";
-        let part = "scroll,5.12345,3\nclick,4.12345,3\n";
-        let found = found(&[("all.csv", rows), ("picked.csv", part)], "action,joules,seconds");
-        assert_eq!((found.trials.len(), groups(&found)), (4, vec!["click", "scroll"]));
-    }
-
-    #[test]
-    fn what_counts_runs_counts_blocks_only_where_their_rows_stand_together() {
-        let header = "action,round,joules,seconds";
-        let blocks = "scroll,1,5.1,3\nclick,1,4.1,3\nclick,2,4.2,3\nscroll,2,5.2,3\n";
-        let by_group = "scroll,1,5.1,3\nscroll,2,5.2,3\nclick,1,4.1,3\nclick,2,4.2,3\n";
-        let one = found(&[("a.csv", blocks)], header);
-        assert_eq!(one.counted, Counted::Blocks("the blocks that the table counts (round)".into()));
-        assert_eq!(
-            one.trials.iter().map(|t| t.block).collect::<Vec<_>>(),
-            [Some(1), Some(2)].repeat(2)
-        );
-        let other = found(&[("a.csv", by_group)], header);
-        assert!(
-            matches!(&other.counted, Counted::None(why) if why.contains("--columns block=round"))
-        );
-        assert!(other.trials.iter().all(|t| t.block.is_none()));
-        // The table is sorted by group, and the times tell that it ran in blocks.
-        let timed = "scroll,1,5.1,3,1700000000\nscroll,2,5.2,3,1700000120\nclick,1,4.1,3,1700000060\n\
-                     click,2,4.2,3,1700000180\n";
-        let third = found(&[("a.csv", timed)], "action,round,joules,seconds,start");
-        assert!(matches!(third.counted, Counted::Blocks(_)), "{:?}", third.counted);
-    }
-}
+mod tests;

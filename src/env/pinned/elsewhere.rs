@@ -55,7 +55,7 @@ pub(crate) fn take(settings: &EnvSettings, called: &str, text: &str) -> Result<P
 fn place(settings: &EnvSettings, called: &str, lock: &PinnedLock) -> Result<PathBuf, String> {
     let letter = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     if !called.contains('@') || called.starts_with('.') || !called.chars().all(letter) {
-        return Err(format!("{called:?} is no framework at a version"));
+        return Err(format!("{called:?} is not a framework at a version"));
     }
     Ok(folder(settings).join(format!("{called}-py{}-{}.txt", lock.python, platform())))
 }

@@ -20,14 +20,14 @@ pub(super) async fn make(
     let work = move |progress: &mut dyn FnMut(EnvProgress)| {
         let queue = Mutex::new(needed.into_iter());
         let made = Mutex::new(Vec::new());
-        let (sender, events) = mpsc::channel();
+        let (sender, reports) = mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..AT_A_TIME {
                 let (sender, queue, made, cancel) = (sender.clone(), &queue, &made, &cancel);
                 scope.spawn(move || {
                     while let Some((key, settings, _)) = next(queue) {
                         let settings = EnvSettings { cancel: cancel.clone(), ..settings };
-                        let one = make_one(&settings, &mut |event| drop(sender.send(event)));
+                        let one = make_one(&settings, &mut |report| drop(sender.send(report)));
                         if one.is_err() {
                             cancel.cancel();
                         }
@@ -36,7 +36,7 @@ pub(super) async fn make(
                 });
             }
             drop(sender);
-            events.into_iter().for_each(progress);
+            reports.into_iter().for_each(progress);
         });
         let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
         // One that was stopped because another failed says less than that failure.

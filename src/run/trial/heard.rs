@@ -59,11 +59,11 @@ impl Bench<'_> {
     /// Takes in what the worker says.
     pub(super) fn hear(
         &self,
-        event: protocol::WorkloadMessage,
+        message: protocol::WorkloadMessage,
         session: &Session,
         heard: &mut Heard,
     ) {
-        match event {
+        match message {
             protocol::WorkloadMessage::Phase(mark) => {
                 session.mark();
                 if mark.edge == Edge::Begin {

@@ -84,12 +84,12 @@ fn open_plain(path: &Path, flags: OFlag) -> io::Result<File> {
     let file = match open(path, flags, Mode::from_bits_truncate(0o666)) {
         Ok(file) => File::from(file),
         Err(nix::errno::Errno::ELOOP) => return Err(io::Error::other("it is a symbolic link")),
-        Err(nix::errno::Errno::ENXIO) => return Err(io::Error::other("it is no plain file")),
+        Err(nix::errno::Errno::ENXIO) => return Err(io::Error::other("it is not a plain file")),
         Err(error) => return Err(error.into()),
     };
     let about = file.metadata()?;
     if !about.is_file() {
-        return Err(io::Error::other("it is no plain file"));
+        return Err(io::Error::other("it is not a plain file"));
     }
     if about.nlink() > 1 {
         return Err(io::Error::other("it has a second name (a hard link)"));

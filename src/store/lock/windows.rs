@@ -37,7 +37,7 @@ fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
         return Err(io::Error::other("it is a symbolic link"));
     }
     if !about.is_file() {
-        return Err(io::Error::other("it is no plain file"));
+        return Err(io::Error::other("it is not a plain file"));
     }
     if winapi_util::file::information(&file)?.number_of_links() > 1 {
         return Err(io::Error::other("it has a second name (a hard link)"));

@@ -57,7 +57,7 @@ pub fn account_file_split(
         notes.push(format!("it was split at its holes into {of} parts"));
     }
     if single > 0 {
-        notes.push(format!("{single} single samples between holes are no part of any trial"));
+        notes.push(format!("{single} single samples between holes are not part of any trial"));
     }
     first.notes.splice(0..0, notes);
     Ok(all)

@@ -30,9 +30,9 @@ impl Foreign {
     pub(crate) fn sentence(&self) -> Option<String> {
         let (line, text) = self.first.as_ref()?;
         Some(match self.count {
-            1 => format!("row {line} is no sample and was passed over: '{text}'"),
+            1 => format!("row {line} is not a sample and was passed over: '{text}'"),
             count => {
-                format!("{count} lines are no samples and were passed over (row {line}: '{text}')")
+                format!("{count} lines are not samples and were passed over (row {line}: '{text}')")
             }
         })
     }

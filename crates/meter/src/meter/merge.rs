@@ -62,7 +62,7 @@ impl<'a> Rows<'a> {
         let before = next.checked_sub(1).and_then(|last| self.rows.get(last)).or(after);
         let (Some((t0, v0)), Some((t1, v1))) = (before, after) else { return Vec::new() };
         let share = if t1 > t0 { ((time - t0) / (t1 - t0)).clamp(0.0, 1.0) } else { 0.0 };
-        // Where a counter fell, nothing lies between: the fall has to stay one.
+        // Where a counter fell, nothing is interpolated: the fall has to stay visible.
         let between = |(a, b): (&f64, &f64)| if b < a { *b } else { a + share * (b - a) };
         v0.iter().zip(v1).map(between).collect()
     }
@@ -91,7 +91,7 @@ fn merged(theirs: &str, own: &str) -> Option<String> {
     let mut text = woven(&names, &added) + "\n";
     for line in lines {
         let fields: Vec<&str> = line.split(',').collect();
-        // A line that was cut off, or that is no row, is left to whoever reads the file.
+        // A line that was cut off, or that is no row, stays as it is; reading the file reports it.
         let at = fields.get(time).and_then(|field| field.trim().parse().ok());
         match at.filter(|_| fields.len() == names.len()) {
             Some(at) => {

@@ -94,7 +94,7 @@ impl Sensor {
             Sensor::Estimate { .. } => {
                 vec![Box::new(estimate::Estimate::open(&settings.proc_root, settings.cpu_watts)?)]
             }
-            // Each card by itself, so that one that is lost takes no other along.
+            // Each card by itself, so that losing one does not lose the others.
             Sensor::Nvml(cards) => {
                 let boxed = |card| Box::new(card) as Box<dyn Source>;
                 cards.open()?.into_iter().map(boxed).collect()

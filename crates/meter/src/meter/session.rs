@@ -144,7 +144,7 @@ impl Session {
     /// again.
     pub fn health(&self) -> Result<(), MeterError> {
         match (&self.elsewhere, &self.here) {
-            // What is lost of the sampler beside it loses nothing of EnergiBridge's.
+            // A fault of the sampler beside it costs none of EnergiBridge's samples.
             (Some(watch), _) => locked(watch).health(),
             (None, Some(here)) => here.health(),
             (None, None) => Ok(()),

@@ -22,7 +22,7 @@ pub(crate) const EVENTS: &str = "/sys/bus/event_source/devices";
 pub enum NoSetting {
     /// `--meter` names none of the meters.
     #[error(
-        "'{0}' is no meter. --meter takes auto, energibridge, rapl, estimate or nvml, and with a + \
+        "'{0}' is not a meter. --meter takes auto, energibridge, rapl, estimate or nvml, and with a + \
          nvml beside one of the others, such as rapl+nvml"
     )]
     Kind(String),
@@ -37,7 +37,7 @@ pub enum NoSetting {
     Gpus(String),
     /// `--cpu-watts` is not two powers.
     #[error(
-        "'{0}' is no IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
+        "'{0}' is not an IDLE:BUSY pair of watts. --cpu-watts takes the processor's power at rest and \
          with all cores busy, the second not below the first, such as 10:65"
     )]
     CpuWatts(String),

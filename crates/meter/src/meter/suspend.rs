@@ -1,7 +1,7 @@
 //! Whether the machine was suspended meanwhile.
 //!
-//! A system keeps two clocks that never are set: one goes on while the machine sleeps, the other does not.
-//! What they are apart is the time slept since boot ([`crate::process`] reads them).
+//! A system keeps two clocks that never are set: one goes on while the machine sleeps, the other does not. Their
+//! difference is the time slept since boot ([`crate::process`] reads them).
 
 use std::fmt;
 use std::sync::Arc;

@@ -116,9 +116,8 @@ pub(crate) fn thread_cpu_seconds() -> Option<f64> {
 /// Time slept since boot; `None` where the system does not tell.
 ///
 /// Linux keeps two clocks that never are set: `CLOCK_BOOTTIME` goes on while the machine sleeps,
-/// `CLOCK_MONOTONIC` does not (clock_gettime(2)). On macOS `CLOCK_MONOTONIC` goes on
-/// (`mach_continuous_time`) and `CLOCK_UPTIME_RAW` does not (`mach_absolute_time`). What they are apart is
-/// the time slept.
+/// `CLOCK_MONOTONIC` does not (clock_gettime(2)). On macOS `CLOCK_MONOTONIC` goes on (`mach_continuous_time`) and
+/// `CLOCK_UPTIME_RAW` does not (`mach_absolute_time`). Their difference is the time slept.
 pub(crate) fn slept() -> Option<Duration> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clocks = Some((ClockId::CLOCK_MONOTONIC, ClockId::CLOCK_BOOTTIME));
@@ -128,7 +127,8 @@ pub(crate) fn slept() -> Option<Duration> {
     let clocks: Option<(ClockId, ClockId)> = None;
     let (stands_still, goes_on) = clocks?;
     let read = |clock| clock_gettime(clock).ok().map(Duration::from);
-    // The one that stands still first, so that what comes between makes it no shorter.
+    // Reads the one that stands still first, so that the time between the two readings does not make the
+    // difference smaller.
     let awake = read(stands_still)?;
     read(goes_on)?.checked_sub(awake)
 }

@@ -44,13 +44,7 @@ impl Layout {
         let levels = |c: usize| sheet.levels(c).len();
         let rows = sheet.rows.len();
         if sheet.kind == Kind::ExperimentRunner {
-            let after = sheet.column("__done").or(sheet.column("__run_id")).unwrap_or(0) + 1;
-            let factor = |c: &usize| {
-                let n = levels(*c);
-                free(c) && (1..=MOST_LEVELS).contains(&n) && (rows <= 4 || 2 * n <= rows)
-            };
-            let mut of: Vec<usize> =
-                (after..sheet.names.len()).take_while(factor).filter(|c| levels(*c) > 1).collect();
+            let mut of: Vec<usize> = columns_of_runs(sheet, free);
             // A repetition is a block where it was run as one, not where the table was shuffled.
             let repetition = sheet.column("__run_id").map(From::Repetition);
             let mut block: Vec<From> = repetition
@@ -96,6 +90,33 @@ impl Layout {
         }
         Ok(())
     }
+}
+
+/// The factors of a run table, as groups are made of them.
+pub(super) fn of_runs(sheet: &Sheet, free: impl Fn(&usize) -> bool) -> Vec<From> {
+    columns_of_runs(sheet, free).into_iter().map(From::Column).collect()
+}
+
+/// The columns of a run table's factors: they follow the run's name and state, and measured columns follow them.
+fn columns_of_runs(sheet: &Sheet, free: impl Fn(&usize) -> bool) -> Vec<usize> {
+    let (rows, levels) = (sheet.rows.len(), |c: usize| sheet.levels(c).len());
+    let mut after = sheet.column("__run_id").map_or(0, |id| id + 1);
+    // Of several tables that are read as one, another may lack the state.
+    after += usize::from(sheet.names.get(after).is_some_and(|name| name == "__done"));
+    let factor = |c: &usize| {
+        let n = levels(*c);
+        free(c) && (1..=MOST_LEVELS).contains(&n) && (rows <= 4 || 2 * n <= rows)
+    };
+    let varied = (after..sheet.names.len()).take_while(factor).filter(|c| levels(*c) > 1);
+    let mut of: Vec<usize> = Vec::new();
+    for column in varied {
+        let more = [&of[..], &[column]].concat();
+        // What the others say together says nothing new.
+        if of.is_empty() || sheet.combinations(&more) > sheet.combinations(&of) {
+            of = more;
+        }
+    }
+    of
 }
 
 /// Whether files that hold the same groups have names that differ in more than numbers: what one is called may be

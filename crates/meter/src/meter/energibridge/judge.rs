@@ -16,7 +16,7 @@ use crate::samples::{Fault, Reader};
 /// A Rust program's exit status after a panic.
 const PANIC: i32 = 101;
 
-/// As much of a log's end as is searched for last words.
+/// How much of a log's end is searched for last words.
 const TAIL: u64 = 64 << 10;
 
 /// Where EnergiBridge 0.0.7 panics: its own source files. Nothing in this program's worker lies at
@@ -72,7 +72,7 @@ pub(crate) fn is_late(said: &str) -> bool {
 enum Panic {
     /// It failed, with its message.
     Own(String),
-    /// It panics by design of its own where the command was ended by a signal and so has no status.
+    /// It panics on purpose where a signal ended the command, which then has no status.
     OfCommand,
 }
 

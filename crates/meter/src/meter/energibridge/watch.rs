@@ -10,12 +10,12 @@ use crate::meter::MeterError;
 use crate::samples::column::Layout;
 use crate::samples::{Domain, Quantity, ReadError};
 
-/// So long without a row, and at least so many intervals, and it hangs.
+/// Without a row for this long, and for at least this many intervals, it hangs.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 const STALLED_INTERVALS: u32 = 20;
 
-/// A counter that shows one value for so long, over so many rows, is frozen: the registers are updated
-/// about every millisecond. One that never moved while others do is a register that the machine lacks.
+/// A counter that shows one value for this long, over this many rows, is frozen: the registers are updated about
+/// every millisecond. One that never moved while others do is a register that the machine lacks.
 const STILL_MS: f64 = 2000.0;
 const STILL_ROWS: u32 = 5;
 
@@ -107,7 +107,7 @@ impl Watch {
                 Ok(0) => return,
                 Ok(count) => self.take(&chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Whoever reads the whole file in the end reports that.
+                // Reading the whole file at the end reports that.
                 Err(_) => return,
             }
         }
@@ -125,7 +125,7 @@ impl Watch {
                 self.head(&line);
             }
         }
-        // What has no end is not kept; the reading of the whole file says what is wrong with it.
+        // A line without an end is not kept; reading the whole file says what is wrong with it.
         if self.pending.len() + bytes.len() <= LONGEST_LINE {
             self.pending.extend_from_slice(bytes);
         }

@@ -1,4 +1,4 @@
-//! Why a graphics card is not measured: each reason in its own sentence, because none of them is 0 J.
+//! Why a graphics card is not measured: each reason in its own sentence, so that none passes for 0 J.
 
 use std::path::PathBuf;
 

@@ -20,7 +20,7 @@ pub enum PerfError {
     },
     /// There are events, and none of the processor's packages.
     #[error(
-        "{} counts no package (energy-pkg): this processor's energy is not to be had there",
+        "{} counts no package (energy-pkg): this processor's energy cannot be read there",
         folder.display()
     )]
     #[diagnostic(help("Take another --meter"))]

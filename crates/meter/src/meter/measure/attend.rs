@@ -63,7 +63,7 @@ pub(super) async fn attend(
             signal = signals.next() => {
                 asked_to_stop = true;
                 match (foreground, stopped) {
-                    // It reached the command as well, and what it means is the command's to say.
+                    // The signal reached the command as well, which decides what it means.
                     (true, _) if signal.is_from_terminal() => {}
                     (true, _) => signal.pass_on(pid, false),
                     (false, false) => {

@@ -11,7 +11,7 @@ use super::{CardReader, GpuError, library};
 use crate::meter::{Card, Counter, Gpus, Kind};
 use crate::samples::Domain;
 
-/// A counter is watched until it moved so many times, but no longer than that.
+/// A counter is watched until it has moved this many times, but no longer than this.
 const MOVES: usize = 5;
 const WATCH_FOR: Duration = Duration::from_millis(2500);
 const WATCH_EVERY: Duration = Duration::from_millis(1);

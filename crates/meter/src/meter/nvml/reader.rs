@@ -20,7 +20,7 @@ const STILL_FOR: Duration = Duration::from_millis(500);
 pub(super) const SHARE: u32 = 100;
 const READ_AT_LEAST: Duration = Duration::from_secs(1);
 
-/// Power is read no more often: the driver works its reading out over 20 ms to a second.
+/// The shortest time between two readings of power: the driver averages it over 20 ms to a second.
 const POWER_EVERY: Duration = Duration::from_millis(19);
 
 /// Counter and integrated power may differ by this share of the larger, beside what their delays explain:
@@ -30,10 +30,10 @@ pub(crate) const AGREE_WITHIN: f64 = 0.1;
 /// The longest time over which a card averages the power that it tells (Hopper: a second).
 const AVERAGED_OVER: Duration = Duration::from_secs(1);
 
-/// A power that is read more seldom than this is not integrated: too much may lie between.
+/// A power that is read less often than this is not integrated: too much may happen in between.
 const POWER_AT_LEAST: Duration = Duration::from_secs(1);
 
-/// Below so many periods, and so long, counter and power are not compared.
+/// With fewer periods or less time than this, counter and power are not compared.
 const COMPARE_PERIODS: u32 = 10;
 const COMPARE_FROM: Duration = Duration::from_secs(1);
 
