@@ -43,8 +43,6 @@ def write(table: Table, found: Findings, verdict: Verdict, settings: Settings) -
 
 
 def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings) -> dict[str, Any]:
-    complete = table.complete_blocks()
-    unpaired = table.usable[~table.usable["block"].isin(complete)]
     gate, reasons = provenance.work_gate(settings)
     declared = departures.items(table, found, settings)
     return {
@@ -56,17 +54,7 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "ranking": verdict.ranking,
         "comparisons": verdict.comparisons,
         "all_comparisons": verdict.pairs,
-        "trials": {
-            "all": len(table.frame),
-            "usable": len(table.usable),
-            "complete_blocks": len(complete),
-            "in_complete_blocks": len(table.usable) - len(unpaired),
-            "outside_complete_blocks": len(unpaired),
-            "incomplete_blocks": table.incomplete_blocks(),
-            "sparse_groups": list(table.sparse),
-            "integrity": provenance.integrity(table),
-            "exclusions": provenance.exclusions(table, settings),
-        },
+        "trials": _trials(table, settings),
         "protocol": {
             "declared": settings.protocol.declared,
             "departures": departures.told(declared),
@@ -103,16 +91,38 @@ def _content(table: Table, found: Findings, verdict: Verdict, settings: Settings
         "machines": found.machines,
         "factors": found.factors,
         "baseline": settings.baseline,
-        "settings": {k: v for k, v in vars(settings).items() if k != "place"}
-        | {
-            "experiment": None,
-            "output": settings.place or str(settings.output),
-            "margin_pct": settings.margin,
-            "resamples": RESAMPLES,
-            "power": POWER,
-            "equivalence_margin_pct": EQUIVALENCE_MARGIN_PCT,
-            "blocks_needed": limits.blocks_needed(settings.alpha),
-        },
+        "settings": _settings(settings),
+    }
+
+
+def _trials(table: Table, settings: Settings) -> dict[str, Any]:
+    """How many trials there are and count, and what became of the others."""
+    complete = table.complete_blocks()
+    unpaired = table.usable[~table.usable["block"].isin(complete)]
+    return {
+        "all": len(table.frame),
+        "usable": len(table.usable),
+        "complete_blocks": len(complete),
+        "in_complete_blocks": len(table.usable) - len(unpaired),
+        "outside_complete_blocks": len(unpaired),
+        "incomplete_blocks": table.incomplete_blocks(),
+        "sparse_groups": list(table.sparse),
+        "integrity": provenance.integrity(table),
+        "exclusions": provenance.exclusions(table, settings),
+    }
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    """What the analysis was told, and what else it goes by."""
+    told = {k: v for k, v in vars(settings).items() if k != "place"}
+    return told | {
+        "experiment": None,
+        "output": settings.place or str(settings.output),
+        "margin_pct": settings.margin,
+        "resamples": RESAMPLES,
+        "power": POWER,
+        "equivalence_margin_pct": EQUIVALENCE_MARGIN_PCT,
+        "blocks_needed": limits.blocks_needed(settings.alpha),
     }
 
 
