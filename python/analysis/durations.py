@@ -44,6 +44,9 @@ class Odd:
     group: str
     time_s: float
     median_s: float
+    #: Whether it is a file that can be left out: no row of a table, no part of a longer file,
+    #: and no trial of an experiment of joulerace's own.
+    own_file: bool
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,16 @@ class Durations:
 def analyse(table: Table, settings: Settings, found: Decision) -> Durations:
     """The trials of an odd length, and every pair's result with and without them."""
     rows, odd = [], []
+    files = table.frame["file"].value_counts()
     for group in table.all_groups:
         trials = table.usable[table.usable["group"].eq(group)].dropna(subset=["time_s"])
         for index in _odd(trials["time_s"].to_numpy(float)):
             trial = trials.iloc[index]
             median = float(trials["time_s"].median())
             odd.append(trials.index[index])
-            rows.append(Odd(str(trial["trial"]), group, float(trial["time_s"]), median))
+            own = settings.source == "csv" and files.get(trial["file"]) == 1
+            seconds = float(trial["time_s"])
+            rows.append(Odd(str(trial["trial"]), group, seconds, median, bool(own)))
     other = None
     if odd:
         other = robustness.decided_again(
@@ -77,7 +83,7 @@ def analyse(table: Table, settings: Settings, found: Decision) -> Durations:
 
 def _odd(seconds: np.ndarray) -> np.ndarray:
     """Where in a group's times the odd ones are."""
-    if len(seconds) < _MIN_TRIALS or (seconds <= 0).any():
+    if len(seconds) < _MIN_TRIALS:
         return np.array([], int)
     away = np.log(seconds) - np.median(np.log(seconds))
     spread = stats.median_abs_deviation(np.log(seconds))
@@ -98,20 +104,20 @@ def told(found: Durations) -> list[str]:
     if len(trials) > _MOST_NAMED:
         named.append(f"{len(trials) - _MOST_NAMED} more")
     short = [t.time_s < t.median_s for t in trials]
-    how, why = "shorter or longer", "they may have broken off or hung"
+    how, why = "shorter or longer", "broken off or hung"
     if all(short):
         how, why = "shorter", "broken off"
     elif not any(short):
         how, why = "longer", "hung"
-    one = len(trials) == 1
-    if all(short) or not any(short):
-        why = f"{'it' if one else 'they'} may have {why}"
+    if len(trials) == 1:
+        their, they, count, them = "its", "it", "counts", "it"
+    else:
+        their, they, count, them = "their", "they", "count", "them"
+    hint = " (--exclude leaves files out)" if all(t.own_file for t in trials) else ""
     return [
-        f"{text.count(len(trials), 'trial')} lasted far {how} than the others of "
-        f"{'its' if one else 'their'} group ({'; '.join(named)}): {why}, and "
-        f"{'it counts' if one else 'they count'} (--exclude leaves trials out). "
-        f"Without {'it' if one else 'them'} "
-        f"{_without(found)}."
+        f"{text.count(len(trials), 'trial')} lasted far {how} than the others of {their} group "
+        f"({'; '.join(named)}): {they} may have {why}, and {they} {count}{hint}. "
+        f"Without {them} {_without(found)}."
     ]
 
 

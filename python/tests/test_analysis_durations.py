@@ -63,6 +63,18 @@ def test_one_that_hung_is_named_and_one_that_changes_nothing_said_to(tmp_path):
     assert "it may have hung" in told and told.endswith("the conclusion is the same.")
 
 
+@pytest.mark.parametrize(("shared", "hint"), [(False, True), (True, False)])
+def test_what_can_be_left_out_by_its_file_is_said_to(tmp_path, shared, hint):
+    trials = race({"a": 1.0, "b": 1.3}, blocks=12)
+    broken_off(trials, "a", 4)
+    if shared:
+        for t in trials:
+            t["file"] = "table.csv"
+    table, settings = build(trials, tmp_path, source="csv")
+    found = durations.analyse(table, settings, evidence.decided(table, settings))
+    assert ("--exclude leaves files out" in durations.told(found)[0]) == hint
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.8])
 def test_times_that_differ_anyway_name_nobody(tmp_path, spread):
     rng = np.random.default_rng(5)
