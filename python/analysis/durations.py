@@ -65,7 +65,7 @@ def analyse(table: Table, settings: Settings, found: Decision) -> Durations:
     files = table.frame["file"].value_counts()
     for group in table.all_groups:
         trials = table.usable[table.usable["group"].eq(group)].dropna(subset=["time_s"])
-        for index in _odd(trials["time_s"].to_numpy(float)):
+        for index in odd_ones(trials["time_s"].to_numpy(float)):
             trial = trials.iloc[index]
             median = float(trials["time_s"].median())
             odd.append(trials.index[index])
@@ -81,7 +81,7 @@ def analyse(table: Table, settings: Settings, found: Decision) -> Durations:
     return Durations(RULE, rows, robustness.beside(table, settings, found, other), same)
 
 
-def _odd(seconds: np.ndarray) -> np.ndarray:
+def odd_ones(seconds: np.ndarray) -> np.ndarray:
     """Where in a group's times the odd ones are."""
     if len(seconds) < _MIN_TRIALS:
         return np.array([], int)

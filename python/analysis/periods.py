@@ -4,6 +4,7 @@ Where one group ran before another, whatever changed meanwhile (the room, an upd
 load) is part of their difference, and no test of the energies can tell the two apart.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -21,6 +22,10 @@ MIN_TRIALS = 3
 #: One group mostly ran before another if chance would show that less often than this, after Holm's
 #: correction over all pairs of groups, and if it is so in this share of pairs of their trials.
 _UNLIKELY, _MOSTLY = 1e-3, 0.75
+
+#: All of one group's trials lie before another's by chance, too, where they are few: one in so many
+#: random orders at most may show what is called so.
+_BY_CHANCE = 0.01
 
 #: More groups or pairs than these are counted, not named.
 _MOST_NAMED, _MOST_PAIRS = 6, 3
@@ -66,23 +71,36 @@ def apart(trials: pd.DataFrame) -> list[Apart]:
     found = []
     for (a, b), share, p in zip(pairs, shares, holm(np.array(ps)), strict=True):
         first, later, least = (a, b, share) if share >= 0.5 else (b, a, 1.0 - share)
-        if least == 1.0 or (least >= _MOSTLY and p < _UNLIKELY):
+        whole = (
+            least == 1.0
+            and _chance(len(places[a]), len(places[b]), math.log(len(pairs))) < _BY_CHANCE
+        )
+        if whole or (least >= _MOSTLY and p < _UNLIKELY):
             found.append(Apart(first, later, least, float(p)))
     return found
 
 
 def periods(trials: pd.DataFrame) -> list[Period]:
-    """The stretches of time that share no group, in order; a single one where all overlap."""
-    spans = sorted((own.min(), own.max(), group) for group, own in _places(trials).items())
-    merged: list[tuple[float, float, list[str]]] = []
+    """The stretches of time that share no group, in order; a single one where all overlap, or where
+    chance parts so few trials as well.
+    """
+    places = _places(trials)
+    spans = sorted((own.min(), own.max(), group) for group, own in places.items())
+    # A set of groups against the rest.
+    ways = (len(spans) - 1) * math.log(2.0)
+    merged: list[tuple[float, list[str]]] = []
     for begins, ends, group in spans:
-        if merged and begins <= merged[-1][1]:
+        # Trials before this one's first are as many as its place among all.
+        parted = merged and begins > merged[-1][0]
+        if parted and _chance(int(begins), len(trials) - int(begins), ways) < _BY_CHANCE:
+            merged.append((ends, [group]))
+        elif merged:
             last = merged[-1]
-            merged[-1] = (last[0], max(last[1], ends), [*last[2], group])
+            merged[-1] = (max(last[0], ends), [*last[1], group])
         else:
-            merged.append((begins, ends, [group]))
+            merged.append((ends, [group]))
     found = []
-    for _, _, groups in merged:
+    for _, groups in merged:
         own = trials[trials["group"].isin(groups)]
         starts = own["start_unix_s"]
         known = bool(starts.notna().all())
@@ -95,6 +113,15 @@ def periods(trials: pd.DataFrame) -> list[Period]:
             )
         )
     return [period for period in found if period.trials >= MIN_TRIALS]
+
+
+def _chance(before: int, after: int, log_ways: float) -> float:
+    """At most this share of random orders parts so many trials from so many in one of some ways.
+
+    In either order: 2 × ways ÷ (trials over those before); ``log_ways`` is the ways' logarithm.
+    """
+    log_orders = math.lgamma(before + after + 1) - math.lgamma(before + 1) - math.lgamma(after + 1)
+    return math.exp(min(0.0, math.log(2.0) + log_ways - log_orders))
 
 
 def _places(trials: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -188,6 +188,24 @@ def test_runs_of_one_group_after_another_have_no_random_order():
     assert (found.numbers["changes"], found.severity) == (7, "warning")
 
 
+def test_groups_of_two_days_did_not_run_at_the_same_time():
+    made = Made()
+    late = np.isin(made.group, GROUPS[2:])
+    made.start[late] += 7 * 86400.0
+    found = made.only("order-apart")
+    assert (found.numbers["periods"], found.severity) == (2, "serious")
+    assert found.numbers["pairs"] == 4
+
+
+def test_a_run_that_broke_off_is_found_and_left_out():
+    made = Made()
+    rows = [made.of(GROUPS[0])[4], made.of(GROUPS[1])[2]]
+    made.time[rows] *= (0.01, 5.0)
+    found = made.only("odd-length")
+    assert sorted(found.trials) == sorted(rows) and list(found.drop) == list(found.trials)
+    assert f"row {rows[0] + 2} " in found.evidence
+
+
 def test_numbers_through_all_groups_are_no_blocks():
     made = Made()
     made.block = [str(n) for n in range(len(made.group))]

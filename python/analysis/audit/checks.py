@@ -1,10 +1,13 @@
 """All checks, the weightiest findings first."""
 
-from analysis.audit import meters, mixed, order, parts, timelike, values
+from analysis.audit import lengths, meters, mixed, order, parts, timelike, values
 from analysis.audit.finding import SEVERITIES, Finding
 from analysis.audit.trials import Trials
 
-_CHECKS = (parts.check, mixed.check, meters.check, order.check, timelike.check, values.check)
+_CHECKS = (
+    parts.check, mixed.check, meters.check, order.check, timelike.check, lengths.check,
+    values.check,
+)  # fmt: skip
 
 
 def all_of(trials: Trials) -> list[Finding]:

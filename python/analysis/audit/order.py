@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from analysis import periods
 from analysis.audit.finding import Finding
 from analysis.audit.trials import Trials
 from analysis.audit.words import join, percent, plural
@@ -27,8 +28,11 @@ _CANNOT = "what time did to the runs cannot be taken out afterwards"
 
 
 def check(trials: Trials) -> Iterator[Finding]:
-    """Order by group, an order that repeats, numbers in time, and blocks that lack a group."""
-    yield from _by_group(trials)
+    """Order by group or in other periods, one that repeats, numbers in time, incomplete blocks."""
+    by_group = list(_by_group(trials))
+    yield from by_group
+    if not by_group:
+        yield from _apart(trials)
     numbered = list(_numbered(trials))
     yield from numbered
     if not numbered:
@@ -58,6 +62,27 @@ def _by_group(trials: Trials) -> Iterator[Finding]:
         of=len(trials.frame),
         groups=tuple(names),
         numbers={"changes": seen, "expected": expected, "chance": chance},
+        cannot=_CANNOT,
+    )
+
+
+def _apart(trials: Trials) -> Iterator[Finding]:
+    """Groups of which one ran before another, as those of two days do."""
+    frame = trials.frame[trials.frame["run_order"].notna()].sort_values("run_order")
+    pairs, when = periods.apart(frame), periods.periods(frame)
+    if not pairs:
+        return
+    told = periods.told(pairs, when)
+    yield Finding(
+        kind="order-apart",
+        severity="serious" if len(when) > 1 else "warning",
+        title="Not all groups ran at the same time",
+        evidence=f"{told[0].upper()}{told[1:]}. Whatever changed meanwhile is part of the "
+        "difference.",
+        trials=frame.index,
+        of=len(trials.frame),
+        groups=tuple(sorted({group for p in pairs for group in (p.first, p.later)})),
+        numbers={"periods": len(when), "pairs": len(pairs)},
         cannot=_CANNOT,
     )
 
