@@ -27,6 +27,9 @@ _UNLIKELY, _MOSTLY = 1e-3, 0.75
 #: random orders at most may show what is called so.
 _BY_CHANCE = 0.01
 
+#: Of more groups, pairs are not looked at one by one; stretches of time that part them are.
+_MOST_GROUPS = 60
+
 #: More groups or pairs than these are counted, not named.
 _MOST_NAMED, _MOST_PAIRS = 6, 3
 
@@ -57,6 +60,8 @@ class Period:
 def apart(trials: pd.DataFrame) -> list[Apart]:
     """The pairs of groups that did not run at the same time, of trials in the order they ran."""
     places = _places(trials)
+    if len(places) > _MOST_GROUPS:
+        return []
     pairs, shares, ps = [], [], []
     for a, b in combinations(places, 2):
         own, other = places[a], places[b]
