@@ -30,8 +30,8 @@ _BY_CHANCE = 0.01
 #: Of more groups, pairs are not looked at one by one; stretches of time that part them are.
 _MOST_GROUPS = 60
 
-#: More groups or pairs than these are counted, not named.
-_MOST_NAMED, _MOST_PAIRS = 6, 3
+#: More groups, pairs or stretches than these are counted, not named.
+_MOST_NAMED, _MOST_PAIRS, _MOST_PERIODS = 6, 3, 4
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,10 @@ def _places(trials: pd.DataFrame) -> dict[str, np.ndarray]:
 def told(pairs: list[Apart], when: list[Period]) -> str:
     """Which groups ran before which, in a clause."""
     if len(when) > 1:
-        return ", then ".join(
-            f"first {_period(p, when)}" if p is when[0] else _period(p, when) for p in when
-        )
+        parts = [_period(period, when) for period in when[:_MOST_PERIODS]]
+        if len(when) > len(parts):
+            parts.append(f"others in {len(when) - len(parts)} more stretches")
+        return f"first {', then '.join(parts)}"
     shown = sorted(pairs, key=lambda pair: -pair.share)[:_MOST_PAIRS]
     words = [
         f"{p.later} ran after {p.first} in {text.share(p.share)} of their pairs of trials"
