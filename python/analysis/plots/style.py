@@ -201,10 +201,25 @@ def slug(name: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
 
 
+#: Letters of all labels below one picture's axes.
+_LETTERS = 52
+
+
+def folded(name: str, beside: int) -> str:
+    """A label for an axis of its own among so many: in two lines where one has no room."""
+    short = label(name)
+    if len(short) <= _LETTERS // beside:
+        return short
+    middle = len(short) / 2
+    ends = [m.end() for m in re.finditer(r"[-_ …]", short[:-1])] or [round(middle)]
+    at = min(ends, key=lambda end: abs(end - middle))
+    return f"{short[:at].rstrip()}\n{short[at:]}"
+
+
 def group_axis(axes: Axes, names: list[str]) -> None:
     """Write the groups below the axis, slanted where they would touch."""
     axes.set_xticks(range(len(names)))
-    room = 52 // max(len(names), 1)
+    room = _LETTERS // max(len(names), 1)
     slanted = max(len(label(n)) for n in names) > room
     axes.set_xticklabels(
         [label(n) for n in names],

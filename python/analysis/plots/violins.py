@@ -16,6 +16,7 @@ from analysis.plots.style import (
     Palette,
     canvas,
     finish,
+    folded,
     group_axis,
     label,
     ratio_axis,
@@ -134,18 +135,20 @@ def _far(values: list[np.ndarray]) -> bool:
 def _panels(
     names: list[str], values: list[np.ndarray], palette: Palette, settings: Settings
 ) -> Canvas:
-    """A panel for each group, all of the same span as a ratio, so that spreads can be compared."""
+    """A panel for each group, all of the same span in per cent, so that spreads can be compared."""
     figure, panels = canvas(3.1, columns=len(names))
     rng = np.random.default_rng(settings.seed)
-    middles = [float(np.sqrt(v.min() * v.max())) for v in values]
-    reach = max(1.002, *(float(v.max()) / m for v, m in zip(values, middles, strict=True)))
+    middles = [float(np.median(v)) for v in values]
+    # Each side by itself: a run that broke off must not make room for one that never was.
+    low = min(0.999, *(float(v.min()) / m for v, m in zip(values, middles, strict=True)))
+    high = max(1.001, *(float(v.max()) / m for v, m in zip(values, middles, strict=True)))
+    room = 0.075 * (high - low)
     for axes, name, own, middle in zip(panels, names, values, middles, strict=True):
         _group(axes, 0, own, palette, name, rng)
         group_axis(axes, [name])
-        axes.set_xticklabels([label(name)])
+        axes.set_xticklabels([folded(name, len(names))])
         axes.set_xlim(-0.55, 0.55)
-        room = reach**1.15
-        axes.set_ylim(middle / room, middle * room)
+        axes.set_ylim(middle * max(low - room, 0.0), middle * (high + room))
         axes.yaxis.set_major_locator(ticker.MaxNLocator(5))
         axes.tick_params(axis="y", labelsize=8)
     return figure
