@@ -96,8 +96,8 @@ pub(crate) fn find(root: &Path, files: &[PathBuf], asked: &Columns) -> Result<Fo
             continue;
         }
         let file = &sheet.files[row.file];
-        let warm_up = layout.warm_up.and_then(|column| row.cell(column));
-        if warm_up.is_some_and(is_warm_up) {
+        let of = layout.warm_up.map(|column| (&sheet.names[column], row.cell(column)));
+        if of.is_some_and(|(name, cell)| cell.is_some_and(|cell| is_warm_up(name, cell))) {
             let reason = format!("row {} is a warm-up", row.line);
             found.ignored.push(Ignored { file: file.clone(), reason });
             continue;

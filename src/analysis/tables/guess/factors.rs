@@ -136,22 +136,28 @@ pub(super) fn files_differ(sheet: &Sheet, column: usize) -> bool {
     words.len() == sheet.files.len() && words.len() > 1 && shared
 }
 
-/// A column of a few words of which one is that of warm-ups.
+/// A column of a few words of which one is that of warm-ups, or that is called so and says yes or no.
 pub(super) fn warm_ups(sheet: &Sheet) -> Option<usize> {
     (0..sheet.names.len()).find(|column| {
         let levels = sheet.levels(*column);
-        (2..=MOST_KINDS).contains(&levels.len()) && levels.iter().any(|level| is_warm_up(level))
+        let says = |level: &&str| is_warm_up(&sheet.names[*column], level);
+        // A column in which every row is one says nothing.
+        levels.len() <= MOST_KINDS && levels.iter().any(says) && !levels.iter().all(says)
     })
 }
 
 /// More kinds of rows than these are no kinds.
 const MOST_KINDS: usize = 6;
 
-/// Whether a cell says that its row is a warm-up.
-pub(in crate::analysis::tables) fn is_warm_up(cell: &str) -> bool {
-    let letters: String =
-        cell.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
-    ["warmup", "warmingup", "warmuprun"].contains(&letters.as_str())
+/// Whether a cell says that its row is a warm-up: by its word, or by a yes in a column of that name.
+pub(in crate::analysis::tables) fn is_warm_up(column: &str, cell: &str) -> bool {
+    let letters = |text: &str| -> String {
+        text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect()
+    };
+    let word = |text: &str| {
+        ["warmup", "iswarmup", "warmingup", "warmuprun"].contains(&letters(text).as_str())
+    };
+    word(cell) || (word(column) && ["true", "yes", "1"].contains(&cell.to_lowercase().as_str()))
 }
 
 fn is_id(name: &str) -> bool {

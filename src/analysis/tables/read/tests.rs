@@ -54,6 +54,18 @@ fn a_table_prepared_from_another_does_not_count_its_runs_again() {
 }
 
 #[test]
+fn a_column_that_says_yes_to_warming_up_does_so_too() {
+    let header = "action,is_warmup,joules,seconds";
+    let rows = "scroll,True,9.5,3\nclick,True,8.5,3\nscroll,False,5.1,3\nclick,False,4.1,3\n\
+                scroll,False,5.2,3\nclick,False,4.2,3\n";
+    let one = found(&[("one.csv", rows)], header);
+    assert_eq!((one.trials.len(), groups(&one)), (4, vec!["click", "scroll"]));
+    // Where every row says so, the column tells none from another.
+    let all = found(&[("one.csv", &rows.replace("False", "True"))], header);
+    assert_eq!(all.trials.len(), 6);
+}
+
+#[test]
 fn files_of_the_same_groups_are_told_apart_by_words_and_not_by_numbers() {
     let rows = "scroll,5.1,3\nclick,4.1,3\nscroll,5.2,3\nclick,4.2,3\n";
     let other = "scroll,6.1,3\nclick,6.2,3\nscroll,6.3,3\nclick,6.4,3\n";
