@@ -24,7 +24,45 @@ pub(super) enum Kind {
     Exclusive,
 }
 
+/// Whose turn it is to make something that many use.
+pub(super) enum Turn<T> {
+    /// Nobody's: it is there.
+    Ready(T),
+    /// This host's, with the lock of whoever makes it.
+    Mine(Lease),
+}
+
 impl Lease {
+    /// Waits until something is there or this host may make it. `ready` looks at it with a user's lease, and keeps
+    /// the lease where it is there.
+    ///
+    /// Whoever made it goes on to use it, and as long as somebody does, nobody else gets the lock to make it: so it
+    /// is looked at again and again, not waited for.
+    pub(super) fn turn<T>(
+        path: &Path,
+        context: &mut Context,
+        ready: impl Fn(Lease) -> Result<Option<T>, EnvError>,
+    ) -> Result<Turn<T>, EnvError> {
+        let mut told = false;
+        loop {
+            let user = Self::wait(path, Kind::Shared, context)?;
+            if let Some(found) = ready(user)? {
+                return Ok(Turn::Ready(found));
+            }
+            if let Some(exclusive) = Self::try_take(path, Kind::Exclusive)? {
+                return Ok(Turn::Mine(exclusive));
+            }
+            if !told {
+                (context.progress)(EnvProgress::Waiting { lock: path.to_path_buf() });
+                told = true;
+            }
+            if context.stopped() {
+                return Err(EnvError::Cancelled { step: Step::Wait });
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
     /// Waits for the lock `path`, saying so once, until it is free or the host is to stop.
     pub(super) fn wait(path: &Path, kind: Kind, context: &mut Context) -> Result<Self, EnvError> {
         let mut told = false;

@@ -11,7 +11,7 @@ use super::base::Base;
 use super::child::Context;
 use super::installed::{VirtualEnv, differences};
 use super::lease::lock_file;
-use super::lease::{Kind, Lease};
+use super::lease::{Lease, Turn};
 use super::lock::Lock;
 use super::names::{can_run, minor_version};
 use super::provision::{self, Wanted};
@@ -175,12 +175,12 @@ fn own(
         log: root.join(format!("{name}.log")),
         target: prefix.clone(),
     };
-    let lease = Lease::wait(&lock_file, Kind::Shared, context)?;
-    if let Some(environment) = ready(settings, lock, &prefix, lease)? {
-        return Ok(environment);
-    }
-    let exclusive = Lease::wait(&lock_file, Kind::Exclusive, context)?;
-    // Another host may have made it while this one waited.
+    let exclusive =
+        match Lease::turn(&lock_file, context, |lease| ready(settings, lock, &prefix, lease))? {
+            Turn::Ready(environment) => return Ok(environment),
+            Turn::Mine(exclusive) => exclusive,
+        };
+    // Another host may have made it, and ended, between the last look and the lock.
     if ready(settings, lock, &prefix, Lease::none())?.is_none() {
         room::suffices(settings, &prefix)?;
         let packages = lock.required(settings.profile, &base.version).len();

@@ -15,7 +15,7 @@ use super::child::Context;
 use super::index::PipSettings;
 use super::installed::{python_in, script_in};
 use super::lease::lock_file;
-use super::lease::{Kind, Lease};
+use super::lease::{Lease, Turn};
 use super::stamp::{self, Stamp};
 use super::{EnvError, EnvProgress, Step};
 use crate::clean::hex;
@@ -49,18 +49,16 @@ impl Tools {
     ) -> Result<Self, EnvError> {
         let name = folder_name(base);
         let (prefix, lock) = (root.join(&name), lock_file(root, &name));
-        let lease = Lease::wait(&lock, Kind::Shared, context)?;
-        let lease = if usable(&prefix) {
-            lease
-        } else {
-            drop(lease);
-            let exclusive = Lease::wait(&lock, Kind::Exclusive, context)?;
-            // Another host may have made it in the meantime.
-            if !usable(&prefix) {
-                make(&prefix, base, context)?;
+        let turn = Lease::turn(&lock, context, |lease| Ok(usable(&prefix).then_some(lease)))?;
+        let lease = match turn {
+            Turn::Ready(lease) => lease,
+            Turn::Mine(exclusive) => {
+                // Another host may have made it, and ended, between the last look and the lock.
+                if !usable(&prefix) {
+                    make(&prefix, base, context)?;
+                }
+                exclusive.into_shared(&lock)?
             }
-            drop(exclusive);
-            Lease::wait(&lock, Kind::Shared, context)?
         };
         let pip = pip_settings(&prefix, context)?;
         Ok(Self { prefix, pip, lease: Some(lease) })

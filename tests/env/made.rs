@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use joulerace::env::{EnvProgress, Profile, Source, Step};
 
@@ -118,6 +120,30 @@ fn hosts_that_come_together_make_it_once_and_all_use_it() {
     let prefixes: BTreeSet<_> =
         results.into_iter().map(|(result, _)| result.unwrap().prefix).collect();
     assert_eq!(prefixes.len(), 1);
+    assert_eq!(bench.calls("uv", "requirements.txt").len(), 1);
+}
+
+/// Its maker goes on to use it, and nobody gets the lock to make it meanwhile.
+#[test]
+fn one_that_is_made_while_another_waits_to_make_it_is_used_beside_its_maker() {
+    let bench = Bench::new();
+    let maker = bench.resolve().unwrap();
+    // As if it were not whole yet when the other looked first.
+    let (stamp, aside) = (maker.prefix.join("joulerace.json"), bench.at("stamp"));
+    fs::rename(&stamp, &aside).unwrap();
+    let (sender, ended) = mpsc::channel();
+    let found = thread::scope(|scope| {
+        scope.spawn(|| sender.send(bench.resolve_told()));
+        thread::sleep(Duration::from_millis(500));
+        fs::rename(&aside, &stamp).unwrap();
+        let found = ended.recv_timeout(Duration::from_secs(60));
+        bench.settings.cancel.cancel();
+        found
+    });
+    let (other, events) = found.expect("it does not wait for its maker to end");
+    assert_eq!(other.unwrap().prefix, maker.prefix);
+    let waiting = |event: &&EnvProgress| matches!(event, EnvProgress::Waiting { .. });
+    assert_eq!(events.iter().filter(waiting).count(), 1, "{events:?}");
     assert_eq!(bench.calls("uv", "requirements.txt").len(), 1);
 }
 
