@@ -133,7 +133,9 @@ fn one_that_is_made_while_another_waits_to_make_it_is_used_beside_its_maker() {
     fs::rename(&stamp, &aside).unwrap();
     let (sender, ended) = mpsc::channel();
     let found = thread::scope(|scope| {
-        scope.spawn(|| sender.send(bench.resolve_told()));
+        scope.spawn(|| {
+            let _ = sender.send(bench.resolve_told());
+        });
         thread::sleep(Duration::from_millis(500));
         fs::rename(&aside, &stamp).unwrap();
         let found = ended.recv_timeout(Duration::from_secs(60));
