@@ -43,8 +43,8 @@ impl Aside {
     }
 
     /// Moves every file to its place in `output`, each replacing an older one as a whole, and through no
-    /// link: the folder may be a stranger's. Of what else lies there, what an `earlier` analysis wrote and this
-    /// one did not is removed, so that no old picture passes for a new one; the rest stays.
+    /// link: the folder may be a stranger's. Of what else lies there, pictures that an `earlier` analysis
+    /// drew and this one did not are removed, so that none passes for a new one; the rest stays.
     pub(super) fn put_in_place(
         self,
         output: &Path,
@@ -76,21 +76,24 @@ fn list(folder: &Dir, before: &str, files: &mut Vec<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file of an earlier analysis. Its name comes from a file that may be a stranger's, so that it has to be
-/// a plain one of a kind that an analysis writes.
+/// Removes a picture of an earlier analysis. Its name comes from a file that may be a stranger's, so that nothing else
+/// is taken away, whatever it says: every table is written anew each time.
 fn remove(output: &Dir, file: &str) -> io::Result<()> {
-    let kind = Path::new(file).extension().unwrap_or_default();
     let parts: Vec<Component<'_>> = Path::new(file).components().collect();
+    let kind = Path::new(file).extension().unwrap_or_default();
     match parts[..] {
-        _ if !WRITTEN.iter().any(|known| kind == *known) => Ok(()),
-        [Component::Normal(name)] => output.remove(name),
-        [Component::Normal(folder), Component::Normal(name)] => output.sub(folder)?.remove(name),
+        [Component::Normal(folder), Component::Normal(name)]
+            if folder == PLOTS && PICTURES.iter().any(|known| kind == *known) =>
+        {
+            output.sub(folder)?.remove(name)
+        }
         _ => Ok(()),
     }
 }
 
-/// Endings of files that an analysis writes.
-const WRITTEN: [&str; 7] = ["csv", "html", "json", "md", "pdf", "png", "svg"];
+/// The folder of pictures, and their endings.
+const PLOTS: &str = "plots";
+const PICTURES: [&str; 3] = ["pdf", "png", "svg"];
 
 /// It begins like other half-written files, so that whoever sweeps knows it.
 const PREFIX: &str = HALF_WRITTEN;
@@ -150,14 +153,15 @@ mod tests {
         aside.put_in_place(output.path(), &earlier.map(str::to_owned)).unwrap();
         assert!(output.path().with_extension("csv").exists(), "nothing outside is touched");
         fs::remove_file(output.path().with_extension("csv")).unwrap();
-        assert!(!here("old.csv").exists() && !here("plots/old.svg").exists());
+        assert!(!here("plots/old.svg").exists());
+        assert!(here("old.csv").exists(), "it may be somebody's samples");
         assert!(here("plots/own.svg").exists(), "it is not of an analysis");
         let text = |name: &str| fs::read_to_string(here(name)).unwrap();
         assert_eq!(
             (text("notes.txt"), text("summary.json"), text("plots/a.svg")),
             ("mine".into(), "new".into(), "a".into())
         );
-        assert_eq!(fs::read_dir(output.path()).unwrap().count(), 3, "nothing is left behind");
+        assert_eq!(fs::read_dir(output.path()).unwrap().count(), 4, "nothing is left behind");
     }
 
     #[test]

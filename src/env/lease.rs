@@ -5,6 +5,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::child::{Context, POLL};
 use super::{EnvError, EnvProgress, Step};
@@ -23,6 +24,9 @@ pub(super) enum Kind {
     /// For whoever makes or removes it.
     Exclusive,
 }
+
+/// How often something in use is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whose turn it is to make something that many use.
 pub(super) enum Turn<T> {
@@ -59,7 +63,8 @@ impl Lease {
             if context.stopped() {
                 return Err(EnvError::Cancelled { step: Step::Wait });
             }
-            std::thread::sleep(POLL);
+            // Seldom: looking at it reads files, and whoever uses it may be measuring.
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 

@@ -31,9 +31,9 @@ def check(trials: Trials) -> Iterator[Finding]:
     yield Finding(
         kind="odd-length",
         severity="warning",
-        title="Runs broke off or hung, by their times",
+        title="Runs lasted far shorter or longer than the others of their group",
         evidence=f"{trials_of(len(rows))} lasted less than half or more than twice the group's "
-        f"median: {join(told, '; ', most=_MOST_NAMED)}.",
+        f"median: {join(told, '; ', most=_MOST_NAMED)}. They may have broken off or hung.",
         trials=pd.Index(rows),
         of=len(trials.frame),
         groups=tuple(sorted(groups.index)),
